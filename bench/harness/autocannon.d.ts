@@ -1,0 +1,29 @@
+// autocannon ships no types; these are the parts the load process uses.
+declare module 'autocannon' {
+  export interface Request {
+    method: string;
+    path: string;
+    headers: Record<string, string>;
+    body?: string;
+  }
+  export interface Client {
+    setRequests(requests: Request[]): void;
+  }
+  export interface Options {
+    url: string;
+    connections: number;
+    /** Seconds. */
+    duration: number;
+    setupClient?: (client: Client) => void;
+  }
+  export interface Result {
+    /** Seconds, measured. */
+    duration: number;
+    errors: number;
+    timeouts: number;
+    statusCodeStats: Record<string, { count: number }>;
+    /** Milliseconds, whole numbers. */
+    latency: { p99: number };
+  }
+  export default function autocannon(options: Options): Promise<Result>;
+}

@@ -1,0 +1,38 @@
+import type { BenchRequest } from './scenario.js';
+
+/** What the harness asks of a child; a server answers `cpu`, the load process answers `load`. */
+export type Order = { type: 'cpu' } | ({ type: 'load' } & LoadJob);
+
+export interface LoadJob {
+  port: number;
+  connections: number;
+  seconds: number;
+  requests: BenchRequest[];
+}
+
+export interface LoadResult {
+  seconds: number;
+  /** Number of answers by status code. */
+  statuses: Record<string, number>;
+  /** Connection errors and timeouts. */
+  errors: number;
+  p99Ms: number;
+  /** CPU time the load process itself used. */
+  cpuMicros: number;
+}
+
+export type Answer =
+  | { type: 'ready'; port: number }
+  | { type: 'failed'; reason: string }
+  | { type: 'cpu'; micros: number }
+  | { type: 'load'; result: LoadResult };
+
+export function answer(message: Answer): void {
+  process.send?.(message);
+}
+
+/** User and system CPU time of this process with all its threads. */
+export function cpuMicros(): number {
+  const { user, system } = process.cpuUsage();
+  return user + system;
+}

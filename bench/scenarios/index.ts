@@ -1,0 +1,5 @@
+import type { Scenario } from '../harness/scenario.js';
+import { stack } from './stack.js';
+
+/** In the order in which they run; a new scenario needs one module and one entry here. */
+export const scenarios: Scenario[] = [stack];

@@ -1,0 +1,48 @@
+import 'reflect-metadata';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { Controller, Get, type INestApplication, Module, type Type, VERSION_NEUTRAL } from '@nestjs/common';
+import { required, serve } from './serve.js';
+
+/** The part of `src/bootstrap.ts` that is used here. */
+interface Bootstrap {
+  createApp: (options: { env: Record<string, string>; imports?: Type[] }) => Promise<{ app: INestApplication }>;
+}
+
+/** No decorator asks for a token: access is closed unless a route is opened. */
+@Controller({ path: 'bench', version: VERSION_NEUTRAL })
+class HelloController {
+  @Get('hello')
+  hello() {
+    return { hello: 'world' };
+  }
+}
+
+@Module({ controllers: [HelloController] })
+class BenchModule {}
+
+/** Loaded by address, because the path from here differs before and after compilation. */
+async function bootstrap(): Promise<Bootstrap> {
+  const file = new URL('../../../dist/bootstrap.js', import.meta.url);
+  if (!existsSync(file)) throw new Error('dist/bootstrap.js is missing; run `npm run build` first');
+  return (await import(file.href)) as Bootstrap;
+}
+
+await serve(async () => {
+  const { createApp } = await bootstrap();
+  const { app } = await createApp({
+    env: {
+      NODE_ENV: 'production',
+      HTTP_ADAPTER: required('HTTP_ADAPTER'),
+      JWT_SECRET: required('JWT_SECRET'),
+      TRUST_PROXY: 'loopback',
+      THROTTLE_DEFAULT_LIMIT: '1000000000',
+      SHUTDOWN_DRAIN_DELAY: '0s',
+      // The measured route asks the database nothing; an embedded one spares the bench a service.
+      DATABASE_EMBEDDED_IN_PRODUCTION: 'true',
+      DATA_DIR: join(required('BENCH_DIR'), 'data'),
+    },
+    imports: [BenchModule],
+  });
+  return app;
+});

@@ -1,0 +1,46 @@
+import { ConfigurableModuleBuilder, Global, Module } from '@nestjs/common';
+import { JwtModule } from '@nestjs/jwt';
+import { PassportModule } from '@nestjs/passport';
+import { TypeOrmModule } from '@nestjs/typeorm';
+import { GuardChainModule } from '../common/index.js';
+import { UsersModule } from '../users/index.js';
+import { AccessTokenService } from './access-token.service.js';
+import { AuthController } from './auth.controller.js';
+import { AUTH_SETTINGS, authSettings, type AuthModuleOptions } from './auth.options.js';
+import { AuthService } from './auth.service.js';
+import { JwtAuthGuard } from './jwt-auth.guard.js';
+import { JwtStrategy } from './jwt.strategy.js';
+import { PasswordService } from './password.service.js';
+import { RolesGuard } from './roles.guard.js';
+import { Session } from './session.entity.js';
+import { SessionService } from './session.service.js';
+import { SIGNING_KEY, signingKey } from './signing-key.js';
+
+const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModuleBuilder<AuthModuleOptions>()
+  .setClassMethodName('forRoot')
+  .build();
+
+/**
+ * Accounts, access and refresh tokens, roles. Every route is closed to callers without a token unless it is
+ * `@Public()`.
+ *
+ * @publicApi
+ */
+@Global()
+@Module({
+  imports: [GuardChainModule, JwtModule.register({}), PassportModule, TypeOrmModule.forFeature([Session]), UsersModule],
+  controllers: [AuthController],
+  providers: [
+    { provide: AUTH_SETTINGS, useFactory: authSettings, inject: [MODULE_OPTIONS_TOKEN] },
+    { provide: SIGNING_KEY, useFactory: signingKey, inject: [AUTH_SETTINGS] },
+    AccessTokenService,
+    AuthService,
+    JwtAuthGuard,
+    JwtStrategy,
+    PasswordService,
+    RolesGuard,
+    SessionService,
+  ],
+  exports: [AccessTokenService, AuthService],
+})
+export class AuthModule extends ConfigurableModuleClass {}

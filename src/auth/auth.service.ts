@@ -1,0 +1,96 @@
+import { Inject, Injectable, Logger, Optional, type OnApplicationBootstrap } from '@nestjs/common';
+import { AuditTrail, NoAuditTrail, ProblemException } from '../common/index.js';
+import { normalizeEmail, Role, UsersService, type User } from '../users/index.js';
+import { AccessTokenService } from './access-token.service.js';
+import type { LoginDto, RegisterDto, TokenView, UserView } from './auth.dto.js';
+import { AUTH_SETTINGS, type AuthSettings } from './auth.options.js';
+import { PasswordService } from './password.service.js';
+import { SessionService, type OpenSession } from './session.service.js';
+
+/** @publicApi */
+@Injectable()
+export class AuthService implements OnApplicationBootstrap {
+  private readonly logger = new Logger('Auth');
+
+  constructor(
+    private readonly users: UsersService,
+    private readonly passwords: PasswordService,
+    private readonly sessions: SessionService,
+    private readonly accessTokens: AccessTokenService,
+    @Inject(AUTH_SETTINGS) private readonly settings: AuthSettings,
+    @Optional() private readonly audit: AuditTrail = new NoAuditTrail(),
+  ) {}
+
+  async onApplicationBootstrap(): Promise<void> {
+    const { admin } = this.settings;
+    if (!admin || (await this.users.findForLogin(admin.email))) return;
+    const passwordHash = await this.passwords.hash(admin.password);
+    try {
+      await this.users.create({ ...admin, name: 'Administrator', passwordHash, roles: [Role.Admin, Role.User] });
+      this.logger.log(`made the first administrator, ${normalizeEmail(admin.email)}`);
+    } catch (error) {
+      // Another replica that started at the same moment was first.
+      if (!(error instanceof ProblemException && error.code === 'EMAIL_TAKEN')) throw error;
+    }
+  }
+
+  /** @throws ProblemException `EMAIL_TAKEN` */
+  async register({ email, password, name }: RegisterDto): Promise<TokenView> {
+    const passwordHash = await this.passwords.hash(password);
+    const user = await this.users.create({ email, name, passwordHash, roles: [Role.User] });
+    this.audit.record({ action: 'auth.register', outcome: 'success', actorId: user.id, target: `user:${user.id}` });
+    return this.tokens(user, await this.sessions.open(user.id));
+  }
+
+  /** @throws ProblemException `AUTH_CREDENTIALS_INVALID`, the same and as slow for an unknown email */
+  async login({ email, password }: LoginDto): Promise<TokenView> {
+    const user = await this.users.findForLogin(email);
+    if (!(await this.passwords.verify(password, user?.passwordHash)) || !user) {
+      this.audit.record({
+        action: 'auth.failed_login',
+        outcome: 'failure',
+        ...(user && { actorId: user.id }),
+        metadata: { email: normalizeEmail(email) },
+      });
+      throw new ProblemException('AUTH_CREDENTIALS_INVALID', 'The email or the password is wrong.');
+    }
+    this.audit.record({ action: 'auth.login', outcome: 'success', actorId: user.id, target: `user:${user.id}` });
+    return this.tokens(user, await this.sessions.open(user.id));
+  }
+
+  /** @throws ProblemException `AUTH_REFRESH_INVALID` */
+  async refresh(refreshToken: string): Promise<TokenView> {
+    const session = await this.sessions.rotate(refreshToken);
+    if (!session) {
+      throw new ProblemException(
+        'AUTH_REFRESH_INVALID',
+        'The refresh token is unknown, used up or expired. Log in again.',
+      );
+    }
+    return this.tokens(await this.users.get(session.userId), session);
+  }
+
+  async logout(refreshToken: string): Promise<void> {
+    const userId = await this.sessions.close(refreshToken);
+    if (userId !== undefined) this.audit.record({ action: 'auth.logout', outcome: 'success', actorId: userId });
+  }
+
+  async profile(userId: string): Promise<UserView> {
+    return viewOf(await this.users.get(userId));
+  }
+
+  private async tokens(user: User, { sessionId, refreshToken }: OpenSession): Promise<TokenView> {
+    const { id, email, roles } = user;
+    return {
+      accessToken: await this.accessTokens.issue({ id, email, roles, sessionId }),
+      refreshToken,
+      tokenType: 'Bearer',
+      expiresIn: this.accessTokens.expiresInSeconds,
+      user: viewOf(user),
+    };
+  }
+}
+
+function viewOf({ id, email, name, roles, createdAt }: User): UserView {
+  return { id, email, name, roles, createdAt };
+}

@@ -1,0 +1,10 @@
+export * from './access-token.service.js';
+export { Public } from '../common/index.js';
+export * from './auth.dto.js';
+export * from './auth.module.js';
+export { type AuthModuleOptions } from './auth.options.js';
+export * from './auth.service.js';
+export * from './create-sessions.migration.js';
+export * from './current-user.decorator.js';
+export * from './jwt-auth.guard.js';
+export * from './roles.guard.js';

@@ -1,0 +1,89 @@
+import { Injectable, Optional, type CanActivate, type ExecutionContext } from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
+import {
+  AuditTrail,
+  ChainedGuard,
+  GuardOrder,
+  NoAuditTrail,
+  ProblemException,
+  PUBLIC_ROUTE,
+  routeFlag,
+  RouteMemo,
+  type AdapterRequest,
+  type ErrorCode,
+  type Principal,
+} from '../common/index.js';
+import { JwtStrategy } from './jwt.strategy.js';
+
+/** What a passport strategy calls back on; passport itself sets these on a copy of the strategy for each request. */
+interface StrategyRun {
+  success(user: Principal): void;
+  fail(reason: unknown): void;
+  error(error: unknown): void;
+  authenticate(request: unknown): void;
+}
+
+/**
+ * Lets a request pass that carries a valid access token, or that goes to a `@Public()` route.
+ *
+ * Drives the strategy directly instead of by name through passport's registry, which is one for the whole process: two
+ * applications in it would share the keys of whichever came last.
+ *
+ * @publicApi
+ */
+@Injectable()
+@ChainedGuard({ order: GuardOrder.Authentication })
+export class JwtAuthGuard implements CanActivate {
+  private readonly isPublic = new RouteMemo((handler, controller) =>
+    routeFlag(this.reflector, PUBLIC_ROUTE, handler, controller),
+  );
+
+  constructor(
+    private readonly reflector: Reflector,
+    private readonly strategy: JwtStrategy,
+    @Optional() private readonly audit: AuditTrail = new NoAuditTrail(),
+  ) {}
+
+  async canActivate(context: ExecutionContext): Promise<boolean> {
+    if (context.getType() !== 'http' || this.isPublic.get(context)) return true;
+    const request = context.switchToHttp().getRequest<AdapterRequest>();
+    request.user = await this.authenticate(request);
+    return true;
+  }
+
+  private authenticate(request: AdapterRequest): Promise<Principal> {
+    return new Promise((resolve, reject) => {
+      const run = Object.create(this.strategy) as StrategyRun;
+      run.success = resolve;
+      run.fail = (reason) => reject(this.refusal(reason));
+      run.error = reject;
+      run.authenticate(request);
+    });
+  }
+
+  private refusal(reason: unknown): ProblemException {
+    const { name, message } = reason instanceof Error ? reason : new Error('No auth token');
+    const [code, detail] = explain(name, message);
+    if (code === 'AUTH_TOKEN_MISSING') return unauthorized(code, detail);
+    this.audit.record({ action: 'access.denied', outcome: 'denied', metadata: { code, reason: message } });
+    return unauthorized(code, detail, `, error="invalid_token", error_description="${detail}"`);
+  }
+}
+
+function explain(name: string, message: string): [ErrorCode, string] {
+  if (message === 'No auth token') {
+    return ['AUTH_TOKEN_MISSING', 'Send an access token as "Authorization: Bearer <token>". Log in to get one.'];
+  }
+  if (name === 'TokenExpiredError') {
+    return ['AUTH_TOKEN_EXPIRED', 'The access token has expired. Use the refresh token to get a new one.'];
+  }
+  if (message === 'jwt malformed' || message === 'invalid token') {
+    return ['AUTH_TOKEN_MALFORMED', 'The access token is not a JSON Web Token.'];
+  }
+  return ['AUTH_TOKEN_INVALID', 'The access token was not issued for this API. Log in to get one that is.'];
+}
+
+/** A 401 with the challenge of RFC 6750, section 3. */
+function unauthorized(code: ErrorCode, detail: string, attributes = ''): ProblemException {
+  return new ProblemException(code, detail, { headers: { 'WWW-Authenticate': `Bearer realm="api"${attributes}` } });
+}

@@ -1,0 +1,91 @@
+import { VersioningType, type INestApplication, type ModuleMetadata } from '@nestjs/common';
+import { HttpAdapterHost, NestFactory, type AbstractHttpAdapter } from '@nestjs/core';
+import type { DestinationStream } from 'pino';
+import { AppModule } from './app.module.js';
+import { ProblemFilter } from './common/index.js';
+import { loadConfig, readEnvironment, type AppConfig, type Environment } from './config/index.js';
+import { stopEmbeddedServers } from './database/index.js';
+import { setUpExpress, setUpFastify, type AdapterSetup } from './http-adapters.js';
+import { PinoLogger, RequestPipeline } from './observability/index.js';
+import { DOCS_PATHS, setUpDocs } from './openapi.js';
+import { DOCS_PAGE_POLICY, responseHeaders, validationPipe } from './security/index.js';
+
+/** @publicApi */
+export interface CreateAppOptions {
+  /** @default the process environment, with `.env` beneath it outside production */
+  env?: Environment;
+  /** Modules of the application itself, beside those of the suite. */
+  imports?: ModuleMetadata['imports'];
+  /** Where log lines go. @default standard output */
+  logDestination?: DestinationStream;
+}
+
+/** @publicApi */
+export interface CreatedApp {
+  app: INestApplication;
+  config: AppConfig;
+  logger: PinoLogger;
+}
+
+/** Paths that platforms poll; a log line for each poll would bury the others. */
+const QUIET_PATHS = /^\/(?:health(?:\/|$)|livez$|readyz$|healthz$|metrics$)/;
+
+/**
+ * Builds the application, ready to listen: the same for `main.ts`, for tests and for benchmarks.
+ *
+ * @throws ConfigError, DatabaseUnavailableError
+ * @publicApi
+ */
+export async function createApp(options: CreateAppOptions = {}): Promise<CreatedApp> {
+  const { config, warnings } = loadConfig(options.env ?? readEnvironment());
+  const logger = new PinoLogger({ level: config.log.level, destination: options.logDestination });
+  for (const warning of warnings) logger.warn(warning, 'Config');
+  const setUp = config.http.adapter === 'fastify' ? await setUpFastify(config.http) : await setUpExpress(config.http);
+  try {
+    const app = await NestFactory.create(
+      AppModule.forRoot(config, options.imports),
+      setUp.adapter as AbstractHttpAdapter,
+      {
+        logger,
+        bodyParser: false,
+        abortOnError: false,
+      },
+    );
+    await configure(app, config, logger, setUp);
+    return { app, config, logger };
+  } catch (error) {
+    await stopEmbeddedServers();
+    throw error;
+  }
+}
+
+async function configure(app: INestApplication, config: AppConfig, logger: PinoLogger, setUp: AdapterSetup) {
+  const [apiHeaders, docsHeaders] = [responseHeaders(), responseHeaders(DOCS_PAGE_POLICY)];
+  const hook = app.get(RequestPipeline).install(app, {
+    logger,
+    responseHeaders: (path) => (DOCS_PATHS.test(path) ? docsHeaders : apiHeaders),
+    isQuiet: (path) => QUIET_PATHS.test(path),
+  });
+  const { corsOrigins, corsCredentials } = config.http;
+  if (corsOrigins.length > 0) {
+    app.enableCors({
+      origin: corsOrigins.includes('*') ? '*' : [...corsOrigins],
+      credentials: corsCredentials,
+      maxAge: 600,
+      exposedHeaders: [
+        'X-Request-Id',
+        'Retry-After',
+        'X-RateLimit-Limit',
+        'X-RateLimit-Remaining',
+        'X-RateLimit-Reset',
+      ],
+    });
+  }
+  const filter = new ProblemFilter(app.get(HttpAdapterHost));
+  await setUp.configure(app, hook, filter);
+  app.enableVersioning({ type: VersioningType.URI, defaultVersion: '1' });
+  app.useGlobalPipes(validationPipe());
+  app.useGlobalFilters(filter);
+  setUpDocs(app);
+  app.enableShutdownHooks(['SIGTERM', 'SIGINT'], { useProcessExit: true });
+}

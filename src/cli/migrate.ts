@@ -1,0 +1,19 @@
+import { loadConfig, readEnvironment } from '../config/index.js';
+import { databaseServer, databaseSettings, migrate, reachDatabase } from '../database/index.js';
+import { exitWithError } from '../exit.js';
+import { migrations } from '../migrations.js';
+
+try {
+  const { config } = loadConfig(readEnvironment());
+  const settings = databaseSettings({ ...config.database, migrations });
+  const server = await databaseServer(settings);
+  try {
+    await reachDatabase(server.url, settings);
+    const names = await migrate(server.url, settings);
+    console.log(names.length === 0 ? 'Nothing to migrate.' : names.map((name) => `migrated: ${name}`).join('\n'));
+  } finally {
+    await server.stop();
+  }
+} catch (error) {
+  exitWithError(error);
+}

@@ -1,0 +1,66 @@
+/** One kind of failure that a client may see: its HTTP status and the fixed title of its problem document. */
+export interface ErrorDefinition {
+  readonly status: number;
+  readonly title: string;
+  /** Problem type URI where a standard registers one; otherwise made from the code. */
+  readonly type?: string;
+}
+
+/**
+ * Every code that a problem document can carry. Codes are part of the public contract: they are added, never reused.
+ *
+ * @publicApi
+ */
+export const ERROR_CODES = {
+  BAD_REQUEST: { status: 400, title: 'Bad request' },
+  MALFORMED_JSON: { status: 400, title: 'The body is not valid JSON' },
+  INVALID_ENCODING: { status: 400, title: 'The body is not valid UTF-8' },
+  VALIDATION_FAILED: { status: 400, title: 'The request is not valid' },
+  AUTH_TOKEN_MISSING: { status: 401, title: 'No access token' },
+  AUTH_TOKEN_MALFORMED: { status: 401, title: 'Malformed access token' },
+  AUTH_TOKEN_INVALID: { status: 401, title: 'Invalid access token' },
+  AUTH_TOKEN_EXPIRED: { status: 401, title: 'Expired access token' },
+  AUTH_CREDENTIALS_INVALID: { status: 401, title: 'Wrong email or password' },
+  AUTH_REFRESH_INVALID: { status: 401, title: 'Invalid refresh token' },
+  METRICS_TOKEN_REQUIRED: { status: 401, title: 'Metrics token required' },
+  ACCESS_DENIED: { status: 403, title: 'Access denied' },
+  NOT_FOUND: { status: 404, title: 'Not found' },
+  METHOD_NOT_ALLOWED: { status: 405, title: 'Method not allowed' },
+  NOT_ACCEPTABLE: { status: 406, title: 'Not acceptable' },
+  REQUEST_TIMEOUT: { status: 408, title: 'Request timeout' },
+  CONFLICT: { status: 409, title: 'Conflict' },
+  EMAIL_TAKEN: { status: 409, title: 'Email address already registered' },
+  PAYLOAD_TOO_LARGE: { status: 413, title: 'Request body too large' },
+  URI_TOO_LONG: { status: 414, title: 'Request target too long' },
+  UNSUPPORTED_MEDIA_TYPE: { status: 415, title: 'Unsupported media type' },
+  UNPROCESSABLE: { status: 422, title: 'Unprocessable content' },
+  RATE_LIMITED: {
+    status: 429,
+    title: 'Too many requests',
+    type: 'https://iana.org/assignments/http-problem-types#quota-exceeded',
+  },
+  INTERNAL_ERROR: { status: 500, title: 'Internal server error' },
+  NOT_IMPLEMENTED: { status: 501, title: 'Not implemented' },
+  BAD_GATEWAY: { status: 502, title: 'Bad gateway' },
+  SERVICE_UNAVAILABLE: { status: 503, title: 'Service unavailable' },
+  GATEWAY_TIMEOUT: { status: 504, title: 'Gateway timeout' },
+} as const satisfies Record<string, ErrorDefinition>;
+
+/** @publicApi */
+export type ErrorCode = keyof typeof ERROR_CODES;
+
+/** The code that stands for a status when whoever failed named none: the first of that status in the table. */
+const CODE_BY_STATUS = new Map<number, ErrorCode>();
+for (const [code, { status }] of Object.entries(ERROR_CODES)) {
+  if (!CODE_BY_STATUS.has(status)) CODE_BY_STATUS.set(status, code as ErrorCode);
+}
+
+export function codeForStatus(status: number): ErrorCode {
+  return CODE_BY_STATUS.get(status) ?? (status >= 500 ? 'INTERNAL_ERROR' : 'BAD_REQUEST');
+}
+
+/** Problem type URI of a code (RFC 9457, section 3.1.1). */
+export function problemTypeOf(code: ErrorCode): string {
+  const definition: ErrorDefinition = ERROR_CODES[code];
+  return definition.type ?? `urn:nest-bulwark:problem:${code.toLowerCase().replaceAll('_', '-')}`;
+}

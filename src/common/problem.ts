@@ -1,0 +1,68 @@
+import { HttpException } from '@nestjs/common';
+import { ERROR_CODES, problemTypeOf, type ErrorCode } from './error-codes.js';
+
+/** One rejected field: a JSON-path-like `path`, a stable `code` and a sentence for people. */
+export interface FieldError {
+  path: string;
+  code: string;
+  message: string;
+}
+
+/**
+ * Problem document (RFC 9457) with the members this suite adds: `code`, `requestId` and, for invalid input, `errors`.
+ *
+ * @publicApi
+ */
+export interface ProblemDocument {
+  type: string;
+  title: string;
+  status: number;
+  detail: string;
+  instance: string;
+  code: string;
+  requestId: string;
+  errors?: FieldError[];
+  [extension: string]: unknown;
+}
+
+/** @publicApi */
+export interface ProblemOptions {
+  errors?: FieldError[];
+  /** Response headers that belong to the failure, such as `WWW-Authenticate` or `Retry-After`. */
+  headers?: Record<string, string>;
+  /** Further members of the problem document. */
+  extensions?: Record<string, unknown>;
+  /** What went wrong underneath; logged, never sent. */
+  cause?: unknown;
+}
+
+/**
+ * A failure that the client may know of. `detail` says cause and remedy; the status follows from the code.
+ *
+ * @publicApi
+ */
+export class ProblemException extends HttpException {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly extensions: Readonly<Record<string, unknown>>;
+
+  constructor(
+    readonly code: ErrorCode,
+    readonly detail: string,
+    options: ProblemOptions = {},
+  ) {
+    super(detail, ERROR_CODES[code].status, { cause: options.cause });
+    this.headers = options.headers ?? {};
+    this.extensions = { ...options.extensions, ...(options.errors && { errors: options.errors }) };
+  }
+}
+
+export function problemDocument(
+  code: ErrorCode,
+  status: number,
+  detail: string,
+  request: { instance: string; requestId: string },
+  extensions: Readonly<Record<string, unknown>> = {},
+): ProblemDocument {
+  const { title } = ERROR_CODES[code];
+  return { type: problemTypeOf(code), title, status, detail, ...request, code, ...extensions };
+}

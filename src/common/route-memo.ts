@@ -1,0 +1,24 @@
+import type { ExecutionContext, Type } from '@nestjs/common';
+
+type Handler = (...args: never[]) => unknown;
+
+/**
+ * Remembers what was worked out of a route's decorators, so that reflection is paid once per route and not per request.
+ * The key is the handler and its class, because a handler may be inherited by several controllers.
+ *
+ * @publicApi
+ */
+export class RouteMemo<T> {
+  private readonly memo = new WeakMap<Handler, Map<Type, T>>();
+
+  constructor(private readonly compute: (handler: Handler, controller: Type) => T) {}
+
+  get(context: ExecutionContext): T {
+    const handler = context.getHandler() as Handler;
+    const controller = context.getClass();
+    let ofHandler = this.memo.get(handler);
+    if (!ofHandler) this.memo.set(handler, (ofHandler = new Map()));
+    if (!ofHandler.has(controller)) ofHandler.set(controller, this.compute(handler, controller));
+    return ofHandler.get(controller) as T;
+  }
+}

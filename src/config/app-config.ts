@@ -1,0 +1,109 @@
+import { THROTTLE_TIERS, type ThrottleTierName, type Variables } from './variables.js';
+
+/** A limit of `limit` requests in a window of `ttlMs` milliseconds. */
+export interface TierLimit {
+  readonly limit: number;
+  readonly ttlMs: number;
+}
+
+/**
+ * The configuration of the reference application: every variable parsed, grouped by the module that reads it, frozen.
+ * Durations are milliseconds, sizes bytes.
+ *
+ * @publicApi
+ */
+export class AppConfig {
+  readonly mode: Variables['NODE_ENV'];
+  readonly isProduction: boolean;
+  readonly http: Readonly<{
+    port: number;
+    adapter: Variables['HTTP_ADAPTER'];
+    trustProxy: Variables['TRUST_PROXY'];
+    bodyLimitBytes: number;
+    corsOrigins: readonly string[];
+    corsCredentials: boolean;
+  }>;
+  readonly database: Readonly<{
+    /** Unset: the embedded server under `dataDir`. */
+    url: string | undefined;
+    dataDir: string;
+    poolMin: number;
+    poolMax: number;
+    connectTimeoutMs: number;
+    statementTimeoutMs: number;
+    idleInTransactionTimeoutMs: number;
+    startTimeoutMs: number;
+  }>;
+  readonly redis: Readonly<{ url: string | undefined; commandTimeoutMs: number }>;
+  readonly auth: Readonly<{
+    secret: string | undefined;
+    privateKey: string | undefined;
+    accessTtlMs: number;
+    refreshTtlMs: number;
+    bcryptCost: number;
+    admin: Readonly<{ email: string; password: string }> | undefined;
+  }>;
+  readonly throttle: Readonly<Record<ThrottleTierName, TierLimit>>;
+  readonly audit: Readonly<{ batchSize: number; flushIntervalMs: number }>;
+  readonly log: Readonly<{ level: Variables['LOG_LEVEL'] }>;
+  readonly metrics: Readonly<{ token: string | undefined }>;
+  readonly productionTest: Readonly<{ enabled: boolean }>;
+
+  constructor(values: Variables) {
+    const isProduction = values.NODE_ENV === 'production';
+    this.mode = values.NODE_ENV;
+    this.isProduction = isProduction;
+    this.http = {
+      port: values.PORT,
+      adapter: values.HTTP_ADAPTER,
+      trustProxy: values.TRUST_PROXY,
+      bodyLimitBytes: values.BODY_LIMIT,
+      corsOrigins: values.CORS_ORIGINS,
+      corsCredentials: values.CORS_CREDENTIALS,
+    };
+    this.database = {
+      url: values.DATABASE_URL,
+      dataDir: values.DATA_DIR,
+      poolMin: values.DATABASE_POOL_MIN,
+      poolMax: values.DATABASE_POOL_MAX,
+      connectTimeoutMs: values.DATABASE_CONNECT_TIMEOUT,
+      statementTimeoutMs: values.DATABASE_STATEMENT_TIMEOUT,
+      idleInTransactionTimeoutMs: values.DATABASE_IDLE_IN_TRANSACTION_TIMEOUT,
+      startTimeoutMs: values.DATABASE_START_TIMEOUT,
+    };
+    this.redis = { url: values.REDIS_URL, commandTimeoutMs: values.REDIS_COMMAND_TIMEOUT };
+    this.auth = {
+      secret: values.JWT_SECRET,
+      privateKey: values.JWT_PRIVATE_KEY,
+      accessTtlMs: values.JWT_ACCESS_TTL,
+      refreshTtlMs: values.JWT_REFRESH_TTL,
+      bcryptCost: values.BCRYPT_COST,
+      admin:
+        values.ADMIN_EMAIL && values.ADMIN_PASSWORD
+          ? { email: values.ADMIN_EMAIL, password: values.ADMIN_PASSWORD }
+          : undefined,
+    };
+    this.throttle = tierLimits(values);
+    this.audit = { batchSize: values.AUDIT_BATCH_SIZE, flushIntervalMs: values.AUDIT_FLUSH_INTERVAL };
+    this.log = { level: values.LOG_LEVEL };
+    this.metrics = { token: values.METRICS_TOKEN };
+    this.productionTest = { enabled: values.PRODUCTION_TEST_ENABLED ?? !isProduction };
+    deepFreeze(this);
+  }
+}
+
+function tierLimits(values: Variables): Record<ThrottleTierName, TierLimit> {
+  const tiers = Object.keys(THROTTLE_TIERS) as ThrottleTierName[];
+  const entries = tiers.map((tier) => {
+    const name = `THROTTLE_${tier.toUpperCase() as Uppercase<ThrottleTierName>}` as const;
+    return [tier, { limit: values[`${name}_LIMIT`], ttlMs: values[`${name}_TTL`] }] as const;
+  });
+  return Object.fromEntries(entries) as Record<ThrottleTierName, TierLimit>;
+}
+
+function deepFreeze(value: object): void {
+  Object.freeze(value);
+  for (const inner of Object.values(value)) {
+    if (typeof inner === 'object' && inner !== null) deepFreeze(inner as object);
+  }
+}

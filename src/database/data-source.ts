@@ -1,0 +1,53 @@
+import { Logger } from '@nestjs/common';
+import { DataSource, type DataSourceOptions } from 'typeorm';
+import { databaseServer } from './database.server.js';
+import type { DatabaseSettings } from './database.options.js';
+import { migrate } from './migrate.js';
+import { reachDatabase, type ServerTimeouts } from './reach-database.js';
+
+/**
+ * Brings the database up: starts the embedded server where no URL is given, waits for the server, migrates, opens the
+ * pool. Destroying the data source stops the embedded server after the pool, whatever the order of Nest's hooks.
+ */
+export async function openDataSource(
+  settings: DatabaseSettings,
+  entities: DataSourceOptions['entities'],
+): Promise<DataSource> {
+  const logger = new Logger('Database');
+  const server = await databaseServer(settings);
+  try {
+    const timeouts = await reachDatabase(server.url, settings);
+    for (const name of await migrate(server.url, settings)) logger.log(`migrated: ${name}`);
+    const source = new DataSource({ ...poolOptions(server.url, settings, timeouts, logger), entities });
+    const destroy = source.destroy.bind(source);
+    source.destroy = async () => {
+      await destroy();
+      await server.stop();
+    };
+    return await source.initialize();
+  } catch (error) {
+    await server.stop();
+    throw error;
+  }
+}
+
+function poolOptions(url: string, settings: DatabaseSettings, timeouts: ServerTimeouts, logger: Logger) {
+  return {
+    type: 'postgres',
+    url,
+    applicationName: settings.applicationName,
+    synchronize: false,
+    // Ids are made by the application, so that no extension has to be installed.
+    installExtensions: false,
+    connectTimeoutMS: settings.connectTimeoutMs,
+    poolErrorHandler: (error: Error) => logger.warn(`an idle connection was lost: ${error.message}`),
+    extra: {
+      ...timeouts,
+      min: settings.poolMin,
+      max: settings.poolMax,
+      // The server ends a statement at its own limit; this ends the wait for a server that no longer answers at all.
+      query_timeout: settings.statementTimeoutMs + settings.connectTimeoutMs,
+      keepAlive: true,
+    },
+  } satisfies DataSourceOptions;
+}

@@ -1,0 +1,69 @@
+import { ConfigurableModuleBuilder, Module, type DynamicModule, type Provider } from '@nestjs/common';
+import { TypeOrmModule } from '@nestjs/typeorm';
+import { openDataSource } from './data-source.js';
+import { DatabaseHealth } from './database.health.js';
+import { databaseSettings, type DatabaseOptions, type DatabaseSettings } from './database.options.js';
+
+const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE, ASYNC_OPTIONS_TYPE } =
+  new ConfigurableModuleBuilder<DatabaseOptions>().setClassMethodName('forRoot').build();
+
+const DATABASE_SETTINGS = Symbol('bulwark.databaseSettings');
+
+/** Carries the settings to TypeORM's module, which asks for them by an import of its own. */
+@Module({})
+class DatabaseSettingsModule {
+  static with(providers: Provider[], imports: DynamicModule['imports']): DynamicModule {
+    return {
+      module: DatabaseSettingsModule,
+      imports: imports ?? [],
+      providers: [
+        ...providers,
+        { provide: DATABASE_SETTINGS, useFactory: databaseSettings, inject: [MODULE_OPTIONS_TOKEN] },
+      ],
+      exports: [DATABASE_SETTINGS],
+    };
+  }
+}
+
+/**
+ * TypeORM on PostgreSQL: migrated before the application starts, limited in connections and time, with an embedded
+ * server where no URL is given. Entities come from `TypeOrmModule.forFeature` in the modules that own them.
+ *
+ * @publicApi
+ */
+@Module({})
+export class DatabaseModule extends ConfigurableModuleClass {
+  static override forRoot(options: typeof OPTIONS_TYPE): DynamicModule {
+    return this.assemble(super.forRoot(options));
+  }
+
+  static override forRootAsync(options: typeof ASYNC_OPTIONS_TYPE): DynamicModule {
+    return this.assemble(super.forRootAsync(options));
+  }
+
+  private static assemble({ providers = [], imports }: DynamicModule): DynamicModule {
+    return {
+      module: DatabaseModule,
+      imports: [
+        TypeOrmModule.forRootAsync({
+          imports: [DatabaseSettingsModule.with(providers, imports)],
+          inject: [DATABASE_SETTINGS],
+          useFactory: (settings: DatabaseSettings) => ({
+            type: 'postgres' as const,
+            autoLoadEntities: true,
+            // The start waits and retries by itself, with messages that say what is wrong.
+            retryAttempts: 0,
+            entities: settings.entities,
+            settings,
+          }),
+          dataSourceFactory: (options) => {
+            if (!options) throw new Error('TypeORM passed no options to the data source factory');
+            return openDataSource((options as unknown as { settings: DatabaseSettings }).settings, options.entities);
+          },
+        }),
+      ],
+      providers: [DatabaseHealth],
+      exports: [TypeOrmModule],
+    };
+  }
+}

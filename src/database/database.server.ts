@@ -1,0 +1,30 @@
+import { EmbeddedPostgres } from './embedded-postgres.js';
+import type { DatabaseSettings } from './database.options.js';
+
+const running = new Set<EmbeddedPostgres>();
+
+/** Where the database is: the server that the settings name, or an embedded one that this starts. */
+export interface DatabaseServer {
+  readonly url: string;
+  stop(): Promise<void>;
+}
+
+export async function databaseServer(settings: DatabaseSettings): Promise<DatabaseServer> {
+  if (settings.url !== undefined) return { url: settings.url, stop: () => Promise.resolve() };
+  const embedded = await EmbeddedPostgres.start({ dataDir: settings.dataDir });
+  running.add(embedded);
+  return {
+    url: embedded.url,
+    stop: async () => {
+      running.delete(embedded);
+      await embedded.stop();
+    },
+  };
+}
+
+/** Stops what a failed start has left running: Nest gives out no application to close then. */
+export async function stopEmbeddedServers(): Promise<void> {
+  const servers = [...running];
+  running.clear();
+  await Promise.all(servers.map((server) => server.stop()));
+}

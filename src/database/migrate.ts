@@ -1,0 +1,58 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { DataSource, MigrationExecutor } from 'typeorm';
+import type { DatabaseSettings } from './database.options.js';
+
+/** Key of the advisory lock that lets one process at a time migrate: "bulwark" in ASCII, cut to 32 bits. */
+const MIGRATION_LOCK = 0x62756c77;
+
+const LOCK_POLL_MS = 50;
+
+/**
+ * Runs the migrations that have not run yet, all in one transaction, and answers with their names.
+ *
+ * The lock belongs to the transaction, not to the session, so that it also holds behind a pooler in transaction mode,
+ * and it is tried for instead of waited for, so that no statement timeout cuts the wait short.
+ */
+export async function migrate(url: string, settings: DatabaseSettings): Promise<string[]> {
+  const source = await new DataSource({
+    type: 'postgres',
+    url,
+    applicationName: `${settings.applicationName}-migrations`,
+    migrations: [...settings.migrations] as never[],
+    migrationsTableName: 'migrations',
+    connectTimeoutMS: settings.connectTimeoutMs,
+    installExtensions: false,
+    extra: { max: 1 },
+  }).initialize();
+  try {
+    for (;;) {
+      const names = await tryMigrate(source);
+      if (names) return names;
+      await sleep(LOCK_POLL_MS);
+    }
+  } finally {
+    await source.destroy();
+  }
+}
+
+/** One try; undefined while another process holds the lock. */
+async function tryMigrate(source: DataSource): Promise<string[] | undefined> {
+  const runner = source.createQueryRunner();
+  try {
+    await runner.startTransaction();
+    await runner.query('SET LOCAL statement_timeout = 0');
+    await runner.query('SET LOCAL idle_in_transaction_session_timeout = 0');
+    const rows = (await runner.query('SELECT pg_try_advisory_xact_lock($1) AS locked', [MIGRATION_LOCK])) as {
+      locked: boolean;
+    }[];
+    const done =
+      rows[0]?.locked === true ? await new MigrationExecutor(source, runner).executePendingMigrations() : undefined;
+    await runner.commitTransaction();
+    return done?.map(({ name }) => name);
+  } catch (error) {
+    if (runner.isTransactionActive) await runner.rollbackTransaction().catch(() => undefined);
+    throw error;
+  } finally {
+    await runner.release();
+  }
+}

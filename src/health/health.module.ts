@@ -1,0 +1,31 @@
+import { ConfigurableModuleBuilder, Module } from '@nestjs/common';
+import { DiscoveryModule } from '@nestjs/core';
+import { TerminusModule } from '@nestjs/terminus';
+import { DiskHealth } from './disk.health.js';
+import { HealthController } from './health.controller.js';
+import { HEALTH_SETTINGS, healthSettings, type HealthModuleOptions } from './health.options.js';
+import { HealthRegistry } from './health.registry.js';
+import { MemoryHealth } from './memory.health.js';
+
+const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModuleBuilder<HealthModuleOptions>()
+  .setClassMethodName('forRoot')
+  .build();
+
+/**
+ * Liveness, readiness and full health. Any module adds a check with `@HealthCheckOf({ key })` on a provider.
+ *
+ * @publicApi
+ */
+@Module({
+  // The probes are polled: terminus would log the same failure at each of them.
+  imports: [DiscoveryModule, TerminusModule.forRoot({ logger: false })],
+  controllers: [HealthController],
+  providers: [
+    { provide: HEALTH_SETTINGS, useFactory: healthSettings, inject: [MODULE_OPTIONS_TOKEN] },
+    HealthRegistry,
+    MemoryHealth,
+    DiskHealth,
+  ],
+  exports: [HealthRegistry],
+})
+export class HealthModule extends ConfigurableModuleClass {}

@@ -1,0 +1,10 @@
+export {
+  HealthCheckOf,
+  type HealthContributor,
+  type HealthContributorOptions,
+  type HealthReport,
+} from '../common/index.js';
+export * from './health-check.runner.js';
+export * from './health.module.js';
+export { type HealthModuleOptions } from './health.options.js';
+export * from './health.registry.js';

@@ -1,0 +1,41 @@
+import { timingSafeEqual, createHash } from 'node:crypto';
+import { Controller, Get, Header, Inject, Req, VERSION_NEUTRAL } from '@nestjs/common';
+import { Operational, ProblemException, type AdapterRequest } from '../common/index.js';
+import { OBSERVABILITY_OPTIONS, type ObservabilityOptions } from './observability.options.js';
+import { PrometheusMetrics } from './prometheus.metrics.js';
+
+@Controller({ path: 'metrics', version: VERSION_NEUTRAL })
+@Operational()
+export class MetricsController {
+  constructor(
+    private readonly metrics: PrometheusMetrics,
+    @Inject(OBSERVABILITY_OPTIONS) private readonly options: ObservabilityOptions,
+  ) {}
+
+  /** Prometheus text format 0.0.4. */
+  @Get()
+  @Header('Content-Type', 'text/plain; version=0.0.4; charset=utf-8')
+  @Header('Cache-Control', 'no-store')
+  async scrape(@Req() request: AdapterRequest): Promise<string> {
+    this.authorize(request.headers.authorization);
+    return this.metrics.registry.metrics();
+  }
+
+  private authorize(authorization: string | undefined): void {
+    const { metricsToken, metricsOpen } = this.options;
+    if (metricsToken === undefined && metricsOpen) return;
+    if (metricsToken !== undefined && authorization !== undefined) {
+      if (timingSafeEqual(digest(authorization), digest(`Bearer ${metricsToken}`))) return;
+    }
+    throw new ProblemException(
+      'METRICS_TOKEN_REQUIRED',
+      'Send the token of METRICS_TOKEN as "Authorization: Bearer …"; while it is unset in production, nobody is served.',
+      { headers: { 'WWW-Authenticate': 'Bearer realm="metrics"' } },
+    );
+  }
+}
+
+/** Equal lengths for a comparison whose time does not depend on the token. */
+function digest(text: string): Buffer {
+  return createHash('sha256').update(text).digest();
+}

@@ -1,0 +1,147 @@
+import { randomUUID } from 'node:crypto';
+import type { ServerResponse } from 'node:http';
+import { Injectable, type INestApplication } from '@nestjs/common';
+import {
+  attachContext,
+  contextOf,
+  Metrics,
+  ProblemException,
+  RequestContext,
+  routePattern,
+  runWithContext,
+  type AdapterRequest,
+  type Histogram,
+} from '../common/index.js';
+import type { PinoLogger } from './pino.logger.js';
+
+/** A caller's own request id is kept when it is harmless in logs and headers. */
+const SAFE_REQUEST_ID = /^[A-Za-z0-9._-]{8,64}$/;
+
+/** Seconds; the boundaries that OpenTelemetry recommends for `http.server.request.duration`. */
+const DURATION_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
+
+const BODY_TYPES = /^application\/(?:json|[\w.+-]+\+json|x-www-form-urlencoded)\s*(?:;|$)/i;
+
+export interface PipelineOptions {
+  logger: PinoLogger;
+  /** Headers that every response to a path carries; lists that were worked out at start. */
+  responseHeaders: (path: string) => ReadonlyArray<readonly [name: string, value: string]>;
+  /** Whether a path leaves no access line: probes and metrics. */
+  isQuiet: (path: string) => boolean;
+}
+
+type HookResponse = ServerResponse | { raw: ServerResponse };
+type Done = (error?: Error) => void;
+
+/** The first thing that happens to a request. @internal */
+export type RequestHook = (request: AdapterRequest, response: HookResponse, done: Done) => void;
+
+interface HookableAdapter {
+  setOnRequestHook(hook: RequestHook): void;
+}
+
+interface FastifyInstance {
+  addHook(name: 'preValidation', hook: (request: AdapterRequest, reply: unknown, done: Done) => void): void;
+}
+
+/**
+ * The work that every request pays: id, context, response headers, media type, access log and metrics, in one hook at
+ * the adapter. As interceptors and middleware the same work costs several times as much (see bench/RESULTS.md).
+ *
+ * @publicApi
+ */
+@Injectable()
+export class RequestPipeline {
+  private readonly durations;
+  private readonly series = new Map<string, Histogram>();
+
+  constructor(metrics: Metrics) {
+    this.durations = metrics.histogram({
+      name: 'http_server_request_duration_seconds',
+      help: 'Duration of HTTP requests, by method, route and status.',
+      labelNames: ['method', 'route', 'status'],
+      buckets: DURATION_BUCKETS,
+    });
+  }
+
+  /** Installs the hook. Call it before the application is initialised, so that it runs before everything else. */
+  install(app: INestApplication, options: PipelineOptions): RequestHook {
+    const adapter = app.getHttpAdapter();
+    const hook: RequestHook = (request, response, done) =>
+      this.begin(request, 'raw' in response ? response.raw : response, done, options);
+    (adapter as unknown as HookableAdapter).setOnRequestHook(hook);
+    if (adapter.getType() === 'fastify') {
+      // Fastify reads a body in callbacks of the socket, which do not belong to the request's asynchronous context.
+      (adapter.getInstance() as FastifyInstance).addHook('preValidation', (request, _reply, done) => {
+        runWithContext(contextOf(request), done);
+      });
+    }
+    return hook;
+  }
+
+  private begin(request: AdapterRequest, response: ServerResponse, done: Done, options: PipelineOptions): void {
+    const given = request.headers['x-request-id'];
+    const requestId = typeof given === 'string' && SAFE_REQUEST_ID.test(given) ? given : randomUUID();
+    const context = new RequestContext(requestId, request);
+    attachContext(request, context);
+    const path = pathOf(request);
+    for (const [name, value] of options.responseHeaders(path)) response.setHeader(name, value);
+    response.setHeader('X-Request-Id', requestId);
+    response.once('close', () => this.finish(request, response, context, path, options));
+    const refusal = unsupportedMediaType(request);
+    runWithContext(context, () => done(refusal));
+  }
+
+  private finish(
+    request: AdapterRequest,
+    response: ServerResponse,
+    context: RequestContext,
+    path: string,
+    { logger, isQuiet }: PipelineOptions,
+  ): void {
+    const durationMs = performance.now() - context.startedAt;
+    // 499, as nginx has it: the client went away before the answer was complete.
+    const status = response.writableFinished ? response.statusCode : 499;
+    const method = request.method ?? '';
+    this.histogram(method, routePattern(request), status).observe(durationMs / 1000);
+    if (isQuiet(path)) return;
+    logger.access[status >= 500 ? 'error' : 'info']({
+      requestId: context.requestId,
+      method,
+      path,
+      status,
+      durationMs: Math.round(durationMs * 100) / 100,
+      address: context.clientAddress,
+      userId: context.principal?.id,
+      msg: 'request',
+    });
+  }
+
+  private histogram(method: string, route: string, status: number): Histogram {
+    const key = `${method} ${status} ${route}`;
+    let histogram = this.series.get(key);
+    if (!histogram) {
+      histogram = this.durations.labels({ method, route, status: String(status) });
+      this.series.set(key, histogram);
+    }
+    return histogram;
+  }
+}
+
+/** Both adapters refuse a type they cannot parse in their own way, or not at all: refuse it here for both. */
+function unsupportedMediaType({ headers }: AdapterRequest): ProblemException | undefined {
+  const hasBody = headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+  if (!hasBody) return undefined;
+  const type = headers['content-type'];
+  if (type !== undefined && BODY_TYPES.test(type)) return undefined;
+  return new ProblemException(
+    'UNSUPPORTED_MEDIA_TYPE',
+    `Send the body as application/json${type === undefined ? '; the request names no Content-Type' : ''}.`,
+    { headers: { Accept: 'application/json' } },
+  );
+}
+
+function pathOf({ url }: AdapterRequest): string {
+  const query = url.indexOf('?');
+  return query === -1 ? url : url.slice(0, query);
+}

@@ -1,0 +1,41 @@
+import { randomUUID } from 'node:crypto';
+import { Injectable } from '@nestjs/common';
+import { UsersService } from '../users/index.js';
+import { SelfClient, type SelfResponse } from './self-client.js';
+
+/** Domain that no mail can ever reach (RFC 2606), so that no person's account is touched. */
+const DOMAIN = 'self-test.invalid';
+
+export interface Account {
+  email: string;
+  password: string;
+  registration: SelfResponse;
+  accessToken: string;
+  refreshToken: string;
+}
+
+/** Accounts that exist for one check and are gone after it, however it ends. */
+@Injectable()
+export class ThrowAwayAccounts {
+  constructor(
+    private readonly client: SelfClient,
+    private readonly users: UsersService,
+  ) {}
+
+  async with<T>(from: string, use: (account: Account) => Promise<T>): Promise<T> {
+    const email = `${randomUUID()}@${DOMAIN}`;
+    const password = randomUUID();
+    try {
+      const registration = await this.client.send('/auth/register', {
+        method: 'POST',
+        body: { email, password, name: 'Self test' },
+        from,
+      });
+      const { accessToken = '', refreshToken = '' } = registration.body as Partial<Account>;
+      return await use({ email, password, registration, accessToken, refreshToken });
+    } finally {
+      const user = await this.users.findForLogin(email);
+      if (user) await this.users.delete(user.id);
+    }
+  }
+}

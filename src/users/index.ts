@@ -1,0 +1,4 @@
+export * from './create-users.migration.js';
+export * from './user.entity.js';
+export * from './users.module.js';
+export * from './users.service.js';

@@ -1,0 +1,64 @@
+import { Injectable } from '@nestjs/common';
+import { InjectRepository } from '@nestjs/typeorm';
+import { QueryFailedError, Repository } from 'typeorm';
+import { ProblemException, uuidv7 } from '../common/index.js';
+import { User, type Role } from './user.entity.js';
+
+/** @publicApi */
+export interface NewUser {
+  email: string;
+  name: string;
+  passwordHash: string;
+  roles: Role[];
+}
+
+const UNIQUE_VIOLATION = '23505';
+
+/** One spelling for addresses that differ only in letter case, outer space or Unicode composition. */
+export function normalizeEmail(email: string): string {
+  return email.trim().normalize('NFKC').toLowerCase();
+}
+
+/** @publicApi */
+@Injectable()
+export class UsersService {
+  constructor(@InjectRepository(User) private readonly users: Repository<User>) {}
+
+  /**
+   * Adds a user. Two requests for one address at the same moment are told apart by the database's own constraint.
+   *
+   * @throws ProblemException `EMAIL_TAKEN`
+   */
+  async create(user: NewUser): Promise<User> {
+    const row = this.users.create({ ...user, id: uuidv7(), email: normalizeEmail(user.email) });
+    try {
+      await this.users.insert(row);
+    } catch (error) {
+      if (error instanceof QueryFailedError && (error.driverError as { code?: string }).code === UNIQUE_VIOLATION) {
+        throw new ProblemException('EMAIL_TAKEN', 'An account with this email exists. Log in, or use another address.');
+      }
+      throw error;
+    }
+    return this.get(row.id);
+  }
+
+  /** @throws ProblemException `NOT_FOUND` */
+  async get(id: string): Promise<User> {
+    const user = await this.users.findOneBy({ id });
+    if (!user) throw new ProblemException('NOT_FOUND', 'There is no such user.');
+    return user;
+  }
+
+  /** The user with the password hash, which other reads leave out. */
+  findForLogin(email: string): Promise<User | null> {
+    return this.users
+      .createQueryBuilder('user')
+      .addSelect('user.passwordHash')
+      .where('user.email = :email', { email: normalizeEmail(email) })
+      .getOne();
+  }
+
+  async delete(id: string): Promise<void> {
+    await this.users.delete({ id });
+  }
+}

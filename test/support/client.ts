@@ -1,0 +1,82 @@
+import { Agent, request, type IncomingHttpHeaders } from 'node:http';
+
+export interface Call {
+  headers?: Record<string, string | string[]>;
+  /** Sent as JSON, unless it is a Buffer or text, which is sent as it is. */
+  body?: unknown;
+  /** Access token. */
+  token?: string;
+  /** Loopback address to come from, such as 127.0.0.7: another client for the throttler. */
+  from?: string;
+}
+
+export interface Answer {
+  status: number;
+  headers: IncomingHttpHeaders;
+  text: string;
+  bytes: Buffer;
+  /** The body as JSON; undefined when it is none. */
+  // Tests look into answers of many shapes; naming each would hide what they are about.
+  // oxlint-disable-next-line typescript/no-explicit-any
+  body: any;
+}
+
+/** A small HTTP client that hides nothing: no redirects, no decompression, no retries. */
+export class TestClient {
+  private readonly agent = new Agent({ keepAlive: true });
+
+  constructor(readonly baseUrl: string) {}
+
+  get = (path: string, call: Call = {}) => this.send('GET', path, call);
+  post = (path: string, body?: unknown, call: Call = {}) => this.send('POST', path, { ...call, body });
+
+  send(method: string, path: string, { headers = {}, body, token, from }: Call = {}): Promise<Answer> {
+    const isRaw = Buffer.isBuffer(body) || typeof body === 'string';
+    const payload = body === undefined ? undefined : isRaw ? body : JSON.stringify(body);
+    const { hostname, port } = new URL(this.baseUrl);
+    return new Promise((resolve, reject) => {
+      const outgoing = request(
+        {
+          hostname,
+          port,
+          path,
+          method,
+          agent: from === undefined ? this.agent : false,
+          localAddress: from,
+          headers: {
+            ...(payload !== undefined && {
+              'Content-Type': 'application/json',
+              'Content-Length': String(Buffer.byteLength(payload)),
+            }),
+            ...(token !== undefined && { Authorization: `Bearer ${token}` }),
+            ...headers,
+          },
+        },
+        (incoming) => {
+          const chunks: Buffer[] = [];
+          incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
+          incoming.on('error', reject);
+          incoming.on('end', () => {
+            const bytes = Buffer.concat(chunks);
+            const text = bytes.toString('utf8');
+            resolve({ status: incoming.statusCode ?? 0, headers: incoming.headers, text, bytes, body: parse(text) });
+          });
+        },
+      );
+      outgoing.on('error', reject);
+      outgoing.end(payload);
+    });
+  }
+
+  close(): void {
+    this.agent.destroy();
+  }
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

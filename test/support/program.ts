@@ -1,0 +1,42 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { until } from './until.js';
+
+/** A program that really runs, as a user would start it. */
+export class Program {
+  output = '';
+  exitCode: number | undefined;
+  private readonly child: ChildProcess;
+
+  /** Runs a built script of `dist/` with nothing in its environment but what is given. */
+  constructor(script: string, env: Record<string, string>, cwd = process.cwd()) {
+    const { PATH = '', HOME = '' } = process.env;
+    this.child = spawn(process.execPath, [`${process.cwd()}/dist/${script}`], { cwd, env: { PATH, HOME, ...env } });
+    const collect = (chunk: Buffer) => void (this.output += chunk.toString());
+    this.child.stdout?.on('data', collect);
+    this.child.stderr?.on('data', collect);
+    this.child.on('close', (code) => (this.exitCode = code ?? -1));
+  }
+
+  get pid(): number {
+    return this.child.pid ?? -1;
+  }
+
+  says(text: string | RegExp, withinMs = 20_000): Promise<void> {
+    const matches = () => (typeof text === 'string' ? this.output.includes(text) : text.test(this.output));
+    return until(`the program says ${text}; it said:\n${this.output}`, () => matches() || this.exitCode !== undefined, {
+      withinMs,
+    }).then(() => {
+      if (!matches())
+        throw new Error(`The program ended with ${this.exitCode} and never said ${text}:\n${this.output}`);
+    });
+  }
+
+  async ends(withinMs = 20_000): Promise<number> {
+    await until('the program ends', () => this.exitCode !== undefined, { withinMs });
+    return this.exitCode ?? -1;
+  }
+
+  kill(signal: NodeJS.Signals = 'SIGTERM'): void {
+    this.child.kill(signal);
+  }
+}
