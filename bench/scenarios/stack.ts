@@ -7,7 +7,7 @@ import type { BenchRequest, BenchServer, HttpScenario } from '../harness/scenari
  * request.
  */
 const CLIENTS = 1000;
-const JWT_SECRET = 'bench-only-secret-of-more-than-thirty-two-bytes';
+const JWT_SECRET = 'Zk3q9VxTz7RmW2yLcB8nHd5pJfGa4eUo6iKxSqYrTuQe1w0b';
 const env = { JWT_SECRET };
 
 const jwt = new JwtService({ secret: JWT_SECRET });
@@ -29,8 +29,19 @@ const body = { hello: 'world' };
 function token(client: number): string {
   const id = String(client).padStart(12, '0');
   return jwt.sign(
-    { sub: `00000000-0000-4000-8000-${id}`, jti: `00000000-0000-4000-9000-${id}`, email: `user${client}@example.com` },
-    { algorithm: 'HS256', expiresIn: '1h' },
+    {
+      sub: `00000000-0000-4000-8000-${id}`,
+      jti: `00000000-0000-4000-9000-${id}`,
+      sid: `00000000-0000-4000-a000-${id}`,
+      email: `user${client}@example.com`,
+      roles: ['User'],
+    },
+    {
+      header: { alg: 'HS256', typ: 'at+jwt' },
+      issuer: 'nest-bulwark',
+      audience: 'nest-bulwark',
+      expiresIn: '1h',
+    },
   );
 }
 
@@ -61,7 +72,7 @@ function bulwark(adapter: string): BenchServer {
     entry: new URL('../servers/bulwark.js', import.meta.url),
     env: { ...env, HTTP_ADAPTER: adapter },
     requests,
-    expect: { status: 200, body, headers: ['content-security-policy', 'ratelimit', 'x-request-id'] },
+    expect: { status: 200, body, headers: ['content-security-policy', 'x-ratelimit-limit', 'x-request-id'] },
     probes: [{ request: hello, expect: { status: 401 } }],
   };
 }

@@ -37,7 +37,6 @@ await serve(async () => {
       JWT_SECRET: required('JWT_SECRET'),
       TRUST_PROXY: 'loopback',
       THROTTLE_DEFAULT_LIMIT: '1000000000',
-      SHUTDOWN_DRAIN_DELAY: '0s',
       // The measured route asks the database nothing; an embedded one spares the bench a service.
       DATABASE_EMBEDDED_IN_PRODUCTION: 'true',
       DATA_DIR: join(required('BENCH_DIR'), 'data'),

@@ -11,8 +11,9 @@ import { SIGNING_KEY, type SigningKey } from './signing-key.js';
 export class JwtStrategy extends PassportStrategy(Strategy, 'bulwark-jwt') {
   constructor(@Inject(AUTH_SETTINGS) settings: AuthSettings, @Inject(SIGNING_KEY) key: SigningKey) {
     const provideKey: SecretOrKeyProvider = (_request, token: string, done) => {
-      if (typeOf(token) === ACCESS_TOKEN_TYPE) done(null, key.verify as never);
-      else done(new Error('jwt type invalid') as never);
+      const header = headerOf(token);
+      if (header?.typ === ACCESS_TOKEN_TYPE) done(null, key.verify as never);
+      else done(new Error(header ? 'jwt type invalid' : 'jwt malformed') as never);
     };
     super({
       jwtFromRequest: ExtractJwt.fromAuthHeaderAsBearerToken(),
@@ -28,11 +29,13 @@ export class JwtStrategy extends PassportStrategy(Strategy, 'bulwark-jwt') {
   }
 }
 
-/** Header `typ` of a token, not yet verified; undefined where there is no header to read. */
-function typeOf(token: string): unknown {
+/** Header of a token, not yet verified; undefined for what is no JWT. */
+function headerOf(token: string): { typ?: unknown } | undefined {
+  const parts = token.split('.');
+  if (parts.length !== 3) return undefined;
   try {
-    const header = JSON.parse(Buffer.from(token.split('.', 1)[0] ?? '', 'base64url').toString()) as { typ?: unknown };
-    return header.typ;
+    const header: unknown = JSON.parse(Buffer.from(parts[0] ?? '', 'base64url').toString());
+    return typeof header === 'object' && header !== null ? header : undefined;
   } catch {
     return undefined;
   }

@@ -1,4 +1,4 @@
-import { EmbeddedPostgres } from './embedded-postgres.js';
+import { EmbeddedPostgres } from './embedded/embedded-postgres.js';
 import type { DatabaseSettings } from './database.options.js';
 
 const running = new Set<EmbeddedPostgres>();

@@ -17,6 +17,8 @@ export class ProductionTestService implements OnApplicationBootstrap {
   private readonly checks = new Map<string, { check: SelfTestCheck; description: string }>();
   private readonly running = new Map<string, Promise<CheckResult>>();
 
+  private runningAll: Promise<Report> | undefined;
+
   constructor(private readonly discovery: DiscoveryService) {}
 
   onApplicationBootstrap(): void {
@@ -49,7 +51,13 @@ export class ProductionTestService implements OnApplicationBootstrap {
     return running;
   }
 
-  async runAll(): Promise<Report> {
+  /** Runs every check side by side; whoever asks meanwhile gets the same report. */
+  runAll(): Promise<Report> {
+    this.runningAll ??= this.startAll().finally(() => (this.runningAll = undefined));
+    return this.runningAll;
+  }
+
+  private async startAll(): Promise<Report> {
     const started = performance.now();
     const checks = await Promise.all([...this.checks.keys()].map((name) => this.run(name)));
     const count = (status: CheckStatus) => checks.filter((result) => result.status === status).length;

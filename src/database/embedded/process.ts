@@ -1,0 +1,98 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync, readlinkSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { findBinaries, runToEnd } from './binaries.js';
+
+const LINUX = process.platform === 'linux';
+
+/**
+ * Names a running process so that a later one with the same pid has another name; safe as a file name.
+ * Undefined when no such process runs.
+ */
+export function processTag(pid: number): string | undefined {
+  if (!isSignalable(pid)) return undefined;
+  const started = LINUX ? linuxStart(pid) : otherStart(pid);
+  return started === undefined ? undefined : `${pid}-${started.replace(/\W+/g, '_')}`;
+}
+
+export function tagIsAlive(tag: string): boolean {
+  return processTag(Number.parseInt(tag, 10)) === tag;
+}
+
+/**
+ * Whether the process is a PostgreSQL server of this cluster and not a stranger with its old pid.
+ * Undefined where the system does not tell (Windows).
+ */
+export function servesCluster(pid: number, clusterDir: string): boolean | undefined {
+  if (process.platform === 'win32') return undefined;
+  try {
+    if (!LINUX)
+      return execFileSync('ps', ['-o', 'command=', '-p', String(pid)], { encoding: 'utf8' }).includes(clusterDir);
+    const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+    return command.includes(clusterDir) || readlinkSync(`/proc/${pid}/cwd`) === clusterDir;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Ends a PostgreSQL server, first the way asked for: `fast` closes connections and writes a checkpoint, `immediate` leaves
+ * recovery to the next start. Tells whether it ended.
+ */
+export async function endProcess(tag: string, how: 'fast' | 'immediate'): Promise<boolean> {
+  if (how === 'fast' && (await signalAndWait(tag, 'SIGINT', 10_000))) return true;
+  return (await signalAndWait(tag, 'SIGQUIT', 5_000)) || signalAndWait(tag, 'SIGKILL', 5_000);
+}
+
+async function signalAndWait(tag: string, signal: 'SIGINT' | 'SIGQUIT' | 'SIGKILL', waitMs: number): Promise<boolean> {
+  const pid = Number.parseInt(tag, 10);
+  const deadline = Date.now() + waitMs;
+  if (tagIsAlive(tag)) await send(pid, signal);
+  while (tagIsAlive(tag)) {
+    if (Date.now() > deadline) return false;
+    await sleep(20);
+  }
+  return true;
+}
+
+async function send(pid: number, signal: 'SIGINT' | 'SIGQUIT' | 'SIGKILL'): Promise<void> {
+  try {
+    if (process.platform !== 'win32') process.kill(pid, signal);
+    // Windows has no signals, only PostgreSQL's own.
+    else await runToEnd({ prefix: [] }, (await findBinaries()).pg_ctl, ['kill', signal.slice(3), String(pid)]);
+  } catch {
+    // It ended meanwhile, or belongs to another user: waiting tells.
+  }
+}
+
+function isSignalable(pid: number): boolean {
+  if (!(pid > 0)) return false;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+/** Boot and clock ticks since then. A zombie counts as gone: in a container nobody may ever reap it. */
+function linuxStart(pid: number): string | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    // The program's name, in parentheses, may itself hold spaces and parentheses.
+    const [state = '', ...fields] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    if ('ZX'.includes(state)) return undefined;
+    return `${readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()}-${fields[18]}`;
+  } catch {
+    return undefined;
+  }
+}
+
+function otherStart(pid: number): string | undefined {
+  if (process.platform === 'win32') return 'running';
+  try {
+    return execFileSync('ps', ['-o', 'lstart=', '-p', String(pid)], { encoding: 'utf8', env: { LC_ALL: 'C' } }).trim();
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,341 @@
+import { createHmac, generateKeyPairSync, randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { onBothAdapters, TestApp, type Visitor } from '../support/harness.js';
+
+const SECRET = 'a secret of the test suite, long enough for HS256';
+
+const encode = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
+
+/** A token made by hand, as an attacker would make it. */
+function forge(header: object, claims: object, secret = SECRET, algorithm = 'sha256'): string {
+  const signed = `${encode(header)}.${encode(claims)}`;
+  return `${signed}.${createHmac(algorithm, secret).update(signed).digest('base64url')}`;
+}
+
+const now = () => Math.floor(Date.now() / 1000);
+
+function claims(overrides: object = {}): object {
+  return {
+    sub: randomUUID(),
+    sid: randomUUID(),
+    email: 'forged@example.com',
+    roles: ['Admin'],
+    iss: 'nest-bulwark',
+    aud: 'nest-bulwark',
+    iat: now(),
+    exp: now() + 600,
+    ...overrides,
+  };
+}
+
+const HEADER = { alg: 'HS256', typ: 'at+jwt' };
+
+onBothAdapters('accounts', (adapter) => {
+  let app: TestApp;
+  let visitor: Visitor;
+  beforeAll(async () => {
+    app = await TestApp.start({ HTTP_ADAPTER: adapter });
+    visitor = await app.register();
+  });
+  afterAll(() => app.stop());
+
+  it('registers with 201 and answers with tokens and the user, but never a hash', async () => {
+    const answer = await app.post('/auth/register', {
+      email: `${randomUUID()}@example.com`,
+      password: 'Test123!',
+      name: 'Test User',
+    });
+    expect(answer.status).toBe(201);
+    expect(answer.body).toEqual({
+      accessToken: expect.any(String),
+      refreshToken: expect.any(String),
+      tokenType: 'Bearer',
+      expiresIn: 900,
+      user: {
+        id: expect.any(String),
+        email: expect.any(String),
+        name: 'Test User',
+        roles: ['User'],
+        createdAt: expect.any(String),
+      },
+    });
+    expect(answer.headers['cache-control']).toBe('no-store');
+  });
+
+  it('stores a bcrypt hash of the configured cost', async () => {
+    const rows = await app.sql('SELECT password_hash FROM users WHERE id = $1', [visitor.id]);
+    expect(rows[0].password_hash).toMatch(/^\$2b\$04\$/);
+  });
+
+  it('logs in with the email in other letter case', async () => {
+    const answer = await app.post('/auth/login', { email: visitor.email.toUpperCase(), password: visitor.password });
+    expect(answer.status).toBe(200);
+    expect(answer.body.user.id).toBe(visitor.id);
+  });
+
+  it('refuses a duplicate email, also in other letter case, and leaves one row', async () => {
+    const body = { email: visitor.email.toUpperCase(), password: 'another password', name: 'Other' };
+    const answer = await app.post('/auth/register', body);
+    expect(answer.status).toBe(409);
+    expect(answer.body.code).toBe('EMAIL_TAKEN');
+    expect(await app.sql('SELECT id FROM users WHERE email = $1', [visitor.email])).toHaveLength(1);
+  });
+
+  it('admits one of twenty registrations of one email at the same moment', async () => {
+    const email = `${randomUUID()}@example.com`;
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, (_, i) =>
+        app.post('/auth/register', {
+          email: i % 2 ? email : email.toUpperCase(),
+          password: 'a good password',
+          name: 'X',
+        }),
+      ),
+    );
+    expect(answers.map(({ status }) => status).sort()).toEqual([201, ...Array.from({ length: 19 }, () => 409)]);
+    expect(await app.sql('SELECT id FROM users WHERE email = $1', [email])).toHaveLength(1);
+    const sessions = await app.sql(
+      'SELECT s.id FROM auth_sessions s JOIN users u ON u.id = s.user_id WHERE u.email = $1',
+      [email],
+    );
+    expect(sessions).toHaveLength(1);
+  });
+
+  it('takes no role from the body', async () => {
+    const body = { email: `${randomUUID()}@example.com`, password: 'a good password', name: 'X', roles: ['Admin'] };
+    const answer = await app.post('/auth/register', body);
+    expect(answer.status).toBe(400);
+    expect(answer.body.errors).toContainEqual(expect.objectContaining({ path: 'roles', code: 'whitelistValidation' }));
+    expect(await app.sql('SELECT id FROM users WHERE email = $1', [body.email])).toHaveLength(0);
+  });
+
+  it.each([
+    ['a NUL', 'password\u0000tail'],
+    ['more than 72 bytes', 'ä'.repeat(40)],
+  ])('refuses a password with %s, which bcrypt would cut short', async (_what, password) => {
+    const email = `${randomUUID()}@example.com`;
+    const answer = await app.post('/auth/register', { email, password, name: 'X' });
+    expect(answer.status).toBe(400);
+    expect(answer.body.errors).toContainEqual(expect.objectContaining({ path: 'password', code: 'passwordEncoding' }));
+  });
+
+  it('refuses a lone surrogate, which would match every other one', async () => {
+    const email = `${randomUUID()}@example.com`;
+    const answer = await app.post('/auth/register', `{"email":"${email}","password":"password\\ud800","name":"X"}`);
+    expect(answer.status).toBe(400);
+    expect(answer.body.errors).toContainEqual(expect.objectContaining({ path: 'password', code: 'passwordEncoding' }));
+  });
+
+  it('takes equal characters in another composition for the same password', async () => {
+    const composed = await app.register(undefined, 'caf\u00e9 caf\u00e9');
+    const again = await app.login(composed.email, 'cafe\u0301 cafe\u0301');
+    expect(again.id).toBe(composed.id);
+  });
+
+  it('answers alike for a wrong password and an unknown email', async () => {
+    const wrong = await app.post('/auth/login', { email: visitor.email, password: 'wrong password' });
+    const unknown = await app.post('/auth/login', { email: 'nobody@example.com', password: 'wrong password' });
+    for (const answer of [wrong, unknown]) {
+      expect(answer.status).toBe(401);
+      expect(answer.body).toEqual({ ...wrong.body, requestId: expect.any(String) });
+    }
+  });
+
+  it('shows the profile to its owner, also under /v1', async () => {
+    for (const path of ['/auth/profile', '/v1/auth/profile']) {
+      const answer = await app.get(path, { token: visitor.token });
+      expect(answer.status).toBe(200);
+      expect(answer.body.email).toBe(visitor.email);
+      expect(answer.headers['cache-control']).toBe('no-store');
+    }
+  });
+
+  it('answers 404 for the profile of an account that is gone', async () => {
+    const gone = await app.register();
+    await app.sql('DELETE FROM users WHERE id = $1', [gone.id]);
+    expect((await app.get('/auth/profile', { token: gone.token })).status).toBe(404);
+  });
+
+  describe('refresh', () => {
+    it('gives a new pair of tokens, once', async () => {
+      const { refreshToken } = await app.register();
+      const first = await app.post('/auth/refresh', { refreshToken });
+      expect(first.status).toBe(200);
+      expect(first.body.refreshToken).not.toBe(refreshToken);
+      expect((await app.get('/auth/profile', { token: first.body.accessToken })).status).toBe(200);
+    });
+
+    it('ends the session when a used token comes again, and audits it', async () => {
+      const { refreshToken, id } = await app.register();
+      const first = await app.post('/auth/refresh', { refreshToken });
+      const reuse = await app.post('/auth/refresh', { refreshToken });
+      expect(reuse.status).toBe(401);
+      expect(reuse.body.code).toBe('AUTH_REFRESH_INVALID');
+      const successor = await app.post('/auth/refresh', { refreshToken: first.body.refreshToken });
+      expect(successor.status).toBe(401);
+      const events = await app.auditOf(reuse.body.requestId);
+      expect(events).toEqual([
+        expect.objectContaining({ action: 'auth.token_reuse', severity: 'CRITICAL', actorId: id }),
+      ]);
+    });
+
+    it('gives one successor to fifty requests at the same moment', async () => {
+      const { refreshToken } = await app.register();
+      const answers = await Promise.all(Array.from({ length: 50 }, () => app.post('/auth/refresh', { refreshToken })));
+      expect(answers.filter(({ status }) => status === 200)).toHaveLength(1);
+    });
+
+    it.each(['', 'x', `${randomUUID()}.${'a'.repeat(43)}`, "' OR 1=1 --"])('refuses %j', async (refreshToken) => {
+      const answer = await app.post('/auth/refresh', { refreshToken });
+      expect([400, 401]).toContain(answer.status);
+    });
+
+    it('keeps only a hash', async () => {
+      const { refreshToken, id } = await app.register();
+      const [row] = await app.sql(
+        `SELECT encode(refresh_hash, 'escape') AS hash FROM auth_sessions WHERE user_id = $1`,
+        [id],
+      );
+      expect(row.hash).not.toContain(refreshToken.split('.')[1]);
+    });
+
+    it('refuses a token after logout', async () => {
+      const { refreshToken } = await app.register();
+      expect((await app.post('/auth/logout', { refreshToken })).status).toBe(204);
+      expect((await app.post('/auth/refresh', { refreshToken })).status).toBe(401);
+    });
+
+    it('refuses a token that was not used for too long', async () => {
+      const { refreshToken, id } = await app.register();
+      await app.sql(`UPDATE auth_sessions SET expires_at = now() - interval '1 second' WHERE user_id = $1`, [id]);
+      expect((await app.post('/auth/refresh', { refreshToken })).status).toBe(401);
+    });
+  });
+
+  describe('a closed route', () => {
+    const closed = (token?: string) => app.get('/auth/profile', { ...(token !== undefined && { token }) });
+
+    it('would accept a forged token if the secret were known', async () => {
+      // Shows that the forgeries below fail for what is wrong with them, and not for how they are made.
+      const answer = await closed(forge(HEADER, claims({ sub: visitor.id })));
+      expect(answer.status).toBe(200);
+    });
+
+    it('asks for a token, with a challenge', async () => {
+      const answer = await closed();
+      expect(answer.status).toBe(401);
+      expect(answer.body.code).toBe('AUTH_TOKEN_MISSING');
+      expect(answer.headers['www-authenticate']).toBe('Bearer realm="api"');
+    });
+
+    it.each([
+      ['no JWT at all', 'nonsense', 'AUTH_TOKEN_MALFORMED'],
+      ['two parts', 'a.b', 'AUTH_TOKEN_MALFORMED'],
+      ['parts that are no JSON', 'a.b.c', 'AUTH_TOKEN_MALFORMED'],
+      ['an expired token', forge(HEADER, claims({ exp: now() - 10 })), 'AUTH_TOKEN_EXPIRED'],
+      ['another secret', forge(HEADER, claims(), 'not the secret of this test suite, also long'), 'AUTH_TOKEN_INVALID'],
+      ['another issuer', forge(HEADER, claims({ iss: 'https://evil.example' })), 'AUTH_TOKEN_INVALID'],
+      ['another audience', forge(HEADER, claims({ aud: 'another-api' })), 'AUTH_TOKEN_INVALID'],
+      ['another type', forge({ alg: 'HS256', typ: 'JWT' }, claims()), 'AUTH_TOKEN_INVALID'],
+      ['another algorithm', forge({ alg: 'HS512', typ: 'at+jwt' }, claims(), SECRET, 'sha512'), 'AUTH_TOKEN_INVALID'],
+      ['algorithm none', `${encode({ alg: 'none', typ: 'at+jwt' })}.${encode(claims())}.`, 'AUTH_TOKEN_INVALID'],
+      ['algorithm nOnE', `${encode({ alg: 'nOnE', typ: 'at+jwt' })}.${encode(claims())}.`, 'AUTH_TOKEN_INVALID'],
+      ['a token not yet valid', forge(HEADER, claims({ nbf: now() + 600 })), 'AUTH_TOKEN_INVALID'],
+    ])('refuses %s', async (_what, token, code) => {
+      const answer = await closed(token);
+      expect(answer.status).toBe(401);
+      expect(answer.body.code).toBe(code);
+      expect(answer.headers['www-authenticate']).toContain('error="invalid_token"');
+    });
+
+    it('audits a refused token, but not a missing one', async () => {
+      const refused = await closed('nonsense');
+      expect(await app.auditOf(refused.body.requestId)).toEqual([
+        expect.objectContaining({ action: 'access.denied', outcome: 'denied', severity: 'WARNING' }),
+      ]);
+      const missing = await closed();
+      expect(await app.auditOf(missing.body.requestId)).toEqual([]);
+    });
+  });
+
+  it('audits registration, login, failed login and logout, with who, where and how', async () => {
+    const from = '127.9.9.9';
+    const { id, email, password } = await app.register();
+    const login = await app.post('/auth/login', { email, password }, { from });
+    const failed = await app.post(
+      '/auth/login',
+      { email, password: 'wrong' },
+      { from, headers: { 'User-Agent': 'suite' } },
+    );
+    const [event] = await app.auditOf(failed.body.requestId);
+    expect(event).toMatchObject({
+      action: 'auth.failed_login',
+      outcome: 'failure',
+      severity: 'WARNING',
+      actorId: id,
+      address: from,
+      userAgent: 'suite',
+      route: 'POST /auth/login',
+      metadata: { email },
+    });
+    expect(JSON.stringify(event)).not.toContain('wrong');
+    const stored = await app.auditOf(String(login.headers['x-request-id']));
+    expect(stored.map(({ action }) => action)).toEqual(['auth.login']);
+  });
+});
+
+describe('tokens signed with ES256', () => {
+  it('are accepted, and their public key does not serve as a secret', async () => {
+    const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    const app = await TestApp.start({
+      JWT_SECRET: '',
+      JWT_PRIVATE_KEY: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+    });
+    try {
+      const { token } = await app.register();
+      expect((await app.get('/auth/profile', { token })).status).toBe(200);
+      const confused = forge(HEADER, claims(), publicKey.export({ type: 'spki', format: 'pem' }).toString());
+      expect((await app.get('/auth/profile', { token: confused })).body.code).toBe('AUTH_TOKEN_INVALID');
+    } finally {
+      await app.stop();
+    }
+  });
+});
+
+describe('two applications in one process', () => {
+  it('do not share keys', async () => {
+    const one = await TestApp.start();
+    const other = await TestApp.start({ JWT_SECRET: 'another secret, of another application, as long' });
+    try {
+      const { token } = await one.register();
+      expect((await one.get('/auth/profile', { token })).status).toBe(200);
+      expect((await other.get('/auth/profile', { token })).status).toBe(401);
+    } finally {
+      await one.stop();
+      await other.stop();
+    }
+  });
+});
+
+describe('the first administrator', () => {
+  it('is made once, however many replicas start at once, and may do what users may not', async () => {
+    const env = { ADMIN_EMAIL: `Root-${randomUUID()}@Example.com`, ADMIN_PASSWORD: 'first of many passwords' };
+    const apps = await Promise.all([TestApp.start(env), TestApp.start(env), TestApp.start(env)]);
+    const [app] = apps;
+    try {
+      const rows = await app.sql('SELECT roles FROM users WHERE email = $1', [env.ADMIN_EMAIL.toLowerCase()]);
+      expect(rows).toEqual([{ roles: ['Admin', 'User'] }]);
+      const admin = await app.login(env.ADMIN_EMAIL, env.ADMIN_PASSWORD);
+      expect((await app.get('/production-test/roles/admin-only', { token: admin.token })).status).toBe(200);
+      const user = await app.register();
+      const denied = await app.get('/production-test/roles/admin-only', { token: user.token });
+      expect(denied.status).toBe(403);
+      expect(denied.body.code).toBe('ACCESS_DENIED');
+      expect(await app.auditOf(denied.body.requestId)).toEqual([
+        expect.objectContaining({ action: 'access.denied', actorId: user.id, metadata: { required: ['Admin'] } }),
+      ]);
+    } finally {
+      await Promise.all(apps.map((one) => one.stop()));
+    }
+  });
+});

@@ -1,0 +1,74 @@
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { onBothAdapters, TestApp } from '../support/harness.js';
+import { freshDatabase } from '../support/database.js';
+
+const run = promisify(execFile);
+
+interface Step {
+  command: string;
+  output: string;
+}
+
+/** Commands of the README's console blocks, each with the output that stands below it. */
+function steps(): Step[] {
+  const blocks = [...readFileSync('README.md', 'utf8').matchAll(/```console\n(.*?)```/gs)];
+  return blocks
+    .flatMap(([, text = '']) => text.split(/^\$ /m).slice(1))
+    .map((entry) => {
+      const [command = '', ...output] = entry.trimEnd().split('\n');
+      return { command, output: output.join('\n') };
+    });
+}
+
+/** `…` stands for anything. */
+function pattern(output: string): RegExp {
+  const parts = output.split('…').map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
+  return new RegExp(`^${parts.join('[^]*?')}$`);
+}
+
+describe('the README', () => {
+  it('walks through the whole contract', () => {
+    const commands = steps().map(({ command }) => command);
+    for (const path of [
+      '/health/live',
+      '/health/ready',
+      'rate-limit',
+      'register',
+      'login',
+      'protected',
+      'all-features',
+    ]) {
+      expect(commands.join('\n')).toContain(path);
+    }
+  });
+});
+
+onBothAdapters('the commands of the README', (adapter) => {
+  let app: TestApp;
+  beforeAll(async () => {
+    app = await TestApp.start({
+      HTTP_ADAPTER: adapter,
+      NODE_ENV: 'development',
+      DATABASE_URL: await freshDatabase(),
+      THROTTLE_DEFAULT_LIMIT: '100',
+      THROTTLE_AUTH_LIMIT: '10',
+    });
+  });
+  afterAll(() => app.stop());
+
+  it('give the output that stands below them', async () => {
+    const port = new URL(app.baseUrl).port;
+    // One shell for all, because a later command uses the TOKEN of an earlier one.
+    const script = steps()
+      .map(({ command }) => `${command.replaceAll('localhost:3000', `127.0.0.1:${port}`)}\nprintf '\\n%%%%%%\\n'`)
+      .join('\n');
+    const { stdout } = await run('bash', ['-c', script.replaceAll('curl ', 'curl -s ')]);
+    const outputs = stdout.split('%%%\n').map((output) => output.trimEnd());
+    for (const [index, step] of steps().entries()) {
+      expect(outputs[index], step.command).toMatch(pattern(step.output));
+    }
+  });
+});

@@ -1,0 +1,123 @@
+import { Controller, Get, Module, VERSION_NEUTRAL } from '@nestjs/common';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { Public, SkipThrottle, ThrottleTier } from '../../src/index.js';
+import { onBothAdapters, TestApp } from '../support/harness.js';
+
+@Controller({ path: 'things', version: VERSION_NEUTRAL })
+@Public()
+class ThingsController {
+  @Get('one')
+  one() {
+    return { thing: 1 };
+  }
+
+  @Get('two')
+  two() {
+    return { thing: 2 };
+  }
+
+  @Get('free')
+  @SkipThrottle()
+  free() {
+    return { thing: 'free' };
+  }
+
+  @Get('report')
+  @ThrottleTier('expensive')
+  report() {
+    return { thing: 'report' };
+  }
+}
+
+@Module({ controllers: [ThingsController] })
+class ThingsModule {}
+
+let lastAddress = 0;
+/** An address that no other test has used. */
+const someAddress = () => `127.77.${Math.floor(++lastAddress / 250)}.${(lastAddress % 250) + 1}`;
+
+onBothAdapters('throttling', (adapter) => {
+  let app: TestApp;
+  const times = async (count: number, path: string, call: Parameters<TestApp['get']>[1]) => {
+    const statuses: number[] = [];
+    for (let i = 0; i < count; i++) statuses.push((await app.get(path, call)).status);
+    return statuses;
+  };
+
+  beforeAll(async () => {
+    app = await TestApp.start(
+      { HTTP_ADAPTER: adapter, THROTTLE_DEFAULT_LIMIT: '5', THROTTLE_EXPENSIVE_LIMIT: '2' },
+      { imports: [ThingsModule] },
+    );
+  });
+  afterAll(() => app.stop());
+
+  it('admits the limit and answers 429 with Retry-After beyond it', async () => {
+    const from = someAddress();
+    expect(await times(7, '/things/one', { from })).toEqual([200, 200, 200, 200, 200, 429, 429]);
+    const answer = await app.get('/things/one', { from });
+    expect(answer.body).toMatchObject({
+      type: 'https://iana.org/assignments/http-problem-types#quota-exceeded',
+      status: 429,
+      code: 'RATE_LIMITED',
+    });
+    expect(Number(answer.headers['retry-after'])).toBeGreaterThan(0);
+    expect(Number(answer.headers['retry-after'])).toBeLessThanOrEqual(60);
+  });
+
+  it('counts all routes of a tier together, so that a blocked client finds no other door', async () => {
+    const from = someAddress();
+    await times(5, '/things/one', { from });
+    expect((await app.get('/things/two', { from })).status).toBe(429);
+  });
+
+  it('counts each address for itself', async () => {
+    await times(6, '/things/one', { from: someAddress() });
+    expect((await app.get('/things/one', { from: someAddress() })).status).toBe(200);
+  });
+
+  it('gains nobody a request by a rotating X-Forwarded-For', async () => {
+    const from = someAddress();
+    const statuses: number[] = [];
+    for (let i = 0; i < 8; i++) {
+      statuses.push((await app.get('/things/one', { from, headers: { 'X-Forwarded-For': `10.1.2.${i}` } })).status);
+    }
+    expect(statuses.filter((status) => status === 200)).toHaveLength(5);
+  });
+
+  it('holds a user, however many addresses the requests come from', async () => {
+    const { token } = await app.register();
+    const statuses: number[] = [];
+    for (let i = 0; i < 7; i++) statuses.push((await app.get('/auth/profile', { token, from: someAddress() })).status);
+    expect(statuses).toEqual([200, 200, 200, 200, 200, 429, 429]);
+  });
+
+  it('holds only routes that ask for a tier to it', async () => {
+    const from = someAddress();
+    expect(await times(3, '/things/report', { from })).toEqual([200, 200, 429]);
+    expect((await app.get('/things/one', { from })).status).toBe(200);
+  });
+
+  it('leaves routes alone that skip it, and probes', async () => {
+    const from = someAddress();
+    await times(6, '/things/one', { from });
+    expect(await times(3, '/things/free', { from })).toEqual([200, 200, 200]);
+    expect(await times(3, '/health/live', { from })).toEqual([200, 200, 200]);
+  });
+
+  it('stops a flood before it spends anything on authentication', async () => {
+    const from = someAddress();
+    await times(5, '/things/one', { from });
+    const answer = await app.get('/auth/profile', { from, token: 'nonsense' });
+    expect(answer.status).toBe(429);
+  });
+
+  it('audits the refusal', async () => {
+    const from = someAddress();
+    await times(5, '/things/one', { from });
+    const answer = await app.get('/things/one', { from });
+    expect(await app.auditOf(answer.body.requestId)).toEqual([
+      expect.objectContaining({ action: 'rate_limit.exceeded', outcome: 'denied', address: from }),
+    ]);
+  });
+});

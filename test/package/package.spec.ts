@@ -1,0 +1,137 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+const MANIFEST = JSON.parse(readFileSync('package.json', 'utf8')) as {
+  name: string;
+  version: string;
+  dependencies: Record<string, string>;
+  peerDependencies: Record<string, string>;
+  peerDependenciesMeta: Record<string, { optional?: boolean }>;
+  exports: Record<string, string>;
+};
+
+/** What a Nest application has before it adds anything of ours, and the one peer that HealthModule needs. */
+const NEST = ['@nestjs/common', '@nestjs/core', '@nestjs/platform-express', 'reflect-metadata', 'rxjs'];
+const HEALTH_PEERS = ['@nestjs/terminus'];
+
+const APPLICATION = `
+import 'reflect-metadata';
+import { Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { HealthModule } from 'nest-bulwark/health';
+
+class AppModule {}
+Module({ imports: [HealthModule.forRoot({})] })(AppModule);
+
+const app = await NestFactory.create(AppModule, { logger: false });
+await app.listen(0, '127.0.0.1');
+const { port } = app.getHttpServer().address();
+const answer = await fetch(\`http://127.0.0.1:\${port}/health/ready\`);
+console.log(JSON.stringify({ status: answer.status, body: await answer.json() }));
+await app.close();
+`;
+
+const TYPED = `
+import { HealthModule, HealthCheckOf, type HealthContributor } from 'nest-bulwark/health';
+import { loadConfig, AppConfig } from 'nest-bulwark/config';
+import { ProblemException } from 'nest-bulwark/common';
+
+@HealthCheckOf({ key: 'payments', critical: false })
+export class Payments implements HealthContributor {
+  check(): void {}
+}
+export const imports = [HealthModule.forRoot({ groups: { ready: ['payments'] } })];
+export const config: AppConfig = loadConfig({}).config;
+export const problem = new ProblemException('NOT_FOUND', 'gone');
+`;
+
+describe('the packed library in a fresh application', () => {
+  let folder: string;
+  let files: string[];
+  const inFolder = (command: string, ...args: string[]) =>
+    execFileSync(command, args, { cwd: folder, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+  const installed = (name: string) => {
+    const { version } = JSON.parse(readFileSync(join('node_modules', name, 'package.json'), 'utf8')) as {
+      version: string;
+    };
+    return `${name}@${version}`;
+  };
+
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'bulwark-package-'));
+    // The build is made before the tests begin; packing must not make it anew under the feet of the others.
+    const packed = execFileSync('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    const [{ filename, files: list }] = JSON.parse(packed) as [{ filename: string; files: { path: string }[] }];
+    files = list.map(({ path }) => path);
+    writeFileSync(join(folder, 'package.json'), JSON.stringify({ name: 'fresh', private: true, type: 'module' }));
+    inFolder(
+      'npm',
+      'install',
+      '--no-audit',
+      '--no-fund',
+      '--ignore-scripts',
+      '--strict-peer-deps',
+      join(folder, filename),
+      ...[...NEST, ...HEALTH_PEERS, 'typescript', '@types/node'].map(installed),
+    );
+  }, 240_000);
+
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  it('does not bring typeorm, pg, bcrypt or any other optional peer', () => {
+    const optional = Object.keys(MANIFEST.peerDependenciesMeta).filter(
+      (name) => ![...NEST, ...HEALTH_PEERS].includes(name),
+    );
+    expect(optional).toContain('typeorm');
+    expect(optional.filter((name) => existsSync(join(folder, 'node_modules', name)))).toEqual([]);
+  });
+
+  it('serves the probes of HealthModule alone', () => {
+    writeFileSync(join(folder, 'app.mjs'), APPLICATION);
+    const { status, body } = JSON.parse(inFolder(process.execPath, 'app.mjs')) as {
+      status: number;
+      body: { status: string };
+    };
+    expect(status).toBe(200);
+    expect(body.status).toBe('ok');
+  });
+
+  it('loads by require() in a CommonJS application', () => {
+    writeFileSync(join(folder, 'app.cjs'), `console.log(typeof require('nest-bulwark/health').HealthModule.forRoot)`);
+    expect(inFolder(process.execPath, '--no-warnings', 'app.cjs').trim()).toBe('function');
+  });
+
+  it('has types that need no optional peer', () => {
+    writeFileSync(join(folder, 'typed.ts'), TYPED);
+    const options = [
+      '--module',
+      'nodenext',
+      '--strict',
+      '--noEmit',
+      '--target',
+      'es2023',
+      '--experimentalDecorators',
+      '--types',
+      'node',
+    ];
+    expect(() => inFolder('npx', 'tsc', ...options, 'typed.ts')).not.toThrow();
+  });
+
+  it('carries what is needed and nothing else', () => {
+    expect(files).toContain('dist/index.js');
+    expect(files).toContain('dist/health/index.d.ts');
+    expect(files).toContain('LICENSE');
+    expect(files.filter((file) => /\.spec\.|^src\/|^test\/|\.env/.test(file))).toEqual([]);
+  });
+
+  it('has a file for every entry of its exports', () => {
+    const targets = Object.values(MANIFEST.exports).map((target) => target.replace('./', ''));
+    expect(targets.filter((target) => !files.includes(target))).toEqual([]);
+  });
+});
