@@ -11,7 +11,8 @@ export function exitWithError(error: unknown): never {
   process.exit(code);
 }
 
-function explain(error: unknown): { message: string; code: number } {
+/** The message and the exit code that belong to what kept the process from starting. */
+export function explain(error: unknown): { message: string; code: number } {
   if (!(error instanceof Error)) return { message: String(error), code: EX_SOFTWARE };
   const { code, port } = error as NodeJS.ErrnoException & { port?: number };
   if (code === 'EADDRINUSE') {
@@ -20,7 +21,8 @@ function explain(error: unknown): { message: string; code: number } {
   if (code === 'EACCES' && port !== undefined) {
     return { message: `Port ${port} may not be opened by this user.\n  → set PORT to one above 1023`, code: EX_OSERR };
   }
-  if ('exitCode' in error && typeof error.exitCode === 'number')
+  if ('exitCode' in error && typeof error.exitCode === 'number') {
     return { message: error.message, code: error.exitCode };
+  }
   return { message: error.stack ?? error.message, code: EX_SOFTWARE };
 }

@@ -7,7 +7,8 @@ try {
   try {
     await app.listen(config.http.port, '0.0.0.0');
   } catch (error) {
-    await app.close();
+    // What happens while closing must not hide why the port could not be opened.
+    await app.close().catch(() => undefined);
     throw error;
   }
   const { port } = app.getHttpServer().address() as AddressInfo;

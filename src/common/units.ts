@@ -10,7 +10,9 @@ function parseWithUnit(text: string, units: Readonly<Record<string, number>>, wh
   if (!unit) throw new RangeError(`"${text}" has no unit; write one of ${names}, such as ${example}`);
   const factor = units[unit.toLowerCase()];
   if (factor === undefined) throw new RangeError(`"${text}" has an unknown unit; use one of ${names}`);
-  return Math.round(Number(`${whole}.${fraction}`) * factor);
+  const value = Math.round(Number(`${whole}.${fraction}`) * factor);
+  if (!Number.isSafeInteger(value)) throw new RangeError(`"${text}" is too large to be a ${what}`);
+  return value;
 }
 
 /**

@@ -1,23 +1,35 @@
 import { createPrivateKey } from 'node:crypto';
 import type { ConfigProblem } from './config-error.js';
-import { weaknessOf } from './secret-strength.js';
-import type { Variables } from './variables.js';
+import { passwordWeaknessOf, weaknessOf } from './secret-strength.js';
+import type { VariableName, Variables } from './variables.js';
 
 const NEW_SECRET = 'make one with: openssl rand -base64 48';
 
-type Rule = (values: Variables) => ConfigProblem | undefined;
+interface Rule {
+  readonly variables: readonly VariableName[];
+  readonly check: (values: Variables) => ConfigProblem | undefined;
+}
+
+/** A rule sees the variables it names and no others, so that it can be left out when one of them was not understood. */
+function rule<Name extends VariableName>(
+  variables: readonly Name[],
+  check: (values: Pick<Variables, Name>) => ConfigProblem | undefined,
+): Rule {
+  return { variables, check };
+}
 
 /** Rules between variables, in every mode. */
 const GENERAL_RULES: readonly Rule[] = [
-  (v) =>
+  rule(['DATABASE_POOL_MIN', 'DATABASE_POOL_MAX'], (v) =>
     v.DATABASE_POOL_MIN > v.DATABASE_POOL_MAX
       ? {
           variable: 'DATABASE_POOL_MIN',
           cause: `${v.DATABASE_POOL_MIN} is more than DATABASE_POOL_MAX (${v.DATABASE_POOL_MAX})`,
-          remedy: 'lower it, or raise DATABASE_POOL_MAX',
+          remedy: `set it to ${v.DATABASE_POOL_MAX} or less, or raise DATABASE_POOL_MAX`,
         }
       : undefined,
-  (v) =>
+  ),
+  rule(['CORS_CREDENTIALS', 'CORS_ORIGINS'], (v) =>
     v.CORS_CREDENTIALS && v.CORS_ORIGINS.includes('*')
       ? {
           variable: 'CORS_ORIGINS',
@@ -25,7 +37,8 @@ const GENERAL_RULES: readonly Rule[] = [
           remedy: 'list the origins, or set CORS_CREDENTIALS=false',
         }
       : undefined,
-  (v) =>
+  ),
+  rule(['JWT_SECRET', 'JWT_PRIVATE_KEY'], (v) =>
     v.JWT_SECRET !== undefined && v.JWT_PRIVATE_KEY !== undefined
       ? {
           variable: 'JWT_SECRET',
@@ -33,8 +46,11 @@ const GENERAL_RULES: readonly Rule[] = [
           remedy: 'remove one',
         }
       : undefined,
-  (v) => (v.JWT_PRIVATE_KEY === undefined ? undefined : privateKeyProblem(v.JWT_PRIVATE_KEY)),
-  (v) =>
+  ),
+  rule(['JWT_PRIVATE_KEY'], (v) =>
+    v.JWT_PRIVATE_KEY === undefined ? undefined : privateKeyProblem(v.JWT_PRIVATE_KEY),
+  ),
+  rule(['ADMIN_EMAIL', 'ADMIN_PASSWORD'], (v) =>
     (v.ADMIN_EMAIL === undefined) !== (v.ADMIN_PASSWORD === undefined)
       ? {
           variable: v.ADMIN_EMAIL === undefined ? 'ADMIN_EMAIL' : 'ADMIN_PASSWORD',
@@ -42,11 +58,21 @@ const GENERAL_RULES: readonly Rule[] = [
           remedy: 'set both ADMIN_EMAIL and ADMIN_PASSWORD, or neither',
         }
       : undefined,
+  ),
+  rule(['ADMIN_PASSWORD'], (v) =>
+    v.ADMIN_PASSWORD !== undefined && !isUsablePassword(v.ADMIN_PASSWORD)
+      ? {
+          variable: 'ADMIN_PASSWORD',
+          cause: 'is shorter than 8 characters, longer than the 72 bytes that bcrypt reads, or not well-formed Unicode',
+          remedy: 'choose another; the limits are those of every account',
+        }
+      : undefined,
+  ),
 ];
 
 /** What development may do and production may not. */
 const PRODUCTION_RULES: readonly Rule[] = [
-  (v) => {
+  rule(['JWT_SECRET', 'JWT_PRIVATE_KEY'], (v) => {
     if (v.JWT_PRIVATE_KEY !== undefined) return undefined;
     if (v.JWT_SECRET === undefined) {
       return { variable: 'JWT_SECRET', cause: 'is required in production', remedy: NEW_SECRET };
@@ -55,8 +81,8 @@ const PRODUCTION_RULES: readonly Rule[] = [
     return weakness === undefined
       ? undefined
       : { variable: 'JWT_SECRET', cause: `${weakness}; tokens could be forged`, remedy: NEW_SECRET };
-  },
-  (v) =>
+  }),
+  rule(['DATABASE_URL', 'DATABASE_EMBEDDED_IN_PRODUCTION'], (v) =>
     v.DATABASE_URL === undefined && !v.DATABASE_EMBEDDED_IN_PRODUCTION
       ? {
           variable: 'DATABASE_URL',
@@ -64,11 +90,20 @@ const PRODUCTION_RULES: readonly Rule[] = [
           remedy: 'set it to a PostgreSQL server, or allow it with DATABASE_EMBEDDED_IN_PRODUCTION=true',
         }
       : undefined,
-  (v) =>
-    v.METRICS_TOKEN !== undefined && Buffer.byteLength(v.METRICS_TOKEN) < 16
-      ? { variable: 'METRICS_TOKEN', cause: 'has fewer than 16 bytes; it could be guessed', remedy: NEW_SECRET }
-      : undefined,
-  (v) =>
+  ),
+  rule(['METRICS_TOKEN'], (v) => {
+    const weakness = v.METRICS_TOKEN === undefined ? undefined : weaknessOf(v.METRICS_TOKEN);
+    return weakness === undefined
+      ? undefined
+      : { variable: 'METRICS_TOKEN', cause: `${weakness}; it could be guessed`, remedy: NEW_SECRET };
+  }),
+  rule(['ADMIN_EMAIL', 'ADMIN_PASSWORD'], (v) => {
+    const weakness = v.ADMIN_PASSWORD === undefined ? undefined : passwordWeaknessOf(v.ADMIN_PASSWORD, v.ADMIN_EMAIL);
+    return weakness === undefined
+      ? undefined
+      : { variable: 'ADMIN_PASSWORD', cause: weakness, remedy: 'make one with: openssl rand -base64 18' };
+  }),
+  rule(['BCRYPT_COST'], (v) =>
     v.BCRYPT_COST < 10
       ? {
           variable: 'BCRYPT_COST',
@@ -76,27 +111,38 @@ const PRODUCTION_RULES: readonly Rule[] = [
           remedy: 'set it to 10 or more, or remove it for 12',
         }
       : undefined,
+  ),
 ];
+
+/** What registration asks of everybody's password. */
+function isUsablePassword(password: string): boolean {
+  const isText = password.isWellFormed() && !password.includes('\0');
+  return isText && password.length >= 8 && Buffer.byteLength(password.normalize('NFKC')) <= 72;
+}
 
 function privateKeyProblem(pem: string): ConfigProblem | undefined {
   try {
-    const key = createPrivateKey(pem);
-    if (key.asymmetricKeyType === 'ec' && key.asymmetricKeyDetails?.namedCurve === 'prime256v1') return undefined;
+    const { asymmetricKeyType: type, asymmetricKeyDetails: details } = createPrivateKey(pem);
+    if (type === 'ec' && details?.namedCurve === 'prime256v1') return undefined;
     return {
       variable: 'JWT_PRIVATE_KEY',
-      cause: `is a ${key.asymmetricKeyType ?? 'secret'} key, and ES256 needs one on the curve P-256`,
+      cause: `is a key of type ${[type, details?.namedCurve].filter(Boolean).join(' ')}, and ES256 needs one on P-256`,
       remedy: 'make one with: openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256',
     };
   } catch {
     return {
       variable: 'JWT_PRIVATE_KEY',
-      cause: 'is not a PEM private key',
+      cause: 'is not a PEM private key, or is one with a passphrase',
       remedy: 'give the whole text with its line breaks, or its file by JWT_PRIVATE_KEY_FILE',
     };
   }
 }
 
-export function ruleProblems(values: Variables): ConfigProblem[] {
+/** Problems of the variables that were understood; rules about others are left out. */
+export function ruleProblems(values: Partial<Variables>): ConfigProblem[] {
   const rules = values.NODE_ENV === 'production' ? [...GENERAL_RULES, ...PRODUCTION_RULES] : GENERAL_RULES;
-  return rules.map((rule) => rule(values)).filter((problem) => problem !== undefined);
+  return rules
+    .filter(({ variables }) => variables.every((name) => name in values))
+    .map(({ check }) => check(values as Variables))
+    .filter((problem) => problem !== undefined);
 }

@@ -1,4 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
+import { resolve } from 'node:path';
 import { until } from './until.js';
 
 /** A program that really runs, as a user would start it. */
@@ -7,10 +8,14 @@ export class Program {
   exitCode: number | undefined;
   private readonly child: ChildProcess;
 
-  /** Runs a built script of `dist/` with nothing in its environment but what is given. */
-  constructor(script: string, env: Record<string, string>, cwd = process.cwd()) {
+  /**
+   * Runs a script with nothing in its environment but what is given.
+   *
+   * @param script a script of `dist/`, or an absolute path
+   */
+  constructor(script: string, env: Record<string, string>, cwd = process.cwd(), args: string[] = []) {
     const { PATH = '', HOME = '' } = process.env;
-    this.child = spawn(process.execPath, [`${process.cwd()}/dist/${script}`], { cwd, env: { PATH, HOME, ...env } });
+    this.child = spawn(process.execPath, [resolve('dist', script), ...args], { cwd, env: { PATH, HOME, ...env } });
     const collect = (chunk: Buffer) => void (this.output += chunk.toString());
     this.child.stdout?.on('data', collect);
     this.child.stderr?.on('data', collect);

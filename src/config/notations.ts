@@ -1,0 +1,101 @@
+import { isIP } from 'node:net';
+import { z } from 'zod';
+import { parseByteSize, parseDuration } from '../common/index.js';
+
+/** A text in a given notation, parsed once, outer space ignored. Parsers explain themselves by a RangeError. */
+export function parsed<T>(parse: (text: string) => T) {
+  return z.string().transform((text, context): T => {
+    try {
+      return parse(text.trim());
+    } catch (error) {
+      context.addIssue({ code: 'custom', message: error instanceof Error ? error.message : String(error) });
+      return z.NEVER;
+    }
+  });
+}
+
+export function choice<const T extends string>(...values: T[]) {
+  return parsed((text): T => {
+    const value = values.find((candidate) => candidate === text);
+    if (value !== undefined) return value;
+    throw new RangeError(`"${text}" is none of ${values.join(', ')}`);
+  });
+}
+
+export function integer(minimum: number, maximum: number) {
+  return parsed((text) => {
+    const value = Number(text);
+    if (/^\d+$/.test(text) && value >= minimum && value <= maximum) return value;
+    throw new RangeError(`"${text}" is not a whole number from ${minimum} to ${maximum}`);
+  });
+}
+
+export const port = integer(0, 65_535);
+
+export const flag = parsed((text) => {
+  if (text === 'true' || text === 'false') return text === 'true';
+  throw new RangeError(`"${text}" is neither true nor false`);
+});
+
+/** Bounds in the notation itself, so that messages repeat them as one would write them. */
+function within(parse: (text: string) => number, minimum: string, maximum: string) {
+  const [least, most] = [parse(minimum), parse(maximum)];
+  return parsed((text) => {
+    const value = parse(text);
+    if (value >= least && value <= most) return value;
+    throw new RangeError(`"${text}" is not from ${minimum} to ${maximum}`);
+  });
+}
+
+/** The longest default is what a timer takes: past 2^31 ms (24.8 days) Node's fire at once. */
+export const duration = (minimum = '1ms', maximum = '24d') => within(parseDuration, minimum, maximum);
+
+export const size = (minimum: string, maximum: string) => within(parseByteSize, minimum, maximum);
+
+export const email = z
+  .string()
+  .trim()
+  .pipe(z.email({ error: 'is not an email address' }));
+
+const PROXY_NAMES = new Set(['loopback', 'linklocal', 'uniquelocal']);
+
+function isAddressOrRange(item: string): boolean {
+  const slash = item.indexOf('/');
+  const family = isIP(slash < 0 ? item : item.slice(0, slash));
+  if (family === 0 || item.includes('%')) return false;
+  if (slash < 0) return true;
+  // A prefix of 0 is everybody.
+  const prefix = item.slice(slash + 1);
+  return /^[1-9]\d{0,2}$/.test(prefix) && Number(prefix) <= (family === 4 ? 32 : 128);
+}
+
+/** Hops or a list of addresses. `true` would believe whatever the client writes into X-Forwarded-For. */
+export const trustProxy = parsed((text): number | string[] | false => {
+  if (text === 'false' || text === '0') return false;
+  if (/^[1-9]\d?$/.test(text)) return Number(text);
+  const items = text.split(',').map((item) => item.trim());
+  const wrong = items.find((item) => !PROXY_NAMES.has(item) && !isAddressOrRange(item));
+  if (wrong === undefined) return items;
+  throw new RangeError(
+    `"${wrong}" is refused; give the number of proxies in front (1), or their addresses (10.0.0.0/8,::1/128), never true`,
+  );
+});
+
+function origin(text: string): string {
+  if (text === '*') return text;
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  const isWeb = url?.protocol === 'https:' || url?.protocol === 'http:';
+  if (!url || !isWeb || url.host.includes('*')) {
+    throw new RangeError(`"${text}" is not an origin such as https://app.example.com`);
+  }
+  if (url.origin !== text) throw new RangeError(`"${text}" is more than an origin, or spelt otherwise: ${url.origin}`);
+  return text;
+}
+
+export const origins = parsed((text): string[] =>
+  text
+    .split(',')
+    .map((item) => item.trim())
+    .filter(Boolean)
+    .map(origin),
+);

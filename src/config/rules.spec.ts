@@ -1,0 +1,159 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import { PRODUCTION, problemsOf } from '../../test/support/config.js';
+
+const pem = (curve: string) =>
+  generateKeyPairSync('ec', { namedCurve: curve }).privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+
+const P256 = pem('prime256v1');
+/** So many different letters of two bytes each. */
+const greek = (letters: number) =>
+  Array.from({ length: letters }, (_, at) => String.fromCharCode(0x3b1 + 5 * at)).join('');
+const ADMIN = { ADMIN_EMAIL: 'root@example.com', ADMIN_PASSWORD: 'Wq7-frost-lantern' };
+
+/** Each rule: what it refuses, what it says, and the nearest thing that it lets pass. */
+const IN_EVERY_MODE: [rule: string, bad: Record<string, string>, problem: string, good: Record<string, string>][] = [
+  [
+    'the pool keeps no more connections than it may have',
+    { DATABASE_POOL_MIN: '6', DATABASE_POOL_MAX: '5' },
+    'DATABASE_POOL_MIN: 6 is more than DATABASE_POOL_MAX (5)',
+    { DATABASE_POOL_MIN: '5', DATABASE_POOL_MAX: '5' },
+  ],
+  [
+    'credentials go to listed origins only',
+    { CORS_ORIGINS: 'https://app.example,*', CORS_CREDENTIALS: 'true' },
+    'CORS_ORIGINS: * together with CORS_CREDENTIALS would let every site act as the signed-in user',
+    { CORS_ORIGINS: 'https://app.example', CORS_CREDENTIALS: 'true' },
+  ],
+  [
+    'every origin is let in without credentials at most',
+    { CORS_ORIGINS: '*', CORS_CREDENTIALS: 'true' },
+    'CORS_ORIGINS: * together with CORS_CREDENTIALS would let every site act as the signed-in user',
+    { CORS_ORIGINS: '*' },
+  ],
+  [
+    'tokens are signed in one way',
+    { JWT_SECRET: 'some secret', JWT_PRIVATE_KEY: P256 },
+    'JWT_SECRET: is set together with JWT_PRIVATE_KEY, and tokens are signed by one of them',
+    { JWT_PRIVATE_KEY: P256 },
+  ],
+  [
+    'the private key is on the curve of ES256',
+    { JWT_PRIVATE_KEY: pem('secp384r1') },
+    'JWT_PRIVATE_KEY: is a key of type ec secp384r1, and ES256 needs one on P-256',
+    { JWT_PRIVATE_KEY: P256 },
+  ],
+  [
+    'the private key is a private key',
+    { JWT_PRIVATE_KEY: P256.replaceAll('\n', ' ') },
+    'JWT_PRIVATE_KEY: is not a PEM private key, or is one with a passphrase',
+    { JWT_PRIVATE_KEY: P256 },
+  ],
+  [
+    'an administrator has a password',
+    { ADMIN_EMAIL: ADMIN.ADMIN_EMAIL },
+    'ADMIN_PASSWORD: is missing, and the other half of the first administrator is set',
+    ADMIN,
+  ],
+  [
+    'an administrator has an email',
+    { ADMIN_PASSWORD: ADMIN.ADMIN_PASSWORD },
+    'ADMIN_EMAIL: is missing, and the other half of the first administrator is set',
+    ADMIN,
+  ],
+  [
+    'a password has 8 characters',
+    { ...ADMIN, ADMIN_PASSWORD: '7 chars' },
+    'ADMIN_PASSWORD: is shorter than 8 characters',
+    { ...ADMIN, ADMIN_PASSWORD: '8 chars!' },
+  ],
+  [
+    'a password has no more bytes than bcrypt reads',
+    { ...ADMIN, ADMIN_PASSWORD: greek(37) },
+    'ADMIN_PASSWORD: is shorter than 8 characters, longer than the 72 bytes',
+    { ...ADMIN, ADMIN_PASSWORD: greek(36) },
+  ],
+];
+
+const IN_PRODUCTION: typeof IN_EVERY_MODE = [
+  [
+    'a signing key is configured',
+    { JWT_SECRET: '' },
+    'JWT_SECRET: is required in production',
+    { JWT_SECRET: '', JWT_PRIVATE_KEY: P256 },
+  ],
+  [
+    'the secret has 32 bytes',
+    { JWT_SECRET: 'Vw3k9QpXz7RmT2yLcB8nHd5sJfGa4eU' },
+    'JWT_SECRET: has 31 bytes, fewer than 32; tokens could be forged',
+    { JWT_SECRET: 'Vw3k9QpXz7RmT2yLcB8nHd5sJfGa4eUo' },
+  ],
+  [
+    'the secret is printed nowhere',
+    { JWT_SECRET: 'your-256-bit-secret-Vw3k9QpXz7RmT2yLcB8n' },
+    'JWT_SECRET: contains a well-known example value; tokens could be forged',
+    {},
+  ],
+  [
+    'the secret is random',
+    { JWT_SECRET: 'aabbccdd'.repeat(6) },
+    'JWT_SECRET: is a shorter text repeated; tokens could be forged',
+    {},
+  ],
+  [
+    'the database is a server of its own, unless the embedded one is allowed',
+    { DATABASE_URL: '' },
+    'DATABASE_URL: is required in production: the embedded database has no replicas, backups or upgrades',
+    { DATABASE_URL: '', DATABASE_EMBEDDED_IN_PRODUCTION: 'true' },
+  ],
+  [
+    'the metrics token cannot be guessed',
+    { METRICS_TOKEN: 'prometheus' },
+    'METRICS_TOKEN: has 10 bytes, fewer than 32; it could be guessed',
+    { METRICS_TOKEN: 'kR8vXw2pLq9TzYb4Nc6MdHs3JfGa7eUo' },
+  ],
+  [
+    'the administrator does not have the password of every template',
+    { ...ADMIN, ADMIN_PASSWORD: 'P@ssw0rd123!' },
+    'ADMIN_PASSWORD: is made of words that are guessed first',
+    ADMIN,
+  ],
+  [
+    'the administrator is not named by the password',
+    { ADMIN_EMAIL: 'horatio.n@example.com', ADMIN_PASSWORD: 'Horatio.N' },
+    'ADMIN_PASSWORD: is the name of its account',
+    ADMIN,
+  ],
+  [
+    'password hashes cost something',
+    { BCRYPT_COST: '9' },
+    'BCRYPT_COST: 9 makes stolen hashes cheap to guess',
+    { BCRYPT_COST: '10' },
+  ],
+];
+
+describe.each(['development', 'test', 'production'])('in %s', (mode) => {
+  // Production wants a signing key and a database as well; rules about them are below.
+  const base = mode === 'production' ? PRODUCTION : { NODE_ENV: mode };
+  const settle = (env: Record<string, string>) => ({
+    ...base,
+    ...('JWT_PRIVATE_KEY' in env && { JWT_SECRET: '' }),
+    ...env,
+  });
+
+  it.each(IN_EVERY_MODE)('%s', (_rule, bad, problem, good) => {
+    expect(problemsOf(settle(bad))).toContainEqual(expect.stringContaining(problem));
+    expect(problemsOf(settle(good))).toEqual([]);
+  });
+});
+
+describe('production asks that', () => {
+  it.each(IN_PRODUCTION)('%s', (_rule, bad, problem, good) => {
+    expect(problemsOf({ ...PRODUCTION, ...bad })).toEqual([expect.stringContaining(problem)]);
+    expect(problemsOf({ ...PRODUCTION, ...good })).toEqual([]);
+  });
+
+  it.each(IN_PRODUCTION)('%s; development does not', (_rule, bad) => {
+    expect(problemsOf({ ...PRODUCTION, ...bad, NODE_ENV: 'development' })).toEqual([]);
+  });
+});

@@ -1,0 +1,239 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { createServer, type AddressInfo, type Server } from 'node:net';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
+import { freshDatabase, query } from '../support/database.js';
+import { testFolder } from '../support/folder.js';
+import { freePort } from '../support/ports.js';
+import { Program } from '../support/program.js';
+import { silentServer, TcpProxy } from '../support/tcp-proxy.js';
+import { until } from '../support/until.js';
+
+const PASSWORD = 'h5Kq2wZt';
+const SECRET = randomBytes(48).toString('base64');
+
+/** Long enough that a start that waits for it does not end before the test gives up. */
+const NEVER = '10m';
+
+let folder: Awaited<ReturnType<typeof testFolder>>;
+beforeEach(async () => (folder = await testFolder()));
+afterEach(() => folder.stop());
+
+const running: Program[] = [];
+afterEach(() => {
+  for (const program of running.splice(0)) program.kill('SIGKILL');
+});
+
+/** Starts a program in an empty folder, with a port and a secret, so that it needs nothing but a database. */
+function start(env: Record<string, string>, script = 'main.js'): Program {
+  const program = new Program(script, { JWT_SECRET: SECRET, PORT: '0', ...env }, folder.path);
+  running.push(program);
+  return program;
+}
+
+/** Sessions of a database that have ended: in all, and those whose client was suddenly gone. */
+async function endedSessions(databaseUrl: string): Promise<{ all: number; abandoned: number }> {
+  const name = new URL(databaseUrl).pathname.slice(1);
+  let row = { open: 1, all: 0, abandoned: 0 };
+  await until('the database counts no session as open', async () => {
+    const { rows } = await query(
+      inject('databaseUrl'),
+      `SELECT numbackends AS open, sessions::int AS all, sessions_abandoned::int AS abandoned
+         FROM pg_stat_database WHERE datname = $1`,
+      [name],
+    );
+    row = rows[0];
+    return row.open === 0;
+  });
+  return { all: row.all, abandoned: row.abandoned };
+}
+
+describe('a bad configuration', () => {
+  let way: TcpProxy;
+  beforeAll(async () => {
+    way = await TcpProxy.to(await freshDatabase());
+    await way.open();
+  });
+  afterAll(() => way.close());
+
+  it.each(['main.js', 'cli/migrate.js'])(
+    'ends %s with exit code 78 and all that is wrong, before anything is connected to',
+    async (script) => {
+      const wrong = { NODE_ENV: 'production', DATABASE_URL: way.url, JWT_SECRET: 'changeme', JWT_ACCESS_TTL: '15' };
+      const refused = start(wrong, script);
+      expect(await refused.ends()).toBe(78);
+      expect(refused.output).toBe(
+        [
+          '',
+          'nest-bulwark cannot start.',
+          'The configuration has 2 problems:',
+          '  JWT_ACCESS_TTL: "15" has no unit; write one of ms, s, m, h, d, such as 15m',
+          '    → correct it, or remove it for 15m. Life of an access token.',
+          '  JWT_SECRET: has 8 bytes, fewer than 32; tokens could be forged',
+          '    → make one with: openssl rand -base64 48',
+          '',
+        ].join('\n'),
+      );
+      expect(way.accepted).toBe(0);
+    },
+  );
+
+  it('is what keeps it from connecting: with a good one it does', async () => {
+    const accepted = start({ NODE_ENV: 'production', DATABASE_URL: way.url });
+    await accepted.says('is ready');
+    expect(way.accepted).toBeGreaterThan(0);
+  });
+
+  it('may be one of .env, which is read in development and left alone in production', async () => {
+    writeFileSync(join(folder.path, '.env'), 'THROTTLE_AUTH_LIMIT=many\n');
+    const development = start({});
+    expect(await development.ends()).toBe(78);
+    expect(development.output).toContain('THROTTLE_AUTH_LIMIT: "many" is not a whole number');
+
+    const production = start({ NODE_ENV: 'production', JWT_SECRET: '' });
+    expect(await production.ends()).toBe(78);
+    expect(production.output).toContain('JWT_SECRET: is required in production');
+    expect(production.output).not.toContain('THROTTLE_AUTH_LIMIT');
+  });
+});
+
+describe('a port in use', () => {
+  let occupant: Server;
+  let port: number;
+  beforeAll(async () => {
+    occupant = createServer().listen(0, '0.0.0.0');
+    await once(occupant, 'listening');
+    ({ port } = occupant.address() as AddressInfo);
+  });
+  afterAll(() => void occupant.close());
+
+  it.each(['fastify', 'express'])(
+    'ends %s with exit code 71 and the port, its connections closed in good order',
+    async (adapter) => {
+      const database = await freshDatabase();
+      const refused = start({ HTTP_ADAPTER: adapter, DATABASE_URL: database, PORT: String(port) });
+      expect(await refused.ends()).toBe(71);
+      expect(refused.output).toContain(
+        `nest-bulwark cannot start.\nPort ${port} is in use.\n  → stop the process that has it, or set PORT\n`,
+      );
+      const { all, abandoned } = await endedSessions(database);
+      expect(all).toBeGreaterThan(0);
+      expect(abandoned).toBe(0);
+    },
+  );
+
+  it('stops the embedded database that the start has started', async () => {
+    const refused = start({ DATA_DIR: 'data', PORT: String(port) });
+    expect(await refused.ends(60_000)).toBe(71);
+    expect(refused.output).toContain(`Port ${port} is in use.`);
+    const cluster = join(folder.path, 'data', 'postgres');
+    expect(existsSync(join(cluster, 'PG_VERSION'))).toBe(true);
+    expect(existsSync(join(cluster, 'postmaster.pid'))).toBe(false);
+  }, 90_000);
+});
+
+describe('a database that cannot be used', () => {
+  it.each(['main.js', 'cli/migrate.js'])(
+    'ends %s with exit code 69 when nothing listens there, and names the address without its password',
+    async (script) => {
+      const address = `127.0.0.1:${await freePort()}`;
+      const url = `postgres://app:${PASSWORD}@${address}/app`;
+      const refused = start({ DATABASE_URL: url, DATABASE_START_TIMEOUT: '1s' }, script);
+      expect(await refused.ends()).toBe(69);
+      expect(refused.output).toContain(
+        `nest-bulwark cannot start.\nThe database at ${address}/app could not be reached`,
+      );
+      expect(refused.output).toContain('DATABASE_START_TIMEOUT sets how long a start waits');
+      expect(refused.output).not.toContain(PASSWORD);
+    },
+  );
+
+  it('ends the start with exit code 69 when it takes connections and says nothing', async () => {
+    const silent = await silentServer();
+    try {
+      const url = `postgres://app:${PASSWORD}@127.0.0.1:${silent.port}/app`;
+      const refused = start({ DATABASE_URL: url, DATABASE_START_TIMEOUT: '1s', DATABASE_CONNECT_TIMEOUT: NEVER });
+      expect(await refused.ends()).toBe(69);
+      expect(refused.output).toContain(`The database at 127.0.0.1:${silent.port}/app could not be reached`);
+      expect(refused.output).not.toContain(PASSWORD);
+    } finally {
+      silent.close();
+    }
+  });
+
+  it.each<[what: string, change: (url: URL) => void, message: string]>([
+    ['the password is wrong', (url) => (url.password = PASSWORD), 'password authentication failed'],
+    ['there is no such database', (url) => (url.pathname = '/no_such_database'), '"no_such_database" does not exist'],
+  ])('ends the start with exit code 69 without waiting when %s', async (_what, change, message) => {
+    const url = new URL(await freshDatabase());
+    change(url);
+    const refused = start({ DATABASE_URL: url.href, DATABASE_START_TIMEOUT: NEVER });
+    expect(await refused.ends()).toBe(69);
+    expect(refused.output).toContain(`The database at ${url.host}${url.pathname}`);
+    expect(refused.output).toContain(message);
+    expect(refused.output).toContain('check the user, the password and the database in DATABASE_URL');
+    expect(refused.output).not.toContain(url.password);
+  });
+
+  it('is waited for when it comes up later', async () => {
+    const way = await TcpProxy.to(await freshDatabase());
+    const patient = start({ DATABASE_URL: way.url, DATABASE_START_TIMEOUT: NEVER });
+    await patient.says('cannot be reached');
+    await way.open();
+    await patient.says('is ready');
+    expect(patient.exitCode).toBeUndefined();
+    await way.close();
+  });
+});
+
+describe('a start that goes well', () => {
+  it.each(['SIGTERM', 'SIGINT'] as const)('ends with exit code 0 and its connections closed at %s', async (signal) => {
+    const database = await freshDatabase();
+    const program = start({ DATABASE_URL: database });
+    await program.says('is ready');
+    program.kill(signal);
+    expect(await program.ends()).toBe(0);
+    expect((await endedSessions(database)).abandoned).toBe(0);
+  });
+
+  it('leaves connections abandoned when it is killed, so that the test above can fail', async () => {
+    const database = await freshDatabase();
+    const program = start({ DATABASE_URL: database });
+    await program.says('is ready');
+    program.kill('SIGKILL');
+    await program.ends();
+    expect((await endedSessions(database)).abandoned).toBeGreaterThan(0);
+  });
+});
+
+describe('cli/migrate.js', () => {
+  it('migrates, and finds nothing to do the second time', async () => {
+    const database = await freshDatabase();
+    const first = start({ DATABASE_URL: database }, 'cli/migrate.js');
+    expect(await first.ends()).toBe(0);
+    expect(first.output).toMatch(/^(migrated: \w+\n)+$/);
+    const { rowCount } = await query(database, 'SELECT * FROM migrations');
+    expect(rowCount).toBe(first.output.trim().split('\n').length);
+
+    const second = start({ DATABASE_URL: database }, 'cli/migrate.js');
+    expect(await second.ends()).toBe(0);
+    expect(second.output).toBe('Nothing to migrate.\n');
+  });
+
+  it('leaves nothing to migrate to the start of the application', async () => {
+    const database = await freshDatabase();
+    expect(await start({ DATABASE_URL: database }, 'cli/migrate.js').ends()).toBe(0);
+    const program = start({ DATABASE_URL: database });
+    await program.says('is ready');
+    expect(program.output).not.toContain('migrated: ');
+  });
+
+  it('migrates the embedded database where no other is named, and stops it', async () => {
+    const program = start({ DATA_DIR: 'data' }, 'cli/migrate.js');
+    expect(await program.ends(60_000)).toBe(0);
+    expect(program.output).toContain('migrated: ');
+    expect(existsSync(join(folder.path, 'data', 'postgres', 'postmaster.pid'))).toBe(false);
+  }, 90_000);
+});

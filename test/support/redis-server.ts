@@ -1,0 +1,122 @@
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { installed } from './install.js';
+import { freePort, isFree } from './ports.js';
+import { until } from './until.js';
+
+/** The cluster bus listens this far above the port of the commands. */
+const BUS_OFFSET = 10_000;
+
+/** A redis-server of the test's own, on a free port and with a folder that goes with it. */
+export class RedisServer {
+  private process: ChildProcess | undefined;
+
+  private constructor(
+    readonly port: number,
+    private readonly folder: string,
+    private readonly isSentinel: boolean,
+  ) {}
+
+  /** @param config further lines of its configuration file */
+  static start(config: string[] = []): Promise<RedisServer> {
+    return RedisServer.launch(config, false);
+  }
+
+  /** Sentinels for one master, which any two of them may fail over. */
+  static sentinels(count: number, name: string, master: RedisServer): Promise<RedisServer[]> {
+    const config = [
+      `sentinel monitor ${name} 127.0.0.1 ${master.port} 2`,
+      `sentinel down-after-milliseconds ${name} 500`,
+      `sentinel failover-timeout ${name} 3000`,
+    ];
+    return Promise.all(Array.from({ length: count }, () => RedisServer.launch(config, true)));
+  }
+
+  /** A cluster of masters that share the slots. */
+  static async cluster(count: number): Promise<RedisServer[]> {
+    installed('redis-cli', { from: 'redis-tools' });
+    const config = ['cluster-enabled yes', 'cluster-node-timeout 1000'];
+    const nodes = await Promise.all(Array.from({ length: count }, () => RedisServer.launch(config, false)));
+    const addresses = nodes.map(({ port }) => `127.0.0.1:${port}`);
+    spawnSync('redis-cli', ['--cluster', 'create', ...addresses, '--cluster-yes']);
+    const isReady = async (node: RedisServer) => (await node.ask('CLUSTER INFO')).includes('cluster_state:ok');
+    await until('the nodes are a cluster', async () => (await Promise.all(nodes.map(isReady))).every(Boolean));
+    return nodes;
+  }
+
+  private static async launch(config: string[], isSentinel: boolean): Promise<RedisServer> {
+    installed('redis-server', { or: 'set TEST_REDIS_URL' });
+    const port = await portWithBus();
+    const folder = await mkdtemp(join(tmpdir(), 'bulwark-redis-'));
+    const common = [`port ${port}`, 'bind 127.0.0.1', `dir ${folder}`];
+    const storage = isSentinel ? [] : ['save ""', 'appendonly no'];
+    await writeFile(join(folder, 'redis.conf'), [...common, ...storage, ...config, ''].join('\n'));
+    const server = new RedisServer(port, folder, isSentinel);
+    await server.resume().catch(async (error: unknown) => {
+      await server.stop();
+      throw error;
+    });
+    return server;
+  }
+
+  get address(): string {
+    return `127.0.0.1:${this.port}`;
+  }
+
+  get url(): string {
+    return `redis://${this.address}`;
+  }
+
+  /** Starts it again after `kill()`, or wakes it up after `hang()`. */
+  async resume(): Promise<void> {
+    if (this.process) this.process.kill('SIGCONT');
+    else {
+      const mode = this.isSentinel ? ['--sentinel'] : [];
+      this.process = spawn('redis-server', [join(this.folder, 'redis.conf'), ...mode], { stdio: 'ignore' });
+    }
+    // Where a password is set, it is the answer that one is needed.
+    await until('redis-server answers', async () => /^(\+PONG|-NOAUTH)/.test(await this.ask('PING')));
+  }
+
+  /** Takes connections and says nothing. */
+  hang(): void {
+    this.process?.kill('SIGSTOP');
+  }
+
+  async kill(): Promise<void> {
+    const { process } = this;
+    this.process = undefined;
+    if (!process || process.exitCode !== null || process.signalCode !== null) return;
+    process.kill('SIGKILL');
+    await once(process, 'exit');
+  }
+
+  async stop(): Promise<void> {
+    await this.kill();
+    await rm(this.folder, { recursive: true, force: true });
+  }
+
+  /** The start of the answer to a command; empty when there is none. */
+  private ask(command: string): Promise<string> {
+    return new Promise((resolve) => {
+      const socket = connect(this.port, '127.0.0.1', () => socket.write(`${command}\r\n`));
+      socket.on('error', () => resolve(''));
+      socket.on('close', () => resolve(''));
+      socket.on('data', (data) => {
+        resolve(data.toString());
+        socket.destroy();
+      });
+    });
+  }
+}
+
+async function portWithBus(): Promise<number> {
+  for (;;) {
+    const port = await freePort();
+    if (port + BUS_OFFSET < 65_536 && (await isFree(port + BUS_OFFSET))) return port;
+  }
+}
