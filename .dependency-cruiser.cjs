@@ -4,6 +4,7 @@ const FOLDERS = {
   config: ['common'],
   database: ['common'],
   redis: ['common'],
+  shutdown: ['common'],
   security: ['common'],
   observability: ['common'],
   health: ['common'],

@@ -8,6 +8,7 @@ import { migrations } from './migrations.js';
 import { ObservabilityModule } from './observability/index.js';
 import { ProductionTestModule } from './production-test/index.js';
 import { RedisModule } from './redis/index.js';
+import { ShutdownModule } from './shutdown/index.js';
 import { ThrottlerModule } from './throttler/index.js';
 
 /** The reference application: the modules of the suite, each given its part of the configuration. */
@@ -22,6 +23,7 @@ export class AppModule {
       module: AppModule,
       imports: [
         ConfigModule.forRoot(config),
+        ShutdownModule.forRoot(config.shutdown),
         ObservabilityModule.forRoot({ metricsToken: config.metrics.token, metricsOpen: !config.isProduction }),
         DatabaseModule.forRoot({ ...database, migrations }),
         RedisModule.forRoot(config.redis),

@@ -5,10 +5,11 @@ import { AppModule } from './app.module.js';
 import { ProblemFilter } from './common/index.js';
 import { loadConfig, readEnvironment, type AppConfig, type Environment } from './config/index.js';
 import { stopEmbeddedServers } from './database/index.js';
-import { setUpExpress, setUpFastify, type AdapterSetup } from './http-adapters.js';
+import { setUpExpress, setUpFastify, setUpServer, type AdapterSetup } from './http-adapters.js';
 import { PinoLogger, RequestPipeline } from './observability/index.js';
 import { DOCS_PATHS, setUpDocs } from './openapi.js';
-import { DOCS_PAGE_POLICY, responseHeaders, validationPipe } from './security/index.js';
+import { endOnSignals, shutDownOnSignals, ShutdownService } from './shutdown/index.js';
+import { answerClientError, DOCS_PAGE_POLICY, responseHeaders, validationPipe } from './security/index.js';
 
 /** @publicApi */
 export interface CreateAppOptions {
@@ -16,6 +17,8 @@ export interface CreateAppOptions {
   env?: Environment;
   /** Modules of the application itself, beside those of the suite. */
   imports?: ModuleMetadata['imports'];
+  /** Whether SIGTERM, SIGINT and uncaught errors end the process by the graceful shutdown. @default true */
+  handleSignals?: boolean;
   /** Where log lines go. @default standard output */
   logDestination?: DestinationStream;
 }
@@ -28,7 +31,16 @@ export interface CreatedApp {
 }
 
 /** Paths that platforms poll; a log line for each poll would bury the others. */
-const QUIET_PATHS = /^\/(?:health(?:\/|$)|livez$|readyz$|healthz$|metrics$)/;
+const QUIET_PATHS = /^\/(?:health(?:\/live|\/ready)?|livez|readyz|healthz|metrics)\/?$/i;
+
+/** Headers that scripts of another origin may read. */
+const EXPOSED_HEADERS = [
+  'X-Request-Id',
+  'Retry-After',
+  'X-RateLimit-Limit',
+  'X-RateLimit-Remaining',
+  'X-RateLimit-Reset',
+];
 
 /**
  * Builds the application, ready to listen: the same for `main.ts`, for tests and for benchmarks.
@@ -41,6 +53,8 @@ export async function createApp(options: CreateAppOptions = {}): Promise<Created
   const logger = new PinoLogger({ level: config.log.level, destination: options.logDestination });
   for (const warning of warnings) logger.warn(warning, 'Config');
   const setUp = config.http.adapter === 'fastify' ? await setUpFastify(config.http) : await setUpExpress(config.http);
+  const { handleSignals = true } = options;
+  const endWatch = handleSignals ? endOnSignals(stopEmbeddedServers) : () => undefined;
   try {
     const app = await NestFactory.create(
       AppModule.forRoot(config, options.imports),
@@ -52,8 +66,13 @@ export async function createApp(options: CreateAppOptions = {}): Promise<Created
       },
     );
     await configure(app, config, logger, setUp);
+    const shutdown = app.get(ShutdownService);
+    shutdown.watch(app);
+    endWatch();
+    if (handleSignals) shutDownOnSignals(shutdown);
     return { app, config, logger };
   } catch (error) {
+    endWatch();
     await stopEmbeddedServers();
     throw error;
   }
@@ -61,6 +80,7 @@ export async function createApp(options: CreateAppOptions = {}): Promise<Created
 
 async function configure(app: INestApplication, config: AppConfig, logger: PinoLogger, setUp: AdapterSetup) {
   const [apiHeaders, docsHeaders] = [responseHeaders(), responseHeaders(DOCS_PAGE_POLICY)];
+  setUpServer(app.getHttpServer(), answerClientError(apiHeaders));
   const hook = app.get(RequestPipeline).install(app, {
     logger,
     responseHeaders: (path) => (DOCS_PATHS.test(path) ? docsHeaders : apiHeaders),
@@ -68,17 +88,14 @@ async function configure(app: INestApplication, config: AppConfig, logger: PinoL
   });
   const { corsOrigins, corsCredentials } = config.http;
   if (corsOrigins.length > 0) {
+    // Where the defaults of the two adapters differ: separators, methods, OPTIONS requests that are no preflights.
+    const alike = { methods: 'GET,HEAD,PUT,PATCH,POST,DELETE', strictPreflight: false };
     app.enableCors({
+      ...alike,
       origin: corsOrigins.includes('*') ? '*' : [...corsOrigins],
       credentials: corsCredentials,
       maxAge: 600,
-      exposedHeaders: [
-        'X-Request-Id',
-        'Retry-After',
-        'X-RateLimit-Limit',
-        'X-RateLimit-Remaining',
-        'X-RateLimit-Reset',
-      ],
+      exposedHeaders: EXPOSED_HEADERS.join(', '),
     });
   }
   const filter = new ProblemFilter(app.get(HttpAdapterHost));
@@ -87,5 +104,4 @@ async function configure(app: INestApplication, config: AppConfig, logger: PinoL
   app.useGlobalPipes(validationPipe());
   app.useGlobalFilters(filter);
   setUpDocs(app);
-  app.enableShutdownHooks(['SIGTERM', 'SIGINT'], { useProcessExit: true });
 }

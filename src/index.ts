@@ -10,5 +10,6 @@ export * from './observability/index.js';
 export * from './production-test/index.js';
 export * from './redis/index.js';
 export * from './security/index.js';
+export * from './shutdown/index.js';
 export * from './throttler/index.js';
 export * from './users/index.js';

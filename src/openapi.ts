@@ -2,7 +2,7 @@ import type { INestApplication } from '@nestjs/common';
 import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
 
 /** The page and what it loads. */
-export const DOCS_PATHS = /^\/docs(?:\/|$)/;
+export const DOCS_PATHS = /^\/docs(?:\/|$)/i;
 
 /** Serves the OpenAPI document at `/docs/openapi.json` and a page for it at `/docs`. */
 export function setUpDocs(app: INestApplication): void {

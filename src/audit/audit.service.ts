@@ -6,9 +6,12 @@ import {
   currentContext,
   Metrics,
   NoMetrics,
+  OnShutdown,
+  ShutdownPhase,
   uuidv7,
   type AuditInput,
   type Counter,
+  type ShutdownParticipant,
 } from '../common/index.js';
 import { AuditEvent } from './audit-event.entity.js';
 import { AUDIT_SETTINGS, type AuditSettings } from './audit.options.js';
@@ -22,7 +25,8 @@ const MAXIMUM_TEXT = 512;
  * @publicApi
  */
 @Injectable()
-export class AuditService extends AuditTrail implements BeforeApplicationShutdown {
+@OnShutdown({ phase: ShutdownPhase.Flush })
+export class AuditService extends AuditTrail implements ShutdownParticipant, BeforeApplicationShutdown {
   private readonly logger = new Logger('Audit');
   private readonly recorded: Counter;
   private readonly dropped: Counter;
@@ -65,6 +69,11 @@ export class AuditService extends AuditTrail implements BeforeApplicationShutdow
     return this.events.find({ where: { requestId }, order: { id: 'ASC' } });
   }
 
+  onShutdown(): Promise<void> {
+    return this.flush();
+  }
+
+  /** For applications without ShutdownModule; with it, nothing is left to write here. */
   async beforeApplicationShutdown(): Promise<void> {
     try {
       await this.flush();

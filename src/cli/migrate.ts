@@ -1,7 +1,11 @@
 import { loadConfig, readEnvironment } from '../config/index.js';
-import { databaseServer, databaseSettings, migrate, reachDatabase } from '../database/index.js';
+import { databaseServer, databaseSettings, migrate, reachDatabase, stopEmbeddedServers } from '../database/index.js';
 import { exitWithError } from '../exit.js';
 import { migrations } from '../migrations.js';
+import { endOnSignals } from '../shutdown/index.js';
+
+// A migration that is cut short is rolled back by the server, so that there is nothing to undo.
+endOnSignals(stopEmbeddedServers);
 
 try {
   const { config } = loadConfig(readEnvironment());

@@ -15,7 +15,10 @@ export const ERROR_CODES = {
   BAD_REQUEST: { status: 400, title: 'Bad request' },
   MALFORMED_JSON: { status: 400, title: 'The body is not valid JSON' },
   INVALID_ENCODING: { status: 400, title: 'The body is not valid UTF-8' },
+  JSON_TOO_DEEP: { status: 400, title: 'The JSON value is nested too deep' },
+  MALFORMED_URL: { status: 400, title: 'Malformed request target' },
   VALIDATION_FAILED: { status: 400, title: 'The request is not valid' },
+  AUTH_REQUIRED: { status: 401, title: 'Authentication required' },
   AUTH_TOKEN_MISSING: { status: 401, title: 'No access token' },
   AUTH_TOKEN_MALFORMED: { status: 401, title: 'Malformed access token' },
   AUTH_TOKEN_INVALID: { status: 401, title: 'Invalid access token' },
@@ -39,6 +42,7 @@ export const ERROR_CODES = {
     title: 'Too many requests',
     type: 'https://iana.org/assignments/http-problem-types#quota-exceeded',
   },
+  HEADERS_TOO_LARGE: { status: 431, title: 'Request headers too large' },
   INTERNAL_ERROR: { status: 500, title: 'Internal server error' },
   NOT_IMPLEMENTED: { status: 501, title: 'Not implemented' },
   BAD_GATEWAY: { status: 502, title: 'Bad gateway' },
@@ -63,4 +67,21 @@ export function codeForStatus(status: number): ErrorCode {
 export function problemTypeOf(code: ErrorCode): string {
   const definition: ErrorDefinition = ERROR_CODES[code];
   return definition.type ?? `urn:nest-bulwark:problem:${code.toLowerCase().replaceAll('_', '-')}`;
+}
+
+/** The table of codes for docs/errors.md, in Markdown with aligned columns. @internal */
+export function errorCodeTable(): string {
+  const rows = Object.entries(ERROR_CODES).map(([code, { status, title }]) => [
+    `\`${code}\``,
+    String(status),
+    title,
+    `\`${problemTypeOf(code as ErrorCode)}\``,
+  ]);
+  const table = [['Code', 'Status', 'Title', 'Type'], ...rows];
+  const widths = [0, 1, 2, 3].map((column) => Math.max(...table.map((row) => row[column]?.length ?? 0)));
+  const [head = '', ...body] = table.map(
+    (row) => `| ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(' | ')} |`,
+  );
+  const rule = `| ${widths.map((width) => '-'.repeat(width)).join(' | ')} |`;
+  return [head, rule, ...body].join('\n');
 }

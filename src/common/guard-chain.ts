@@ -1,5 +1,6 @@
 import { Injectable, Module, type CanActivate, type ExecutionContext, type OnModuleInit } from '@nestjs/common';
 import { APP_GUARD, DiscoveryModule, DiscoveryService } from '@nestjs/core';
+import { isObservable, lastValueFrom } from 'rxjs';
 
 /**
  * Where in the chain a global guard runs. Addresses are limited before the cost of authentication is paid; what depends
@@ -58,7 +59,8 @@ export class GuardChain implements CanActivate, OnModuleInit {
     next: number,
     context: ExecutionContext,
   ): Promise<boolean> {
-    return (await pending) === true && this.runFrom(next, context);
+    const verdict = isObservable(pending) ? lastValueFrom(pending, { defaultValue: false }) : pending;
+    return (await verdict) === true && this.runFrom(next, context);
   }
 }
 

@@ -1,10 +1,19 @@
+import { inspect } from 'node:util';
+import type { ServerResponse } from 'node:http';
 import { Catch, HttpException, Logger, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { codeForStatus, ERROR_CODES, type ErrorCode } from './error-codes.js';
 import { problemDocument, ProblemException } from './problem.js';
 import { contextOf, type AdapterRequest } from './request-context.js';
+import { requestPath } from './request-path.js';
 
 const OPAQUE_DETAIL = 'The server failed to handle the request. Quote the requestId when you report it.';
+
+const NO_ROUTE = /^Cannot [A-Z-]+ (?:\/|\*|https?:)/;
+
+const DETAILS: Partial<Record<ErrorCode, string>> = {
+  PAYLOAD_TOO_LARGE: 'The body is larger than this API takes. Send less at once.',
+};
 
 interface Failure {
   code: ErrorCode;
@@ -40,13 +49,13 @@ export class ProblemFilter implements ExceptionFilter {
 
     if (failure.status >= 500) this.logger.error({ err: causeOf(error), requestId, msg: 'request failed' });
     if (httpAdapter.isHeadersSent(response)) {
-      httpAdapter.end(response);
+      breakOff(response, error);
       return;
     }
     for (const [name, value] of Object.entries(failure.headers)) httpAdapter.setHeader(response, name, value);
     httpAdapter.setHeader(response, 'Content-Type', 'application/problem+json; charset=utf-8');
     httpAdapter.setHeader(response, 'Cache-Control', 'no-store');
-    const instance = pathOf(String(httpAdapter.getRequestUrl?.(request) ?? '/'));
+    const instance = requestPath(String(httpAdapter.getRequestUrl?.(request) ?? '/'));
     httpAdapter.reply(
       response,
       problemDocument(failure.code, failure.status, failure.detail, { instance, requestId }, failure.extensions),
@@ -60,7 +69,8 @@ export class ProblemFilter implements ExceptionFilter {
       const { code, detail, headers, extensions } = error;
       return { code, status: error.getStatus(), detail, headers, extensions };
     }
-    if (error instanceof HttpException) {
+    // An exception with the status of a success is a mistake in the program.
+    if (error instanceof HttpException && error.getStatus() >= 400) {
       const status = error.getStatus();
       const code = codeForStatus(status);
       return { code, status, detail: detailOf(error, code), headers: {}, extensions: {} };
@@ -69,12 +79,26 @@ export class ProblemFilter implements ExceptionFilter {
   }
 }
 
+/** Ends an answer that has begun so that the client sees it to be incomplete: a proper end would pass off a part as the whole. */
+function breakOff(response: unknown, error: unknown): void {
+  const { raw } = response as { raw?: ServerResponse };
+  const stream = raw ?? (response as ServerResponse);
+  // Fastify holds an answer for sent before its first byte is out; that one is on its way and is complete.
+  if (stream.headersSent && !stream.writableEnded) stream.destroy(asError(error));
+}
+
 function detailOf(error: HttpException, code: ErrorCode): string {
   // Nest names the whole target of an unknown route, and its query may hold a secret.
-  if (code === 'NOT_FOUND' && messageOf(error).startsWith('Cannot ')) return 'There is no such route.';
+  if (code === 'NOT_FOUND' && NO_ROUTE.test(messageOf(error))) return 'There is no such route.';
+  // Body parsers and routers of either adapter have words of their own for the same thing.
+  if (isLibraryError(error.cause)) return DETAILS[code] ?? `${ERROR_CODES[code].title}.`;
   // An exception that wraps another may carry that one's words.
   if (error.getStatus() >= 500 && error.cause !== undefined) return OPAQUE_DETAIL;
   return messageOf(error);
+}
+
+function isLibraryError(cause: unknown): boolean {
+  return cause instanceof Error && 'statusCode' in cause;
 }
 
 function messageOf(error: HttpException): string {
@@ -84,12 +108,11 @@ function messageOf(error: HttpException): string {
   return typeof message === 'string' ? message : ERROR_CODES[codeForStatus(error.getStatus())].title;
 }
 
-function causeOf(error: unknown): unknown {
-  return error instanceof HttpException && error.cause !== undefined ? error.cause : error;
+function causeOf(error: unknown): Error {
+  return asError(error instanceof HttpException && error.cause !== undefined ? error.cause : error);
 }
 
-/** Without the query: it may hold tokens, and a problem document is often logged by the client. */
-function pathOf(url: string): string {
-  const query = url.indexOf('?');
-  return query === -1 ? url : url.slice(0, query);
+/** Anything can be thrown; without a type and a stack it would be lost in the log. */
+function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(`Something that is no Error was thrown: ${inspect(thrown)}`);
 }

@@ -55,7 +55,9 @@ export class RequestContext {
 
 /** Pattern of the matched route, `/users/:id`; `unmatched` keeps made-up paths out of metric labels. */
 export function routePattern(request: AdapterRequest): string {
-  return request.routeOptions?.url ?? request.route?.path ?? 'unmatched';
+  const pattern = request.routeOptions?.url ?? request.route?.path ?? 'unmatched';
+  // The CORS plugin of Fastify answers preflights on a route of that name.
+  return pattern === '*' ? 'unmatched' : pattern;
 }
 
 const storage = new AsyncLocalStorage<RequestContext>();

@@ -45,6 +45,7 @@ export class AppConfig {
   }>;
   readonly throttle: Readonly<Record<ThrottleTierName, TierLimit>>;
   readonly audit: Readonly<{ batchSize: number; flushIntervalMs: number }>;
+  readonly shutdown: Readonly<{ drainDelayMs: number; timeoutMs: number }>;
   readonly log: Readonly<{ level: Variables['LOG_LEVEL'] }>;
   readonly metrics: Readonly<{ token: string | undefined }>;
   readonly productionTest: Readonly<{ enabled: boolean }>;
@@ -85,6 +86,7 @@ export class AppConfig {
     };
     this.throttle = tierLimits(values);
     this.audit = { batchSize: values.AUDIT_BATCH_SIZE, flushIntervalMs: values.AUDIT_FLUSH_INTERVAL };
+    this.shutdown = { drainDelayMs: values.SHUTDOWN_DRAIN_DELAY, timeoutMs: values.SHUTDOWN_TIMEOUT };
     this.log = { level: values.LOG_LEVEL };
     this.metrics = { token: values.METRICS_TOKEN };
     this.productionTest = { enabled: values.PRODUCTION_TEST_ENABLED ?? !isProduction };

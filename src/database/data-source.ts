@@ -1,5 +1,7 @@
 import { Logger } from '@nestjs/common';
 import { DataSource, type DataSourceOptions } from 'typeorm';
+import type { Client, Pool, PoolClient } from 'pg';
+import { poolOf } from './database.health.js';
 import { databaseServer } from './database.server.js';
 import type { DatabaseSettings } from './database.options.js';
 import { migrate } from './migrate.js';
@@ -24,7 +26,9 @@ export async function openDataSource(
       await destroy();
       await server.stop();
     };
-    return await source.initialize();
+    await source.initialize();
+    await preparePool(poolOf(source), settings.poolMin);
+    return source;
   } catch (error) {
     await server.stop();
     throw error;
@@ -46,8 +50,25 @@ function poolOptions(url: string, settings: DatabaseSettings, timeouts: ServerTi
       min: settings.poolMin,
       max: settings.poolMax,
       // The server ends a statement at its own limit; this ends the wait for a server that no longer answers at all.
-      query_timeout: settings.statementTimeoutMs + settings.connectTimeoutMs,
+      query_timeout: settings.statementTimeoutMs && settings.statementTimeoutMs + settings.connectTimeoutMs,
       keepAlive: true,
+      keepAliveInitialDelayMillis: 10_000,
     },
   } satisfies DataSourceOptions;
+}
+
+async function preparePool(pool: Pool, count: number): Promise<void> {
+  pool.on('release', (_error, client) => dropUnanswered(client));
+  // pg-pool keeps a minimum but opens connections on demand only. What cannot be opened now is opened then.
+  const clients = await Promise.allSettled(Array.from({ length: count }, () => pool.connect()));
+  for (const client of clients) if (client.status === 'fulfilled') client.value.release();
+}
+
+/**
+ * Closes a connection that comes back while the server still owes an answer: `query_timeout` gave up on it. TypeORM does
+ * not tell the pool, and the next user would queue behind the dead query.
+ */
+function dropUnanswered(client: PoolClient): void {
+  const { _activeQuery } = client as unknown as { _activeQuery?: unknown };
+  if (_activeQuery) void (client as unknown as Client).end();
 }

@@ -52,7 +52,7 @@ export class DatabaseModule extends ConfigurableModuleClass {
             type: 'postgres' as const,
             autoLoadEntities: true,
             // The start waits and retries by itself, with messages that say what is wrong.
-            retryAttempts: 0,
+            toRetry: () => false,
             entities: settings.entities,
             settings,
           }),

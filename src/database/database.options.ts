@@ -20,9 +20,9 @@ export interface DatabaseOptions {
   poolMax?: number;
   /** Wait for a connection, from the pool or a new one, in milliseconds. @default 5000 */
   connectTimeoutMs?: number;
-  /** Longest run of one statement, in milliseconds. @default 30000 */
+  /** Longest run of one statement, in milliseconds; 0 sets no limit. @default 30000 */
   statementTimeoutMs?: number;
-  /** Longest pause inside a transaction, in milliseconds. @default 30000 */
+  /** Longest pause inside a transaction, in milliseconds; 0 sets no limit. @default 30000 */
   idleInTransactionTimeoutMs?: number;
   /** How long a start waits for the database before it gives up, in milliseconds. @default 30000 */
   startTimeoutMs?: number;

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { DataSource, MigrationExecutor } from 'typeorm';
+import { Logger } from '@nestjs/common';
+import { DataSource, MigrationExecutor, type Logger as TypeOrmLogger } from 'typeorm';
 import type { DatabaseSettings } from './database.options.js';
 
 /** Key of the advisory lock that lets one process at a time migrate: "bulwark" in ASCII, cut to 32 bits. */
@@ -22,12 +23,14 @@ export async function migrate(url: string, settings: DatabaseSettings): Promise<
     migrationsTableName: 'migrations',
     connectTimeoutMS: settings.connectTimeoutMs,
     installExtensions: false,
+    logger: failuresOnly,
     extra: { max: 1 },
   }).initialize();
   try {
-    for (;;) {
+    for (let isWaiting = false; ; isWaiting = true) {
       const names = await tryMigrate(source);
       if (names) return names;
+      if (!isWaiting) new Logger('Database').log('another process migrates the database; waiting for it');
       await sleep(LOCK_POLL_MS);
     }
   } finally {
@@ -35,11 +38,22 @@ export async function migrate(url: string, settings: DatabaseSettings): Promise<
   }
 }
 
+/** TypeORM's own would write to standard output past the application's. It tells here which migration failed. */
+const failuresOnly: TypeOrmLogger = {
+  logMigration: (message: string) => new Logger('Database').error(message),
+  logQuery: () => undefined,
+  logQueryError: () => undefined,
+  logQuerySlow: () => undefined,
+  logSchemaBuild: () => undefined,
+  log: () => undefined,
+};
+
 /** One try; undefined while another process holds the lock. */
 async function tryMigrate(source: DataSource): Promise<string[] | undefined> {
   const runner = source.createQueryRunner();
   try {
-    await runner.startTransaction();
+    // Whatever the role's default: what the holder of the lock before has committed has to be seen.
+    await runner.startTransaction('READ COMMITTED');
     await runner.query('SET LOCAL statement_timeout = 0');
     await runner.query('SET LOCAL idle_in_transaction_session_timeout = 0');
     const rows = (await runner.query('SELECT pg_try_advisory_xact_lock($1) AS locked', [MIGRATION_LOCK])) as {

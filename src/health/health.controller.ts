@@ -1,11 +1,11 @@
-import { Controller, Get, Header, Res, ServiceUnavailableException, VERSION_NEUTRAL } from '@nestjs/common';
+import { Controller, Get, Header, Optional, Res, ServiceUnavailableException, VERSION_NEUTRAL } from '@nestjs/common';
 import {
   HealthCheckService,
   HealthIndicatorService,
   type HealthCheckResult,
   type HealthIndicatorResult,
 } from '@nestjs/terminus';
-import { Operational } from '../common/index.js';
+import { Lifecycle, Operational } from '../common/index.js';
 import type { HealthFinding } from './health-check.runner.js';
 import { HealthRegistry } from './health.registry.js';
 
@@ -24,6 +24,7 @@ export class HealthController {
     private readonly registry: HealthRegistry,
     private readonly terminus: HealthCheckService,
     private readonly indicators: HealthIndicatorService,
+    @Optional() private readonly lifecycle: Lifecycle = new Lifecycle(),
   ) {}
 
   /** Whether the process should be restarted. Asks no dependency: a restart would mend none. */
@@ -33,11 +34,13 @@ export class HealthController {
     return this.terminus.check([]);
   }
 
-  /** Whether traffic should be sent here. */
+  /** Whether traffic should be sent here. A shutdown says no before it closes the port, and asks nobody for it. */
   @Get(['health/ready', 'readyz'])
   @Header('Cache-Control', NO_STORE)
   ready(@Res({ passthrough: true }) response: StatusResponse): Promise<HealthCheckResult> {
-    return this.report('ready', response);
+    if (this.lifecycle.state === 'running') return this.report('ready', response);
+    response.status(503);
+    return Promise.resolve({ status: 'shutting_down', info: {}, error: {}, details: {} });
   }
 
   /** Everything that is known. */

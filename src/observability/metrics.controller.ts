@@ -15,7 +15,7 @@ export class MetricsController {
   /** Prometheus text format 0.0.4. */
   @Get()
   @Header('Content-Type', 'text/plain; version=0.0.4; charset=utf-8')
-  @Header('Cache-Control', 'no-store')
+  @Header('Cache-Control', 'private, no-cache')
   async scrape(@Req() request: AdapterRequest): Promise<string> {
     this.authorize(request.headers.authorization);
     return this.metrics.registry.metrics();

@@ -12,6 +12,18 @@ export interface PinoLoggerOptions {
 
 const SECRET_KEYS = ['password', 'secret', 'token', 'accessToken', 'refreshToken', 'authorization', 'cookie'];
 
+type PinoLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
+
+/** Nest's levels, the most talkative first. */
+const LEVELS: readonly [LogLevel, PinoLevel][] = [
+  ['verbose', 'trace'],
+  ['debug', 'debug'],
+  ['log', 'info'],
+  ['warn', 'warn'],
+  ['error', 'error'],
+  ['fatal', 'fatal'],
+];
+
 /** Contexts of Nest's own that tell at start what everybody can read in the code. */
 const START_UP_CHATTER = new Set([
   'InstanceLoader',
@@ -38,7 +50,7 @@ export class PinoLogger implements LoggerService {
     const shared = {
       level: options.level ?? 'info',
       base: null,
-      serializers: { err: stdSerializers.err },
+      serializers: { err: errorFields },
       formatters: { level: (label: string) => ({ level: label }) },
       timestamp: () => `,"time":"${new Date().toISOString()}"`,
     };
@@ -46,7 +58,7 @@ export class PinoLogger implements LoggerService {
     this.pino = pino(
       {
         ...shared,
-        redact: { paths: SECRET_KEYS.flatMap((key) => [key, `*.${key}`]), censor: '[redacted]' },
+        redact: { paths: SECRET_KEYS.flatMap((key) => [key, `*.${key}`, `*.*.${key}`]), censor: '[redacted]' },
         mixin: () => {
           const requestId = currentContext()?.requestId;
           return requestId === undefined ? {} : { requestId };
@@ -81,18 +93,42 @@ export class PinoLogger implements LoggerService {
   }
 
   setLogLevels(levels: LogLevel[]): void {
-    this.pino.level = levels.includes('debug') ? 'debug' : levels.includes('log') ? 'info' : 'warn';
+    this.pino.level = LEVELS.find(([nestLevel]) => levels.includes(nestLevel))?.[1] ?? 'silent';
   }
 
-  /** Nest passes the context last and, for errors, a stack before it. */
-  private write(level: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal', message: unknown, rest: unknown[]) {
-    const context = typeof rest.at(-1) === 'string' ? (rest.at(-1) as string) : undefined;
-    const stack = rest.length > 1 && typeof rest[0] === 'string' ? rest[0] : undefined;
-    const fields: Record<string, unknown> = { ...(context && { context }), ...(stack && { stack }) };
+  /** Nest passes the context last and, for errors, a stack before it; callers add errors and objects of their own. */
+  private write(level: PinoLevel, message: unknown, rest: unknown[]): void {
+    if (!this.pino.isLevelEnabled(level)) return;
+    const fields: Record<string, unknown> = {};
+    const extras = [...rest];
+    if (typeof extras.at(-1) === 'string') fields['context'] = extras.pop();
+    for (const extra of extras) {
+      if (extra instanceof Error) fields['err'] = extra;
+      else if (typeof extra === 'string' && level === 'error') fields['err'] = { message, stack: extra };
+      else if (typeof extra === 'object' && extra !== null) Object.assign(fields, extra);
+      else if (extra !== undefined) fields['extra'] = extra;
+    }
     if (message instanceof Error) this.pino[level]({ ...fields, err: message });
     else if (typeof message === 'object' && message !== null) this.pino[level]({ ...fields, ...message });
     else this.pino[level](fields, String(message));
   }
+}
+
+/**
+ * What the log keeps of an error. Not its other properties: errors of HTTP clients carry the request with its
+ * credentials, and those of the database the values of the statement.
+ */
+function errorFields(error: unknown): unknown {
+  if (!(error instanceof Error)) return error;
+  const { type, message, stack, aggregateErrors } = stdSerializers.err(error);
+  const { code } = error as NodeJS.ErrnoException;
+  return {
+    type,
+    message,
+    ...(code !== undefined && { code }),
+    stack,
+    ...(aggregateErrors && { aggregateErrors: aggregateErrors.map((inner: { stack: string }) => inner.stack) }),
+  };
 }
 
 /** Writes without blocking requests; what is still buffered when the process ends is written then. */

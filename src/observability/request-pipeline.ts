@@ -3,10 +3,10 @@ import type { ServerResponse } from 'node:http';
 import { Injectable, type INestApplication } from '@nestjs/common';
 import {
   attachContext,
-  contextOf,
   Metrics,
   ProblemException,
   RequestContext,
+  requestPath,
   routePattern,
   runWithContext,
   type AdapterRequest,
@@ -20,7 +20,8 @@ const SAFE_REQUEST_ID = /^[A-Za-z0-9._-]{8,64}$/;
 /** Seconds; the boundaries that OpenTelemetry recommends for `http.server.request.duration`. */
 const DURATION_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
 
-const BODY_TYPES = /^application\/(?:json|[\w.+-]+\+json|x-www-form-urlencoded)\s*(?:;|$)/i;
+/** Longest path, in characters. */
+export const MAXIMUM_PATH = 4096;
 
 export interface PipelineOptions {
   logger: PinoLogger;
@@ -40,12 +41,8 @@ interface HookableAdapter {
   setOnRequestHook(hook: RequestHook): void;
 }
 
-interface FastifyInstance {
-  addHook(name: 'preValidation', hook: (request: AdapterRequest, reply: unknown, done: Done) => void): void;
-}
-
 /**
- * The work that every request pays: id, context, response headers, media type, access log and metrics, in one hook at
+ * The work that every request pays: id, context, response headers, access log and metrics, in one hook at
  * the adapter. As interceptors and middleware the same work costs several times as much (see bench/RESULTS.md).
  *
  * @publicApi
@@ -70,12 +67,6 @@ export class RequestPipeline {
     const hook: RequestHook = (request, response, done) =>
       this.begin(request, 'raw' in response ? response.raw : response, done, options);
     (adapter as unknown as HookableAdapter).setOnRequestHook(hook);
-    if (adapter.getType() === 'fastify') {
-      // Fastify reads a body in callbacks of the socket, which do not belong to the request's asynchronous context.
-      (adapter.getInstance() as FastifyInstance).addHook('preValidation', (request, _reply, done) => {
-        runWithContext(contextOf(request), done);
-      });
-    }
     return hook;
   }
 
@@ -84,11 +75,11 @@ export class RequestPipeline {
     const requestId = typeof given === 'string' && SAFE_REQUEST_ID.test(given) ? given : randomUUID();
     const context = new RequestContext(requestId, request);
     attachContext(request, context);
-    const path = pathOf(request);
+    const path = requestPath(request.url);
     for (const [name, value] of options.responseHeaders(path)) response.setHeader(name, value);
     response.setHeader('X-Request-Id', requestId);
     response.once('close', () => this.finish(request, response, context, path, options));
-    const refusal = unsupportedMediaType(request);
+    const refusal = targetRefusal(path);
     runWithContext(context, () => done(refusal));
   }
 
@@ -100,8 +91,8 @@ export class RequestPipeline {
     { logger, isQuiet }: PipelineOptions,
   ): void {
     const durationMs = performance.now() - context.startedAt;
-    // 499, as nginx has it: the client went away before the answer was complete.
-    const status = response.writableFinished ? response.statusCode : 499;
+    // 499, as nginx has it: the client went away before the answer was complete. Unless it is we who broke it off.
+    const status = response.writableFinished ? response.statusCode : response.errored ? 500 : 499;
     const method = request.method ?? '';
     this.histogram(method, routePattern(request), status).observe(durationMs / 1000);
     if (isQuiet(path)) return;
@@ -128,20 +119,16 @@ export class RequestPipeline {
   }
 }
 
-/** Both adapters refuse a type they cannot parse in their own way, or not at all: refuse it here for both. */
-function unsupportedMediaType({ headers }: AdapterRequest): ProblemException | undefined {
-  const hasBody = headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
-  if (!hasBody) return undefined;
-  const type = headers['content-type'];
-  if (type !== undefined && BODY_TYPES.test(type)) return undefined;
-  return new ProblemException(
-    'UNSUPPORTED_MEDIA_TYPE',
-    `Send the body as application/json${type === undefined ? '; the request names no Content-Type' : ''}.`,
-    { headers: { Accept: 'application/json' } },
-  );
-}
-
-function pathOf({ url }: AdapterRequest): string {
-  const query = url.indexOf('?');
-  return query === -1 ? url : url.slice(0, query);
+/** Refuses here what one router would refuse, another decode to rubbish, and a third not find. */
+function targetRefusal(path: string): ProblemException | undefined {
+  if (path.length > MAXIMUM_PATH) {
+    return new ProblemException('URI_TOO_LONG', `The path is longer than ${MAXIMUM_PATH} characters.`);
+  }
+  if (!path.includes('%')) return undefined;
+  try {
+    decodeURIComponent(path);
+    return undefined;
+  } catch {
+    return new ProblemException('MALFORMED_URL', 'The path holds a percent-encoding that is not UTF-8.');
+  }
 }

@@ -7,7 +7,7 @@ import {
   type OnApplicationShutdown,
 } from '@nestjs/common';
 import { HealthCheckOf, type HealthContributor } from '../common/index.js';
-import { createRedisClient, type RedisClient, type RedisModuleOptions } from './redis-client.js';
+import { createRedisClient, firstAttempt, type RedisClient, type RedisModuleOptions } from './redis-client.js';
 
 const REDIS = Symbol('bulwark.redis');
 
@@ -50,8 +50,13 @@ export class RedisHealth implements HealthContributor {
     {
       provide: REDIS,
       inject: [MODULE_OPTIONS_TOKEN],
-      useFactory: ({ url, ...options }: RedisModuleOptions) =>
-        url === undefined ? undefined : createRedisClient({ ...options, url }),
+      useFactory: async ({ url, ...options }: RedisModuleOptions) => {
+        if (url === undefined) return undefined;
+        const client = createRedisClient({ ...options, url });
+        // Else the first requests would find a Redis that only is not connected yet.
+        await firstAttempt(client);
+        return client;
+      },
     },
     RedisHealth,
   ],

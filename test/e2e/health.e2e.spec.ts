@@ -1,9 +1,32 @@
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { Injectable, Module } from '@nestjs/common';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { HealthCheckOf, type HealthContributor, type HealthReport } from '../../src/common/index.js';
 import { onBothAdapters, TestApp } from '../support/harness.js';
+import '../support/problem.js';
+
+/** A component whose state the test sets. */
+@Injectable()
+@HealthCheckOf({ key: 'printer', cacheMs: 0, timeoutMs: 50 })
+class PrinterHealth implements HealthContributor {
+  runs = 0;
+  state: () => HealthReport | void | Promise<HealthReport | void> = () => undefined;
+
+  check(): HealthReport | void | Promise<HealthReport | void> {
+    this.runs++;
+    return this.state();
+  }
+}
+
+@Module({ providers: [PrinterHealth] })
+class PrinterModule {}
 
 onBothAdapters('probes', (adapter) => {
   let app: TestApp;
-  beforeAll(async () => (app = await TestApp.start({ HTTP_ADAPTER: adapter })));
+  let printer: PrinterHealth;
+  beforeAll(async () => {
+    app = await TestApp.start({ HTTP_ADAPTER: adapter, THROTTLE_DEFAULT_LIMIT: '3' }, { imports: [PrinterModule] });
+    printer = app.app.get(PrinterHealth);
+  });
   afterAll(() => app.stop());
 
   it.each(['/health/live', '/livez', '/health/ready', '/readyz', '/health', '/healthz'])(
@@ -13,6 +36,58 @@ onBothAdapters('probes', (adapter) => {
       expect(answer.status).toBe(200);
       expect(answer.body.status).toBe('ok');
       expect(answer.headers['cache-control']).toBe('no-store');
+      expect(answer.headers['content-type']).toBe('application/json; charset=utf-8');
+      expect(answer).toHaveSecurityHeaders();
     },
   );
+
+  it.each(['/livez', '/readyz'])('%s answers HEAD, which some balancers send', async (path) => {
+    expect(await app.send('HEAD', path)).toMatchObject({ status: 200, text: '' });
+  });
+
+  it('are not limited, for a platform that is turned away restarts the process', async () => {
+    const answers = await Promise.all(Array.from({ length: 50 }, () => app.get('/readyz')));
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
+  });
+
+  it('include the checks that a module of the application brings', async () => {
+    expect(Object.keys((await app.get('/health')).body.details)).toEqual(
+      expect.arrayContaining(['printer', 'database', 'memory', 'disk']),
+    );
+  });
+
+  describe('of an application with a component', () => {
+    it('that is down are unready, and alive: a restart would not mend it', async () => {
+      printer.state = () => Promise.reject(new Error('out of paper on host printer-7.internal'));
+      const [ready, live] = [await app.get('/health/ready'), await app.get('/health/live')];
+      expect(ready.status).toBe(503);
+      expect(ready.body).toMatchObject({ status: 'error', error: { printer: { status: 'down' } } });
+      expect(ready.text).not.toContain('printer-7');
+      expect(live.status).toBe(200);
+    });
+
+    it('that is impaired are ready, and say so', async () => {
+      printer.state = () => ({ degraded: 'low on toner', pages: 7 });
+      const { status, body, text } = await app.get('/health/ready');
+      expect(status).toBe(200);
+      expect(body.details.printer).toEqual({ status: 'degraded' });
+      expect(text).not.toMatch(/toner|pages/);
+    });
+
+    it('that hangs are answered all the same, and ask it once', async () => {
+      let letGo: () => void = () => undefined;
+      printer.state = () => new Promise((resolve) => (letGo = resolve));
+      const before = printer.runs;
+      const answers = await Promise.all(Array.from({ length: 20 }, () => app.get('/health/ready')));
+      expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([503]));
+      expect((await app.get('/livez')).status).toBe(200);
+      expect(printer.runs).toBe(before + 1);
+      letGo();
+    });
+
+    it('that is well again are ready', async () => {
+      printer.state = () => undefined;
+      expect((await app.get('/readyz')).status).toBe(200);
+    });
+  });
 });

@@ -27,6 +27,8 @@ export class HaProxy {
       '  timeout connect 2s',
       '  timeout client 30s',
       '  timeout server 30s',
+      // A busy machine is slow to answer; what takes a replica out is its answer.
+      '  timeout check 5s',
       'listen replicas',
       `  bind 127.0.0.1:${port}`,
       '  option httpchk GET /health/ready',

@@ -61,6 +61,7 @@ export class TestApp extends TestClient {
         ...env,
       },
       imports,
+      handleSignals: false,
       logDestination: { write: (line: string) => void logs.push(JSON.parse(line) as LogLine) },
     });
     await app.listen(0, '127.0.0.1');

@@ -19,6 +19,9 @@ export type EmbeddedPostgresErrorCode =
  * @publicApi
  */
 export class EmbeddedPostgresError extends Error {
+  /** `EX_UNAVAILABLE` of sysexits.h. */
+  readonly exitCode = 69;
+
   constructor(
     readonly code: EmbeddedPostgresErrorCode,
     cause: string,

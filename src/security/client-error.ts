@@ -1,0 +1,42 @@
+import { randomUUID } from 'node:crypto';
+import { STATUS_CODES, type ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { ERROR_CODES, problemDocument, type ErrorCode } from '../common/index.js';
+
+const FAULTS: Readonly<Record<string, [code: ErrorCode, detail: string]>> = {
+  HPE_HEADER_OVERFLOW: ['HEADERS_TOO_LARGE', 'The request line and the headers exceed 16 kB.'],
+  ERR_HTTP_REQUEST_TIMEOUT: ['REQUEST_TIMEOUT', 'The request did not arrive in time.'],
+};
+
+/**
+ * Answers what is not HTTP with a problem document. Node's parser refuses it before there is a request that the
+ * application could see; each adapter would answer in its own words.
+ */
+export function answerClientError(
+  headers: ReadonlyArray<readonly [name: string, value: string]>,
+): (error: NodeJS.ErrnoException, socket: Duplex) => void {
+  return (error, socket) => {
+    const { _httpMessage: response } = socket as Duplex & { _httpMessage?: ServerResponse | null };
+    // A response that has begun cannot become another one.
+    if (error.code === 'ECONNRESET' || !socket.writable || response?.headersSent) {
+      socket.destroy();
+      return;
+    }
+    const [code, detail] = FAULTS[error.code ?? ''] ?? ['BAD_REQUEST', 'The request is not valid HTTP/1.1.'];
+    const requestId = randomUUID();
+    const { status } = ERROR_CODES[code];
+    const body = JSON.stringify(
+      problemDocument(code, status, detail, { instance: `urn:uuid:${requestId}`, requestId }),
+    );
+    const lines = [
+      `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+      ...headers.map(([name, value]) => `${name}: ${value}`),
+      `X-Request-Id: ${requestId}`,
+      'Content-Type: application/problem+json; charset=utf-8',
+      'Cache-Control: no-store',
+      `Content-Length: ${Buffer.byteLength(body)}`,
+      'Connection: close',
+    ];
+    socket.end(`${lines.join('\r\n')}\r\n\r\n${body}`);
+  };
+}

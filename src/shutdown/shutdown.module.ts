@@ -1,0 +1,27 @@
+import { ConfigurableModuleBuilder, Global, Module } from '@nestjs/common';
+import { DiscoveryModule } from '@nestjs/core';
+import { Lifecycle } from '../common/index.js';
+import { SHUTDOWN_SETTINGS, shutdownSettings, type ShutdownModuleOptions } from './shutdown.options.js';
+import { ShutdownService } from './shutdown.service.js';
+
+const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModuleBuilder<ShutdownModuleOptions>()
+  .setClassMethodName('forRoot')
+  .build();
+
+/**
+ * Graceful shutdown in ordered phases. Providers take part by `@OnShutdown({ phase })`; jobs count themselves in by
+ * `Lifecycle.run()`.
+ *
+ * @publicApi
+ */
+@Global()
+@Module({
+  imports: [DiscoveryModule],
+  providers: [
+    Lifecycle,
+    { provide: SHUTDOWN_SETTINGS, useFactory: shutdownSettings, inject: [MODULE_OPTIONS_TOKEN] },
+    ShutdownService,
+  ],
+  exports: [Lifecycle, ShutdownService],
+})
+export class ShutdownModule extends ConfigurableModuleClass {}

@@ -1,0 +1,85 @@
+import { CounterTable } from './counter-table.js';
+import { hashOf } from './key-hash.js';
+import { monotonicNow, type Decision, type Hit, type Policy, type ThrottleStore, type Verdict } from './policy.js';
+
+/** @internal */
+export interface MemoryStoreOptions {
+  /** Most keys a tier counts one by one. */
+  maxKeys: number;
+  /** Clock in milliseconds. @default one that is never set back */
+  now?: () => number;
+}
+
+/**
+ * Counts in this process.
+ *
+ * @see CounterTable
+ */
+export class MemoryStore implements ThrottleStore {
+  private tables: (CounterTable | undefined)[] = [];
+  private readonly now: () => number;
+
+  constructor(private readonly options: MemoryStoreOptions) {
+    this.now = options.now ?? monotonicNow;
+  }
+
+  get size(): number {
+    return this.tables.reduce((sum, table) => sum + (table?.size ?? 0), 0);
+  }
+
+  get bytes(): number {
+    return this.tables.reduce((sum, table) => sum + (table?.bytes ?? 0), 0);
+  }
+
+  consume(hits: readonly Hit[]): Decision {
+    const now = this.now();
+    const [only] = hits;
+    if (hits.length === 1 && only !== undefined) {
+      const verdict = this.ask(only, now, false);
+      return { allowed: verdict.allowed || only.policy.isShadow, verdicts: [verdict] };
+    }
+    const looks = hits.map((hit) => this.ask(hit, now, true));
+    const allowed = looks.every((look, i) => look.allowed || hits[i]?.policy.isShadow === true);
+    // A refused request is spent nowhere, but it begins the block of whoever refused it.
+    const verdicts = hits.map((hit, i) => {
+      const look = looks[i] as Verdict;
+      return allowed || !look.allowed ? this.ask(hit, now, false) : withCostBack(look, hit);
+    });
+    return { allowed, verdicts };
+  }
+
+  refund(hits: readonly Hit[]): void {
+    const now = this.now();
+    for (const { policy, key, cost } of hits) {
+      const { a, b } = hashOf(key);
+      this.tableOf(policy).refund((a ^ policy.saltA) >>> 0, (b ^ policy.saltB) >>> 0, cost, now);
+    }
+  }
+
+  lift(policy: Policy, key: string): void {
+    const { a, b } = hashOf(key);
+    this.tableOf(policy).lift((a ^ policy.saltA) >>> 0, (b ^ policy.saltB) >>> 0, this.now());
+  }
+
+  /** Forgets everybody. */
+  clear(): void {
+    this.tables = [];
+  }
+
+  private ask(hit: Hit, now: number, isLook: boolean): Verdict {
+    const { policy, limit } = hit;
+    const table = this.tableOf(policy);
+    const hash = hashOf(hit.key);
+    const allowed = table.take((hash.a ^ policy.saltA) >>> 0, (hash.b ^ policy.saltB) >>> 0, hit, now, isLook);
+    return { allowed, limit, remaining: table.remaining, resetMs: table.resetMs, waitMs: table.waitMs };
+  }
+
+  private tableOf({ tier }: Policy): CounterTable {
+    return (this.tables[tier] ??= new CounterTable(this.options.maxKeys));
+  }
+}
+
+/** What a look found left, the cost it had set apart included. */
+function withCostBack(look: Verdict, { cost }: Hit): Verdict {
+  return { ...look, remaining: look.remaining + cost };
+}

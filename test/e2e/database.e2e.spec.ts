@@ -1,0 +1,317 @@
+import { Logger } from '@nestjs/common';
+import { TypeOrmModule } from '@nestjs/typeorm';
+import { Column, DataSource, Entity, PrimaryColumn, type MigrationInterface, type QueryRunner } from 'typeorm';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { databaseSettings, migrate, openDataSource, poolOf, type DatabaseOptions } from '../../src/database/index.js';
+import { migrations } from '../../src/migrations.js';
+import { built } from '../support/built.js';
+import { CertificateAuthority } from '../support/certificates.js';
+import { freshDatabase, query } from '../support/database.js';
+import { testFolder } from '../support/folder.js';
+import { TestApp } from '../support/harness.js';
+import { freePort } from '../support/ports.js';
+import { Program } from '../support/program.js';
+import { TcpProxy } from '../support/tcp-proxy.js';
+import { tlsPostgres } from '../support/tls-postgres.js';
+import { until } from '../support/until.js';
+
+@Entity('strays')
+class Stray {
+  @PrimaryColumn('uuid')
+  id!: string;
+
+  @Column('text')
+  name!: string;
+}
+
+let url: string;
+const running: { stop(): Promise<unknown> }[] = [];
+
+beforeAll(built);
+beforeEach(async () => {
+  Logger.overrideLogger(false);
+  url = await freshDatabase();
+});
+afterEach(async () => {
+  for (const one of running.splice(0).reverse()) await one.stop();
+});
+
+function stopLater<T extends { stop(): Promise<unknown> }>(one: T): T {
+  running.push(one);
+  return one;
+}
+
+async function start(env: Record<string, string> = {}): Promise<TestApp> {
+  return stopLater(await TestApp.start({ DATABASE_URL: url, ...env }));
+}
+
+async function open(options: DatabaseOptions): Promise<DataSource> {
+  const source = await openDataSource(databaseSettings({ url, ...options }), []);
+  stopLater({ stop: () => source.destroy() });
+  return source;
+}
+
+async function program(script: string, env: Record<string, string>): Promise<Program> {
+  const folder = stopLater(await testFolder());
+  const secret = 'a secret of the test suite, long enough for HS256';
+  const started = new Program(script, { NODE_ENV: 'test', PORT: '0', JWT_SECRET: secret, ...env }, folder.path);
+  stopLater({
+    stop: () => {
+      started.kill('SIGKILL');
+      return started.ends();
+    },
+  });
+  return started;
+}
+
+async function rows<T>(sql: string, values: unknown[] = []): Promise<T[]> {
+  return (await query(url, sql, values)).rows as T[];
+}
+
+/** What is logged from now on at a level. */
+function linesOf(level: 'log' | 'error'): unknown[] {
+  const lines: unknown[] = [];
+  const quiet = () => undefined;
+  Logger.overrideLogger({ log: quiet, error: quiet, warn: quiet, [level]: (line: unknown) => lines.push(line) });
+  return lines;
+}
+
+/** Connections to the database of this test, but for the one that asks. */
+async function connections(): Promise<{ pid: number; application_name: string; state: string }[]> {
+  return rows(
+    `SELECT pid, application_name, state FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()`,
+  );
+}
+
+describe('migrations', () => {
+  it('ten processes that start at once on an empty database migrate it once', async () => {
+    const apps = await Promise.all(Array.from({ length: 5 }, () => program('main.js', { DATABASE_URL: url })));
+    const commands = await Promise.all(
+      Array.from({ length: 5 }, () => program('cli/migrate.js', { DATABASE_URL: url })),
+    );
+    expect(await Promise.all(commands.map((command) => command.ends(60_000)))).toEqual([0, 0, 0, 0, 0]);
+    for (const app of apps) await app.says('is ready', 60_000);
+    for (const app of apps) app.kill('SIGTERM');
+    await Promise.all(apps.map((app) => app.ends()));
+
+    const said = [...apps, ...commands].flatMap(({ output }) => output.match(/migrated: \w+/g) ?? []);
+    const names = migrations.map(({ name }) => name);
+    expect(said.toSorted()).toEqual(names.map((name) => `migrated: ${name}`).toSorted());
+    const applied = await rows<{ name: string }>('SELECT name FROM migrations ORDER BY id');
+    expect(applied.map(({ name }) => name)).toEqual(names);
+  }, 90_000);
+
+  it('one that fails leaves nothing of itself or of those before it, and the next start works', async () => {
+    const errors = linesOf('error');
+    await expect(open({ migrations: [MakeShops1795000000001, FailAfterAll1795000000002] })).rejects.toThrow(
+      'relation "nowhere" does not exist',
+    );
+    expect(errors).toEqual([expect.stringMatching(/^Migration "FailAfterAll1795000000002" failed/)]);
+    const tables = await rows(`SELECT tablename FROM pg_tables WHERE schemaname = 'public'`);
+    expect(tables).toEqual([]);
+    const source = await open({ migrations: [MakeShops1795000000001, MakeStaff1795000000002] });
+    expect(await source.query('SELECT name FROM migrations ORDER BY id')).toEqual([
+      { name: 'MakeShops1795000000001' },
+      { name: 'MakeStaff1795000000002' },
+    ]);
+  });
+
+  it('may take longer than the statement timeout, and others wait for it and say so', async () => {
+    await rows(`DO $$ BEGIN EXECUTE 'ALTER DATABASE ' || current_database() || ' SET statement_timeout = 200'; END $$`);
+    await expect(rows('SELECT pg_sleep(1)')).rejects.toThrow('statement timeout');
+    const lines = linesOf('log');
+    const settings = databaseSettings({ url, migrations: [TakeLong1795000000001] });
+    const done = await Promise.all([migrate(url, settings), migrate(url, settings), migrate(url, settings)]);
+    expect(done.flat()).toEqual(['TakeLong1795000000001']);
+    expect(lines).toEqual(Array.from({ length: 2 }, () => expect.stringContaining('another process migrates')));
+  });
+
+  it('are all that makes tables: an entity without one gets none', async () => {
+    const app = stopLater(await TestApp.start({ DATABASE_URL: url }, { imports: [TypeOrmModule.forFeature([Stray])] }));
+    const source = app.app.get(DataSource);
+    expect(source.hasMetadata(Stray)).toBe(true);
+    expect(source.options).toMatchObject({ synchronize: false });
+    expect(await app.sql(`SELECT to_regclass('strays') AS found, to_regclass('users') IS NULL AS missing`)).toEqual([
+      { found: null, missing: false },
+    ]);
+  });
+});
+
+describe('the pool', () => {
+  it('opens its minimum at start, under the name of the application', async () => {
+    await start({ DATABASE_POOL_MIN: '3' });
+    const names = (await connections()).map(({ application_name: name }) => name);
+    expect(names).toEqual(['nest-bulwark', 'nest-bulwark', 'nest-bulwark']);
+  });
+
+  it('never opens more than its maximum, and goes back to its minimum', async () => {
+    const app = await start({ DATABASE_POOL_MIN: '2', DATABASE_POOL_MAX: '6' });
+    const pool = poolOf(app.app.get(DataSource));
+    pool.options.idleTimeoutMillis = 100;
+    const count = `SELECT count(*)::int AS open, pg_sleep(0.02) FROM pg_stat_activity WHERE datname = current_database()`;
+    const answers = await Promise.all(Array.from({ length: 100 }, () => app.sql(count)));
+    expect(Math.max(...answers.map(([row]) => row.open as number))).toBe(6);
+    await until('the idle connections beyond the minimum are closed', async () => (await connections()).length < 3);
+    await app.sql('SELECT 1');
+    expect(await connections()).toHaveLength(2);
+  });
+
+  it('lets a query wait for a connection no longer than its time limit', async () => {
+    const app = await start({ DATABASE_POOL_MIN: '1', DATABASE_POOL_MAX: '1', DATABASE_CONNECT_TIMEOUT: '200ms' });
+    const runner = app.app.get(DataSource).createQueryRunner();
+    await runner.connect();
+    await expect(app.sql('SELECT 1')).rejects.toThrow('timeout exceeded when trying to connect');
+    await runner.release();
+    expect(await app.sql('SELECT 1 AS one')).toEqual([{ one: 1 }]);
+  });
+
+  it('ends a statement at its time limit, and keeps the connection', async () => {
+    const app = await start({ DATABASE_POOL_MIN: '1', DATABASE_POOL_MAX: '1', DATABASE_STATEMENT_TIMEOUT: '150ms' });
+    const before = await connections();
+    await expect(app.sql('SELECT pg_sleep(20)')).rejects.toThrow('canceling statement due to statement timeout');
+    await app.sql('SELECT 1');
+    expect((await connections()).map(({ pid }) => pid)).toEqual(before.map(({ pid }) => pid));
+  });
+
+  it('without a time limit lets a statement run for longer than connecting may take', async () => {
+    const source = await open({ statementTimeoutMs: 0, connectTimeoutMs: 200 });
+    expect(await source.query('SELECT 1 AS one FROM pg_sleep(0.4)')).toEqual([{ one: 1 }]);
+  });
+
+  it('ends a transaction that idles, and its locks with it', async () => {
+    const app = await start({ DATABASE_IDLE_IN_TRANSACTION_TIMEOUT: '150ms' });
+    const runner = app.app.get(DataSource).createQueryRunner();
+    await runner.startTransaction();
+    await runner.query('LOCK TABLE users');
+    await until(
+      'the transaction is ended',
+      async () => (await rows(`SELECT FROM pg_locks WHERE relation = 'users'::regclass`)).length === 0,
+    );
+    await expect(runner.query('SELECT 1')).rejects.toThrow(
+      /Connection terminated|not queryable|Already released|released/,
+    );
+    await runner.release();
+    expect(await app.sql('SELECT 1 AS one')).toEqual([{ one: 1 }]);
+  });
+
+  it('survives connections that the server ends, idle or at work', async () => {
+    const app = await start({ DATABASE_POOL_MIN: '4' });
+    const atWork = app.sql('SELECT pg_sleep(20)');
+    const failure = atWork.then(
+      () => 'none',
+      (error: Error) => error.message,
+    );
+    await until('one is at work', async () => (await connections()).some(({ state }) => state === 'active'));
+    await rows(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+      WHERE datname = current_database() AND pid <> pg_backend_pid()`);
+    expect(await failure).toMatch(/terminating connection|Connection terminated/);
+    const pool = poolOf(app.app.get(DataSource));
+    await until('the pool has noticed', () => pool.totalCount === 0);
+    expect(await app.sql('SELECT 1 AS one')).toEqual([{ one: 1 }]);
+    const warnings = app.logs.filter(({ context }) => context === 'Database').map(({ msg }) => msg);
+    expect(warnings).toContainEqual(expect.stringContaining('an idle connection was lost'));
+    expect((await app.get('/health/ready')).status).toBe(200);
+  });
+
+  it('drops connections on which no answer comes, so that later queries get others', async () => {
+    const proxy = await TcpProxy.to(url);
+    await proxy.open();
+    stopLater({ stop: () => proxy.close() });
+    const source = await open({
+      url: proxy.url,
+      poolMin: 2,
+      poolMax: 2,
+      statementTimeoutMs: 100,
+      connectTimeoutMs: 300,
+    });
+    proxy.block();
+    const lost = await Promise.allSettled([source.query('SELECT 1'), source.query('SELECT 1')]);
+    expect(lost.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+    for (let index = 0; index < 4; index++) expect(await source.query('SELECT 1 AS one')).toEqual([{ one: 1 }]);
+  });
+});
+
+describe('a database that is down at start', () => {
+  it('is waited for, and the application starts when it comes', async () => {
+    const proxy = await TcpProxy.to(url);
+    stopLater({ stop: () => proxy.close() });
+    const app = await program('main.js', { DATABASE_URL: proxy.url });
+    await app.says('cannot be reached (connect ECONNREFUSED');
+    await proxy.open();
+    await app.says('is ready');
+    const tables = await rows<{ tablename: string }>('SELECT tablename FROM pg_tables');
+    expect(tables).toContainEqual({ tablename: 'users' });
+  });
+
+  it.each(['main.js', 'cli/migrate.js'])(
+    'ends %s with code 69 and no password when it does not come',
+    async (script) => {
+      const port = await freePort();
+      const address = `postgres://someone:hush@127.0.0.1:${port}/shop`;
+      const app = await program(script, { DATABASE_URL: address, DATABASE_START_TIMEOUT: '500ms' });
+      expect(await app.ends()).toBe(69);
+      expect(app.output).toContain(`The database at 127.0.0.1:${port}/shop could not be reached within 0.5 s`);
+      expect(app.output).not.toContain('hush');
+      expect(app.output).not.toContain('Retrying');
+    },
+  );
+});
+
+describe('TLS', () => {
+  it('is used and checked: authority and host name', async () => {
+    const folder = stopLater(await testFolder());
+    const [own, other] = ['own', 'other'].map((name) => new CertificateAuthority(folder.path, name));
+    if (!own || !other) throw new Error('unreachable');
+    const server = stopLater(await tlsPostgres(`${folder.path}/data`, own.issue('localhost')));
+    const secure = (host: string, authority: CertificateAuthority) => {
+      const address = new URL(server.url);
+      address.hostname = host;
+      address.search = `sslmode=verify-full&sslrootcert=${authority.certificate}`;
+      return address.href;
+    };
+
+    const source = await open({ url: secure('localhost', own), migrations: [MakeShops1795000000001] });
+    const encrypted =
+      'SELECT bool_and(ssl) AS all FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE datname IS NOT NULL';
+    expect(await source.query(encrypted)).toEqual([{ all: true }]);
+    await expect(open({ url: secure('localhost', other) })).rejects.toThrow(
+      /cannot be used: unable to verify the first certificate.*\n {2}→ check sslmode.*sslrootcert/,
+    );
+    await expect(open({ url: secure('127.0.0.1', own) })).rejects.toThrow(
+      /cannot be used: Hostname\/IP does not match/,
+    );
+  });
+});
+
+class MakeShops1795000000001 implements MigrationInterface {
+  async up(runner: QueryRunner): Promise<void> {
+    await runner.query('CREATE TABLE shops (id int)');
+  }
+
+  async down(): Promise<void> {}
+}
+
+class MakeStaff1795000000002 implements MigrationInterface {
+  async up(runner: QueryRunner): Promise<void> {
+    await runner.query('CREATE TABLE staff (id int)');
+  }
+
+  async down(): Promise<void> {}
+}
+
+class FailAfterAll1795000000002 implements MigrationInterface {
+  async up(runner: QueryRunner): Promise<void> {
+    await runner.query('CREATE TABLE staff (id int)');
+    await runner.query('INSERT INTO nowhere VALUES (1)');
+  }
+
+  async down(): Promise<void> {}
+}
+
+class TakeLong1795000000001 implements MigrationInterface {
+  async up(runner: QueryRunner): Promise<void> {
+    await runner.query('SELECT pg_sleep(0.5)');
+  }
+
+  async down(): Promise<void> {}
+}

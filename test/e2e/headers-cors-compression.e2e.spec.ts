@@ -1,0 +1,364 @@
+import { get as httpGet, type IncomingMessage } from 'node:http';
+import { PassThrough } from 'node:stream';
+import { brotliDecompressSync, createBrotliDecompress, createGunzip, gunzipSync, gzipSync } from 'node:zlib';
+import {
+  Controller,
+  Get,
+  Header,
+  Inject,
+  Injectable,
+  Module,
+  Sse,
+  StreamableFile,
+  type MessageEvent,
+} from '@nestjs/common';
+import { Subject, type Observable } from 'rxjs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Public } from '../../src/common/index.js';
+import { onBothAdapters, TestApp } from '../support/harness.js';
+import '../support/problem.js';
+import { until } from '../support/until.js';
+
+const LARGE = 'a line that compresses well\n'.repeat(400);
+
+/** Streams that the test feeds piece by piece. */
+@Injectable()
+class Sources {
+  readonly events = new Subject<MessageEvent>();
+  stream = new PassThrough();
+}
+
+@Controller('content')
+@Public()
+class ContentController {
+  constructor(@Inject(Sources) private readonly sources: Sources) {}
+
+  @Get('large')
+  large(): { text: string } {
+    return { text: LARGE };
+  }
+
+  @Get('text')
+  text(): string {
+    return `<script>alert(1)</script>${LARGE}`;
+  }
+
+  @Get('secret')
+  @Header('Cache-Control', 'no-store')
+  secret(): { text: string } {
+    return { text: LARGE };
+  }
+
+  @Get('encoded')
+  @Header('Content-Encoding', 'gzip')
+  @Header('Content-Type', 'application/json')
+  encoded(): StreamableFile {
+    return new StreamableFile(gzipSync(JSON.stringify({ text: LARGE })));
+  }
+
+  @Get('image')
+  image(): StreamableFile {
+    return new StreamableFile(Buffer.alloc(5_000, 'x'), { type: 'image/png' });
+  }
+
+  @Get('failing')
+  failing(): never {
+    throw new Error(LARGE);
+  }
+
+  @Sse('events')
+  events(): Observable<MessageEvent> {
+    return this.sources.events;
+  }
+
+  @Get('stream')
+  stream(): StreamableFile {
+    return new StreamableFile(this.sources.stream, { type: 'text/plain' });
+  }
+}
+
+@Module({ controllers: [ContentController], providers: [Sources] })
+class ContentModule {}
+
+onBothAdapters('response headers', (adapter) => {
+  let app: TestApp;
+  beforeAll(async () => (app = await TestApp.start({ HTTP_ADAPTER: adapter }, { imports: [ContentModule] })));
+  afterAll(() => app.stop());
+
+  it.each([
+    ['GET', '/livez', 200],
+    ['GET', '/v1/content/text', 200],
+    ['HEAD', '/livez', 200],
+    ['POST', '/auth/login', 400],
+    ['GET', '/auth/profile', 401],
+    ['HEAD', '/auth/profile', 401],
+    ['GET', '/no/such/route', 404],
+    ['OPTIONS', '/auth/login', 404],
+    ['GET', '/v1/content/failing', 500],
+    ['GET', '/docs/openapi.json', 200],
+  ])('protect %s %s (%i)', async (method, path, status) => {
+    const answer = await app.send(method, path);
+    expect(answer.status).toBe(status);
+    expect(answer).toHaveSecurityHeaders();
+  });
+
+  it('call text what it is, not a page', async () => {
+    const { headers } = await app.get('/v1/content/text');
+    expect(headers['content-type']).toBe('text/plain; charset=utf-8');
+  });
+
+  it('carry no validators that tell whether an answer has changed', async () => {
+    const { headers } = await app.get('/v1/content/large');
+    expect(headers).not.toHaveProperty('etag');
+  });
+
+  describe('of the documentation page', () => {
+    it.each(['/docs', '/docs/', '/DOCS'])('%s let it load what it needs, and nothing else', async (path) => {
+      const page = await app.get(path);
+      expect(page.status).toBe(200);
+      expect(page.headers['content-type']).toMatch(/^text\/html/);
+      const policy = String(page.headers['content-security-policy']);
+      expect(policy).toContain("script-src 'self'");
+      expect(policy).toContain("default-src 'none'");
+      expect(policy).not.toMatch(/unsafe-eval|script-src[^;]*unsafe-inline|\*/);
+      // The policy allows no inline scripts, so there may be none.
+      expect(page.text).not.toMatch(/<script(?![^>]*\bsrc=)[^>]*>\s*\S/);
+      const files = [...page.text.matchAll(/(?:src|href)="([^"]+\.(?:js|css|png))"/g)].map(([, file = '']) => file);
+      expect(files.length).toBeGreaterThan(3);
+      for (const file of files) {
+        const { pathname } = new URL(file, `${app.baseUrl}${path}`);
+        expect({ pathname, status: (await app.get(pathname)).status }).toEqual({ pathname, status: 200 });
+      }
+    });
+
+    it('do not loosen those of other routes', async () => {
+      for (const path of ['/livez', '/docsx', '/no/docs/', '/v1/docs']) {
+        const { headers } = await app.get(path);
+        expect(headers['content-security-policy']).toBe(
+          "default-src 'none';frame-ancestors 'none';base-uri 'none';form-action 'none'",
+        );
+      }
+    });
+
+    it('come with a document that can be parsed', async () => {
+      const { body } = await app.get('/docs/openapi.json');
+      expect(body).toMatchObject({ openapi: expect.stringMatching(/^3\./), paths: expect.any(Object) });
+      expect(Object.keys(body.paths)).toEqual(expect.arrayContaining(['/v1/auth/login', '/auth/login', '/health']));
+    });
+  });
+});
+
+onBothAdapters('CORS', (adapter) => {
+  const ALLOWED = 'https://app.example';
+
+  async function withApp(env: Record<string, string>, work: (app: TestApp) => Promise<void>): Promise<void> {
+    const app = await TestApp.start({ HTTP_ADAPTER: adapter, ...env }, { imports: [ContentModule] });
+    try {
+      await work(app);
+    } finally {
+      await app.stop();
+    }
+  }
+
+  const ask = (app: TestApp, Origin: string, path = '/livez') => app.get(path, { headers: { Origin } });
+  const preflight = (app: TestApp, Origin: string, path = '/auth/login') =>
+    app.send('OPTIONS', path, {
+      headers: {
+        Origin,
+        'Access-Control-Request-Method': 'POST',
+        'Access-Control-Request-Headers': 'authorization,content-type',
+      },
+    });
+  const corsHeaders = (headers: object) => Object.keys(headers).filter((name) => name.startsWith('access-control-'));
+
+  it('is off by default', () =>
+    withApp({}, async (app) => {
+      expect(corsHeaders((await ask(app, ALLOWED)).headers)).toEqual([]);
+      const answer = await preflight(app, ALLOWED);
+      expect(answer).toBeProblem({ status: 404, code: 'NOT_FOUND' });
+      expect(corsHeaders(answer.headers)).toEqual([]);
+    }));
+
+  it('lets the listed origins in, and no other', () =>
+    withApp({ CORS_ORIGINS: `${ALLOWED},https://admin.example:8443` }, async (app) => {
+      for (const origin of [ALLOWED, 'https://admin.example:8443']) {
+        const { headers } = await ask(app, origin);
+        expect(headers['access-control-allow-origin']).toBe(origin);
+        expect(headers['vary']).toMatch(/\bOrigin\b/);
+        expect(headers).not.toHaveProperty('access-control-allow-credentials');
+        expect(headers['access-control-expose-headers']).toMatch(/^X-Request-Id, Retry-After\b/);
+      }
+      for (const origin of [
+        'https://app.example.evil.example',
+        'http://app.example',
+        'https://x.app.example',
+        'null',
+      ]) {
+        for (const { headers } of [await ask(app, origin), await preflight(app, origin)]) {
+          expect(headers).not.toHaveProperty('access-control-allow-origin');
+        }
+      }
+    }));
+
+  it('answers preflights', () =>
+    withApp({ CORS_ORIGINS: ALLOWED }, async (app) => {
+      const { status, headers, text } = await preflight(app, ALLOWED);
+      expect({ status, text }).toEqual({ status: 204, text: '' });
+      expect(headers).toMatchObject({
+        'access-control-allow-origin': ALLOWED,
+        'access-control-allow-methods': 'GET,HEAD,PUT,PATCH,POST,DELETE',
+        'access-control-allow-headers': 'authorization,content-type',
+        'access-control-max-age': '600',
+      });
+      expect({ headers }).toHaveSecurityHeaders();
+    }));
+
+  it('takes an OPTIONS request that is no preflight for what it is', () =>
+    withApp({ CORS_ORIGINS: ALLOWED }, async (app) => {
+      // @fastify/cors by itself: 400, text/plain, "Invalid Preflight Request".
+      const { status, text, headers } = await app.send('OPTIONS', '/auth/login');
+      expect({ status, text }).toEqual({ status: 204, text: '' });
+      expect(headers).not.toHaveProperty('access-control-allow-origin');
+    }));
+
+  it('lets scripts read errors, too', () =>
+    withApp({ CORS_ORIGINS: ALLOWED }, async (app) => {
+      const call = { headers: { Origin: ALLOWED, 'Content-Type': 'text/plain' } };
+      const answers = [
+        await ask(app, ALLOWED, '/auth/profile'),
+        await ask(app, ALLOWED, '/no/such/route'),
+        await ask(app, ALLOWED, '/v1/content/failing'),
+        await app.post('/auth/login', '{', { headers: { Origin: ALLOWED } }),
+        await app.post('/auth/login', Buffer.alloc(2_000_000), { headers: { Origin: ALLOWED } }),
+        await app.post('/auth/login', 'x', call),
+      ];
+      expect(answers.map(({ status }) => status)).toEqual([401, 404, 500, 400, 413, 415]);
+      for (const { headers } of answers) expect(headers['access-control-allow-origin']).toBe(ALLOWED);
+    }));
+
+  it('lets credentials along when that is set', () =>
+    withApp({ CORS_ORIGINS: ALLOWED, CORS_CREDENTIALS: 'true' }, async (app) => {
+      for (const { headers } of [await ask(app, ALLOWED), await preflight(app, ALLOWED)]) {
+        expect(headers['access-control-allow-credentials']).toBe('true');
+        expect(headers['access-control-allow-origin']).toBe(ALLOWED);
+      }
+    }));
+
+  it('can be open to all, without credentials', () =>
+    withApp({ CORS_ORIGINS: '*' }, async (app) => {
+      const { headers } = await ask(app, 'https://anyone.example');
+      expect(headers['access-control-allow-origin']).toBe('*');
+      expect(headers).not.toHaveProperty('access-control-allow-credentials');
+    }));
+});
+
+onBothAdapters('compression', (adapter) => {
+  let app: TestApp;
+  beforeAll(async () => (app = await TestApp.start({ HTTP_ADAPTER: adapter }, { imports: [ContentModule] })));
+  afterAll(() => app.stop());
+
+  const get = (path: string, coding?: string) =>
+    app.get(path, { headers: coding === undefined ? {} : ({ 'Accept-Encoding': coding } as Record<string, string>) });
+  const decode = (bytes: Buffer, coding: string | undefined) =>
+    (coding === 'br' ? brotliDecompressSync(bytes) : coding === 'gzip' ? gunzipSync(bytes) : bytes).toString();
+
+  it.each([
+    ['gzip', 'gzip'],
+    ['br', 'br'],
+    ['gzip, deflate, br, zstd', 'br'],
+    ['gzip;q=0.5, br;q=0.1', 'gzip'],
+    ['GZIP', 'gzip'],
+    ['x-gzip', 'gzip'],
+    ['*', 'br'],
+    ['br;q=0, *', 'gzip'],
+    ['identity', undefined],
+    ['identity, gzip;q=0.5', undefined],
+    ['gzip;q=0', undefined],
+    ['*;q=0', undefined],
+    ['gzip;q=nonsense', undefined],
+    ['deflate', undefined],
+    ['made-up', undefined],
+    ['', undefined],
+    [undefined, undefined],
+  ])('answers Accept-Encoding: %s with %s', async (accepted, coding) => {
+    const { status, headers, bytes } = await get('/v1/content/large', accepted);
+    expect(status).toBe(200);
+    expect(headers['content-encoding']).toBe(coding);
+    expect(headers['vary']).toMatch(/accept-encoding/i);
+    expect(JSON.parse(decode(bytes, coding))).toEqual({ text: LARGE });
+    expect(bytes.length < LARGE.length / 4).toBe(coding !== undefined);
+  });
+
+  it.each([
+    ['a small body', '/health'],
+    ['what is compressed by nature', '/v1/content/image'],
+    ['a problem document', '/no/such/route'],
+    ['what may not be stored, for it holds secrets (BREACH)', '/v1/content/secret'],
+  ])('leaves %s alone', async (_what, path) => {
+    const { headers } = await get(path, 'gzip, br');
+    expect(headers).not.toHaveProperty('content-encoding');
+  });
+
+  it('leaves alone what is compressed already', async () => {
+    const { headers, bytes } = await get('/v1/content/encoded', 'gzip, br');
+    expect(headers['content-encoding']).toBe('gzip');
+    expect(JSON.parse(gunzipSync(bytes).toString())).toEqual({ text: LARGE });
+  });
+
+  it('sends no body in answer to HEAD', async () => {
+    const { status, bytes } = await app.send('HEAD', '/v1/content/large', { headers: { 'Accept-Encoding': 'gzip' } });
+    expect({ status, length: bytes.length }).toEqual({ status: 200, length: 0 });
+  });
+
+  it('compresses the metrics page', async () => {
+    const { headers, bytes } = await get('/metrics', 'gzip');
+    expect(headers['content-encoding']).toBe('gzip');
+    expect(gunzipSync(bytes).toString()).toContain('http_server_request_duration_seconds');
+  });
+
+  describe('of streams', () => {
+    const open = (path: string, coding: string) =>
+      new Promise<IncomingMessage>((resolve, reject) => {
+        const request = httpGet(`${app.baseUrl}${path}`, { headers: { 'Accept-Encoding': coding }, agent: false });
+        request.on('response', resolve).on('error', reject);
+      });
+
+    it.each(['gzip', 'br', 'identity'])('does not hold back what is written: %s', async (coding) => {
+      const sources = app.app.get(Sources);
+      sources.stream = new PassThrough();
+      // Ten bytes: @fastify/compress waits for as many, to see whether they are compressed already.
+      sources.stream.write('first part');
+      const response = await open('/v1/content/stream', coding);
+      const plain =
+        coding === 'gzip'
+          ? response.pipe(createGunzip())
+          : coding === 'br'
+            ? response.pipe(createBrotliDecompress())
+            : response;
+      let received = '';
+      plain.on('data', (chunk: Buffer) => (received += chunk.toString()));
+      await until('the first part arrives while the stream is open', () => received === 'first part');
+      sources.stream.write(' second');
+      await until('the second part arrives while the stream is open', () => received === 'first part second');
+      sources.stream.end(' third');
+      await until('the stream ends', () => plain.readableEnded);
+      expect(received).toBe('first part second third');
+    });
+
+    it('leaves server-sent events alone', async () => {
+      const sources = app.app.get(Sources);
+      const response = await open('/v1/content/events', 'gzip, br');
+      expect(response.headers['content-type']).toMatch(/^text\/event-stream/);
+      expect(response.headers).not.toHaveProperty('content-encoding');
+      expect(response).toHaveSecurityHeaders();
+      let received = '';
+      response.on('data', (chunk: Buffer) => (received += chunk.toString()));
+      await until('somebody listens', () => sources.events.observed);
+      sources.events.next({ data: 'first\nevent: forged' });
+      await until('the event arrives while the stream is open', () => received.includes('forged'));
+      expect(received).not.toMatch(/^event: forged/m);
+      response.destroy();
+      await until('nobody listens any more', () => !sources.events.observed);
+    });
+  });
+});
