@@ -5,6 +5,7 @@ const FOLDERS = {
   database: ['common'],
   redis: ['common'],
   shutdown: ['common'],
+  management: ['common', 'shutdown'],
   security: ['common'],
   observability: ['common'],
   health: ['common'],

@@ -4,6 +4,7 @@ import { AuthModule } from './auth/index.js';
 import { ConfigModule, developmentSecret, type AppConfig } from './config/index.js';
 import { DatabaseModule } from './database/index.js';
 import { HealthModule } from './health/index.js';
+import { ManagementModule } from './management/index.js';
 import { migrations } from './migrations.js';
 import { ObservabilityModule } from './observability/index.js';
 import { ProductionTestModule } from './production-test/index.js';
@@ -15,7 +16,7 @@ import { ThrottlerModule } from './throttler/index.js';
 @Module({})
 export class AppModule {
   static forRoot(config: AppConfig, imports: NonNullable<ModuleMetadata['imports']> = []): DynamicModule {
-    const { auth, database } = config;
+    const { auth, database, http } = config;
     const key = auth.privateKey
       ? { privateKey: auth.privateKey }
       : { secret: auth.secret ?? developmentSecret(database.dataDir) };
@@ -27,7 +28,8 @@ export class AppModule {
         ObservabilityModule.forRoot({ metricsToken: config.metrics.token, metricsOpen: !config.isProduction }),
         DatabaseModule.forRoot({ ...database, migrations }),
         RedisModule.forRoot(config.redis),
-        HealthModule.forRoot({}),
+        HealthModule.forRoot({ detailsToken: config.metrics.token }),
+        ...(http.managementPort === undefined ? [] : [ManagementModule.forRoot({ port: http.managementPort })]),
         ThrottlerModule.forRoot({ tiers: config.throttle }),
         AuthModule.forRoot({ ...auth, ...key }),
         AuditModule.forRoot(config.audit),

@@ -31,7 +31,7 @@ export interface CreatedApp {
 }
 
 /** Paths that platforms poll; a log line for each poll would bury the others. */
-const QUIET_PATHS = /^\/(?:health(?:\/live|\/ready)?|livez|readyz|healthz|metrics)\/?$/i;
+const QUIET_PATHS = /^\/(?:health(?:\/(?:live|ready|startup|deep))?|livez|readyz|healthz|metrics)\/?$/i;
 
 /** Headers that scripts of another origin may read. */
 const EXPOSED_HEADERS = [

@@ -2,6 +2,7 @@ import { ConfigurableModuleBuilder, Global, Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { AuditTrail } from '../common/index.js';
 import { AuditEvent } from './audit-event.entity.js';
+import { AuditHealth } from './audit.health.js';
 import { AUDIT_SETTINGS, auditSettings, type AuditModuleOptions } from './audit.options.js';
 import { AuditService } from './audit.service.js';
 
@@ -20,6 +21,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
   providers: [
     { provide: AUDIT_SETTINGS, useFactory: auditSettings, inject: [MODULE_OPTIONS_TOKEN] },
     AuditService,
+    AuditHealth,
     { provide: AuditTrail, useExisting: AuditService },
   ],
   exports: [AuditService, AuditTrail],

@@ -69,6 +69,11 @@ export class AuditService extends AuditTrail implements ShutdownParticipant, Bef
     return this.events.find({ where: { requestId }, order: { id: 'ASC' } });
   }
 
+  /** Events that are recorded and not yet stored, and whether the store takes them. */
+  get backlog(): { pending: number; limit: number; isStoreDown: boolean } {
+    return { pending: this.pending.length, limit: this.settings.maxPending, isStoreDown: this.isStoreDown };
+  }
+
   onShutdown(): Promise<void> {
     return this.flush();
   }

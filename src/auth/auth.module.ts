@@ -2,7 +2,7 @@ import { ConfigurableModuleBuilder, Global, Module } from '@nestjs/common';
 import { JwtModule } from '@nestjs/jwt';
 import { PassportModule } from '@nestjs/passport';
 import { TypeOrmModule } from '@nestjs/typeorm';
-import { GuardChainModule } from '../common/index.js';
+import { GuardChainModule, PrincipalResolver } from '../common/index.js';
 import { UsersModule } from '../users/index.js';
 import { AccessTokenService } from './access-token.service.js';
 import { AuthController } from './auth.controller.js';
@@ -36,11 +36,12 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     AccessTokenService,
     AuthService,
     JwtAuthGuard,
+    { provide: PrincipalResolver, useExisting: JwtAuthGuard },
     JwtStrategy,
     PasswordService,
     RolesGuard,
     SessionService,
   ],
-  exports: [AccessTokenService, AuthService],
+  exports: [AccessTokenService, AuthService, PrincipalResolver],
 })
 export class AuthModule extends ConfigurableModuleClass {}

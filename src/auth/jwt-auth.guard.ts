@@ -5,6 +5,7 @@ import {
   ChainedGuard,
   GuardOrder,
   NoAuditTrail,
+  PrincipalResolver,
   ProblemException,
   PUBLIC_ROUTE,
   routeFlag,
@@ -33,7 +34,7 @@ interface StrategyRun {
  */
 @Injectable()
 @ChainedGuard({ order: GuardOrder.Authentication })
-export class JwtAuthGuard implements CanActivate {
+export class JwtAuthGuard implements CanActivate, PrincipalResolver {
   private readonly isPublic = new RouteMemo((handler, controller) =>
     routeFlag(this.reflector, PUBLIC_ROUTE, handler, controller),
   );
@@ -51,14 +52,21 @@ export class JwtAuthGuard implements CanActivate {
     return true;
   }
 
+  resolve(request: AdapterRequest): Promise<Principal | undefined> {
+    return new Promise((done) => {
+      const nobody = () => done(undefined);
+      this.run(request, { success: done, fail: nobody, error: nobody });
+    });
+  }
+
   private authenticate(request: AdapterRequest): Promise<Principal> {
     return new Promise((resolve, reject) => {
-      const run = Object.create(this.strategy) as StrategyRun;
-      run.success = resolve;
-      run.fail = (reason) => reject(this.refusal(reason));
-      run.error = reject;
-      run.authenticate(request);
+      this.run(request, { success: resolve, fail: (reason) => reject(this.refusal(reason)), error: reject });
     });
+  }
+
+  private run(request: AdapterRequest, outcome: Omit<StrategyRun, 'authenticate'>): void {
+    Object.assign(Object.create(this.strategy) as StrategyRun, outcome).authenticate(request);
   }
 
   private refusal(reason: unknown): ProblemException {

@@ -9,6 +9,7 @@ import { isObservable, lastValueFrom } from 'rxjs';
  * @publicApi
  */
 export enum GuardOrder {
+  Port = 50,
   Address = 100,
   Authentication = 200,
   Principal = 300,

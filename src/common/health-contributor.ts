@@ -1,11 +1,21 @@
 import { DiscoveryService } from '@nestjs/core';
 
+/**
+ * What is asked of an application: may it get traffic, has it started, how is it, how is it and all it relies on.
+ *
+ * @publicApi
+ */
+export const HEALTH_GROUPS = ['ready', 'startup', 'full', 'deep'] as const;
+
+/** @publicApi */
+export type HealthGroup = (typeof HEALTH_GROUPS)[number];
+
 /** @publicApi */
 export interface HealthContributorOptions {
   /** Name of the check in reports and metrics, such as `database`. */
   key: string;
-  /** Probe groups that include the check. @default ['ready', 'full'] */
-  groups?: readonly string[];
+  /** Probe groups that include the check. @default ['ready', 'full', 'deep'] */
+  groups?: readonly HealthGroup[];
   /** Whether its failure takes the group down; otherwise the group is only degraded. @default true */
   critical?: boolean;
   /** Hard limit after which the check counts as failed, in milliseconds. @default 1000 */

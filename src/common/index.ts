@@ -1,5 +1,6 @@
 export * from './audit-trail.js';
 export * from './error-codes.js';
+export * from './failure-throttle.js';
 export * from './guard-chain.js';
 export * from './health-contributor.js';
 export * from './lifecycle.js';

@@ -11,6 +11,12 @@ export interface Histogram {
   observe(value: number): void;
 }
 
+/** Value of one time series of a gauge. */
+export interface GaugeReading {
+  readonly labels: Labels;
+  readonly value: number;
+}
+
 export interface MetricOptions {
   /** Prometheus name with its unit as suffix, such as `http_server_request_duration_seconds`. */
   name: string;
@@ -34,6 +40,8 @@ export abstract class Metrics {
   abstract histogram(options: MetricOptions & { buckets: readonly number[] }): MetricFamily<Histogram>;
   /** A gauge is read when it is scraped, so that nobody has to keep it up to date. */
   abstract gauge(options: MetricOptions, read: () => number | Promise<number>): void;
+  /** A gauge with several time series. */
+  abstract gauges(options: MetricOptions, read: () => readonly GaugeReading[]): void;
 }
 
 const nothing = { labels: () => ({ add: () => undefined, observe: () => undefined }) };
@@ -47,4 +55,5 @@ export class NoMetrics extends Metrics {
     return nothing;
   }
   gauge(): void {}
+  gauges(): void {}
 }

@@ -32,3 +32,21 @@ export function routeFlag(reflector: Reflector, flag: symbol, handler: object, c
 export function Authenticated(): CustomDecorator<symbol> {
   return SetMetadata(PUBLIC_ROUTE, false);
 }
+
+export const MANAGEMENT_ROUTE = Symbol('bulwark.management');
+export const MAIN_PORT_TOO = Symbol('bulwark.mainPortToo');
+
+/**
+ * Marks a route or controller for operators. With a management port it is served there and not on the main one;
+ * without, it is a route like any other, and as closed.
+ *
+ * @publicApi
+ */
+export function Management(): CustomDecorator<symbol> {
+  return SetMetadata(MANAGEMENT_ROUTE, true);
+}
+
+/** Keeps an operational route on the main port as well: a probe of another port cannot tell whether this one answers. */
+export function OnMainPortToo(): CustomDecorator<symbol> {
+  return SetMetadata(MAIN_PORT_TOO, true);
+}

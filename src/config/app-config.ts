@@ -17,6 +17,8 @@ export class AppConfig {
   readonly isProduction: boolean;
   readonly http: Readonly<{
     port: number;
+    /** Unset: operators' routes are on `port`. */
+    managementPort: number | undefined;
     adapter: Variables['HTTP_ADAPTER'];
     trustProxy: Variables['TRUST_PROXY'];
     bodyLimitBytes: number;
@@ -56,6 +58,7 @@ export class AppConfig {
     this.isProduction = isProduction;
     this.http = {
       port: values.PORT,
+      managementPort: values.MANAGEMENT_PORT,
       adapter: values.HTTP_ADAPTER,
       trustProxy: values.TRUST_PROXY,
       bodyLimitBytes: values.BODY_LIMIT,

@@ -105,7 +105,6 @@ export function defaultOf(name: VariableName): string | undefined {
 
 /** Variables of the contract that no module acts upon yet. A start that sets one says so. */
 export const RESERVED_VARIABLES: readonly VariableName[] = [
-  'MANAGEMENT_PORT',
   'JWT_KEYS_FILE',
   'AUDIT_RETENTION_DAYS',
   'SENTRY_DSN',

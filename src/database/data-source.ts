@@ -4,7 +4,7 @@ import type { Client, Pool, PoolClient } from 'pg';
 import { poolOf } from './database.health.js';
 import { databaseServer } from './database.server.js';
 import type { DatabaseSettings } from './database.options.js';
-import { migrate } from './migrate.js';
+import { migrate, MIGRATIONS_TABLE } from './migrate.js';
 import { reachDatabase, type ServerTimeouts } from './reach-database.js';
 
 /**
@@ -41,6 +41,10 @@ function poolOptions(url: string, settings: DatabaseSettings, timeouts: ServerTi
     url,
     applicationName: settings.applicationName,
     synchronize: false,
+    // Known here so that the health check can tell which are pending; they ran before, over a connection of their own.
+    migrations: [...settings.migrations] as never[],
+    migrationsRun: false,
+    migrationsTableName: MIGRATIONS_TABLE,
     // Ids are made by the application, so that no extension has to be installed.
     installExtensions: false,
     connectTimeoutMS: settings.connectTimeoutMs,

@@ -1,19 +1,52 @@
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import type { Pool } from 'pg';
-import { DataSource } from 'typeorm';
+import { DataSource, MigrationExecutor } from 'typeorm';
 import { HealthCheckOf, type HealthContributor, type HealthReport } from '../common/index.js';
 
-/** Asks the database through the application's own pool, so that an exhausted pool shows. */
+/** A pool that has given a connection back this recently is busy, not stuck. */
+const RECENTLY_MS = 1_000;
+
+/**
+ * Asks the database through the application's own pool. When every connection is taken the check would stand in line
+ * with the requests, and a busy hour would look like an outage; that connections come back is then proof enough.
+ */
 @Injectable()
-@HealthCheckOf({ key: 'database' })
+@HealthCheckOf({ key: 'database', groups: ['ready', 'startup', 'full', 'deep'] })
 export class DatabaseHealth implements HealthContributor {
+  private lastReleaseAt = 0;
+
+  constructor(@InjectDataSource() private readonly source: DataSource) {
+    poolOf(source).on('release', () => (this.lastReleaseAt = performance.now()));
+  }
+
+  async check(): Promise<HealthReport> {
+    const pool = poolOf(this.source);
+    const { totalCount: connections, idleCount: idle, waitingCount: waiting } = pool;
+    const isExhausted = idle === 0 && connections >= (pool.options.max ?? Infinity);
+    if (isExhausted && performance.now() - this.lastReleaseAt < RECENTLY_MS) {
+      return {
+        connections,
+        idle,
+        waiting,
+        degraded: `all ${connections} connections are in use, ${waiting} wait for one`,
+      };
+    }
+    await this.source.query('SELECT 1');
+    return { connections, idle, waiting };
+  }
+}
+
+/** Migrations of this build that the database has not seen: a restored backup, or a rollback by hand. */
+@Injectable()
+@HealthCheckOf({ key: 'migrations', critical: false, groups: ['startup', 'full', 'deep'], cacheMs: 30_000 })
+export class MigrationsHealth implements HealthContributor {
   constructor(@InjectDataSource() private readonly source: DataSource) {}
 
   async check(): Promise<HealthReport> {
-    await this.source.query('SELECT 1');
-    const { totalCount, idleCount, waitingCount } = poolOf(this.source);
-    return { connections: totalCount, idle: idleCount, waiting: waitingCount };
+    const pending = await new MigrationExecutor(this.source).getPendingMigrations();
+    const names = pending.map(({ name }) => name);
+    return names.length > 0 ? { pending: names, degraded: `${names.length} migrations are pending` } : {};
   }
 }
 

@@ -6,6 +6,9 @@ import type { DatabaseSettings } from './database.options.js';
 /** Key of the advisory lock that lets one process at a time migrate: "bulwark" in ASCII, cut to 32 bits. */
 const MIGRATION_LOCK = 0x62756c77;
 
+/** Table in which TypeORM keeps the names of migrations that have run. */
+export const MIGRATIONS_TABLE = 'migrations';
+
 const LOCK_POLL_MS = 50;
 
 /**
@@ -20,7 +23,7 @@ export async function migrate(url: string, settings: DatabaseSettings): Promise<
     url,
     applicationName: `${settings.applicationName}-migrations`,
     migrations: [...settings.migrations] as never[],
-    migrationsTableName: 'migrations',
+    migrationsTableName: MIGRATIONS_TABLE,
     connectTimeoutMS: settings.connectTimeoutMs,
     installExtensions: false,
     logger: failuresOnly,

@@ -72,11 +72,23 @@ describe('a check that does not end', () => {
     for (let i = 0; i < 5; i++) expect(await runner.find()).toMatchObject({ state: 'down' });
     expect(subject.runs).toBe(1);
     subject.finish();
-    await until('the run has ended', async () => (await runner.find()).state === 'up');
-    const next = runner.find();
-    expect(subject.runs).toBe(2);
+    let next = runner.find();
+    await until('the run has ended and another begun', () => {
+      next = runner.find();
+      return subject.runs === 2;
+    });
     subject.finish();
     expect((await next).state).toBe('up');
+  });
+
+  it('is down for as long as its result is kept, even when it ends late: the state does not flap', async () => {
+    const subject = new Subject();
+    const runner = runnerOf(subject, { cacheMs: 60_000 });
+    expect((await runner.find()).state).toBe('down');
+    subject.finish();
+    await new Promise(setImmediate);
+    expect((await runner.find()).state).toBe('down');
+    expect(subject.runs).toBe(1);
   });
 });
 
@@ -121,7 +133,7 @@ describe('many probes', () => {
   });
 });
 
-it('belongs to readiness and to the full report unless it says otherwise', () => {
-  expect(runnerOf(new Subject()).groups).toEqual(['ready', 'full']);
+it('belongs to readiness and to the full and deep reports unless it says otherwise', () => {
+  expect(runnerOf(new Subject()).groups).toEqual(['ready', 'full', 'deep']);
   expect(runnerOf(new Subject(), { groups: ['full'] }).groups).toEqual(['full']);
 });

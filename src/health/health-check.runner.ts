@@ -1,4 +1,4 @@
-import type { HealthContributor, HealthContributorOptions, HealthReport } from '../common/index.js';
+import type { HealthContributor, HealthContributorOptions, HealthGroup, HealthReport } from '../common/index.js';
 
 /** @publicApi */
 export type HealthState = 'up' | 'degraded' | 'down';
@@ -9,9 +9,17 @@ export interface HealthFinding {
   readonly details: Readonly<Record<string, unknown>>;
 }
 
+/** One run of a check, on behalf of all who ask while it lasts. */
+interface Run {
+  readonly startedAt: number;
+  /** Whether somebody has been told that it took too long. */
+  isLate: boolean;
+  finding: Promise<HealthFinding>;
+}
+
 const DEFAULT_TIMEOUT_MS = 1_000;
 const DEFAULT_CACHE_MS = 1_000;
-const DEFAULT_GROUPS = ['ready', 'full'];
+const DEFAULT_GROUPS: readonly HealthGroup[] = ['ready', 'full', 'deep'];
 
 /**
  * Runs one check on behalf of any number of probes: one run at a time, its result kept for a moment, an answer within
@@ -20,11 +28,11 @@ const DEFAULT_GROUPS = ['ready', 'full'];
  */
 export class HealthCheckRunner {
   readonly key: string;
-  readonly groups: readonly string[];
+  readonly groups: readonly HealthGroup[];
   private readonly isCritical: boolean;
   private readonly timeoutMs: number;
   private readonly cacheMs: number;
-  private running: { finding: Promise<HealthFinding>; startedAt: number } | undefined;
+  private running: Run | undefined;
   private last: { finding: HealthFinding; at: number } | undefined;
 
   constructor(
@@ -44,13 +52,16 @@ export class HealthCheckRunner {
     return this.withinLimit(this.running);
   }
 
-  private start(): { finding: Promise<HealthFinding>; startedAt: number } {
-    const finding = this.run().then((found) => {
-      this.last = { finding: found, at: performance.now() };
+  private start(): Run {
+    const run: Run = { startedAt: performance.now(), isLate: false, finding: this.run() };
+    run.finding = run.finding.then((found) => {
+      // An answer that came too late was no answer to those who asked; keeping it would have the state flap.
+      const kept = run.isLate ? this.late() : found;
+      this.last = { finding: kept, at: performance.now() };
       this.running = undefined;
-      return found;
+      return kept;
     });
-    return { finding, startedAt: performance.now() };
+    return run;
   }
 
   private async run(): Promise<HealthFinding> {
@@ -62,13 +73,20 @@ export class HealthCheckRunner {
     }
   }
 
-  private async withinLimit({ finding, startedAt }: { finding: Promise<HealthFinding>; startedAt: number }) {
-    const remainingMs = Math.max(0, this.timeoutMs - (performance.now() - startedAt));
+  private async withinLimit(run: Run): Promise<HealthFinding> {
+    const remainingMs = Math.max(0, this.timeoutMs - (performance.now() - run.startedAt));
     let timer: NodeJS.Timeout | undefined;
     const limit = new Promise<HealthFinding>((resolve) => {
-      timer = setTimeout(() => resolve(this.failure(`no answer within ${this.timeoutMs} ms`)), remainingMs);
+      timer = setTimeout(() => {
+        run.isLate = true;
+        resolve(this.late());
+      }, remainingMs);
     });
-    return Promise.race([finding, limit]).finally(() => clearTimeout(timer));
+    return Promise.race([run.finding, limit]).finally(() => clearTimeout(timer));
+  }
+
+  private late(): HealthFinding {
+    return this.failure(`no answer within ${this.timeoutMs} ms`);
   }
 
   private finding({ degraded, ...details }: HealthReport): HealthFinding {

@@ -2,6 +2,8 @@ import { ConfigurableModuleBuilder, Module } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
 import { TerminusModule } from '@nestjs/terminus';
 import { DiskHealth } from './disk.health.js';
+import { EventLoopHealth } from './event-loop.health.js';
+import { HealthAccess } from './health.access.js';
 import { HealthController } from './health.controller.js';
 import { HEALTH_SETTINGS, healthSettings, type HealthModuleOptions } from './health.options.js';
 import { HealthRegistry } from './health.registry.js';
@@ -12,7 +14,8 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
   .build();
 
 /**
- * Liveness, readiness and full health. Any module adds a check with `@HealthCheckOf({ key })` on a provider.
+ * Liveness, readiness, startup, full and deep health. Any module adds a check with `@HealthCheckOf({ key })` on a
+ * provider.
  *
  * @publicApi
  */
@@ -22,8 +25,10 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
   controllers: [HealthController],
   providers: [
     { provide: HEALTH_SETTINGS, useFactory: healthSettings, inject: [MODULE_OPTIONS_TOKEN] },
+    HealthAccess,
     HealthRegistry,
     MemoryHealth,
+    EventLoopHealth,
     DiskHealth,
   ],
   exports: [HealthRegistry],

@@ -6,5 +6,5 @@ export {
 } from '../common/index.js';
 export * from './health-check.runner.js';
 export * from './health.module.js';
-export { type HealthModuleOptions } from './health.options.js';
+export { type HealthModuleOptions, type HttpServiceCheck } from './health.options.js';
 export * from './health.registry.js';

@@ -31,6 +31,8 @@ const START_UP_CHATTER = new Set([
   'RouterExplorer',
   'NestFactory',
   'NestApplication',
+  // Repeats, with a stack, the error that a failed start throws and its caller reports.
+  'ExceptionHandler',
 ]);
 
 /**
@@ -73,7 +75,7 @@ export class PinoLogger implements LoggerService {
   }
 
   error(message: unknown, ...rest: unknown[]): void {
-    this.write('error', message, rest);
+    this.write(START_UP_CHATTER.has(String(rest.at(-1))) ? 'debug' : 'error', message, rest);
   }
 
   warn(message: unknown, ...rest: unknown[]): void {

@@ -2,6 +2,7 @@ import { collectDefaultMetrics, Gauge, Registry, type Metric } from 'prom-client
 import {
   Metrics,
   type Counter,
+  type GaugeReading,
   type Histogram,
   type Labels,
   type MetricFamily,
@@ -129,15 +130,24 @@ export class PrometheusMetrics extends Metrics {
   }
 
   gauge(options: MetricOptions, read: () => number | Promise<number>): void {
-    const gauge = new Gauge({
-      name: options.name,
-      help: options.help,
-      registers: [this.registry],
-      async collect() {
-        this.set(await read());
-      },
+    this.collected(options, async (gauge) => gauge.set(await read()));
+  }
+
+  gauges(options: MetricOptions, read: () => readonly GaugeReading[]): void {
+    this.collected(options, (gauge) => {
+      gauge.reset();
+      for (const { labels, value } of read()) gauge.set(labels, value);
     });
-    void gauge;
+  }
+
+  private collected({ name, help, labelNames = [] }: MetricOptions, collect: (gauge: Gauge) => void | Promise<void>) {
+    const gauge: Gauge = new Gauge({
+      name,
+      help,
+      labelNames,
+      registers: [this.registry],
+      collect: () => collect(gauge),
+    });
   }
 
   private register<T extends SeriesFamily<unknown>>(family: T): T {

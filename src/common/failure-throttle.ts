@@ -1,0 +1,32 @@
+/** Whose failures are counted: the account, and the address that tries. @publicApi */
+export interface FailureSubject {
+  /** The account as it is told apart from others, such as the normalised email address. */
+  readonly account: string;
+  /** @default the client address of the current request */
+  readonly address?: string;
+}
+
+/**
+ * Holds back who fails too often, by account and by address together: neither one account tried from many addresses
+ * nor one address that tries many accounts gets through. ThrottlerModule binds it; without it {@link NoFailureThrottle}
+ * stands in. It stands in `common` so that auth can use it without depending on ThrottlerModule.
+ *
+ * An attempt counts as failed from its beginning, so that a thousand at once do not pass for one.
+ *
+ * @publicApi
+ */
+export abstract class FailureThrottle {
+  /**
+   * Called before a password is looked at. The answer gives the attempt back, for one that did not fail.
+   *
+   * @throws ProblemException `RATE_LIMITED`
+   */
+  abstract attempt(subject: FailureSubject): Promise<() => Promise<void>>;
+}
+
+/** Holds nobody back. */
+export class NoFailureThrottle extends FailureThrottle {
+  async attempt(): Promise<() => Promise<void>> {
+    return async () => undefined;
+  }
+}

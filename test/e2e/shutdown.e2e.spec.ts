@@ -1,0 +1,276 @@
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { resolve } from 'node:path';
+import { Controller, Get, Injectable, Module, VERSION_NEUTRAL } from '@nestjs/common';
+import { afterEach, describe, expect, it } from 'vitest';
+import {
+  Lifecycle,
+  OnShutdown,
+  Public,
+  ShutdownPhase,
+  ShutdownService,
+  type ShutdownParticipant,
+} from '../../src/index.js';
+import { freshDatabase, query, testDatabase } from '../support/database.js';
+import { onBothAdapters, TestApp } from '../support/harness.js';
+import { freePort } from '../support/ports.js';
+import { Program } from '../support/program.js';
+import { until } from '../support/until.js';
+
+const JWT_SECRET = 'a secret of the test suite, long enough for HS256';
+
+/** A handler that answers when the test says so. */
+@Controller({ path: 'work', version: VERSION_NEUTRAL })
+@Public()
+class WorkController {
+  static finish: () => void = () => undefined;
+  static hasBegun = false;
+
+  @Get('slow')
+  slow(): Promise<object> {
+    WorkController.hasBegun = true;
+    return new Promise((done) => (WorkController.finish = () => done({ work: 'done' })));
+  }
+
+  @Get('fast')
+  fast(): object {
+    return { work: 'done' };
+  }
+}
+
+const order: string[] = [];
+
+function participant(phase: ShutdownPhase, does: () => void | Promise<void> = () => undefined) {
+  @Injectable()
+  @OnShutdown({ phase })
+  class Participant implements ShutdownParticipant {
+    onShutdown(): void | Promise<void> {
+      order.push(ShutdownPhase[phase]);
+      return does();
+    }
+  }
+  return Participant;
+}
+
+@Module({
+  controllers: [WorkController],
+  providers: [
+    participant(ShutdownPhase.Close),
+    participant(ShutdownPhase.Flush),
+    participant(ShutdownPhase.StopIntake),
+    participant(ShutdownPhase.Drain),
+  ],
+})
+class WorkModule {}
+
+onBothAdapters('a shutdown', (adapter) => {
+  const start = (env: Record<string, string> = {}) =>
+    TestApp.start({ HTTP_ADAPTER: adapter, SHUTDOWN_DRAIN_DELAY: '100ms', ...env }, { imports: [WorkModule] });
+
+  it('is unready at once, and goes on serving while it drains', async () => {
+    const app = await start({ SHUTDOWN_DRAIN_DELAY: '400ms' });
+    const ended = app.app.get(ShutdownService).shutdown('test');
+    const ready = await app.get('/health/ready');
+    expect(ready.status).toBe(503);
+    expect(ready.body.status).toBe('shutting_down');
+    expect((await app.get('/health/live')).status).toBe(200);
+    const answer = await app.get('/work/fast');
+    expect(answer.status).toBe(200);
+    expect(answer.headers.connection).toBe('close');
+    expect(await ended).toEqual({ lost: [] });
+    await expect(app.get('/work/fast', { from: '127.0.0.1' })).rejects.toThrow(/ECONNREFUSED/);
+    app.close();
+  });
+
+  it('waits for the request in flight, and then has its participants take their turns', async () => {
+    order.length = 0;
+    WorkController.hasBegun = false;
+    const app = await start();
+    const slow = app.get('/work/slow');
+    await until('the request is in flight', () => WorkController.hasBegun);
+    const ended = app.app.get(ShutdownService).shutdown('test');
+    await until('the port is closed', () => order.includes('StopIntake'));
+    expect(order).toEqual(['Drain', 'StopIntake']);
+    WorkController.finish();
+    expect(await slow).toMatchObject({ status: 200, body: { work: 'done' } });
+    expect(await ended).toEqual({ lost: [] });
+    expect(order).toEqual(['Drain', 'StopIntake', 'Flush', 'Close']);
+    app.close();
+  });
+
+  it('cuts what is not done in time, and says what that was', async () => {
+    WorkController.hasBegun = false;
+    const app = await start({ SHUTDOWN_TIMEOUT: '200ms' });
+    const slow = app.get('/work/slow?secret=1').catch((error: unknown) => error);
+    await until('the request is in flight', () => WorkController.hasBegun);
+    const { lost } = await app.app.get(ShutdownService).shutdown('test');
+    expect(lost).toEqual(['GET /work/slow']);
+    expect(await slow).toBeInstanceOf(Error);
+    expect(app.logs).toContainEqual(expect.objectContaining({ level: 'error', inFlight: ['GET /work/slow'] }));
+    WorkController.finish();
+    app.close();
+  });
+
+  it('waits for jobs, too', async () => {
+    const app = await start();
+    let finish: () => void = () => undefined;
+    const job = app.app.get(Lifecycle).run('nightly report', () => new Promise<void>((done) => (finish = done)));
+    let hasEnded = false;
+    const ended = app.app
+      .get(ShutdownService)
+      .shutdown('test')
+      .finally(() => (hasEnded = true));
+    await until('intake stops', () => app.logs.some(({ msg }) => msg.includes('not ready')));
+    expect(hasEnded).toBe(false);
+    finish();
+    await job;
+    expect(await ended).toEqual({ lost: [] });
+    app.close();
+  });
+
+  it('closes connections that idle, and answers the request that comes just before', async () => {
+    const app = await start();
+    const { port } = new URL(app.baseUrl);
+    const socket: Socket = connect(Number(port), '127.0.0.1');
+    let received = '';
+    socket.on('data', (chunk: Buffer) => void (received += chunk.toString()));
+    const get = 'GET /work/fast HTTP/1.1\r\nHost: localhost\r\n\r\n';
+    socket.write(get);
+    await until('the first answer is there', () => received.includes('"work":"done"'));
+    const ended = app.app.get(ShutdownService).shutdown('test');
+    received = '';
+    socket.write(get);
+    await once(socket, 'close');
+    expect(received).toContain('"work":"done"');
+    expect(received.toLowerCase()).toContain('connection: close');
+    expect(await ended).toEqual({ lost: [] });
+    app.close();
+  });
+});
+
+describe('a participant', () => {
+  const shutDown = async (does: () => void | Promise<void>) => {
+    @Module({ providers: [participant(ShutdownPhase.Flush, does)] })
+    class OneModule {}
+    order.length = 0;
+    const app = await TestApp.start({ SHUTDOWN_DRAIN_DELAY: '0ms' }, { imports: [OneModule] });
+    const outcome = await app.app.get(ShutdownService).shutdown('test');
+    app.close();
+    return outcome;
+  };
+
+  it('that fails is reported, and keeps nobody from the next step', async () => {
+    const { lost } = await shutDown(() => Promise.reject(new Error('queue gone')));
+    expect(lost).toEqual(['Participant in phase Flush: queue gone']);
+  });
+
+  it('that throws is reported alike', async () => {
+    const { lost } = await shutDown(() => {
+      throw new Error('no queue at all');
+    });
+    expect(lost).toEqual(['Participant in phase Flush: no queue at all']);
+  });
+});
+
+describe('the process', () => {
+  const running: Program[] = [];
+  afterEach(async () => {
+    for (const program of running.splice(0)) {
+      program.kill('SIGKILL');
+      await program.ends();
+    }
+  });
+
+  const start = async (env: Record<string, string> = {}) => {
+    const port = await freePort();
+    const program = new Program(
+      resolve('test/fixtures/replica.mjs'),
+      {
+        PORT: String(port),
+        DATABASE_URL: await testDatabase(),
+        JWT_SECRET,
+        SHUTDOWN_DRAIN_DELAY: '100ms',
+        ...env,
+      },
+      process.cwd(),
+      ['bulwark'],
+    );
+    running.push(program);
+    await program.says('listening');
+    return { program, url: `http://127.0.0.1:${port}` };
+  };
+
+  it.each<NodeJS.Signals>(['SIGTERM', 'SIGINT'])('ends on %s with 0', async (signal) => {
+    const { program } = await start();
+    program.kill(signal);
+    expect(await program.ends()).toBe(0);
+    expect(program.output).toContain('shut down in order');
+  });
+
+  it('finishes slow and streaming answers first', async () => {
+    const { program, url } = await start();
+    const answers = ['/work/slow?ms=600', '/work/stream?ms=600'].map(async (path) => (await fetch(url + path)).text());
+    await until('they are on their way', async () => (await fetch(`${url}/work/fast`)).ok);
+    program.kill();
+    const [slow, stream] = await Promise.all(answers);
+    expect(slow).toContain('done slowly');
+    expect(stream).toMatch(/chunk 0\n[^]*chunk 9\nend\n$/);
+    expect(await program.ends()).toBe(0);
+  });
+
+  it('ends at once on a second signal, with another code and what was still running', async () => {
+    const { program, url } = await start();
+    const slow = fetch(`${url}/work/slow?ms=20000`).catch(() => 'cut');
+    await until('it is on its way', async () => (await fetch(`${url}/work/fast`)).ok);
+    program.kill();
+    await program.says('not ready any more');
+    program.kill();
+    expect(await program.ends()).toBe(75);
+    expect(program.output).toContain('GET /work/slow');
+    expect(await slow).toBe('cut');
+  });
+
+  it('ends with another code when the timeout cuts a request', async () => {
+    const { program, url } = await start({ SHUTDOWN_TIMEOUT: '200ms' });
+    const slow = fetch(`${url}/work/slow?ms=20000`).catch(() => 'cut');
+    await until('it is on its way', async () => (await fetch(`${url}/work/fast`)).ok);
+    program.kill();
+    expect(await program.ends()).toBe(75);
+    expect(await slow).toBe('cut');
+  });
+
+  it('ends on an error that nobody caught by the same way: what is in flight is answered, the log names the error', async () => {
+    const { program, url } = await start();
+    const slow = fetch(`${url}/work/slow?ms=500`).then((answer) => answer.status);
+    await until('it is on its way', async () => (await fetch(`${url}/work/fast`)).ok);
+    expect((await fetch(`${url}/work/crash`)).status).toBe(200);
+    expect(await slow).toBe(200);
+    expect(await program.ends()).toBe(70);
+    expect(program.output).toContain('nobody catches this');
+    expect(program.output).toContain('"level":"fatal"');
+  });
+
+  it('writes every audit event before it ends', async () => {
+    const database = await freshDatabase();
+    const { program, url } = await start({ DATABASE_URL: database, AUDIT_FLUSH_INTERVAL: '1h' });
+    const post = (path: string, body: object) =>
+      fetch(url + path, {
+        method: 'POST',
+        headers: { 'Content-Type': 'application/json' },
+        body: JSON.stringify(body),
+      });
+    await post('/auth/login', { email: 'nobody@example.com', password: 'wrong' });
+    expect((await query(database, 'SELECT action FROM audit_events')).rows).toEqual([]);
+    program.kill();
+    expect(await program.ends()).toBe(0);
+    expect((await query(database, 'SELECT action FROM audit_events')).rows).toEqual([{ action: 'auth.failed_login' }]);
+  });
+
+  it('ends with 0 when it is stopped while it starts', async () => {
+    const program = new Program('main.js', { PORT: '0', DATABASE_URL: 'postgres://127.0.0.1:1/none', JWT_SECRET });
+    running.push(program);
+    await program.says('cannot be reached');
+    program.kill();
+    expect(await program.ends()).toBe(0);
+  });
+});
