@@ -1,5 +1,6 @@
 import type { Scenario } from '../harness/scenario.js';
+import { outage } from './outage.js';
 import { stack } from './stack.js';
 
 /** In the order in which they run; a new scenario needs one module and one entry here. */
-export const scenarios: Scenario[] = [stack];
+export const scenarios: Scenario[] = [stack, outage];

@@ -25,7 +25,7 @@ export function healthJson(findings: ReadonlyMap<string, HealthFinding>, withDet
   const time = new Date().toISOString();
   const checks = [...findings].map(([key, { state, details }]) => {
     const { reason, ...rest } = details;
-    const shown = withDetails ? { ...(reason !== undefined && { output: String(reason) }), ...rest } : {};
+    const shown = withDetails ? { ...(typeof reason === 'string' && { output: reason }), ...rest } : {};
     return [`${key}:availability`, [{ ...shown, status: WORDS[state], time }]] as const;
   });
   return { status: WORDS[overall(findings)], checks: Object.fromEntries(checks) as HealthJson['checks'] };

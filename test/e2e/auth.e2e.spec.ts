@@ -92,7 +92,8 @@ onBothAdapters('accounts', (adapter) => {
         }),
       ),
     );
-    expect(answers.map(({ status }) => status).sort()).toEqual([201, ...Array.from({ length: 19 }, () => 409)]);
+    expect(answers.filter(({ status }) => status === 201)).toHaveLength(1);
+    expect(answers.filter(({ status }) => status === 409)).toHaveLength(19);
     expect(await app.sql('SELECT id FROM users WHERE email = $1', [email])).toHaveLength(1);
     const sessions = await app.sql(
       'SELECT s.id FROM auth_sessions s JOIN users u ON u.id = s.user_id WHERE u.email = $1',

@@ -68,7 +68,7 @@ onBothAdapters('the commands of the README', (adapter) => {
     const { stdout } = await run('bash', ['-c', script.replaceAll('curl ', 'curl -s ')]);
     const outputs = stdout.split('%%%\n').map((output) => output.trimEnd());
     for (const [index, step] of steps().entries()) {
-      expect(outputs[index], step.command).toMatch(pattern(step.output));
+      expect(`${step.command}\n${outputs[index]}`).toMatch(pattern(`${step.command}\n${step.output}`));
     }
   });
 });
