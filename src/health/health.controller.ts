@@ -94,7 +94,6 @@ export class HealthController {
   ): Promise<HealthCheckResult | HealthJson> {
     const withDetails = await this.access.seesDetails(request);
     if (overall(findings) === 'down') response.status(503);
-    response.header('Vary', 'Accept, Authorization');
     if (!wantsHealthJson(request.headers.accept)) return this.terminusResult(findings, withDetails);
     response.header('Content-Type', `${HEALTH_JSON}; charset=utf-8`);
     return healthJson(findings, withDetails);

@@ -82,7 +82,7 @@ describe('a bad configuration', () => {
 
   it('is what keeps it from connecting: with a good one it does', async () => {
     const accepted = start({ NODE_ENV: 'production', DATABASE_URL: way.url });
-    await accepted.says('is ready');
+    await accepted.says('"msg":"listening"');
     expect(way.accepted).toBeGreaterThan(0);
   });
 
