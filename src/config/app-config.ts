@@ -89,7 +89,10 @@ export class AppConfig {
     };
     this.throttle = tierLimits(values);
     this.audit = { batchSize: values.AUDIT_BATCH_SIZE, flushIntervalMs: values.AUDIT_FLUSH_INTERVAL };
-    this.shutdown = { drainDelayMs: values.SHUTDOWN_DRAIN_DELAY, timeoutMs: values.SHUTDOWN_TIMEOUT };
+    this.shutdown = {
+      drainDelayMs: values.SHUTDOWN_DRAIN_DELAY ?? (isProduction ? 5_000 : 0),
+      timeoutMs: values.SHUTDOWN_TIMEOUT,
+    };
     this.log = { level: values.LOG_LEVEL };
     this.metrics = { token: values.METRICS_TOKEN };
     this.productionTest = { enabled: values.PRODUCTION_TEST_ENABLED ?? !isProduction };

@@ -79,7 +79,9 @@ export const variables = z.object({
   AUDIT_BATCH_SIZE: integer(1, 10_000).prefault('100').describe('Audit events that are written together.'),
   AUDIT_FLUSH_INTERVAL: duration().prefault('5s').describe('Longest wait of an audit event before it is written.'),
   AUDIT_RETENTION_DAYS: integer(1, 36_500).optional().describe('Days after which audit events may be dropped.'),
-  SHUTDOWN_DRAIN_DELAY: duration('0ms').prefault('5s').describe('Pause between an unready probe and the closed port.'),
+  SHUTDOWN_DRAIN_DELAY: duration('0ms')
+    .optional()
+    .describe('Pause between an unready probe and the closed port. Unset: 5s in production, else none.'),
   SHUTDOWN_TIMEOUT: duration('0ms').prefault('30s').describe('Longest wait for requests in flight at shutdown.'),
   LOG_LEVEL: choice('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent')
     .prefault('info')
