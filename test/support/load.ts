@@ -1,6 +1,10 @@
 import { Agent, request } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Constant load over keep-alive connections, each sending its next request when the last is answered. */
+/** Leaves the machine some time for what is tested. */
+const PAUSE_MS = 5;
+
+/** Constant load over keep-alive connections, each sending its next request a moment after the last was answered. */
 export class Load {
   requests = 0;
   readonly failures: string[] = [];
@@ -28,6 +32,7 @@ export class Load {
       const path = this.paths[i % this.paths.length] ?? '/';
       const failure = await this.send(path);
       this.requests++;
+      await sleep(PAUSE_MS);
       if (failure !== undefined) this.failures.push(`${path}: ${failure}`);
     }
   }
