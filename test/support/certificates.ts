@@ -11,7 +11,7 @@ export class CertificateAuthority {
     private readonly folder: string,
     private readonly name: string,
   ) {
-    installed('openssl', { versionFlag: 'version' });
+    installed('openssl');
     this.certificate = this.file('ca.pem');
     this.openssl('req', '-x509', '-days', '2', '-subj', `/CN=${name}`, ...this.newKey('ca'), '-out', this.certificate);
   }

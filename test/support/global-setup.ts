@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
 import { EmbeddedPostgres } from '../../src/database/embedded/embedded-postgres.js';
+import { installMissing } from './install.js';
 import { RedisServer } from './redis-server.js';
 
 declare module 'vitest' {
@@ -14,6 +15,7 @@ declare module 'vitest' {
 
 /** Starts the servers that tests need and stops them afterwards, unless the environment names some. */
 export default async function setUp(project: TestProject): Promise<() => Promise<void>> {
+  installMissing();
   const folder = await mkdtemp(join(tmpdir(), 'bulwark-test-'));
   const { TEST_DATABASE_URL, TEST_REDIS_URL } = process.env;
   const postgres = TEST_DATABASE_URL

@@ -15,7 +15,7 @@ export class HaProxy {
   ) {}
 
   static async start(ports: number[]): Promise<HaProxy> {
-    installed('haproxy', { versionFlag: '-v' });
+    installed('haproxy');
     const folder = await testFolder();
     const port = await freePort();
     const servers = ports.map(

@@ -38,7 +38,7 @@ export class RedisServer {
 
   /** A cluster of masters that share the slots. */
   static async cluster(count: number): Promise<RedisServer[]> {
-    installed('redis-cli', { from: 'redis-tools' });
+    installed('redis-cli');
     const config = ['cluster-enabled yes', 'cluster-node-timeout 1000'];
     const nodes = await Promise.all(Array.from({ length: count }, () => RedisServer.launch(config, false)));
     const addresses = nodes.map(({ port }) => `127.0.0.1:${port}`);
@@ -49,7 +49,7 @@ export class RedisServer {
   }
 
   private static async launch(config: string[], isSentinel: boolean): Promise<RedisServer> {
-    installed('redis-server', { or: 'set TEST_REDIS_URL' });
+    installed('redis-server');
     const port = await portWithBus();
     const folder = await mkdtemp(join(tmpdir(), 'bulwark-redis-'));
     const common = [`port ${port}`, 'bind 127.0.0.1', `dir ${folder}`];

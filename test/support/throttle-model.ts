@@ -1,0 +1,56 @@
+/** What the limiter should do, written for clarity: whole numbers, and a log instead of two counters. */
+export class ThrottleModel {
+  private readonly keys = new Map<
+    string,
+    { start: number; hits: { window: number; cost: number }[]; heldUntil: number }
+  >();
+
+  /** Whether it is let through at `now`, and what is left then. Nothing is spent unless `spend` is set. */
+  ask(
+    key: string,
+    now: number,
+    { limit, windowMs, cost, blockMs = 0, isFixed = false }: ModelLimit,
+    spend: boolean,
+  ): { allowed: boolean; remaining: number } {
+    let state = this.keys.get(key) ?? { start: now, hits: [], heldUntil: 0 };
+    const time = Math.max(now, state.start);
+    if (time >= state.start + (isFixed ? 1 : 2) * windowMs) state = { ...state, start: time, hits: [] };
+    const window = time >= state.start + windowMs ? state.start + windowMs : state.start;
+    const sum = (of: number) =>
+      state.hits.filter((hit) => hit.window === of).reduce((total, hit) => total + hit.cost, 0);
+    const current = BigInt(sum(window));
+    const previous = isFixed ? 0n : BigInt(sum(window - windowMs));
+    const width = BigInt(windowMs);
+    // In units of one request divided by the width of the window.
+    const room = (BigInt(limit) - current) * width - previous * (width - BigInt(time - window));
+    const isHeld = state.heldUntil > now;
+    const allowed = !isHeld && BigInt(cost) * width <= room;
+    if (spend) {
+      const kept = state.hits.filter((hit) => hit.window >= window - windowMs);
+      const hits = allowed ? [...kept, { window, cost }] : kept;
+      const heldUntil = !allowed && !isHeld && blockMs > 0 ? now + blockMs : state.heldUntil;
+      this.keys.set(key, { start: window, hits, heldUntil });
+    }
+    const left = room - (allowed ? BigInt(cost) * width : 0n);
+    return { allowed, remaining: isHeld || left <= 0n ? 0 : Number(left / width) };
+  }
+}
+
+export interface ModelLimit {
+  limit: number;
+  windowMs: number;
+  cost: number;
+  blockMs?: number;
+  isFixed?: boolean;
+}
+
+/** Random numbers that are the same in every run (mulberry32). */
+export function randomFrom(seed: number): (below: number) => number {
+  let state = seed;
+  return (below) => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return Math.floor((((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296) * below);
+  };
+}

@@ -1,0 +1,139 @@
+import type { AddressInfo } from 'node:net';
+import {
+  Global,
+  Injectable,
+  Module,
+  type CanActivate,
+  type ExecutionContext,
+  type INestApplication,
+  type ModuleMetadata,
+} from '@nestjs/common';
+import { HttpAdapterHost, NestFactory, type AbstractHttpAdapter } from '@nestjs/core';
+import { ExpressAdapter } from '@nestjs/platform-express';
+import { FastifyAdapter } from '@nestjs/platform-fastify';
+import {
+  AuditTrail,
+  ChainedGuard,
+  GuardOrder,
+  Metrics,
+  ProblemFilter,
+  type AdapterRequest,
+  type AuditInput,
+  type Labels,
+  type MetricOptions,
+} from '../../src/common/index.js';
+import { TestClient } from './client.js';
+import type { AdapterName } from './harness.js';
+
+/** Takes the header `x-user: id role role tenant=…` for an authentication. */
+@Injectable()
+@ChainedGuard({ order: GuardOrder.Authentication })
+class HeaderAuthentication implements CanActivate {
+  canActivate(context: ExecutionContext): boolean {
+    if (context.getType() !== 'http') return true;
+    const request = context.switchToHttp().getRequest<AdapterRequest>();
+    const [id, ...roles] = String(request.headers['x-user'] ?? '').split(' ');
+    if (id) request.user = { id, email: `${id}@example.com`, roles, sessionId: id };
+    return true;
+  }
+}
+
+class RecordingAudit extends AuditTrail {
+  readonly events: AuditInput[] = [];
+  record(event: AuditInput): void {
+    this.events.push(event);
+  }
+}
+
+class RecordingMetrics extends Metrics {
+  readonly counts = new Map<string, number>();
+  readonly read = new Map<string, () => number | Promise<number>>();
+
+  counter({ name }: MetricOptions) {
+    return {
+      labels: (labels: Labels) => ({
+        add: (amount = 1) => {
+          const key = [name, ...Object.values(labels)].join(' ');
+          this.counts.set(key, (this.counts.get(key) ?? 0) + amount);
+        },
+      }),
+    };
+  }
+  histogram() {
+    return { labels: () => ({ observe: () => undefined }) };
+  }
+  gauge({ name }: MetricOptions, read: () => number | Promise<number>): void {
+    this.read.set(name, read);
+  }
+  gauges(): void {}
+}
+
+/** A small application around ThrottlerModule, without a database, that listens. */
+export class ThrottledApp extends TestClient {
+  readonly audit = new RecordingAudit();
+  readonly metrics = new RecordingMetrics();
+  app!: INestApplication;
+
+  private constructor(url: string) {
+    super(url);
+  }
+
+  static async start(adapter: AdapterName, metadata: ModuleMetadata): Promise<ThrottledApp> {
+    const recorder = new ThrottledApp('http://127.0.0.1');
+    @Global()
+    @Module({
+      providers: [
+        { provide: AuditTrail, useValue: recorder.audit },
+        { provide: Metrics, useValue: recorder.metrics },
+      ],
+      exports: [AuditTrail, Metrics],
+    })
+    class Recorders {}
+
+    @Module({
+      ...metadata,
+      imports: [Recorders, ...(metadata.imports ?? [])],
+      providers: [HeaderAuthentication, ...(metadata.providers ?? [])],
+    })
+    class Root {}
+
+    const server = adapter === 'fastify' ? new FastifyAdapter() : new ExpressAdapter();
+    const app = await NestFactory.create(Root, server as AbstractHttpAdapter, { logger: false, abortOnError: false });
+    app.useGlobalFilters(new ProblemFilter(app.get(HttpAdapterHost)));
+    await app.listen(0, '127.0.0.1');
+    const { port } = app.getHttpServer().address() as AddressInfo;
+    const started = new ThrottledApp(`http://127.0.0.1:${port}`);
+    return Object.assign(started, { app, audit: recorder.audit, metrics: recorder.metrics });
+  }
+
+  /** Statuses of the same request, sent again and again. */
+  async statuses(count: number, path: string, call: Parameters<TestClient['get']>[1] = {}): Promise<number[]> {
+    const statuses: number[] = [];
+    for (let i = 0; i < count; i++) statuses.push((await this.get(path, call)).status);
+    return statuses;
+  }
+
+  async stop(): Promise<void> {
+    this.close();
+    await this.app.close();
+  }
+}
+
+/** Items of a structured field that is a list of strings with parameters (RFC 9651), strictly. */
+export function parseList(field: unknown): Record<string, Record<string, number>> {
+  if (typeof field !== 'string') throw new TypeError(`no such field: ${String(field)}`);
+  const items: Record<string, Record<string, number>> = {};
+  for (const item of field.split(', ')) {
+    const match = /^"((?:[ !#-[\]-~]|\\["\\])*)"((?:;[a-z*][a-z0-9_.*-]*=-?\d{1,15})*)$/.exec(item);
+    if (!match) throw new SyntaxError(`not an item of a structured field: ${item}`);
+    const [, name = '', parameters = ''] = match;
+    if (name in items) throw new SyntaxError(`twice in the list: ${name}`);
+    items[name] = Object.fromEntries(
+      parameters
+        .split(';')
+        .filter(Boolean)
+        .map((parameter) => [parameter.split('=')[0], Number(parameter.split('=')[1])]),
+    );
+  }
+  return items;
+}
