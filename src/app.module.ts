@@ -1,6 +1,6 @@
 import { Module, type DynamicModule, type ModuleMetadata } from '@nestjs/common';
 import { AuditModule } from './audit/index.js';
-import { AuthModule } from './auth/index.js';
+import { AuthModule, FileMailSender, LogMailSender, SmtpMailSender, type MailSender } from './auth/index.js';
 import { ConfigModule, developmentSecret, type AppConfig } from './config/index.js';
 import { DatabaseModule } from './database/index.js';
 import { HealthModule } from './health/index.js';
@@ -16,10 +16,9 @@ import { ThrottlerModule } from './throttler/index.js';
 @Module({})
 export class AppModule {
   static forRoot(config: AppConfig, imports: NonNullable<ModuleMetadata['imports']> = []): DynamicModule {
-    const { auth, database, http } = config;
-    const key = auth.privateKey
-      ? { privateKey: auth.privateKey }
-      : { secret: auth.secret ?? developmentSecret(database.dataDir) };
+    const { auth, throttling, database, http } = config;
+    const hasKeys = auth.privateKey !== undefined || auth.keysFile !== undefined;
+    const key = hasKeys ? {} : { secret: auth.secret ?? developmentSecret(database.dataDir) };
     return {
       module: AppModule,
       imports: [
@@ -30,12 +29,25 @@ export class AppModule {
         RedisModule.forRoot(config.redis),
         HealthModule.forRoot({ detailsToken: config.metrics.token }),
         ...(http.managementPort === undefined ? [] : [ManagementModule.forRoot({ port: http.managementPort })]),
-        ThrottlerModule.forRoot({ tiers: config.throttle }),
-        AuthModule.forRoot({ ...auth, ...key }),
-        AuditModule.forRoot(config.audit),
+        ThrottlerModule.forRoot({
+          tiers: config.throttle,
+          failedLogins: throttling.failedLogins,
+          replicas: throttling.replicas,
+          redisOptions: { timeoutMs: throttling.redisTimeoutMs },
+          adminRoutes: true,
+        }),
+        AuthModule.forRoot({ ...auth, ...key, mailSender: mailSenderOf(config) }),
+        AuditModule.forRoot({ ...config.audit, adminRoutes: true }),
         ...(config.productionTest.enabled ? [ProductionTestModule.forRoot({ adminOnly: config.isProduction })] : []),
         ...imports,
       ],
     };
   }
+}
+
+/** Undefined in production where no server is named: mails hold tokens, which have no business in its log. */
+function mailSenderOf({ mail: { url, from }, isProduction }: AppConfig): MailSender | undefined {
+  if (url?.startsWith('file:')) return new FileMailSender(url.slice('file:'.length));
+  if (url !== undefined) return new SmtpMailSender(url, from);
+  return isProduction ? undefined : new LogMailSender();
 }

@@ -37,6 +37,8 @@ const QUIET_PATHS = /^\/(?:health(?:\/(?:live|ready|startup|deep))?|livez|readyz
 const EXPOSED_HEADERS = [
   'X-Request-Id',
   'Retry-After',
+  'RateLimit',
+  'RateLimit-Policy',
   'X-RateLimit-Limit',
   'X-RateLimit-Remaining',
   'X-RateLimit-Reset',

@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeader, Server, 
 import { Stream } from 'node:stream';
 import { constants } from 'node:zlib';
 import { StreamableFile, type HttpServer, type INestApplication } from '@nestjs/common';
-import type { AdapterRequest, ProblemFilter } from './common/index.js';
+import { contextOf, type AdapterRequest, type ProblemFilter } from './common/index.js';
 import type { AppConfig } from './config/index.js';
 import { MAXIMUM_PATH, type RequestHook } from './observability/index.js';
 import {
@@ -139,6 +139,12 @@ export async function setUpFastify({ trustProxy, bodyLimitBytes }: AppConfig['ht
         chooseCoding(request.headers);
         done(bodyRefusal(request));
       });
+      // First of its kind: an answer that its audit event turns into a failure is still to be compressed and the like.
+      fastify.addHook('onSend', (request, _reply, _payload, done) => {
+        const { hold } = contextOf(request);
+        if (hold) void callAfter(hold.settled(), done);
+        else done();
+      });
       const brokenOff = streamFailure(filter);
       fastify.addHook('onSend', (request, reply, payload, done) => {
         if (payload instanceof Stream) payload.once('error', (error) => brokenOff(error, request, reply));
@@ -177,6 +183,16 @@ export async function setUpFastify({ trustProxy, bodyLimitBytes }: AppConfig['ht
       }
     },
   };
+}
+
+async function callAfter(work: Promise<void>, done: Next): Promise<void> {
+  let failure: unknown;
+  try {
+    await work;
+  } catch (error) {
+    failure = error;
+  }
+  done(failure);
 }
 
 /** Fastify tells nobody of a stream that fails under way, and Express as of a client that went away. */

@@ -1,6 +1,23 @@
-import { CreateAuditEvents1795000002000 } from './audit/index.js';
-import { CreateSessions1795000001000 } from './auth/index.js';
-import { CreateUsers1795000000000 } from './users/index.js';
+import {
+  CreateAuditEvents1795000002000,
+  CreateAuditSeals1795000101000,
+  ExtendAuditEvents1795000100000,
+} from './audit/index.js';
+import {
+  AddSessionClients1795000010000,
+  CreateAccountMail1795000011000,
+  CreateSessions1795000001000,
+} from './auth/index.js';
+import { AddUserLocks1795000009000, CreateUsers1795000000000 } from './users/index.js';
 
 /** Every migration of the reference application. */
-export const migrations = [CreateUsers1795000000000, CreateSessions1795000001000, CreateAuditEvents1795000002000];
+export const migrations = [
+  CreateUsers1795000000000,
+  CreateSessions1795000001000,
+  CreateAuditEvents1795000002000,
+  AddUserLocks1795000009000,
+  AddSessionClients1795000010000,
+  CreateAccountMail1795000011000,
+  ExtendAuditEvents1795000100000,
+  CreateAuditSeals1795000101000,
+];

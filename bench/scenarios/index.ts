@@ -1,6 +1,7 @@
 import type { Scenario } from '../harness/scenario.js';
 import { outage } from './outage.js';
 import { stack } from './stack.js';
+import { throttler, throttlerStore } from './throttler.js';
 
 /** In the order in which they run; a new scenario needs one module and one entry here. */
-export const scenarios: Scenario[] = [stack, outage];
+export const scenarios: Scenario[] = [stack, outage, throttlerStore, throttler];

@@ -11,6 +11,10 @@ export class AuditEvent {
   @Column('timestamptz', { name: 'occurred_at' })
   occurredAt!: Date;
 
+  /** When it reached the database. */
+  @Column('timestamptz', { name: 'recorded_at' })
+  recordedAt!: Date;
+
   @Column('text')
   action!: string;
 
@@ -23,11 +27,21 @@ export class AuditEvent {
   @Column('text', { name: 'actor_id', nullable: true })
   actorId!: string | null;
 
+  @Column('text', { name: 'tenant_id', nullable: true })
+  tenantId!: string | null;
+
+  /** The first of the targets. */
   @Column('text', { nullable: true })
   target!: string | null;
 
+  @Column('text', { array: true })
+  targets!: string[];
+
   @Column('text', { name: 'request_id', nullable: true })
   requestId!: string | null;
+
+  @Column('text', { name: 'trace_id', nullable: true })
+  traceId!: string | null;
 
   @Column('text', { nullable: true })
   address!: string | null;
@@ -37,6 +51,13 @@ export class AuditEvent {
 
   @Column('text', { nullable: true })
   route!: string | null;
+
+  @Column('text', { name: 'idempotency_key', nullable: true })
+  idempotencyKey!: string | null;
+
+  /** Version of the action's schema that the metadata keep to; null where there is none, or they do not. */
+  @Column('smallint', { name: 'schema_version', nullable: true })
+  schemaVersion!: number | null;
 
   @Column('jsonb')
   metadata!: object;

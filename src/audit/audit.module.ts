@@ -1,14 +1,18 @@
-import { ConfigurableModuleBuilder, Global, Module } from '@nestjs/common';
+import { ConfigurableModuleBuilder, Global, Module, type DynamicModule } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { AuditTrail } from '../common/index.js';
 import { AuditEvent } from './audit-event.entity.js';
+import { AuditController } from './audit.controller.js';
 import { AuditHealth } from './audit.health.js';
 import { AUDIT_SETTINGS, auditSettings, type AuditModuleOptions } from './audit.options.js';
+import { AuditReader } from './audit.reader.js';
+import { AuditSealer } from './audit.sealer.js';
 import { AuditService } from './audit.service.js';
+import { AuditStore } from './audit.store.js';
+import { AuditVerifier } from './audit.verifier.js';
 
-const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModuleBuilder<AuditModuleOptions>()
-  .setClassMethodName('forRoot')
-  .build();
+const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE, ASYNC_OPTIONS_TYPE } =
+  new ConfigurableModuleBuilder<AuditModuleOptions>().setClassMethodName('forRoot').build();
 
 /**
  * Keeps the security events of all modules in PostgreSQL.
@@ -20,10 +24,27 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
   imports: [TypeOrmModule.forFeature([AuditEvent])],
   providers: [
     { provide: AUDIT_SETTINGS, useFactory: auditSettings, inject: [MODULE_OPTIONS_TOKEN] },
+    AuditStore,
     AuditService,
     AuditHealth,
+    AuditReader,
+    AuditSealer,
+    AuditVerifier,
     { provide: AuditTrail, useExisting: AuditService },
   ],
-  exports: [AuditService, AuditTrail],
+  exports: [AuditService, AuditTrail, AuditReader, AuditSealer, AuditVerifier],
 })
-export class AuditModule extends ConfigurableModuleClass {}
+export class AuditModule extends ConfigurableModuleClass {
+  static override forRoot(options: typeof OPTIONS_TYPE = {}): DynamicModule {
+    return withRoutes(super.forRoot(options), options.adminRoutes);
+  }
+
+  /** `adminRoutes` stands beside the factory, because routes are known before options are. */
+  static override forRootAsync(options: typeof ASYNC_OPTIONS_TYPE & { adminRoutes?: boolean }): DynamicModule {
+    return withRoutes(super.forRootAsync(options), options.adminRoutes);
+  }
+}
+
+function withRoutes(module: DynamicModule, adminRoutes: boolean | undefined): DynamicModule {
+  return adminRoutes ? { ...module, controllers: [AuditController] } : module;
+}

@@ -1,21 +1,83 @@
+import type { AuditDelivery, AuditSeverity } from '../common/index.js';
+import type { AuditActionDefinition } from './actions.js';
+
 /** @publicApi */
 export interface AuditModuleOptions {
   /** Events that are written together. @default 100 */
   batchSize?: number;
   /** Longest wait of an event before it is written, in milliseconds. @default 5000 */
   flushIntervalMs?: number;
-  /** Events kept in memory while the database is away; beyond it the newest are dropped and counted. @default 10000 */
+  /**
+   * Events kept in memory while the database is away. Beyond it, those of mode `batch` are dropped and counted, and
+   * those of mode `durable` are in the journal alone. @default 10000
+   */
   maxPending?: number;
+  /**
+   * Folder of the journal of durable events; each process makes its own beneath it. Without one, durable events are
+   * written to the database before the request is answered. @default none
+   */
+  journalDir?: string;
+  /** Size at which a segment of the journal is followed by a new one, in bytes. @default 8 MiB */
+  journalSegmentBytes?: number;
+  /** Size of the whole journal, in bytes. When it is full, durable events are written as strict ones. @default 256 MiB */
+  journalMaxBytes?: number;
+  /**
+   * When an event counts as recorded, by its severity. Security events are durable at least.
+   * @default `{ INFO: 'batch', WARNING: 'durable', ERROR: 'durable', CRITICAL: 'durable' }`
+   */
+  delivery?: Partial<Record<AuditSeverity, AuditDelivery>>;
+  /** Actions of the application itself, with their schemas. @default [] */
+  actions?: readonly AuditActionDefinition[];
+  /** Further names of metadata whose values are never stored; case, `-` and `_` do not matter. @default [] */
+  redact?: readonly string[];
+  /** Whether email addresses are stored as `s***@example.com`. @default false */
+  redactEmails?: boolean;
+  /** Serves `GET /audit/events` and its siblings. @default false */
+  adminRoutes?: boolean;
+  /** Role that may read. @default 'Admin' */
+  adminRole?: string;
+  /** Pause between two runs that seal what has been stored, in milliseconds; 0 seals nothing. @default 1000 */
+  sealIntervalMs?: number;
+  /**
+   * Key of the seals. Without one, whoever may write to every table can make a chain anew that verifies; with one, only
+   * who has it. All replicas have the same, and it does not change. @default none
+   */
+  sealSecret?: string;
 }
 
-export type AuditSettings = Readonly<Required<AuditModuleOptions>>;
+export type AuditSettings = Readonly<
+  Required<Omit<AuditModuleOptions, 'journalDir' | 'delivery' | 'sealSecret'>> & {
+    journalDir: string | undefined;
+    sealSecret: string | undefined;
+    delivery: Readonly<Record<AuditSeverity, AuditDelivery>>;
+  }
+>;
 
 export const AUDIT_SETTINGS = Symbol('bulwark.auditSettings');
+
+const MIB = 1024 * 1024;
 
 export function auditSettings(options: AuditModuleOptions): AuditSettings {
   return Object.freeze({
     batchSize: options.batchSize ?? 100,
     flushIntervalMs: options.flushIntervalMs ?? 5_000,
     maxPending: options.maxPending ?? 10_000,
+    journalDir: options.journalDir,
+    journalSegmentBytes: options.journalSegmentBytes ?? 8 * MIB,
+    journalMaxBytes: options.journalMaxBytes ?? 256 * MIB,
+    delivery: {
+      INFO: 'batch',
+      WARNING: 'durable',
+      ERROR: 'durable',
+      CRITICAL: 'durable',
+      ...options.delivery,
+    } as const,
+    actions: options.actions ?? [],
+    redact: options.redact ?? [],
+    redactEmails: options.redactEmails ?? false,
+    adminRoutes: options.adminRoutes ?? false,
+    adminRole: options.adminRole ?? 'Admin',
+    sealIntervalMs: options.sealIntervalMs ?? 1_000,
+    sealSecret: options.sealSecret,
   });
 }

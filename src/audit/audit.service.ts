@@ -1,4 +1,11 @@
-import { Inject, Injectable, Logger, Optional, type BeforeApplicationShutdown } from '@nestjs/common';
+import {
+  Inject,
+  Injectable,
+  Logger,
+  Optional,
+  type BeforeApplicationShutdown,
+  type OnModuleInit,
+} from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import { Repository } from 'typeorm';
 import {
@@ -7,61 +14,136 @@ import {
   Metrics,
   NoMetrics,
   OnShutdown,
+  ProblemException,
   ShutdownPhase,
-  uuidv7,
+  type AuditDelivery,
   type AuditInput,
   type Counter,
+  type MetricFamily,
   type ShutdownParticipant,
 } from '../common/index.js';
+import { AuditActionRegistry } from './actions.js';
 import { AuditEvent } from './audit-event.entity.js';
+import { auditRecord, severityOf } from './audit-record.js';
 import { AUDIT_SETTINGS, type AuditSettings } from './audit.options.js';
+import { AuditStore } from './audit.store.js';
+import { AuditWriter } from './audit.writer.js';
+import { fitsRecord, Journal } from './journal/journal.js';
+import { Redaction } from './redaction.js';
 
-const MAXIMUM_TEXT = 512;
+const HEARTBEAT_MS = 10_000;
+
+/** @publicApi */
+export interface AuditBacklog {
+  /** Events in memory that are not yet stored. */
+  pending: number;
+  limit: number;
+  /** Bytes of the journal, which also holds what memory has no place for. */
+  journalBytes: number;
+  journalLimitBytes: number;
+  isStoreDown: boolean;
+}
 
 /**
- * Writes security events to PostgreSQL in batches. While the database is away events wait in memory, up to a bound;
- * what the bound drops is counted and logged.
+ * Records security events: in memory, on the local disk or in the database before the request is answered, as their
+ * delivery says, and in the database in the end. docs/audit.md says what survives what.
  *
  * @publicApi
  */
 @Injectable()
 @OnShutdown({ phase: ShutdownPhase.Flush })
-export class AuditService extends AuditTrail implements ShutdownParticipant, BeforeApplicationShutdown {
+export class AuditService extends AuditTrail implements ShutdownParticipant, OnModuleInit, BeforeApplicationShutdown {
   private readonly logger = new Logger('Audit');
-  private readonly recorded: Counter;
-  private readonly dropped: Counter;
-  private pending: AuditEvent[] = [];
-  private timer: NodeJS.Timeout | undefined;
-  private writing: Promise<void> | undefined;
-  private isStoreDown = false;
+  private readonly actions: AuditActionRegistry;
+  private readonly redaction: Redaction;
+  private readonly writer: AuditWriter;
+  private readonly recorded: Record<AuditDelivery, Counter>;
+  private readonly dropped: MetricFamily<Counter>;
+  private readonly journalRefusals: Counter;
+  private journal: Journal | undefined;
+  private heartbeat: NodeJS.Timeout | undefined;
+  private isJournalDown = false;
+  private isDropping = false;
 
   constructor(
     @InjectRepository(AuditEvent) private readonly events: Repository<AuditEvent>,
     @Inject(AUDIT_SETTINGS) private readonly settings: AuditSettings,
+    store: AuditStore,
     @Optional() metrics: Metrics = new NoMetrics(),
   ) {
     super();
-    this.recorded = metrics.counter({ name: 'audit_events_recorded_total', help: 'Audit events taken.' }).labels({});
-    this.dropped = metrics.counter({ name: 'audit_events_dropped_total', help: 'Audit events lost.' }).labels({});
-    metrics.gauge({ name: 'audit_events_pending', help: 'Audit events not yet stored.' }, () => this.pending.length);
+    this.actions = new AuditActionRegistry(settings.actions);
+    this.redaction = new Redaction(settings);
+    const recorded = metrics.counter({
+      name: 'audit_events_recorded_total',
+      help: 'Audit events taken.',
+      labelNames: ['delivery'],
+    });
+    this.recorded = {
+      batch: recorded.labels({ delivery: 'batch' }),
+      durable: recorded.labels({ delivery: 'durable' }),
+      strict: recorded.labels({ delivery: 'strict' }),
+    };
+    this.dropped = metrics.counter({
+      name: 'audit_events_dropped_total',
+      help: 'Audit events lost or refused, by reason.',
+      labelNames: ['reason'],
+    });
+    // From zero on, so that the first loss is an increase.
+    for (const reason of ['overflow', 'rejected', 'unavailable']) this.dropped.labels({ reason }).add(0);
+    this.journalRefusals = metrics
+      .counter({ name: 'audit_journal_refusals_total', help: 'Durable events that the journal did not take.' })
+      .labels({});
+    const damage = metrics
+      .counter({ name: 'audit_journal_damage_total', help: 'Damaged records and cut ends of journal segments.' })
+      .labels({});
+    metrics.gauge({ name: 'audit_events_pending', help: 'Audit events not yet stored.' }, () => this.writer.size);
+    metrics.gauge({ name: 'audit_journal_bytes', help: 'Size of the audit journal.' }, () => this.journal?.bytes ?? 0);
+    this.writer = new AuditWriter(store, () => this.journal, {
+      ...settings,
+      onRefused: (line, error) => this.lost('rejected', line, error),
+      onDamage: (records, bytes) => damage.add(records + (bytes > 0 ? 1 : 0)),
+    });
   }
 
-  record(input: AuditInput): void {
-    if (this.pending.length >= this.settings.maxPending) {
-      this.dropped.add();
+  async onModuleInit(): Promise<void> {
+    const { journalDir, journalSegmentBytes: segmentBytes, journalMaxBytes: maxBytes } = this.settings;
+    if (journalDir === undefined) return;
+    try {
+      this.journal = await Journal.open(journalDir, { segmentBytes, maxBytes });
+    } catch (error) {
+      this.logger.warn({
+        err: error,
+        msg: `no audit journal can be kept in ${journalDir}: durable events are written to the database before a request is answered; give AUDIT_JOURNAL_DIR a folder that can be written to`,
+      });
       return;
     }
-    this.recorded.add();
-    this.pending.push(this.eventOf(input));
-    if (this.pending.length >= this.settings.batchSize) this.flushInBackground();
-    else this.timer ??= setTimeout(() => this.flushInBackground(), this.settings.flushIntervalMs).unref();
+    await this.adopt(this.journal);
+    this.heartbeat = setInterval(() => void this.keepAlive(), HEARTBEAT_MS).unref();
+  }
+
+  record<A extends string>(input: AuditInput<A>): void {
+    const recorded = this.take(input as AuditInput);
+    if (!recorded) return;
+    const context = currentContext();
+    if (context) context.holdResponse(recorded);
+    else recorded.catch(() => undefined);
+  }
+
+  /**
+   * Records and resolves when the event is where its delivery wants it, for jobs and for code that must not go on
+   * before.
+   *
+   * @throws ProblemException `AUDIT_UNAVAILABLE` where it can be kept nowhere
+   */
+  async recordAndWait<A extends string>(input: AuditInput<A>): Promise<void> {
+    await this.take(input as AuditInput);
   }
 
   /** Writes everything that is pending. Resolves when it stands in the database, rejects when it could not. */
   async flush(): Promise<void> {
-    await this.writing?.catch(() => undefined);
-    this.writing = this.writeAll().finally(() => (this.writing = undefined));
-    await this.writing;
+    await this.journal?.idle();
+    await this.writer.flush();
   }
 
   /** Stored events of one request, oldest first. */
@@ -70,76 +152,136 @@ export class AuditService extends AuditTrail implements ShutdownParticipant, Bef
   }
 
   /** Events that are recorded and not yet stored, and whether the store takes them. */
-  get backlog(): { pending: number; limit: number; isStoreDown: boolean } {
-    return { pending: this.pending.length, limit: this.settings.maxPending, isStoreDown: this.isStoreDown };
+  get backlog(): AuditBacklog {
+    return {
+      pending: this.writer.size,
+      limit: this.settings.maxPending,
+      journalBytes: this.journal?.bytes ?? 0,
+      journalLimitBytes: this.settings.journalMaxBytes,
+      isStoreDown: this.writer.isStoreDown,
+    };
   }
 
   onShutdown(): Promise<void> {
     return this.flush();
   }
 
-  /** For applications without ShutdownModule; with it, nothing is left to write here. */
+  /** For applications without ShutdownModule; with it, little is left to write here. */
   async beforeApplicationShutdown(): Promise<void> {
+    clearInterval(this.heartbeat);
     try {
       await this.flush();
     } catch (error) {
-      this.logger.error({ err: error, lost: this.pending.length, msg: 'audit events could not be stored at shutdown' });
+      const inMemory = this.writer.size;
+      this.logger.error({ err: error, inMemory, msg: 'audit events could not be stored at shutdown' });
+    }
+    const journal = this.journal;
+    this.journal = undefined;
+    for (const line of this.writer.stop()) {
+      // The next process stores what a journal has.
+      const kept = journal?.append(line) ?? Promise.reject(new Error('there is no journal'));
+      kept.catch((error: unknown) => this.lost('unavailable', line, error));
+    }
+    await journal?.close();
+  }
+
+  /** Undefined where there is nothing to wait for. Never throws. */
+  private take(input: AuditInput): Promise<void> | undefined {
+    let line: string;
+    try {
+      line = JSON.stringify(auditRecord(input, this.redaction, this.actions));
+    } catch (error) {
+      // A getter of what was handed in has thrown: the event counts more than its metadata.
+      this.logger.error({ err: error, action: input.action, msg: 'the metadata of an audit event cannot be read' });
+      line = JSON.stringify(auditRecord({ ...input, metadata: { unreadable: true } }, this.redaction, this.actions));
+    }
+    const delivery = this.deliveryOf(input);
+    this.recorded[delivery].add();
+    if (delivery === 'batch') this.takeBatch(line);
+    else return delivery === 'strict' ? this.takeStrict(line) : this.takeDurable(line);
+    return undefined;
+  }
+
+  private deliveryOf(input: AuditInput): AuditDelivery {
+    if (input.delivery) return input.delivery;
+    const bySeverity = this.settings.delivery[severityOf(input)];
+    return bySeverity === 'batch' && this.actions.isSecurity(input.action) ? 'durable' : bySeverity;
+  }
+
+  private takeBatch(line: string): void {
+    if (!this.writer.isFull) {
+      this.isDropping = false;
+      this.writer.add({ line });
+      return;
+    }
+    this.dropped.labels({ reason: 'overflow' }).add();
+    if (!this.isDropping) {
+      this.logger.error('audit events of mode batch are dropped: as many as memory may hold wait for the database');
+    }
+    this.isDropping = true;
+  }
+
+  private async takeDurable(line: string): Promise<void> {
+    const { journal } = this;
+    if (!journal || !fitsRecord(line)) return this.takeStrict(line);
+    try {
+      const segment = await journal.append(line);
+      if (this.isJournalDown) this.logger.log('the audit journal takes events again');
+      this.isJournalDown = false;
+      if (!this.writer.isFull) {
+        this.writer.add({ line, segment });
+        return;
+      }
+      segment.spill();
+      segment.leave();
+      this.writer.wake();
+    } catch (error) {
+      this.journalRefusals.add();
+      if (!this.isJournalDown) {
+        this.logger.error({ err: error, msg: 'the audit journal is not available: events go to the database at once' });
+      }
+      this.isJournalDown = true;
+      await this.takeStrict(line);
     }
   }
 
-  private flushInBackground(): void {
-    clearTimeout(this.timer);
-    this.timer = undefined;
-    if (this.writing) return;
-    this.flush().then(
-      () => this.storeIs('up'),
-      (error: unknown) => {
-        this.storeIs('down', error);
-        this.timer ??= setTimeout(() => this.flushInBackground(), this.settings.flushIntervalMs).unref();
-      },
-    );
-  }
-
-  private async writeAll(): Promise<void> {
-    while (this.pending.length > 0) {
-      const batch = this.pending.slice(0, this.settings.batchSize);
-      // A batch whose answer got lost may come again; its ids tell.
-      await this.events.createQueryBuilder().insert().values(batch).orIgnore().updateEntity(false).execute();
-      this.pending.splice(0, batch.length);
+  /** @throws ProblemException where the database does not take it; it is tried again nevertheless, while there is room */
+  private async takeStrict(line: string): Promise<void> {
+    if (this.writer.isFull) {
+      this.lost('unavailable', line, undefined);
+      throw unavailable(undefined);
+    }
+    try {
+      await this.writer.addUrgent(line);
+    } catch (error) {
+      throw unavailable(error);
     }
   }
 
-  /** One line when the store goes away and one when it is back. */
-  private storeIs(state: 'up' | 'down', error?: unknown): void {
-    const isDown = state === 'down';
-    if (isDown && !this.isStoreDown) {
-      this.logger.error({ err: error, msg: 'audit events cannot be stored; they wait in memory' });
-    } else if (!isDown && this.isStoreDown) {
-      this.logger.log('audit events are stored again');
-    }
-    this.isStoreDown = isDown;
+  /** The log is the last place that can keep it. */
+  private lost(reason: 'rejected' | 'unavailable', line: string, error: unknown): void {
+    this.dropped.labels({ reason }).add();
+    this.logger.error({ err: error, event: line, msg: 'an audit event could not be stored, and stands here alone' });
   }
 
-  private eventOf(input: AuditInput): AuditEvent {
-    const context = currentContext();
-    return {
-      id: uuidv7(),
-      occurredAt: new Date(),
-      action: input.action,
-      outcome: input.outcome,
-      severity: input.severity ?? (input.outcome === 'success' ? 'INFO' : 'WARNING'),
-      actorId: input.actorId ?? context?.principal?.id ?? null,
-      target: input.target ?? null,
-      requestId: context?.requestId ?? null,
-      address: context?.clientAddress ?? null,
-      userAgent: harmless(context?.userAgent),
-      route: context?.route ?? null,
-      metadata: { ...input.metadata },
-    };
+  private async adopt(journal: Journal): Promise<void> {
+    const count = await journal.adopt();
+    if (count === 0) return;
+    this.logger.log(`taking over ${count} segments of the audit journal that a dead process has left`);
+    this.writer.wake();
+  }
+
+  private async keepAlive(): Promise<void> {
+    try {
+      await this.journal?.beat();
+      if (this.journal) await this.adopt(this.journal);
+    } catch (error) {
+      this.logger.warn({ err: error, msg: 'the folder of the audit journal cannot be used' });
+    }
   }
 }
 
-/** A client's own text, cut to size and without control characters, which could forge lines where events are read. */
-function harmless(text: string | undefined): string | null {
-  return text === undefined ? null : text.slice(0, MAXIMUM_TEXT).replace(/\p{Cc}/gu, '?');
+function unavailable(cause: unknown): ProblemException {
+  const detail = 'What this request did could not be recorded. Try again later.';
+  return new ProblemException('AUDIT_UNAVAILABLE', detail, { cause });
 }

@@ -35,7 +35,11 @@ export class AccessTokenService {
       {
         privateKey: this.key.sign,
         algorithm: this.key.algorithm,
-        header: { alg: this.key.algorithm, typ: ACCESS_TOKEN_TYPE },
+        header: {
+          alg: this.key.algorithm,
+          typ: ACCESS_TOKEN_TYPE,
+          ...(this.key.kid !== undefined && { kid: this.key.kid }),
+        },
         subject: id,
         issuer: this.settings.issuer,
         audience: this.settings.audience,

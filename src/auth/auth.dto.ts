@@ -1,6 +1,8 @@
 import { IsEmail, IsString, Length, Matches, MaxLength } from 'class-validator';
+import type { User } from '../users/index.js';
 
-const EMAIL_MAXIMUM = 254;
+export const EMAIL_MAXIMUM = 254;
+export const NO_CONTROL_CHARACTERS = /^\P{Cc}*$/u;
 
 export class LoginDto {
   @IsEmail()
@@ -18,12 +20,12 @@ export class RegisterDto {
   email!: string;
 
   @IsString()
-  @Length(8, 72)
+  @Length(8, 1024)
   password!: string;
 
   @IsString()
   @Length(1, 100)
-  @Matches(/^\P{Cc}*$/u, { message: 'name must not contain control characters' })
+  @Matches(NO_CONTROL_CHARACTERS, { message: 'name must not contain control characters' })
   name!: string;
 }
 
@@ -50,4 +52,8 @@ export class TokenView {
   /** Life of the access token, in seconds. */
   expiresIn!: number;
   user!: UserView;
+}
+
+export function viewOf({ id, email, name, roles, createdAt }: User): UserView {
+  return { id, email, name, roles, createdAt };
 }

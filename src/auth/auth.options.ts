@@ -1,9 +1,21 @@
+import type { MailSender } from './mail.sender.js';
+import type { PasswordProfile } from './password-policy.js';
+
+/**
+ * Whether a request's session is looked at, beyond its token.
+ *
+ * @publicApi
+ */
+export type SessionCheck = 'cached' | 'off';
+
 /** @publicApi */
 export interface AuthModuleOptions {
-  /** HS256 secret of 32 bytes or more. One of `secret` and `privateKey` is needed. */
+  /** HS256 secret of 32 bytes or more. One of `secret`, `privateKey` and `keysFile` is needed. */
   secret?: string;
   /** PEM private key on the curve P-256; tokens are then signed with ES256. */
   privateKey?: string;
+  /** JWK Set of keys on the curve P-256: the first private one signs, all verify. Read once, at start. */
+  keysFile?: string;
   /** Claim `iss` of access tokens. @default 'nest-bulwark' */
   issuer?: string;
   /** Claim `aud` of access tokens. @default 'nest-bulwark' */
@@ -12,13 +24,50 @@ export interface AuthModuleOptions {
   accessTtlMs?: number;
   /** Life of a refresh token that is not used, in milliseconds. @default 2592000000 (30 days) */
   refreshTtlMs?: number;
+  /**
+   * Within this time the client whose answer got lost may send its used refresh token again and gets the same successor,
+   * in milliseconds; 0 takes every second use for theft. @default 10000
+   */
+  refreshGraceMs?: number;
+  /**
+   * `cached`: revocation, locks and changed roles hold from the next request, on other replicas within a second.
+   * `off`: an access token is good until it expires, whatever happened since. @default 'cached'
+   */
+  sessionCheck?: SessionCheck;
+  /** Sessions whose state is kept in memory. @default 10000 */
+  sessionCacheSize?: number;
   /** Cost factor of password hashes. @default 12 */
   bcryptCost?: number;
+  /** What new passwords must be like. @default 'standard' */
+  passwordProfile?: PasswordProfile;
+  /**
+   * Secret that is mixed into passwords before they are hashed, and without which no hash can be tried: keep it apart
+   * from the database. With it passwords may be longer than 72 bytes. Once set, it must stay. @default none
+   */
+  pepper?: string;
+  /** Passwords hashed at once. @default one less than the cores, or than the threads of libuv where these are fewer */
+  hashConcurrency?: number;
+  /** Passwords that wait to be hashed; beyond it the answer is 503. @default 100 */
+  maxWaitingHashes?: number;
+  /** How mail goes out. @default not at all: it waits in the outbox */
+  mailSender?: MailSender;
+  /** Address of the page that takes a mailed token. @default none: mails hold the bare token */
+  linkTo?: (purpose: string, token: string) => string;
   /** First administrator, made at start where no account has this email. */
   admin?: { readonly email: string; readonly password: string };
 }
 
-type Defaulted = 'issuer' | 'audience' | 'accessTtlMs' | 'refreshTtlMs' | 'bcryptCost';
+type Defaulted =
+  | 'issuer'
+  | 'audience'
+  | 'accessTtlMs'
+  | 'refreshTtlMs'
+  | 'refreshGraceMs'
+  | 'sessionCheck'
+  | 'sessionCacheSize'
+  | 'bcryptCost'
+  | 'passwordProfile'
+  | 'maxWaitingHashes';
 
 export type AuthSettings = Readonly<AuthModuleOptions & Required<Pick<AuthModuleOptions, Defaulted>>>;
 
@@ -31,6 +80,11 @@ export function authSettings(options: AuthModuleOptions): AuthSettings {
     audience: options.audience ?? 'nest-bulwark',
     accessTtlMs: options.accessTtlMs ?? 15 * 60_000,
     refreshTtlMs: options.refreshTtlMs ?? 30 * 86_400_000,
+    refreshGraceMs: options.refreshGraceMs ?? 10_000,
+    sessionCheck: options.sessionCheck ?? 'cached',
+    sessionCacheSize: options.sessionCacheSize ?? 10_000,
     bcryptCost: options.bcryptCost ?? 12,
+    passwordProfile: options.passwordProfile ?? 'standard',
+    maxWaitingHashes: options.maxWaitingHashes ?? 100,
   });
 }

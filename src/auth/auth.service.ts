@@ -1,8 +1,8 @@
 import { Inject, Injectable, Logger, Optional, type OnApplicationBootstrap } from '@nestjs/common';
-import { AuditTrail, NoAuditTrail, ProblemException } from '../common/index.js';
+import { AuditTrail, FailureThrottle, NoAuditTrail, NoFailureThrottle, ProblemException } from '../common/index.js';
 import { normalizeEmail, Role, UsersService, type User } from '../users/index.js';
 import { AccessTokenService } from './access-token.service.js';
-import type { LoginDto, RegisterDto, TokenView, UserView } from './auth.dto.js';
+import { viewOf, type LoginDto, type RegisterDto, type TokenView, type UserView } from './auth.dto.js';
 import { AUTH_SETTINGS, type AuthSettings } from './auth.options.js';
 import { PasswordService } from './password.service.js';
 import { SessionService, type OpenSession } from './session.service.js';
@@ -19,6 +19,7 @@ export class AuthService implements OnApplicationBootstrap {
     private readonly accessTokens: AccessTokenService,
     @Inject(AUTH_SETTINGS) private readonly settings: AuthSettings,
     @Optional() private readonly audit: AuditTrail = new NoAuditTrail(),
+    @Optional() private readonly failures: FailureThrottle = new NoFailureThrottle(),
   ) {}
 
   async onApplicationBootstrap(): Promise<void> {
@@ -36,24 +37,29 @@ export class AuthService implements OnApplicationBootstrap {
 
   /** @throws ProblemException `EMAIL_TAKEN` */
   async register({ email, password, name }: RegisterDto): Promise<TokenView> {
+    this.passwords.assertUsable(password, { email, name });
     const passwordHash = await this.passwords.hash(password);
     const user = await this.users.create({ email, name, passwordHash, roles: [Role.User] });
     this.audit.record({ action: 'auth.register', outcome: 'success', actorId: user.id, target: `user:${user.id}` });
     return this.tokens(user, await this.sessions.open(user.id));
   }
 
-  /** @throws ProblemException `AUTH_CREDENTIALS_INVALID`, the same and as slow for an unknown email */
+  /**
+   * @throws ProblemException `AUTH_CREDENTIALS_INVALID`, the same and as slow for an unknown email, `ACCOUNT_LOCKED` to
+   *   those who know the password, `RATE_LIMITED`
+   */
   async login({ email, password }: LoginDto): Promise<TokenView> {
-    const user = await this.users.findForLogin(email);
-    if (!(await this.passwords.verify(password, user?.passwordHash)) || !user) {
+    const user = await this.authenticate(normalizeEmail(email), password);
+    if (user.lockedAt) {
       this.audit.record({
-        action: 'auth.failed_login',
-        outcome: 'failure',
-        ...(user && { actorId: user.id }),
-        metadata: { email: normalizeEmail(email) },
+        action: 'auth.login_locked',
+        outcome: 'denied',
+        actorId: user.id,
+        target: `user:${user.id}`,
       });
-      throw new ProblemException('AUTH_CREDENTIALS_INVALID', 'The email or the password is wrong.');
+      throw new ProblemException('ACCOUNT_LOCKED', 'An administrator has locked this account. Ask one to unlock it.');
     }
+    if (this.passwords.isOutdated(user.passwordHash)) await this.upgradeHash(user, password);
     this.audit.record({ action: 'auth.login', outcome: 'success', actorId: user.id, target: `user:${user.id}` });
     return this.tokens(user, await this.sessions.open(user.id));
   }
@@ -79,6 +85,40 @@ export class AuthService implements OnApplicationBootstrap {
     return viewOf(await this.users.get(userId));
   }
 
+  private async authenticate(email: string, password: string): Promise<User> {
+    const giveBack = await this.failures.attempt({ account: email });
+    let user: User | null;
+    let matches: boolean;
+    try {
+      user = await this.users.findForLogin(email);
+      matches = await this.passwords.verify(password, user?.passwordHash);
+    } catch (error) {
+      // Nobody has looked at the password.
+      await giveBack();
+      throw error;
+    }
+    if (user && matches) {
+      await giveBack();
+      return user;
+    }
+    this.audit.record({
+      action: 'auth.failed_login',
+      outcome: 'failure',
+      ...(user && { actorId: user.id }),
+      metadata: { email },
+    });
+    throw new ProblemException('AUTH_CREDENTIALS_INVALID', 'The email or the password is wrong.');
+  }
+
+  /** Now is the only time when the password is known. That it fails is no reason not to let the user in. */
+  private async upgradeHash({ id }: User, password: string): Promise<void> {
+    try {
+      await this.users.update(id, { passwordHash: await this.passwords.hash(password) });
+    } catch (error) {
+      this.logger.warn({ err: error, msg: 'the hash of a password could not be renewed' });
+    }
+  }
+
   private async tokens(user: User, { sessionId, refreshToken }: OpenSession): Promise<TokenView> {
     const { id, email, roles } = user;
     return {
@@ -89,8 +129,4 @@ export class AuthService implements OnApplicationBootstrap {
       user: viewOf(user),
     };
   }
-}
-
-function viewOf({ id, email, name, roles, createdAt }: User): UserView {
-  return { id, email, name, roles, createdAt };
 }

@@ -1,4 +1,4 @@
-import { Injectable, Optional, type CanActivate, type ExecutionContext } from '@nestjs/common';
+import { Inject, Injectable, Optional, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import {
   AuditTrail,
@@ -14,7 +14,10 @@ import {
   type ErrorCode,
   type Principal,
 } from '../common/index.js';
+import { AUTH_SETTINGS, type AuthSettings } from './auth.options.js';
 import { JwtStrategy } from './jwt.strategy.js';
+import { RevocationService } from './revocation.service.js';
+import type { SessionVerdict } from './session-states.js';
 
 /** What a passport strategy calls back on; passport itself sets these on a copy of the strategy for each request. */
 interface StrategyRun {
@@ -42,6 +45,8 @@ export class JwtAuthGuard implements CanActivate, PrincipalResolver {
   constructor(
     private readonly reflector: Reflector,
     private readonly strategy: JwtStrategy,
+    private readonly revocations: RevocationService,
+    @Inject(AUTH_SETTINGS) private readonly settings: AuthSettings,
     @Optional() private readonly audit: AuditTrail = new NoAuditTrail(),
   ) {}
 
@@ -52,16 +57,38 @@ export class JwtAuthGuard implements CanActivate, PrincipalResolver {
     return true;
   }
 
-  resolve(request: AdapterRequest): Promise<Principal | undefined> {
-    return new Promise((done) => {
-      const nobody = () => done(undefined);
-      this.run(request, { success: done, fail: nobody, error: nobody });
-    });
+  async resolve(request: AdapterRequest): Promise<Principal | undefined> {
+    try {
+      const claimed = await this.verify(request);
+      return claimed instanceof Failure ? undefined : await this.current(claimed);
+    } catch {
+      return undefined;
+    }
   }
 
-  private authenticate(request: AdapterRequest): Promise<Principal> {
+  private async authenticate(request: AdapterRequest): Promise<Principal> {
+    const claimed = await this.verify(request);
+    if (claimed instanceof Failure) throw this.refusal(claimed.reason);
+    const principal = this.current(claimed);
+    const current = principal instanceof Promise ? await principal : principal;
+    if (current) return current;
+    throw this.denial(
+      'AUTH_TOKEN_REVOKED',
+      'The session of this access token has ended. Log in again.',
+      `session ${claimed.sessionId} is over`,
+    );
+  }
+
+  /** Who the token's session belongs to, and what this user may do now; undefined where the session is over. */
+  private current(claimed: Principal): Principal | undefined | Promise<Principal | undefined> {
+    if (this.settings.sessionCheck === 'off') return claimed;
+    const verdict = this.revocations.verdictOf(claimed.sessionId);
+    return verdict instanceof Promise ? verdict.then((late) => merge(claimed, late)) : merge(claimed, verdict);
+  }
+
+  private verify(request: AdapterRequest): Promise<Principal | Failure> {
     return new Promise((resolve, reject) => {
-      this.run(request, { success: resolve, fail: (reason) => reject(this.refusal(reason)), error: reject });
+      this.run(request, { success: resolve, fail: (reason) => resolve(new Failure(reason)), error: reject });
     });
   }
 
@@ -73,9 +100,23 @@ export class JwtAuthGuard implements CanActivate, PrincipalResolver {
     const { name, message } = reason instanceof Error ? reason : new Error('No auth token');
     const [code, detail] = explain(name, message);
     if (code === 'AUTH_TOKEN_MISSING') return unauthorized(code, detail);
-    this.audit.record({ action: 'access.denied', outcome: 'denied', metadata: { code, reason: message } });
+    return this.denial(code, detail, message);
+  }
+
+  private denial(code: ErrorCode, detail: string, reason: string): ProblemException {
+    this.audit.record({ action: 'access.denied', outcome: 'denied', metadata: { code, reason } });
     return unauthorized(code, detail, `, error="invalid_token", error_description="${detail}"`);
   }
+}
+
+/** Why a token was not accepted, in the words of passport. */
+class Failure {
+  constructor(readonly reason: unknown) {}
+}
+
+/** Roles and email are those of now, not those of the time when the token was issued. */
+function merge({ id, sessionId }: Principal, state: SessionVerdict): Principal | undefined {
+  return state?.userId === id ? { id, sessionId, email: state.email, roles: state.roles } : undefined;
 }
 
 function explain(name: string, message: string): [ErrorCode, string] {

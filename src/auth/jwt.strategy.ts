@@ -12,8 +12,13 @@ export class JwtStrategy extends PassportStrategy(Strategy, 'bulwark-jwt') {
   constructor(@Inject(AUTH_SETTINGS) settings: AuthSettings, @Inject(SIGNING_KEY) key: SigningKey) {
     const provideKey: SecretOrKeyProvider = (_request, token: string, done) => {
       const header = headerOf(token);
-      if (header?.typ === ACCESS_TOKEN_TYPE) done(null, key.verify as never);
-      else done(new Error(header ? 'jwt type invalid' : 'jwt malformed') as never);
+      const refuse = (reason: string) => done(new Error(reason) as never);
+      if (!header) return refuse('jwt malformed');
+      if (header.typ !== ACCESS_TOKEN_TYPE) return refuse('jwt type invalid');
+      // Only a name among ours: keys and addresses of keys in a token are never looked at.
+      const verifier = key.verifierOf(header.kid);
+      if (!verifier) return refuse('jwt kid unknown');
+      done(null, verifier as never);
     };
     super({
       jwtFromRequest: ExtractJwt.fromAuthHeaderAsBearerToken(),
@@ -30,7 +35,7 @@ export class JwtStrategy extends PassportStrategy(Strategy, 'bulwark-jwt') {
 }
 
 /** Header of a token, not yet verified; undefined for what is no JWT. */
-function headerOf(token: string): { typ?: unknown } | undefined {
+function headerOf(token: string): { typ?: unknown; kid?: unknown } | undefined {
   const parts = token.split('.');
   if (parts.length !== 3) return undefined;
   try {

@@ -13,9 +13,18 @@ export class Session {
   @Column('bytea', { name: 'refresh_hash' })
   refreshHash!: Buffer;
 
+  /** SHA-256 of the secret that came before, good for a moment more to the client that used it. */
+  @Column('bytea', { name: 'previous_hash', nullable: true })
+  previousHash!: Buffer | null;
+
+  /** Who used the previous token, as SHA-256 of user agent and address. */
+  @Column('bytea', { name: 'rotated_by', nullable: true })
+  rotatedBy!: Buffer | null;
+
   @Column('timestamptz', { name: 'created_at' })
   createdAt!: Date;
 
+  /** Time of the login or of the last refresh. */
   @Column('timestamptz', { name: 'last_used_at' })
   lastUsedAt!: Date;
 
@@ -24,4 +33,12 @@ export class Session {
 
   @Column('timestamptz', { name: 'revoked_at', nullable: true })
   revokedAt!: Date | null;
+
+  /** User agent of the login, cut to a length that fits a list. */
+  @Column('text', { name: 'user_agent', nullable: true })
+  userAgent!: string | null;
+
+  /** Address of the last use. */
+  @Column('text', { nullable: true })
+  address!: string | null;
 }

@@ -1,12 +1,15 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash, createHmac, randomBytes, timingSafeEqual, type KeyObject } from 'node:crypto';
 import { Inject, Injectable, Optional } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
-import { IsNull, MoreThan, Repository } from 'typeorm';
-import { AuditTrail, NoAuditTrail, uuidv7 } from '../common/index.js';
+import { IsNull, MoreThan, Not, Repository } from 'typeorm';
+import { AuditTrail, currentContext, NoAuditTrail, uuidv7 } from '../common/index.js';
 import { AUTH_SETTINGS, type AuthSettings } from './auth.options.js';
+import { RevocationService } from './revocation.service.js';
 import { Session } from './session.entity.js';
+import { derivedKey, SIGNING_KEY, type SigningKey } from './signing-key.js';
 
 const SECRET_BYTES = 32;
+const USER_AGENT_LENGTH = 256;
 const TOKEN = /^([0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12})\.([\w-]{43})$/;
 
 /** A session with the refresh token that the client gets, and that is nowhere kept. */
@@ -18,20 +21,29 @@ export interface OpenSession {
 
 /**
  * Login sessions and their refresh tokens: opaque, hashed at rest, good for one use (RFC 9700, section 4.14.2). A token
- * that comes a second time has been copied, and ends its session.
+ * that comes a second time has been copied, and ends its session, unless it comes at once and from the same client: then
+ * its answer got lost, and the client is given the same successor again. That can be done without keeping it, because
+ * each secret is derived from the one before.
  */
 @Injectable()
 export class SessionService {
+  private readonly key: KeyObject;
+
   constructor(
     @InjectRepository(Session) private readonly sessions: Repository<Session>,
     @Inject(AUTH_SETTINGS) private readonly settings: AuthSettings,
+    @Inject(SIGNING_KEY) signingKey: SigningKey,
+    private readonly revocations: RevocationService,
     @Optional() private readonly audit: AuditTrail = new NoAuditTrail(),
-  ) {}
+  ) {
+    this.key = derivedKey(signingKey, 'bulwark refresh successor');
+  }
 
   async open(userId: string): Promise<OpenSession> {
     const id = uuidv7();
-    const secret = newSecret();
+    const secret = randomBytes(SECRET_BYTES).toString('base64url');
     const now = new Date();
+    const context = currentContext();
     await this.sessions.insert({
       id,
       userId,
@@ -39,6 +51,8 @@ export class SessionService {
       createdAt: now,
       lastUsedAt: now,
       expiresAt: this.expiry(now),
+      userAgent: context?.userAgent?.slice(0, USER_AGENT_LENGTH) ?? null,
+      address: context?.clientAddress ?? null,
     });
     return { sessionId: id, userId, refreshToken: `${id}.${secret}` };
   }
@@ -48,16 +62,25 @@ export class SessionService {
     const parsed = parse(refreshToken);
     if (!parsed) return undefined;
     const now = new Date();
-    const secret = newSecret();
+    const used = hashOf(parsed.secret);
+    const secret = this.successorOf(parsed.id, parsed.secret);
     const { affected } = await this.sessions.update(
-      { id: parsed.id, refreshHash: hashOf(parsed.secret), revokedAt: IsNull(), expiresAt: MoreThan(now) },
-      { refreshHash: hashOf(secret), lastUsedAt: now, expiresAt: this.expiry(now) },
+      { id: parsed.id, refreshHash: used, revokedAt: IsNull(), expiresAt: MoreThan(now) },
+      {
+        refreshHash: hashOf(secret),
+        previousHash: used,
+        rotatedBy: clientHash(),
+        lastUsedAt: now,
+        expiresAt: this.expiry(now),
+        address: currentContext()?.clientAddress ?? null,
+      },
     );
     const session = await this.sessions.findOneBy({ id: parsed.id });
-    if (affected === 1 && session) {
+    if (!session || session.revokedAt || session.expiresAt <= now) return undefined;
+    if (affected === 1 || this.isLostAnswer(session, used, secret, now)) {
       return { sessionId: session.id, userId: session.userId, refreshToken: `${session.id}.${secret}` };
     }
-    if (session && !session.revokedAt && session.expiresAt > now) await this.endAfterReuse(session);
+    await this.endAfterReuse(session);
     return undefined;
   }
 
@@ -67,12 +90,48 @@ export class SessionService {
     if (!parsed) return undefined;
     const session = await this.sessions.findOneBy({ id: parsed.id, refreshHash: hashOf(parsed.secret) });
     if (!session) return undefined;
-    await this.revoke(session.id);
+    await this.revoke(session.userId, session.id);
     return session.userId;
   }
 
+  /** Sessions of a user that are not over, the last used first. */
+  list(userId: string): Promise<Session[]> {
+    return this.sessions.find({
+      where: { userId, revokedAt: IsNull(), expiresAt: MoreThan(new Date()) },
+      order: { lastUsedAt: 'DESC' },
+      take: 100,
+    });
+  }
+
+  /** Ends one session of a user; false where the user has no such session. */
+  async revoke(userId: string, id: string): Promise<boolean> {
+    const { affected } = await this.sessions.update({ id, userId, revokedAt: IsNull() }, { revokedAt: new Date() });
+    await this.revocations.sessionChanged(id);
+    return affected === 1;
+  }
+
+  /** Ends all sessions of a user, but for the one to keep; answers with how many. */
+  async revokeAll(userId: string, keep?: string): Promise<number> {
+    const { affected } = await this.sessions.update(
+      { userId, revokedAt: IsNull(), ...(keep !== undefined && { id: Not(keep) }) },
+      { revokedAt: new Date() },
+    );
+    await this.revocations.userChanged(userId);
+    return affected ?? 0;
+  }
+
+  private isLostAnswer(session: Session, used: Buffer, secret: string, now: Date): boolean {
+    const { previousHash, rotatedBy, refreshHash, lastUsedAt } = session;
+    return (
+      now.getTime() - lastUsedAt.getTime() < this.settings.refreshGraceMs &&
+      isEqual(previousHash, used) &&
+      isEqual(rotatedBy, clientHash()) &&
+      isEqual(refreshHash, hashOf(secret))
+    );
+  }
+
   private async endAfterReuse(session: Session): Promise<void> {
-    await this.revoke(session.id);
+    await this.revoke(session.userId, session.id);
     this.audit.record({
       action: 'auth.token_reuse',
       outcome: 'denied',
@@ -82,8 +141,9 @@ export class SessionService {
     });
   }
 
-  private async revoke(id: string): Promise<void> {
-    await this.sessions.update({ id, revokedAt: IsNull() }, { revokedAt: new Date() });
+  /** Takes the secret before and the server's key: neither a copy of the database nor the key alone leads to it. */
+  private successorOf(id: string, secret: string): string {
+    return createHmac('sha256', this.key).update(`${id}.${secret}`).digest('base64url');
   }
 
   private expiry(from: Date): Date {
@@ -91,13 +151,19 @@ export class SessionService {
   }
 }
 
-function newSecret(): string {
-  return randomBytes(SECRET_BYTES).toString('base64url');
+/** The client of the current request, as far as two requests of one can be told from those of two. */
+function clientHash(): Buffer {
+  const { userAgent = '', clientAddress = '' } = currentContext() ?? {};
+  return hashOf(`${clientAddress}\n${userAgent}`);
 }
 
 /** A fast hash serves: the secret is random, so that there is nothing to guess. */
 function hashOf(secret: string): Buffer {
   return createHash('sha256').update(secret).digest();
+}
+
+function isEqual(stored: Buffer | null, given: Buffer): boolean {
+  return stored !== null && stored.length === given.length && timingSafeEqual(stored, given);
 }
 
 function parse(token: string): { id: string; secret: string } | undefined {

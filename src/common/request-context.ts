@@ -1,7 +1,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomUUID } from 'node:crypto';
-import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import type { Principal } from './principal.js';
+import { ResponseHold } from './response-hold.js';
 
 /**
  * The part of an adapter's request that both adapters share. Express hands out Node's own object, Fastify wraps it as
@@ -21,6 +22,9 @@ export interface AdapterRequest {
   user?: Principal;
 }
 
+/** https://www.w3.org/TR/trace-context/#traceparent-header; a trace id of zeros is none. */
+const TRACEPARENT = /^[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}/;
+
 /**
  * What is known of the request (or job) that the current code runs for.
  *
@@ -29,11 +33,35 @@ export interface AdapterRequest {
 export class RequestContext {
   /** Monotonic start, in milliseconds (`performance.now()`). */
   readonly startedAt = performance.now();
+  private held: ResponseHold | undefined;
 
   constructor(
     readonly requestId: string = randomUUID(),
     private readonly request?: AdapterRequest,
+    private readonly response?: ServerResponse,
   ) {}
+
+  /**
+   * Keeps the answer back until `condition` is met; should it fail, the client gets its error instead of the answer.
+   * Does nothing where there is no answer to keep back: in a job, or when it has gone out.
+   */
+  holdResponse(condition: Promise<unknown>): void {
+    if (this.response && !this.response.writableEnded) this.held ??= new ResponseHold(this.response);
+    // Whoever is not waited for must not end the process when it fails.
+    if (this.held) this.held.add(condition);
+    else condition.catch(() => undefined);
+  }
+
+  /** What the answer waits for; undefined, as a rule. @internal */
+  get hold(): ResponseHold | undefined {
+    return this.held;
+  }
+
+  /** Trace that the request belongs to, by the W3C header `traceparent`. */
+  get traceId(): string | undefined {
+    const header = this.request?.headers['traceparent'];
+    return typeof header === 'string' ? TRACEPARENT.exec(header)?.[1] : undefined;
+  }
 
   get principal(): Principal | undefined {
     return this.request?.user;

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { THROTTLE_TIERS, type ThrottleTierName, type Variables } from './variables.js';
 
 /** A limit of `limit` requests in a window of `ttlMs` milliseconds. */
@@ -40,13 +41,26 @@ export class AppConfig {
   readonly auth: Readonly<{
     secret: string | undefined;
     privateKey: string | undefined;
+    keysFile: string | undefined;
     accessTtlMs: number;
     refreshTtlMs: number;
+    refreshGraceMs: number;
+    sessionCheck: Variables['AUTH_SESSION_CHECK'];
     bcryptCost: number;
+    passwordProfile: Variables['PASSWORD_PROFILE'];
+    pepper: string | undefined;
     admin: Readonly<{ email: string; password: string }> | undefined;
   }>;
+  readonly mail: Readonly<{ url: string | undefined; from: string }>;
   readonly throttle: Readonly<Record<ThrottleTierName, TierLimit>>;
-  readonly audit: Readonly<{ batchSize: number; flushIntervalMs: number }>;
+  readonly throttling: Readonly<{ failedLogins: TierLimit; replicas: number; redisTimeoutMs: number }>;
+  readonly audit: Readonly<{
+    batchSize: number;
+    flushIntervalMs: number;
+    journalDir: string;
+    journalMaxBytes: number;
+    sealSecret: string | undefined;
+  }>;
   readonly shutdown: Readonly<{ drainDelayMs: number; timeoutMs: number }>;
   readonly log: Readonly<{ level: Variables['LOG_LEVEL'] }>;
   readonly metrics: Readonly<{ token: string | undefined }>;
@@ -79,16 +93,33 @@ export class AppConfig {
     this.auth = {
       secret: values.JWT_SECRET,
       privateKey: values.JWT_PRIVATE_KEY,
+      keysFile: values.JWT_KEYS_FILE,
       accessTtlMs: values.JWT_ACCESS_TTL,
       refreshTtlMs: values.JWT_REFRESH_TTL,
+      refreshGraceMs: values.JWT_REFRESH_GRACE,
+      sessionCheck: values.AUTH_SESSION_CHECK,
       bcryptCost: values.BCRYPT_COST,
+      passwordProfile: values.PASSWORD_PROFILE,
+      pepper: values.PASSWORD_PEPPER,
       admin:
         values.ADMIN_EMAIL && values.ADMIN_PASSWORD
           ? { email: values.ADMIN_EMAIL, password: values.ADMIN_PASSWORD }
           : undefined,
     };
+    this.mail = { url: values.MAIL_URL, from: values.MAIL_FROM };
     this.throttle = tierLimits(values);
-    this.audit = { batchSize: values.AUDIT_BATCH_SIZE, flushIntervalMs: values.AUDIT_FLUSH_INTERVAL };
+    this.throttling = {
+      failedLogins: { limit: values.THROTTLE_FAILED_LOGIN_LIMIT, ttlMs: values.THROTTLE_FAILED_LOGIN_TTL },
+      replicas: values.THROTTLE_REPLICAS,
+      redisTimeoutMs: values.THROTTLE_REDIS_TIMEOUT,
+    };
+    this.audit = {
+      batchSize: values.AUDIT_BATCH_SIZE,
+      flushIntervalMs: values.AUDIT_FLUSH_INTERVAL,
+      journalDir: values.AUDIT_JOURNAL_DIR ?? join(values.DATA_DIR, 'audit-journal'),
+      journalMaxBytes: values.AUDIT_JOURNAL_MAX_SIZE,
+      sealSecret: values.AUDIT_SEAL_SECRET,
+    };
     this.shutdown = {
       drainDelayMs: values.SHUTDOWN_DRAIN_DELAY ?? (isProduction ? 5_000 : 0),
       timeoutMs: values.SHUTDOWN_TIMEOUT,

@@ -47,6 +47,15 @@ const GENERAL_RULES: readonly Rule[] = [
         }
       : undefined,
   ),
+  rule(['JWT_SECRET', 'JWT_PRIVATE_KEY', 'JWT_KEYS_FILE'], (v) =>
+    v.JWT_KEYS_FILE !== undefined && (v.JWT_SECRET !== undefined || v.JWT_PRIVATE_KEY !== undefined)
+      ? {
+          variable: 'JWT_KEYS_FILE',
+          cause: 'is set together with JWT_SECRET or JWT_PRIVATE_KEY, and tokens are signed by one of them',
+          remedy: 'remove the others',
+        }
+      : undefined,
+  ),
   rule(['JWT_PRIVATE_KEY'], (v) =>
     v.JWT_PRIVATE_KEY === undefined ? undefined : privateKeyProblem(v.JWT_PRIVATE_KEY),
   ),
@@ -72,8 +81,8 @@ const GENERAL_RULES: readonly Rule[] = [
 
 /** What development may do and production may not. */
 const PRODUCTION_RULES: readonly Rule[] = [
-  rule(['JWT_SECRET', 'JWT_PRIVATE_KEY'], (v) => {
-    if (v.JWT_PRIVATE_KEY !== undefined) return undefined;
+  rule(['JWT_SECRET', 'JWT_PRIVATE_KEY', 'JWT_KEYS_FILE'], (v) => {
+    if (v.JWT_PRIVATE_KEY !== undefined || v.JWT_KEYS_FILE !== undefined) return undefined;
     if (v.JWT_SECRET === undefined) {
       return { variable: 'JWT_SECRET', cause: 'is required in production', remedy: NEW_SECRET };
     }

@@ -1,7 +1,7 @@
 const MINIMUM_BYTES = 32;
 
 /** Below this, a text of 32 bytes or more repeats itself too much to have come from a random generator. */
-const MINIMUM_ENTROPY_BITS = 96;
+const MINIMUM_ENTROPY_BITS = 84;
 
 /**
  * Parts of secrets printed in tutorials and templates, in lower case and without punctuation: found in the wild, and in

@@ -65,10 +65,33 @@ export const variables = z.object({
   REDIS_COMMAND_TIMEOUT: duration().prefault('200ms').describe('Wait for the answer to one Redis command.'),
   JWT_SECRET: z.string().optional().describe('HS256 secret, 32 random bytes or more (openssl rand -base64 48).'),
   JWT_PRIVATE_KEY: z.string().optional().describe('PEM private key for ES256 (P-256), instead of JWT_SECRET.'),
-  JWT_KEYS_FILE: z.string().optional().describe('JWK Set file of signing keys, for rotation.'),
+  JWT_KEYS_FILE: z
+    .string()
+    .optional()
+    .describe('JWK Set file of ES256 keys, instead of JWT_SECRET: the first private one signs, all verify.'),
   JWT_ACCESS_TTL: duration('1s', '3650d').prefault('15m').describe('Life of an access token.'),
   JWT_REFRESH_TTL: duration('1s', '3650d').prefault('30d').describe('Life of a refresh token that is not used.'),
+  JWT_REFRESH_GRACE: duration('0ms')
+    .prefault('10s')
+    .describe('How long a used refresh token gives its own client the same successor again.'),
+  AUTH_SESSION_CHECK: choice('cached', 'off')
+    .prefault('cached')
+    .describe('cached: revocation holds from the next request. off: tokens hold until they expire.'),
   BCRYPT_COST: integer(4, 20).prefault('12').describe('Cost factor of password hashes.'),
+  PASSWORD_PROFILE: choice('standard', 'strict')
+    .prefault('standard')
+    .describe('standard: 8 characters, none of the common ones. strict: 15, nor those with ornaments.'),
+  PASSWORD_PEPPER: z
+    .string()
+    .min(32)
+    .optional()
+    .describe('Secret mixed into passwords (openssl rand -base64 48). Once set, it must stay.'),
+  MAIL_URL: z
+    .string()
+    .regex(/^(?:smtps?:\/\/|file:).+/)
+    .optional()
+    .describe('smtp://user:password@host:port, smtps://… or file:folder. Unset: to the log; in production, kept.'),
+  MAIL_FROM: z.string().prefault('no-reply@localhost').describe('Sender of mails.'),
   CORS_ORIGINS: origins.prefault('').describe('Origins that browsers may call from, separated by commas.'),
   CORS_CREDENTIALS: flag.prefault('false').describe('Lets browsers send cookies and credentials from CORS_ORIGINS.'),
   TRUST_PROXY: trustProxy
@@ -76,8 +99,24 @@ export const variables = z.object({
     .describe('Proxies in front whose X-Forwarded-For is believed: their number, or a list of addresses.'),
   BODY_LIMIT: size('1b', '1gb').prefault('1mb').describe('Largest request body.'),
   ...tierVariables(),
+  THROTTLE_FAILED_LOGIN_LIMIT: integer(1, 1_000_000_000)
+    .prefault('5')
+    .describe('Failed logins that an account, and an address, may have.'),
+  THROTTLE_FAILED_LOGIN_TTL: duration().prefault('15m').describe('Window of THROTTLE_FAILED_LOGIN_LIMIT.'),
+  THROTTLE_REPLICAS: integer(1, 10_000)
+    .prefault('1')
+    .describe('Processes behind the load balancer; they divide the limits while Redis does not answer.'),
+  THROTTLE_REDIS_TIMEOUT: duration()
+    .prefault('40ms')
+    .describe('Wait for Redis to decide on a request; then this process decides.'),
   AUDIT_BATCH_SIZE: integer(1, 10_000).prefault('100').describe('Audit events that are written together.'),
   AUDIT_FLUSH_INTERVAL: duration().prefault('5s').describe('Longest wait of an audit event before it is written.'),
+  AUDIT_JOURNAL_DIR: z
+    .string()
+    .optional()
+    .describe('Folder of the journal of audit events. Unset: audit-journal in DATA_DIR.'),
+  AUDIT_JOURNAL_MAX_SIZE: size('1mb', '1024gb').prefault('256mb').describe('Largest size of that journal.'),
+  AUDIT_SEAL_SECRET: z.string().optional().describe('Key of the seals of audit events. It must not change.'),
   AUDIT_RETENTION_DAYS: integer(1, 36_500).optional().describe('Days after which audit events may be dropped.'),
   SHUTDOWN_DRAIN_DELAY: duration('0ms')
     .optional()
@@ -107,7 +146,6 @@ export function defaultOf(name: VariableName): string | undefined {
 
 /** Variables of the contract that no module acts upon yet. A start that sets one says so. */
 export const RESERVED_VARIABLES: readonly VariableName[] = [
-  'JWT_KEYS_FILE',
   'AUDIT_RETENTION_DAYS',
   'SENTRY_DSN',
   'OTEL_EXPORTER_OTLP_ENDPOINT',

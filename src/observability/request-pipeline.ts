@@ -73,7 +73,7 @@ export class RequestPipeline {
   private begin(request: AdapterRequest, response: ServerResponse, done: Done, options: PipelineOptions): void {
     const given = request.headers['x-request-id'];
     const requestId = typeof given === 'string' && SAFE_REQUEST_ID.test(given) ? given : randomUUID();
-    const context = new RequestContext(requestId, request);
+    const context = new RequestContext(requestId, request, response);
     attachContext(request, context);
     const path = requestPath(request.url);
     for (const [name, value] of options.responseHeaders(path)) response.setHeader(name, value);

@@ -1,10 +1,9 @@
-import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import { AccessTokenService } from '../auth/index.js';
+import type { TokenView } from '../auth/index.js';
 import { Role } from '../users/index.js';
 import { SelfClient } from './self-client.js';
 import { judge, SelfTest, type CheckFinding, type SelfTestCheck } from './self-test.check.js';
-import { ThrowAwayAccounts } from './throw-away-account.js';
+import { ThrowAwayAccounts, type Account } from './throw-away-account.js';
 
 const codeOf = (body: unknown) => (body as { code?: unknown } | undefined)?.code;
 const bearer = (token: string) => ({ Authorization: `Bearer ${token}` });
@@ -29,7 +28,16 @@ export class AuthFlowCheck implements SelfTestCheck {
       const wrong = await post('/auth/login', { email, password: `${password}x` });
       const profile = await this.client.send('/auth/profile', { headers: bearer(accessToken), from });
       const refreshed = await post('/auth/refresh', { refreshToken });
-      const reused = await post('/auth/refresh', { refreshToken });
+      const reused = await this.client.send('/auth/refresh', {
+        method: 'POST',
+        body: { refreshToken },
+        headers: { 'User-Agent': 'another client, which copied the token' },
+        from,
+      });
+      const ended = await this.client.send('/auth/profile', {
+        headers: bearer((refreshed.body as Partial<TokenView>).accessToken ?? ''),
+        from,
+      });
       return judge(
         [
           { what: 'registration answers 201', met: registration.status === 201, seen: registration.status },
@@ -43,6 +51,11 @@ export class AuthFlowCheck implements SelfTestCheck {
           },
           { what: 'a refresh token gives a new one', met: refreshed.status === 200, seen: refreshed.status },
           { what: 'a used refresh token is refused', met: reused.status === 401, seen: reused.status },
+          {
+            what: 'and ends its session, access tokens included',
+            met: ended.status === 401 && codeOf(ended.body) === 'AUTH_TOKEN_REVOKED',
+            seen: codeOf(ended.body) ?? ended.status,
+          },
         ],
         'Look at AuthModule and the users table: an account cannot be used as it should.',
       );
@@ -58,17 +71,15 @@ export class ProtectedCheck implements SelfTestCheck {
 
   constructor(
     private readonly client: SelfClient,
-    private readonly tokens: AccessTokenService,
+    private readonly accounts: ThrowAwayAccounts,
   ) {}
 
-  async run(): Promise<CheckFinding> {
+  run(): Promise<CheckFinding> {
     const from = this.client.ownAddress();
-    const good = await this.tokens.issue({
-      id: randomUUID(),
-      email: 'self@test.invalid',
-      roles: [],
-      sessionId: randomUUID(),
-    });
+    return this.accounts.with(from, ({ accessToken }) => this.tryTokens(from, accessToken));
+  }
+
+  private async tryTokens(from: string, good: string): Promise<CheckFinding> {
     const [, payload] = good.split('.');
     const unsigned = `${Buffer.from('{"alg":"none","typ":"at+jwt"}').toString('base64url')}.${payload ?? ''}.`;
     const get = (token?: string) =>
@@ -110,14 +121,19 @@ export class RolesCheck implements SelfTestCheck {
 
   constructor(
     private readonly client: SelfClient,
-    private readonly tokens: AccessTokenService,
+    private readonly accounts: ThrowAwayAccounts,
   ) {}
 
-  async run(): Promise<CheckFinding> {
+  run(): Promise<CheckFinding> {
     const from = this.client.ownAddress();
+    return this.accounts.with(from, (account) => this.tryRoles(from, account));
+  }
+
+  /** With one token all along: a changed role holds from the next request. */
+  private async tryRoles(from: string, account: Account): Promise<CheckFinding> {
     const as = async (role: Role) => {
-      const principal = { id: randomUUID(), email: 'self@test.invalid', roles: [role], sessionId: randomUUID() };
-      const headers = bearer(await this.tokens.issue(principal));
+      await this.accounts.setRole(account, role);
+      const headers = bearer(account.accessToken);
       return this.client.send('/production-test/roles/admin-only', { headers, from });
     };
     const [user, developer, admin] = [await as(Role.User), await as(Role.Developer), await as(Role.Admin)];

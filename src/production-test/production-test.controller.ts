@@ -1,7 +1,7 @@
 import { Controller, Get, Inject, Injectable, VERSION_NEUTRAL, type ControllerOptions } from '@nestjs/common';
-import { Throttle } from '@nestjs/throttler';
 import { Roles, CurrentUser } from '../auth/index.js';
 import { Authenticated, Public, type Principal } from '../common/index.js';
+import { Throttle } from '../throttler/index.js';
 import { Role } from '../users/index.js';
 import { RATE_LIMIT } from './http.checks.js';
 import { ProductionTestService, type Report } from './production-test.service.js';

@@ -1,12 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import { UsersService } from '../users/index.js';
+import { RevocationService, type TokenView } from '../auth/index.js';
+import { UsersService, type Role } from '../users/index.js';
 import { SelfClient, type SelfResponse } from './self-client.js';
 
 /** Domain that no mail can ever reach (RFC 2606), so that no person's account is touched. */
 const DOMAIN = 'self-test.invalid';
 
 export interface Account {
+  id: string;
   email: string;
   password: string;
   registration: SelfResponse;
@@ -20,6 +22,7 @@ export class ThrowAwayAccounts {
   constructor(
     private readonly client: SelfClient,
     private readonly users: UsersService,
+    private readonly revocations: RevocationService,
   ) {}
 
   async with<T>(from: string, use: (account: Account) => Promise<T>): Promise<T> {
@@ -31,11 +34,17 @@ export class ThrowAwayAccounts {
         body: { email, password, name: 'Self test' },
         from,
       });
-      const { accessToken = '', refreshToken = '' } = registration.body as Partial<Account>;
-      return await use({ email, password, registration, accessToken, refreshToken });
+      const { accessToken = '', refreshToken = '', user } = registration.body as Partial<TokenView>;
+      return await use({ id: user?.id ?? '', email, password, registration, accessToken, refreshToken });
     } finally {
       const user = await this.users.findForLogin(email);
       if (user) await this.users.delete(user.id);
     }
+  }
+
+  /** Gives an account one role, which holds for the tokens that it has. */
+  async setRole({ id }: Account, role: Role): Promise<void> {
+    await this.users.update(id, { roles: [role] });
+    await this.revocations.userChanged(id);
   }
 }

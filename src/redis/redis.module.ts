@@ -6,10 +6,8 @@ import {
   Module,
   type OnApplicationShutdown,
 } from '@nestjs/common';
-import { HealthCheckOf, type HealthContributor } from '../common/index.js';
+import { HealthCheckOf, REDIS, type HealthContributor } from '../common/index.js';
 import { createRedisClient, firstAttempt, type RedisClient, type RedisModuleOptions } from './redis-client.js';
-
-const REDIS = Symbol('bulwark.redis');
 
 const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModuleBuilder<RedisModuleOptions>()
   .setClassMethodName('forRoot')

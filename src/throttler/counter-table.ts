@@ -2,8 +2,8 @@ import { BYTES_PER_SLOT, CURRENT, HELD, PREVIOUS, Segment, START } from './count
 import type { Hit } from './policy.js';
 
 const SMALLEST_SEGMENT = 16;
-/** A segment is rebuilt in one go, and this many slots take well under a millisecond. */
-const LARGEST_SEGMENT = 16_384;
+/** A segment is rebuilt in one go, and this many slots take about a millisecond. */
+const LARGEST_SEGMENT = 32_768;
 const MAXIMUM_LOAD = 0.75;
 /** A full segment with fewer live keys than this is only cleared of the stale ones. */
 const GROW_ABOVE = 0.65;
@@ -80,6 +80,11 @@ export class CounterTable {
       current = 0;
       start = isNextWindow ? start + windowMs : now;
       elapsed = now - start;
+    }
+    // The window begins with its first hit; a refused request was none.
+    if (current === 0 && previous === 0) {
+      start = now;
+      elapsed = 0;
     }
     // Times windowMs, so that whole numbers stay whole.
     let room = (limit - current) * windowMs - previous * (windowMs - elapsed);
@@ -186,16 +191,21 @@ export class CounterTable {
     const surplus = isTooFull ? Math.min(evictable, live - Math.floor(next.capacity * EVICT_DOWN_TO)) : 0;
     if (live - surplus >= next.capacity) return undefined;
 
-    // Evicted are all below the border, and of those that stand on it as many as are still too many.
+    // Evicted are all below the border, and of those that stand on it as many as are still too many: evenly spread, since
+    // slots next to each other that all stay would become one long search.
     let border = 0;
     let onBorder = surplus;
     while (usage[border] < onBorder) onBorder -= usage[border++];
+    const part = onBorder === 0 ? 0 : onBorder / usage[border];
+    let due = 0;
     for (let slot = 0; slot < full.slots; slot++) {
       if (full.isEmpty(slot) || full.isStale(slot, now, this.lifeMs)) continue;
       const used = Math.min(full.used(slot), MOST_USED);
       const isEvictable = surplus > 0 && full.used(slot) < limit && !full.isHeld(slot, now);
-      if (isEvictable && (used < border || (used === border && onBorder-- > 0))) continue;
-      full.copyTo(next, slot);
+      if (isEvictable && used === border) due += part;
+      if (isEvictable && used < border) continue;
+      if (isEvictable && used === border && due >= 1) due--;
+      else full.copyTo(next, slot);
     }
     return next;
   }

@@ -90,11 +90,13 @@ export interface ThrottleStore {
 }
 
 /** A wait in the whole seconds of a header, never too early. */
-export function seconds(milliseconds: number): number {
+export function toSeconds(milliseconds: number): number {
   return Math.ceil(milliseconds / 1000);
 }
 
+const { timeOrigin } = performance;
+
 /** Milliseconds of a clock that is never set back, unlike the wall's. */
 export function monotonicNow(): number {
-  return Math.floor(performance.timeOrigin + performance.now());
+  return Math.floor(timeOrigin + performance.now());
 }

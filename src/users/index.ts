@@ -1,3 +1,4 @@
+export * from './add-user-locks.migration.js';
 export * from './create-users.migration.js';
 export * from './user.entity.js';
 export * from './users.module.js';

@@ -25,6 +25,14 @@ export class User {
   @Column('text', { array: true })
   roles!: Role[];
 
+  /** Set while an administrator keeps the account out. */
+  @Column('timestamptz', { name: 'locked_at', nullable: true })
+  lockedAt!: Date | null;
+
+  /** When the owner proved to get mail at the address; null where that is open. */
+  @Column('timestamptz', { name: 'email_verified_at', nullable: true })
+  emailVerifiedAt!: Date | null;
+
   @CreateDateColumn({ type: 'timestamptz', name: 'created_at' })
   createdAt!: Date;
 

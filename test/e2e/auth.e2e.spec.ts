@@ -28,13 +28,17 @@ function claims(overrides: object = {}): object {
   };
 }
 
+const claimsOf = (token: string): { sid: string } =>
+  JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString());
+
 const HEADER = { alg: 'HS256', typ: 'at+jwt' };
 
 onBothAdapters('accounts', (adapter) => {
   let app: TestApp;
   let visitor: Visitor;
   beforeAll(async () => {
-    app = await TestApp.start({ HTTP_ADAPTER: adapter });
+    // Long enough for a thousand requests on a busy machine.
+    app = await TestApp.start({ HTTP_ADAPTER: adapter, JWT_REFRESH_GRACE: '1m' });
     visitor = await app.register();
   });
   afterAll(() => app.stop());
@@ -151,10 +155,10 @@ onBothAdapters('accounts', (adapter) => {
     }
   });
 
-  it('answers 404 for the profile of an account that is gone', async () => {
+  it('refuses the token of an account that is gone', async () => {
     const gone = await app.register();
     await app.sql('DELETE FROM users WHERE id = $1', [gone.id]);
-    expect((await app.get('/auth/profile', { token: gone.token })).status).toBe(404);
+    expect((await app.get('/auth/profile', { token: gone.token })).body.code).toBe('AUTH_TOKEN_REVOKED');
   });
 
   describe('refresh', () => {
@@ -166,10 +170,11 @@ onBothAdapters('accounts', (adapter) => {
       expect((await app.get('/auth/profile', { token: first.body.accessToken })).status).toBe(200);
     });
 
-    it('ends the session when a used token comes again, and audits it', async () => {
+    it('ends the session when a used token comes again from another client, and audits it', async () => {
       const { refreshToken, id } = await app.register();
       const first = await app.post('/auth/refresh', { refreshToken });
-      const reuse = await app.post('/auth/refresh', { refreshToken });
+      const thief = { headers: { 'User-Agent': 'thief' } };
+      const reuse = await app.post('/auth/refresh', { refreshToken }, thief);
       expect(reuse.status).toBe(401);
       expect(reuse.body.code).toBe('AUTH_REFRESH_INVALID');
       const successor = await app.post('/auth/refresh', { refreshToken: first.body.refreshToken });
@@ -180,10 +185,49 @@ onBothAdapters('accounts', (adapter) => {
       ]);
     });
 
-    it('gives one successor to fifty requests at the same moment', async () => {
+    it('gives the same successor again to the client whose answer got lost', async () => {
       const { refreshToken } = await app.register();
-      const answers = await Promise.all(Array.from({ length: 50 }, () => app.post('/auth/refresh', { refreshToken })));
-      expect(answers.filter(({ status }) => status === 200)).toHaveLength(1);
+      const lost = await app.post('/auth/refresh', { refreshToken });
+      const again = await app.post('/auth/refresh', { refreshToken });
+      expect(again.status).toBe(200);
+      expect(again.body.refreshToken).toBe(lost.body.refreshToken);
+      const next = await app.post('/auth/refresh', { refreshToken: again.body.refreshToken });
+      expect(next.status).toBe(200);
+      expect((await app.post('/auth/refresh', { refreshToken })).body.code).toBe('AUTH_REFRESH_INVALID');
+      expect((await app.get('/auth/profile', { token: next.body.accessToken })).body.code).toBe('AUTH_TOKEN_REVOKED');
+    });
+
+    it('takes a used token for stolen when the time for lost answers is over', async () => {
+      const { refreshToken, id } = await app.register();
+      await app.post('/auth/refresh', { refreshToken });
+      await app.sql(`UPDATE auth_sessions SET last_used_at = now() - interval '61 seconds' WHERE user_id = $1`, [id]);
+      expect((await app.post('/auth/refresh', { refreshToken })).status).toBe(401);
+    });
+
+    it('gives one successor to a thousand requests at the same moment', async () => {
+      const { refreshToken, id } = await app.register();
+      const answers = await Promise.all(
+        Array.from({ length: 1000 }, () => app.post('/auth/refresh', { refreshToken })),
+      );
+      expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
+      const successors = new Set(answers.map(({ body }) => body.refreshToken));
+      expect(successors.size).toBe(1);
+      const sessions = await app.sql('SELECT revoked_at FROM auth_sessions WHERE user_id = $1', [id]);
+      expect(sessions).toEqual([{ revoked_at: null }]);
+    });
+
+    it('gives nothing to the others of a hundred when they are other clients, and ends the session', async () => {
+      const { refreshToken } = await app.register();
+      const answers = await Promise.all(
+        Array.from({ length: 100 }, (_, i) =>
+          app.post('/auth/refresh', { refreshToken }, { headers: { 'User-Agent': `client ${i}` } }),
+        ),
+      );
+      const successors = answers.filter(({ status }) => status === 200).map(({ body }) => body.refreshToken as string);
+      expect(successors.length).toBeLessThanOrEqual(1);
+      for (const successor of successors) {
+        expect((await app.post('/auth/refresh', { refreshToken: successor })).status).toBe(401);
+      }
     });
 
     it.each(['', 'x', `${randomUUID()}.${'a'.repeat(43)}`, "' OR 1=1 --"])('refuses %j', async (refreshToken) => {
@@ -218,8 +262,20 @@ onBothAdapters('accounts', (adapter) => {
 
     it('would accept a forged token if the secret were known', async () => {
       // Shows that the forgeries below fail for what is wrong with them, and not for how they are made.
-      const answer = await closed(forge(HEADER, claims({ sub: visitor.id })));
-      expect(answer.status).toBe(200);
+      const { sid } = claimsOf(visitor.token);
+      expect((await closed(forge(HEADER, claims({ sub: visitor.id, sid })))).status).toBe(200);
+    });
+
+    it.each([
+      ['of a session that never was', () => claims({ sub: visitor.id })],
+      ['of somebody else’s session', () => claims({ sid: claimsOf(visitor.token).sid })],
+      ['whose session is no UUID', () => claims({ sub: visitor.id, sid: "' OR true --" })],
+      ['without a session', () => claims({ sub: visitor.id, sid: undefined })],
+    ])('refuses a well-signed token %s', async (_what, forged) => {
+      const answer = await closed(forge(HEADER, forged()));
+      expect(answer.status).toBe(401);
+      expect(answer.body.code).toBe('AUTH_TOKEN_REVOKED');
+      expect(answer.headers['www-authenticate']).toContain('error="invalid_token"');
     });
 
     it('asks for a token, with a challenge', async () => {

@@ -76,10 +76,11 @@ function linesOf(level: 'log' | 'error'): unknown[] {
   return lines;
 }
 
-/** Connections to the database of this test, but for the one that asks. */
+/** Connections to the database of this test, but for the one that asks and those that listen for revocations. */
 async function connections(): Promise<{ pid: number; application_name: string; state: string }[]> {
   return rows(
-    `SELECT pid, application_name, state FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()`,
+    `SELECT pid, application_name, state FROM pg_stat_activity WHERE datname = current_database()
+      AND pid <> pg_backend_pid() AND application_name NOT LIKE '% revocations'`,
   );
 }
 
@@ -148,7 +149,8 @@ describe('the pool', () => {
     const app = await start({ DATABASE_POOL_MIN: '2', DATABASE_POOL_MAX: '6' });
     const pool = poolOf(app.app.get(DataSource));
     pool.options.idleTimeoutMillis = 100;
-    const count = `SELECT count(*)::int AS open, pg_sleep(0.02) FROM pg_stat_activity WHERE datname = current_database()`;
+    const count = `SELECT count(*)::int AS open, pg_sleep(0.02) FROM pg_stat_activity WHERE datname = current_database()
+      AND application_name NOT LIKE '% revocations'`;
     const answers = await Promise.all(Array.from({ length: 100 }, () => app.sql(count)));
     expect(Math.max(...answers.map(([row]) => row.open as number))).toBe(6);
     await until('the idle connections beyond the minimum are closed', async () => (await connections()).length < 3);

@@ -23,7 +23,7 @@ onBothAdapters('the OpenAPI document', (adapter) => {
       required: ['email', 'password', 'name'],
       properties: {
         email: { type: 'string', format: 'email' },
-        password: { type: 'string', minLength: 8, maxLength: 72 },
+        password: { type: 'string', minLength: 8, maxLength: 1024 },
         name: { type: 'string', minLength: 1, maxLength: 100 },
       },
     });

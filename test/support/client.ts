@@ -30,6 +30,9 @@ export class TestClient {
   get = (path: string, call: Call = {}) => this.send('GET', path, call);
   post = (path: string, body?: unknown, call: Call = {}) => this.send('POST', path, { ...call, body });
 
+  patch = (path: string, body?: unknown, call: Call = {}) => this.send('PATCH', path, { ...call, body });
+  delete = (path: string, call: Call = {}) => this.send('DELETE', path, call);
+
   send(method: string, path: string, { headers = {}, body, token, from }: Call = {}): Promise<Answer> {
     const isRaw = Buffer.isBuffer(body) || typeof body === 'string';
     const payload = body === undefined ? undefined : isRaw ? body : JSON.stringify(body);

@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { INestApplication } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { describe } from 'vitest';
@@ -57,7 +59,10 @@ export class TestApp extends TestClient {
         BCRYPT_COST: '4',
         THROTTLE_DEFAULT_LIMIT: '100000',
         THROTTLE_AUTH_LIMIT: '100000',
+        THROTTLE_EMAIL_LIMIT: '100000',
+        THROTTLE_FAILED_LOGIN_LIMIT: '100000',
         AUDIT_FLUSH_INTERVAL: '20ms',
+        AUDIT_JOURNAL_DIR: join(tmpdir(), 'bulwark-test-audit'),
         ...env,
       },
       imports,

@@ -12,24 +12,25 @@ export class ThrottleModel {
     { limit, windowMs, cost, blockMs = 0, isFixed = false }: ModelLimit,
     spend: boolean,
   ): { allowed: boolean; remaining: number } {
-    let state = this.keys.get(key) ?? { start: now, hits: [], heldUntil: 0 };
-    const time = Math.max(now, state.start);
-    if (time >= state.start + (isFixed ? 1 : 2) * windowMs) state = { ...state, start: time, hits: [] };
-    const window = time >= state.start + windowMs ? state.start + windowMs : state.start;
-    const sum = (of: number) =>
-      state.hits.filter((hit) => hit.window === of).reduce((total, hit) => total + hit.cost, 0);
+    const state = this.keys.get(key) ?? { start: now, hits: [], heldUntil: 0 };
+    // The window that `now` falls into; a clock that was set back stays in the last one.
+    const passed = Math.max(0, Math.floor((now - state.start) / windowMs));
+    const then = state.start + passed * windowMs;
+    const hits = state.hits.filter((hit) => hit.window >= then - (isFixed ? 0 : windowMs));
+    // Where nothing is counted any more, a window begins.
+    const window = hits.length === 0 || (isFixed && passed > 0) ? now : then;
+    const elapsed = Math.max(0, now - window);
+    const sum = (of: number) => hits.filter((hit) => hit.window === of).reduce((total, hit) => total + hit.cost, 0);
     const current = BigInt(sum(window));
     const previous = isFixed ? 0n : BigInt(sum(window - windowMs));
     const width = BigInt(windowMs);
     // In units of one request divided by the width of the window.
-    const room = (BigInt(limit) - current) * width - previous * (width - BigInt(time - window));
+    const room = (BigInt(limit) - current) * width - previous * (width - BigInt(elapsed));
     const isHeld = state.heldUntil > now;
     const allowed = !isHeld && BigInt(cost) * width <= room;
     if (spend) {
-      const kept = state.hits.filter((hit) => hit.window >= window - windowMs);
-      const hits = allowed ? [...kept, { window, cost }] : kept;
       const heldUntil = !allowed && !isHeld && blockMs > 0 ? now + blockMs : state.heldUntil;
-      this.keys.set(key, { start: window, hits, heldUntil });
+      this.keys.set(key, { start: window, hits: allowed ? [...hits, { window, cost }] : hits, heldUntil });
     }
     const left = room - (allowed ? BigInt(cost) * width : 0n);
     return { allowed, remaining: isHeld || left <= 0n ? 0 : Number(left / width) };

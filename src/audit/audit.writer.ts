@@ -1,0 +1,198 @@
+import { Logger } from '@nestjs/common';
+import type { Journal } from './journal/journal.js';
+import type { Segment } from './journal/segment.js';
+import { isRefusal, type AuditStore } from './audit.store.js';
+
+/** An event on its way to the database. */
+export interface PendingEvent {
+  readonly line: string;
+  /** Segment of the journal that holds it too. */
+  readonly segment?: Segment;
+  /** Told once: the event is in the database, or the first try to put it there has failed. */
+  readonly settle?: (error?: unknown) => void;
+}
+
+export interface WriterOptions {
+  readonly batchSize: number;
+  readonly flushIntervalMs: number;
+  readonly maxPending: number;
+  /** The database refuses an event for what it is. */
+  readonly onRefused: (line: string, error: unknown) => void;
+  readonly onDamage: (records: number, bytes: number) => void;
+}
+
+const FIRST_PAUSE_MS = 100;
+const LONGEST_PAUSE_MS = 5_000;
+
+/** Takes events to the database, in batches, and tries again for as long as it is away. */
+export class AuditWriter {
+  isStoreDown = false;
+  private readonly logger = new Logger('Audit');
+  private pending: PendingEvent[] = [];
+  private timer: NodeJS.Timeout | undefined;
+  private writing: Promise<void> | undefined;
+  private pauseMs = FIRST_PAUSE_MS;
+  private isWoken = false;
+  private isStopped = false;
+
+  constructor(
+    private readonly store: AuditStore,
+    private readonly journal: () => Journal | undefined,
+    private readonly options: WriterOptions,
+  ) {}
+
+  get size(): number {
+    return this.pending.length;
+  }
+
+  get isFull(): boolean {
+    return this.pending.length >= this.options.maxPending;
+  }
+
+  add(event: PendingEvent): void {
+    this.pending.push(event);
+    if (this.pending.length >= this.options.batchSize) this.writeSoon(0);
+    else this.writeSoon(this.options.flushIntervalMs);
+  }
+
+  /** Resolves when the event stands in the database, which is tried at once; rejects when that fails. */
+  addUrgent(line: string): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const settle = (error?: unknown) => (error === undefined ? resolve() : reject(error as Error));
+      this.pending.unshift({ line, settle });
+      this.writeSoon(0, { isUrgent: true });
+    });
+  }
+
+  /** There is something to read from the journal. */
+  wake(): void {
+    this.isWoken = true;
+    this.writeSoon(this.options.flushIntervalMs);
+  }
+
+  /** Writes everything that is pending. Resolves when it stands in the database, rejects when it could not. */
+  async flush(): Promise<void> {
+    await this.writing?.catch(() => undefined);
+    clearTimeout(this.timer);
+    this.timer = undefined;
+    await (this.writing ?? this.write());
+  }
+
+  /** Ends the tries. Answers with the events that nothing but memory holds. */
+  stop(): string[] {
+    this.isStopped = true;
+    clearTimeout(this.timer);
+    return this.pending.filter(({ segment }) => !segment).map(({ line }) => line);
+  }
+
+  private writeSoon(delayMs: number, { isUrgent = false } = {}): void {
+    if (this.writing || this.isStopped) return;
+    if (delayMs === 0 && (isUrgent || !this.isStoreDown)) {
+      clearTimeout(this.timer);
+      this.timer = undefined;
+      this.write().catch(() => undefined);
+      return;
+    }
+    this.timer ??= setTimeout(() => {
+      this.timer = undefined;
+      this.write().catch(() => undefined);
+    }, delayMs).unref();
+  }
+
+  private write(): Promise<void> {
+    this.writing ??= this.writeAll().then(
+      () => {
+        this.writing = undefined;
+        this.storeIsUp();
+      },
+      (error: unknown) => {
+        this.writing = undefined;
+        this.storeIsDown(error);
+        throw error;
+      },
+    );
+    return this.writing;
+  }
+
+  private async writeAll(): Promise<void> {
+    const journal = this.journal();
+    this.isWoken = false;
+    for (;;) {
+      await this.writePending();
+      const segment = await journal?.nextToReplay();
+      if (segment) await this.replay(segment);
+      else if (this.pending.length === 0) break;
+    }
+    await journal?.removeStored();
+  }
+
+  private async writePending(): Promise<void> {
+    while (this.pending.length > 0) {
+      const batch = this.pending.splice(0, this.options.batchSize);
+      try {
+        await this.insert(batch.map(({ line }) => line));
+      } catch (error) {
+        // Whoever waits is told now, and not after tries that may take as long as the database is away.
+        this.pending = [...batch, ...this.pending].map(({ line, segment, settle }) => {
+          settle?.(error);
+          return { line, segment };
+        });
+        throw error;
+      }
+      for (const { segment, settle } of batch) {
+        segment?.leave();
+        settle?.();
+      }
+    }
+  }
+
+  /** Stores a whole segment. What memory holds of it as well, or the database already has, is told by its id. */
+  private async replay(segment: Segment): Promise<void> {
+    const { records, damaged, tornBytes } = await segment.read();
+    for (let start = 0; start < records.length; start += this.options.batchSize) {
+      await this.insert(records.slice(start, start + this.options.batchSize));
+      // Nobody waits for the past.
+      await this.writePending();
+    }
+    segment.replayed();
+    if (damaged > 0 || tornBytes > 0) {
+      this.logger.warn({ path: segment.path, damaged, tornBytes, msg: 'a segment of the audit journal was not whole' });
+      this.options.onDamage(damaged, tornBytes);
+    }
+    await this.journal()?.removeStored();
+  }
+
+  /** One event that the database refuses for what it is must not hold up the others: it is found and set aside. */
+  private async insert(lines: readonly string[]): Promise<void> {
+    try {
+      await this.store.insert(lines);
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      const [line = ''] = lines;
+      if (lines.length === 1) {
+        this.options.onRefused(line, error);
+        return;
+      }
+      const middle = Math.ceil(lines.length / 2);
+      await this.insert(lines.slice(0, middle));
+      await this.insert(lines.slice(middle));
+    }
+  }
+
+  private storeIsUp(): void {
+    this.pauseMs = FIRST_PAUSE_MS;
+    if (this.isStoreDown) this.logger.log('audit events are stored again');
+    this.isStoreDown = false;
+    if (this.pending.length > 0 || this.isWoken) this.writeSoon(0);
+  }
+
+  /** One line when the store goes away and one when it is back. */
+  private storeIsDown(error: unknown): void {
+    if (!this.isStoreDown) this.logger.error({ err: error, msg: 'audit events cannot be stored; they wait' });
+    this.isStoreDown = true;
+    const { pauseMs } = this;
+    this.pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
+    // Not all replicas at the same moment.
+    this.writeSoon(pauseMs / 2 + Math.random() * (pauseMs / 2));
+  }
+}

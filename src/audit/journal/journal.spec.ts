@@ -1,0 +1,128 @@
+import { appendFile, mkdir, readdir, stat, utimes, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { testFolder } from '../../../test/support/folder.js';
+import { Journal, JournalUnavailableError } from './journal.js';
+
+const LIMITS = { segmentBytes: 1_000, maxBytes: 1_000_000 };
+
+let folder: Awaited<ReturnType<typeof testFolder>>;
+beforeEach(async () => (folder = await testFolder()));
+afterEach(() => folder.stop());
+
+const open = (limits = LIMITS) => Journal.open(folder.path, limits);
+const lines = (count: number) => Array.from({ length: count }, (_, i) => `{"n":${i},"filler":"${'x'.repeat(80)}"}`);
+const files = async () => (await readdir(folder.path, { recursive: true })).filter((name) => name.endsWith('.seg'));
+
+async function left(journal: Journal): Promise<string[]> {
+  const records: string[] = [];
+  for (let segment = await journal.nextToReplay(); segment; segment = await journal.nextToReplay()) {
+    records.push(...(await segment.read()).records);
+    segment.replayed();
+  }
+  return records;
+}
+
+describe('a journal', () => {
+  it('has on disk what it has acknowledged, and gives it to the next when its owner ends without the database', async () => {
+    const first = await open();
+    await Promise.all(lines(50).map((line) => first.append(line)));
+    await first.close();
+    const second = await open();
+    expect(await second.adopt()).toBeGreaterThan(0);
+    expect(await left(second)).toEqual(lines(50));
+    await second.close();
+    expect(await readdir(folder.path)).toEqual([]);
+  });
+
+  it('begins new segments, and removes those that are stored', async () => {
+    const journal = await open();
+    for (const line of lines(40)) (await journal.append(line)).leave();
+    expect((await files()).length).toBeGreaterThan(3);
+    await journal.removeStored();
+    expect((await files()).length).toBeLessThanOrEqual(1);
+    await journal.close();
+    expect(await readdir(folder.path)).toEqual([]);
+  });
+
+  it('takes nothing beyond its bound, says why, and takes again once there is room', async () => {
+    const journal = await open({ segmentBytes: 1_000, maxBytes: 3_000 });
+    const segments = [];
+    let refusal: unknown;
+    try {
+      for (const line of lines(100)) segments.push(await journal.append(line));
+    } catch (error) {
+      refusal = error;
+    }
+    expect(refusal).toBeInstanceOf(JournalUnavailableError);
+    expect(String(refusal)).toContain('may hold 3000');
+    expect(segments.length).toBeGreaterThan(10);
+    for (const segment of segments) segment.leave();
+    await journal.removeStored();
+    await journal.append('{"again":true}');
+    await journal.close();
+  });
+
+  it('leaves alone what a living process writes to', async () => {
+    const one = await open();
+    const other = await open();
+    await one.append('{"mine":1}');
+    expect(await other.adopt()).toBe(0);
+    await one.append('{"mine":2}');
+    await one.close();
+    expect(await other.adopt()).toBe(1);
+    expect(await left(other)).toEqual(['{"mine":1}', '{"mine":2}']);
+    await other.close();
+  });
+
+  it('is taken over once, by one of those that try at the same moment', async () => {
+    const dead = await open();
+    await dead.append('{"n":1}');
+    await dead.close();
+    const heirs = await Promise.all([open(), open(), open()]);
+    const counts = await Promise.all(heirs.map((heir) => heir.adopt()));
+    expect(counts.sort((a, b) => a - b)).toEqual([0, 0, 1]);
+    await Promise.all(heirs.map((heir) => heir.close()));
+  });
+
+  it('of a heir that dies as well goes to the next, with its own', async () => {
+    const dead = await open();
+    await dead.append('{"n":1}');
+    await dead.close();
+    const heir = await open();
+    await heir.adopt();
+    await heir.append('{"n":2}');
+    await heir.close();
+    const next = await open();
+    await next.adopt();
+    expect((await left(next)).sort()).toEqual(['{"n":1}', '{"n":2}']);
+    await next.close();
+  });
+
+  it('of another machine is left alone until it has been silent for a minute', async () => {
+    const foreign = join(folder.path, 'foreign');
+    await mkdir(foreign);
+    const owner = join(foreign, 'owner.json');
+    await writeFile(owner, JSON.stringify({ host: 'another-machine', pid: process.pid, startTicks: '1' }));
+    await writeFile(join(foreign, '000000001.seg'), '');
+    const journal = await open();
+    expect(await journal.adopt()).toBe(0);
+    const past = new Date((await stat(owner)).mtimeMs - 61_000);
+    await utimes(owner, past, past);
+    expect(await journal.adopt()).toBe(1);
+    await journal.close();
+  });
+
+  it('with a cut end gives what is before it', async () => {
+    const dead = await open({ ...LIMITS, segmentBytes: 1_000_000 });
+    await Promise.all(lines(5).map((line) => dead.append(line)));
+    await dead.close();
+    const [file = ''] = await files();
+    await appendFile(join(folder.path, file), Buffer.from('000000501234', 'hex'));
+    const heir = await open();
+    await heir.adopt();
+    const segment = await heir.nextToReplay();
+    expect(await segment?.read()).toEqual({ records: lines(5), damaged: 0, tornBytes: 6 });
+    await heir.close();
+  });
+});

@@ -1,0 +1,89 @@
+/** Longest text of a client that is stored, in characters. */
+const MAXIMUM_TEXT = 512;
+const MAXIMUM_METADATA_TEXT = 2_048;
+const MAXIMUM_DEPTH = 6;
+const MAXIMUM_ITEMS = 100;
+/** Of all values of an event's metadata: what is wide and deep at once, or refers to itself, comes to an end. */
+const MAXIMUM_VALUES = 1_000;
+/** Of all metadata of an event, in characters of JSON. */
+const MAXIMUM_METADATA = 16_384;
+
+const REDACTED = '[redacted]';
+
+/** Names whose values are secrets, without case, `-` and `_`. */
+const SECRET_NAMES =
+  /passw|passphrase|secret|authorization|cookie|credential|apikey|privatekey|(?:access|refresh|id|bearer|csrf|reset)token|^token$|^otp$|^pin$|^cvv$|cardnumber|^jwt$/;
+
+/** Values that are secrets, whatever their name: JWTs, bearer tokens, private keys, passwords in URLs. */
+const SECRET_VALUES =
+  /\beyJ[\w-]{8,}(?:\.[\w-]*)*|\b[Bb]earer\s+[\w.~+/=-]{8,}|-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*|(?<=:\/\/[^\s:@/]*:)[^\s@/]+(?=@)/g;
+
+const EMAIL = /\b([\w.%+-])[\w.%+-]*@([\w-]+(?:\.[\w-]+)+)/g;
+
+export interface RedactionRules {
+  readonly redact: readonly string[];
+  readonly redactEmails: boolean;
+}
+
+/**
+ * Makes of what is reported what may be stored: without secrets, limited in size, as text that neither forges lines
+ * where it is read nor is refused by PostgreSQL.
+ */
+export class Redaction {
+  private readonly names: ReadonlySet<string>;
+
+  constructor(private readonly rules: RedactionRules) {
+    this.names = new Set(rules.redact.map(plainName));
+  }
+
+  /** A text of the event itself: cut to size, control characters replaced. */
+  text(text: string | null | undefined): string | null {
+    return text == null ? null : this.clean(text, MAXIMUM_TEXT);
+  }
+
+  metadata(metadata: Readonly<Record<string, unknown>> | undefined): object {
+    if (metadata === undefined) return {};
+    const cleaned = this.value(metadata, 0, { left: MAXIMUM_VALUES }) as object;
+    const size = JSON.stringify(cleaned).length;
+    return size <= MAXIMUM_METADATA ? cleaned : { truncated: true, size };
+  }
+
+  private value(value: unknown, depth: number, budget: { left: number }): unknown {
+    if (budget.left-- <= 0) return undefined;
+    if (typeof value === 'string') return this.clean(value, MAXIMUM_METADATA_TEXT);
+    if (typeof value === 'bigint') return value.toString();
+    if (typeof value === 'number') return Number.isFinite(value) ? value : String(value);
+    if (value === null || typeof value === 'boolean') return value;
+    if (value instanceof Date) return Number.isNaN(value.getTime()) ? null : value.toISOString();
+    if (typeof value !== 'object') return undefined;
+    if (depth >= MAXIMUM_DEPTH) return '[too deep]';
+    if (Array.isArray(value))
+      return value.slice(0, MAXIMUM_ITEMS).map((item) => this.value(item, depth + 1, budget) ?? null);
+    return Object.fromEntries(
+      Object.entries(value)
+        .slice(0, MAXIMUM_ITEMS)
+        .map(([name, inner]) => [
+          this.clean(name, MAXIMUM_TEXT),
+          this.isSecret(name) ? REDACTED : this.value(inner, depth + 1, budget),
+        ]),
+    );
+  }
+
+  private isSecret(name: string): boolean {
+    const plain = plainName(name);
+    return SECRET_NAMES.test(plain) || this.names.has(plain);
+  }
+
+  private clean(text: string, maximum: number): string {
+    const harmless = text
+      .slice(0, maximum)
+      .toWellFormed()
+      .replace(/[\p{Cc}\u2028\u2029]/gu, '?')
+      .replace(SECRET_VALUES, REDACTED);
+    return this.rules.redactEmails ? harmless.replace(EMAIL, '$1***@$2') : harmless;
+  }
+}
+
+function plainName(name: string): string {
+  return name.toLowerCase().replaceAll(/[-_\s]/g, '');
+}

@@ -1,0 +1,104 @@
+import { IsArray, IsBoolean, IsEmail, IsEnum, IsOptional, IsString, Length, Matches, MaxLength } from 'class-validator';
+import { Role } from '../users/index.js';
+import { EMAIL_MAXIMUM, NO_CONTROL_CHARACTERS } from './auth.dto.js';
+
+const PASSWORD_MAXIMUM = 1024;
+const TOKEN_MAXIMUM = 200;
+
+export class ProfileDto {
+  @IsString()
+  @Length(1, 100)
+  @Matches(NO_CONTROL_CHARACTERS, { message: 'name must not contain control characters' })
+  name!: string;
+}
+
+export class ChangePasswordDto {
+  @IsString()
+  @Length(1, PASSWORD_MAXIMUM)
+  currentPassword!: string;
+
+  @IsString()
+  @Length(8, PASSWORD_MAXIMUM)
+  newPassword!: string;
+}
+
+export class ForgotPasswordDto {
+  @IsEmail()
+  @MaxLength(EMAIL_MAXIMUM)
+  email!: string;
+}
+
+export class ResetPasswordDto {
+  @IsString()
+  @Length(1, TOKEN_MAXIMUM)
+  token!: string;
+
+  @IsString()
+  @Length(8, PASSWORD_MAXIMUM)
+  password!: string;
+}
+
+export class OneTimeTokenDto {
+  @IsString()
+  @Length(1, TOKEN_MAXIMUM)
+  token!: string;
+}
+
+export class ChangeEmailDto {
+  @IsEmail()
+  @MaxLength(EMAIL_MAXIMUM)
+  newEmail!: string;
+
+  @IsString()
+  @Length(1, PASSWORD_MAXIMUM)
+  currentPassword!: string;
+}
+
+export class CurrentPasswordDto {
+  @IsString()
+  @Length(1, PASSWORD_MAXIMUM)
+  currentPassword!: string;
+}
+
+export class ListUsersDto {
+  /** Part of the email or of the name. */
+  @IsOptional()
+  @IsString()
+  @Length(1, 100)
+  search?: string;
+
+  /** `next` of the page before. */
+  @IsOptional()
+  @Matches(/^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/, { message: 'cursor must be the next of another page' })
+  cursor?: string;
+
+  /** Users on a page, 1 to 100. */
+  @IsOptional()
+  @Matches(/^(?:[1-9]\d?|100)$/, { message: 'limit must be a number from 1 to 100' })
+  limit?: string;
+}
+
+export class AdminUserDto {
+  @IsOptional()
+  @IsArray()
+  @IsEnum(Role, { each: true })
+  roles?: Role[];
+
+  @IsOptional()
+  @IsBoolean()
+  locked?: boolean;
+}
+
+/** A login of the caller. */
+export class SessionView {
+  id!: string;
+  /** User agent of the login. */
+  device!: string | null;
+  address!: string | null;
+  createdAt!: Date;
+  /** Time of the login or of the last refresh. */
+  lastUsedAt!: Date;
+  expiresAt!: Date;
+  /** Whether this is the session of the request itself. */
+  current!: boolean;
+}

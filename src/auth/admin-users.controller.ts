@@ -1,0 +1,57 @@
+import {
+  Body,
+  Controller,
+  Delete,
+  Get,
+  Header,
+  HttpCode,
+  Param,
+  ParseUUIDPipe,
+  Patch,
+  Post,
+  Query,
+  VERSION_NEUTRAL,
+} from '@nestjs/common';
+import { Management, type Principal } from '../common/index.js';
+import { Role } from '../users/index.js';
+import { AdminUserDto, ListUsersDto } from './account.dto.js';
+import { AdminUsersService, type AdminUserView, type UserPage } from './admin-users.service.js';
+import { CurrentUser } from './current-user.decorator.js';
+import { Roles } from './roles.guard.js';
+
+/** Other people's accounts, for administrators. */
+@Controller({ path: 'admin/users', version: ['1', VERSION_NEUTRAL] })
+@Management()
+@Roles(Role.Admin)
+export class AdminUsersController {
+  constructor(private readonly admin: AdminUsersService) {}
+
+  @Get()
+  @Header('Cache-Control', 'no-store')
+  list(@Query() query: ListUsersDto): Promise<UserPage> {
+    return this.admin.list(query);
+  }
+
+  @Patch(':id')
+  @Header('Cache-Control', 'no-store')
+  change(
+    @CurrentUser() admin: Principal,
+    @Param('id', ParseUUIDPipe) id: string,
+    @Body() body: AdminUserDto,
+  ): Promise<AdminUserView> {
+    return this.admin.change(admin, id, body);
+  }
+
+  /** Makes the password void and mails a token to choose another. */
+  @Post(':id/reset-password')
+  @HttpCode(202)
+  resetPassword(@Param('id', ParseUUIDPipe) id: string): Promise<void> {
+    return this.admin.forceReset(id);
+  }
+
+  @Delete(':id/sessions')
+  @HttpCode(204)
+  endSessions(@Param('id', ParseUUIDPipe) id: string): Promise<void> {
+    return this.admin.endSessions(id);
+  }
+}

@@ -1,0 +1,84 @@
+import { randomBytes } from 'node:crypto';
+import { Injectable, Optional } from '@nestjs/common';
+import { AuditTrail, NoAuditTrail, ProblemException, type Principal } from '../common/index.js';
+import { Role, UsersService, type User } from '../users/index.js';
+import type { AdminUserDto, ListUsersDto } from './account.dto.js';
+import { AccountService } from './account.service.js';
+import type { UserView } from './auth.dto.js';
+import { PasswordService } from './password.service.js';
+import { RevocationService } from './revocation.service.js';
+import { SessionService } from './session.service.js';
+
+const PAGE = 20;
+
+/** What administrators see of a user. */
+export interface AdminUserView extends UserView {
+  locked: boolean;
+  emailVerified: boolean;
+}
+
+export interface UserPage {
+  users: AdminUserView[];
+  /** Cursor of the next page; null on the last. */
+  next: string | null;
+}
+
+/** What administrators do with other people's accounts. @publicApi */
+@Injectable()
+export class AdminUsersService {
+  constructor(
+    private readonly users: UsersService,
+    private readonly accounts: AccountService,
+    private readonly passwords: PasswordService,
+    private readonly sessions: SessionService,
+    private readonly revocations: RevocationService,
+    @Optional() private readonly audit: AuditTrail = new NoAuditTrail(),
+  ) {}
+
+  async list({ search, cursor, limit = String(PAGE) }: ListUsersDto): Promise<UserPage> {
+    const size = Number(limit);
+    const found = await this.users.search({ search, after: cursor, limit: size + 1 });
+    const users = found.slice(0, size).map(adminViewOf);
+    return { users, next: found.length > size ? (users.at(-1)?.id ?? null) : null };
+  }
+
+  /** @throws ProblemException `NOT_FOUND`, or `CONFLICT` where administrators would shut themselves out */
+  async change(admin: Principal, id: string, { roles, locked }: AdminUserDto): Promise<AdminUserView> {
+    if (id === admin.id && (locked === true || roles?.includes(Role.Admin) === false)) {
+      throw new ProblemException('CONFLICT', 'You cannot lock yourself or give up your own role. Ask another admin.');
+    }
+    const before = await this.users.get(id);
+    const user = await this.users.update(id, {
+      ...(roles && { roles: [...new Set(roles)] }),
+      ...(locked !== undefined && { lockedAt: locked ? (before.lockedAt ?? new Date()) : null }),
+    });
+    if (locked === true) await this.sessions.revokeAll(id);
+    else await this.revocations.userChanged(id);
+    if (roles) this.note('user.roles_change', id, { before: before.roles, after: user.roles });
+    if (locked !== undefined) this.note(locked ? 'user.lock' : 'user.unlock', id);
+    return adminViewOf(user);
+  }
+
+  async forceReset(id: string): Promise<void> {
+    const user = await this.users.get(id);
+    const unknown = await this.passwords.hash(randomBytes(32).toString('base64url'));
+    await this.users.update(id, { passwordHash: unknown });
+    await this.sessions.revokeAll(id);
+    await this.accounts.sendReset(user);
+    this.note('user.password_reset_forced', id);
+  }
+
+  async endSessions(id: string): Promise<void> {
+    await this.users.get(id);
+    this.note('user.sessions_end', id, { ended: await this.sessions.revokeAll(id) });
+  }
+
+  private note(action: string, id: string, metadata?: Record<string, unknown>): void {
+    this.audit.record({ action, outcome: 'success', target: `user:${id}`, metadata });
+  }
+}
+
+function adminViewOf(user: User): AdminUserView {
+  const { id, email, name, roles, createdAt, lockedAt, emailVerifiedAt } = user;
+  return { id, email, name, roles, createdAt, locked: lockedAt !== null, emailVerified: emailVerifiedAt !== null };
+}

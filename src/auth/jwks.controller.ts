@@ -1,0 +1,17 @@
+import { Controller, Get, Header, Inject, VERSION_NEUTRAL } from '@nestjs/common';
+import { Public } from '../common/index.js';
+import { SIGNING_KEY, type PublicJwk, type SigningKey } from './signing-key.js';
+
+/** The public keys of access tokens, for services that verify them by themselves (RFC 7517). */
+@Controller({ path: '.well-known/jwks.json', version: VERSION_NEUTRAL })
+@Public()
+export class JwksController {
+  constructor(@Inject(SIGNING_KEY) private readonly key: SigningKey) {}
+
+  @Get()
+  @Header('Content-Type', 'application/jwk-set+json')
+  @Header('Cache-Control', 'public, max-age=300')
+  keys(): { keys: readonly PublicJwk[] } {
+    return { keys: this.key.publicKeys };
+  }
+}

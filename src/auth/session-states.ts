@@ -1,0 +1,98 @@
+import type { Role } from '../users/index.js';
+
+/** What requests need to know of a session. */
+export interface SessionState {
+  readonly userId: string;
+  readonly email: string;
+  readonly roles: readonly Role[];
+  readonly expiresAtMs: number;
+}
+
+/** Null for a session that is over, whose owner is locked or gone, or that never was. */
+export type SessionVerdict = SessionState | null;
+
+interface Entry {
+  readonly verdict: SessionVerdict;
+  readonly loadedAt: number;
+}
+
+export interface SessionStatesOptions {
+  readonly size: number;
+  load(sessionId: string): Promise<SessionVerdict>;
+  /** Whether what other replicas change is heard of at once. */
+  isLive(now: number): boolean;
+}
+
+/** Longest time that a verdict serves although nothing is heard from other replicas. */
+export const BLIND_AGE_MS = 1_000;
+/** Longest time that one serves at all: what somebody changes in the database by hand is announced by nobody. */
+const LONGEST_AGE_MS = 30_000;
+
+/** A bounded memory of session verdicts: the least recently used leave first, and each is read once for all who wait. */
+export class SessionStates {
+  private readonly entries = new Map<string, Entry>();
+  private readonly loading = new Map<string, Promise<SessionVerdict>>();
+  /** Counts what was forgotten: a read that began before may bring back what is no longer so. */
+  private epoch = 0;
+
+  constructor(private readonly options: SessionStatesOptions) {}
+
+  get(sessionId: string): SessionVerdict | Promise<SessionVerdict> {
+    const entry = this.entries.get(sessionId);
+    if (entry === undefined || !this.isFresh(entry)) return this.loading.get(sessionId) ?? this.load(sessionId);
+    this.entries.delete(sessionId);
+    this.entries.set(sessionId, entry);
+    return entry.verdict;
+  }
+
+  forgetSession(sessionId: string): void {
+    this.epoch++;
+    this.entries.delete(sessionId);
+    this.loading.delete(sessionId);
+  }
+
+  forgetUser(userId: string): void {
+    this.epoch++;
+    for (const [id, { verdict }] of this.entries) if (verdict?.userId === userId) this.entries.delete(id);
+    this.loading.clear();
+  }
+
+  forgetAll(): void {
+    this.epoch++;
+    this.entries.clear();
+    this.loading.clear();
+  }
+
+  private isFresh({ loadedAt, verdict }: Entry): boolean {
+    const now = performance.now();
+    const age = now - loadedAt;
+    if (verdict !== null && verdict.expiresAtMs <= Date.now()) return false;
+    return age <= BLIND_AGE_MS || (age <= LONGEST_AGE_MS && this.options.isLive(now));
+  }
+
+  private load(sessionId: string): Promise<SessionVerdict> {
+    const { epoch } = this;
+    const loadedAt = performance.now();
+    const pending = this.options
+      .load(sessionId)
+      .then((verdict) => {
+        if (epoch === this.epoch) this.keep(sessionId, { verdict, loadedAt });
+        return verdict;
+      })
+      .finally(() => {
+        if (this.loading.get(sessionId) === pending) this.loading.delete(sessionId);
+      });
+    this.loading.set(sessionId, pending);
+    return pending;
+  }
+
+  private keep(sessionId: string, entry: Entry): void {
+    this.entries.delete(sessionId);
+    this.entries.set(sessionId, entry);
+    if (this.entries.size <= this.options.size) return;
+    for (const oldest of this.entries.keys()) {
+      this.entries.delete(oldest);
+      return;
+    }
+  }
+}

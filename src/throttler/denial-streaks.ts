@@ -1,0 +1,83 @@
+import { monotonicNow, type Hit, type Policy } from './policy.js';
+
+/** Refusals of one client by one policy, without a pause that would have let it in. */
+export interface DenialStreak {
+  /** Names it for {@link ThrottlerService.lift}. */
+  readonly id: string;
+  readonly policy: Policy;
+  readonly key: string;
+  readonly limit: number;
+  readonly windowMs: number;
+  readonly since: Date;
+  count: number;
+  /** Monotonic time at which the client would be let in again. */
+  until: number;
+}
+
+const MOST_STREAKS = 10_000;
+const SWEEP_MS = 5_000;
+/** Clients come back a little early. */
+const GRACE_MS = 1_000;
+
+/**
+ * Knows who is being refused, so that a flood makes two audit events and not a million: one at its beginning, one with
+ * the count at its end. Runs a timer only while somebody is being refused.
+ */
+export class DenialStreaks {
+  private readonly streaks = new Map<string, DenialStreak>();
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(private readonly onEnd: (streak: DenialStreak) => void) {}
+
+  /** Counts a refusal; the answer is the streak where it begins one. */
+  add({ policy, key, limit, windowMs }: Hit, waitMs: number): DenialStreak | undefined {
+    const id = streakId(policy, key);
+    const now = monotonicNow();
+    const known = this.streaks.get(id);
+    if (known && now <= known.until + GRACE_MS) {
+      known.count++;
+      known.until = Math.max(known.until, now + waitMs);
+      return undefined;
+    }
+    if (known) this.end(known);
+    const [oldest] = this.streaks.size >= MOST_STREAKS ? this.streaks.values() : [];
+    if (oldest) this.end(oldest);
+    const streak: DenialStreak = { id, policy, key, limit, windowMs, since: new Date(), count: 1, until: now + waitMs };
+    this.streaks.set(id, streak);
+    this.timer ??= setInterval(() => this.sweep(), SWEEP_MS).unref();
+    return streak;
+  }
+
+  get(id: string): DenialStreak | undefined {
+    return this.streaks.get(id);
+  }
+
+  top(count: number): DenialStreak[] {
+    const now = monotonicNow();
+    return [...this.streaks.values()]
+      .filter(({ until }) => until > now)
+      .sort((a, b) => b.count - a.count)
+      .slice(0, count);
+  }
+
+  /** Ends a streak, or all of them. */
+  end(streak?: DenialStreak): void {
+    for (const one of streak ? [streak] : [...this.streaks.values()]) {
+      this.streaks.delete(one.id);
+      this.onEnd(one);
+    }
+    if (this.streaks.size > 0) return;
+    clearInterval(this.timer);
+    this.timer = undefined;
+  }
+
+  private sweep(): void {
+    const now = monotonicNow();
+    for (const streak of this.streaks.values()) if (now > streak.until + GRACE_MS) this.end(streak);
+  }
+}
+
+/** `tier:scope:kind:key`. */
+export function streakId(policy: Policy, key: string): string {
+  return `${policy.id}:${key}`;
+}

@@ -1,0 +1,152 @@
+import { Redis } from 'ioredis';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { RedisServer } from '../../test/support/redis-server.js';
+import { until } from '../../test/support/until.js';
+import { FallbackStore } from './fallback.store.js';
+import { MemoryStore } from './memory.store.js';
+import { Policy, type Hit, type ThrottleFallback } from './policy.js';
+import { RedisStore } from './redis.store.js';
+
+const policyWith = (fallback: ThrottleFallback) =>
+  new Policy(fallback, ['local', 'open', 'closed'].indexOf(fallback), 'address', '', 'sliding-window', fallback);
+const local = policyWith('local');
+const hit = (policy = local, over: Partial<Hit> = {}): Hit => ({
+  policy,
+  key: 'client',
+  cost: 1,
+  limit: 10,
+  windowMs: 60_000,
+  blockMs: 0,
+  ...over,
+});
+
+describe('a shared store that fails', () => {
+  let server: RedisServer;
+  let redis: Redis;
+  let store: FallbackStore;
+  let changes: string[];
+  let failures: number;
+
+  const start = (timeoutMs: number, probeIntervalMs = 50) => {
+    const options = { keyPrefix: 'test:', timeoutMs, blockCacheMs: 0 };
+    store?.stop();
+    store = new FallbackStore(new RedisStore(redis, options), new MemoryStore({ maxKeys: 1_000 }), {
+      timeoutMs,
+      failures: 3,
+      probeIntervalMs,
+      replicas: 2,
+      onFailure: () => void failures++,
+      onChange: (isFallingBack) => void changes.push(isFallingBack ? 'open' : 'closed'),
+    });
+  };
+  const times = async (count: number, one = hit()) => {
+    const decisions = [];
+    for (let i = 0; i < count; i++) decisions.push((await store.consume([one])).allowed);
+    return decisions;
+  };
+
+  beforeEach(async () => {
+    [changes, failures] = [[], 0];
+    server = await RedisServer.start();
+    redis = new Redis(server.url, { enableOfflineQueue: false, maxRetriesPerRequest: 0, retryStrategy: () => 50 });
+    redis.on('error', () => undefined);
+    await until('the client is connected', () => redis.status === 'ready');
+    start(1_000);
+  });
+  afterEach(async () => {
+    store.stop();
+    redis.disconnect();
+    await server.stop();
+  });
+
+  it('is left alone when it is killed, each process counting its share, and comes back without double counting', async () => {
+    expect(await times(4)).toEqual([true, true, true, true]);
+    await server.kill();
+    // Ten among two replicas.
+    expect((await times(8)).filter(Boolean)).toHaveLength(5);
+    expect(changes).toEqual(['open']);
+    expect(failures).toBe(3);
+    await server.resume();
+    await until('it counts again', () => !store.isFallingBack);
+    expect(changes).toEqual(['open', 'closed']);
+    // The killed server has forgotten, and what was counted meanwhile does not count again.
+    expect((await times(11)).filter(Boolean)).toHaveLength(10);
+    // Nor does it at the next outage.
+    await server.kill();
+    expect((await times(8)).filter(Boolean)).toHaveLength(5);
+  });
+
+  it('is left alone when it hangs, and does not count afterwards what was decided elsewhere', async () => {
+    await times(2);
+    start(60);
+    // The clock of the server is known from an answer.
+    expect(await times(1)).toEqual([true]);
+    server.hang();
+    const decisions = await Promise.all(
+      Array.from({ length: 50 }, async (_, i) => store.consume([hit(local, { key: `k${i % 10}` })])),
+    );
+    expect(decisions).toHaveLength(50);
+    expect(store.isFallingBack).toBe(true);
+    expect(await times(1)).toEqual([true]);
+    await server.resume();
+    await until('it counts again', () => !store.isFallingBack);
+    start(5_000);
+    const [verdict] = (await store.consume([hit()])).verdicts;
+    expect(verdict?.remaining).toBe(6);
+    for (let i = 0; i < 10; i++) {
+      const [other] = (await store.consume([hit(local, { key: `k${i}` })])).verdicts;
+      expect(other?.remaining, `k${i}`).toBe(9);
+    }
+  });
+
+  it('is nothing that a caller waits for while it is left alone', async () => {
+    start(60, 100_000);
+    server.hang();
+    await Promise.all([times(1), times(1), times(1)]);
+    expect(store.isFallingBack).toBe(true);
+    expect(store.consume([hit()])).not.toBeInstanceOf(Promise);
+  });
+
+  it('has the rule of each tier: local, open, closed', async () => {
+    await server.kill();
+    await times(3);
+    expect((await times(12, hit(policyWith('open')))).every(Boolean)).toBe(true);
+    expect(await store.consume([hit(), hit(policyWith('closed'))])).toMatchObject({
+      allowed: false,
+      isUnavailable: true,
+      verdicts: [{ allowed: true }, { allowed: false, waitMs: 5_000 }],
+    });
+    // A limit of one is not divided away.
+    expect(await times(2, hit(local, { key: 'one', limit: 1 }))).toEqual([true, false]);
+  });
+
+  it('costs nobody an error, whatever happens to it under load', async () => {
+    start(200);
+    const work = { isOn: true, decided: 0 };
+    const clients = Array.from({ length: 20 }, async (_, i) => {
+      while (work.isOn) {
+        await store.consume([hit(local, { key: `c${i}`, limit: 1_000_000 })]);
+        work.decided++;
+        await new Promise(setImmediate);
+      }
+    });
+    const more = async () => {
+      const before = work.decided;
+      await until('decisions go on', () => work.decided > before + 100);
+    };
+    await more();
+    server.hang();
+    await more();
+    await server.resume();
+    await more();
+    await server.kill();
+    await more();
+    await server.resume();
+    await until('it counts again', () => !store.isFallingBack);
+    await redis.flushall();
+    await more();
+    work.isOn = false;
+    await Promise.all(clients);
+    expect(changes.length % 2).toBe(0);
+  });
+});

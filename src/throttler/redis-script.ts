@@ -1,0 +1,103 @@
+import { createHash } from 'node:crypto';
+
+/** Arguments of the script that stand before those of the hits, and arguments of each hit. */
+const HEAD = 1;
+export const PER_HIT = 5;
+/** Values of the answer that stand before those of the hits, and values of each hit. */
+export const ANSWER_HEAD = 2;
+export const ANSWER_PER_HIT = 4;
+
+/** Set in the flags of a hit. */
+export const FIXED_WINDOW = 1;
+export const SHADOW = 2;
+
+/** Keys expire by a clock that Redis reads less often than TIME; a state must not go before its windows are over. */
+const SLACK_MS = 1_000;
+
+/**
+ * All policies of a request, in one step, by the server's clock: the same arithmetic as `CounterTable.take()`.
+ *
+ * KEYS are the counters. ARGV[1] is the server time after which the caller no longer waits (0: unknown); a script that
+ * runs later, because Redis hung, must not count what was long decided elsewhere. Then for each key: limit, window, cost,
+ * block, flags. A negative cost gives back.
+ *
+ * Answers the server time and 1 (let through), 0 (refused) or -1 (too late); then for each key: let through, remaining,
+ * reset and wait.
+ */
+export const SCRIPT = `
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local deadline = tonumber(ARGV[1])
+if deadline > 0 and now > deadline then return {now, -1} end
+
+local states, answer, allowed = {}, {now, 1}, true
+for i, key in ipairs(KEYS) do
+  local at = ${HEAD} + (i - 1) * ${PER_HIT}
+  local limit, window, cost = tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3])
+  local block, flags = tonumber(ARGV[at + 4]), tonumber(ARGV[at + 5])
+  local fixed, shadow = flags % 2 == 1, flags >= ${SHADOW}
+  local start, current, previous, held = now, 0, 0, 0
+  local stored = redis.call('GET', key)
+  if stored then
+    local a, b, c, d = string.match(stored, '^(%d+) (%d+) (%d+) (%d+)$')
+    if a then start, current, previous, held = tonumber(a), tonumber(b), tonumber(c), tonumber(d) end
+  end
+
+  local elapsed = math.max(0, now - start)
+  if elapsed >= window then
+    if not fixed and elapsed < 2 * window then
+      start, previous = start + window, current
+    else
+      start, previous = now, 0
+    end
+    current = 0
+    elapsed = now - start
+  end
+
+  if current == 0 and previous == 0 then start, elapsed = now, 0 end
+  local room = (limit - current) * window - previous * (window - elapsed)
+  local ok = cost < 0 or (held <= now and cost * window <= room)
+  local wait = 0
+  if not ok then
+    local untilNext = window - elapsed
+    if cost > limit then wait = window + untilNext
+    elseif fixed then wait = untilNext
+    else
+      local spare = limit - current - cost
+      if spare < 0 then wait = untilNext + math.max(0, math.ceil(window - (limit - cost) * window / current))
+      elseif previous > 0 then wait = math.max(0, math.ceil(window - spare * window / previous) - elapsed) end
+    end
+    if held > now then wait = math.max(wait, held - now) else wait = math.max(wait, block) end
+    if not shadow then allowed = false end
+  end
+  local left = room / window
+  if held > now or left < 0 then left = 0 end
+  states[i] = {start, current, previous, held, cost, window, block, fixed, ok, left}
+  local n = ${ANSWER_HEAD} + (i - 1) * ${ANSWER_PER_HIT}
+  answer[n + 1], answer[n + 2], answer[n + 3], answer[n + 4] = ok and 1 or 0, 0, window - elapsed, wait
+end
+
+if not allowed then answer[2] = 0 end
+for i, key in ipairs(KEYS) do
+  local start, current, previous, held, cost, window, block, fixed, ok, left = unpack(states[i])
+  local changed = false
+  if ok and allowed and cost ~= 0 then
+    if cost < 0 then previous = math.max(0, previous + math.min(0, current + cost)) end
+    current = math.max(0, current + cost)
+    left = math.max(0, left - cost)
+    changed = true
+  elseif not ok and block > 0 and held <= now then
+    held = now + block
+    changed = true
+  end
+  answer[${ANSWER_HEAD} + (i - 1) * ${ANSWER_PER_HIT} + 2] = math.floor(left)
+  if changed then
+    local life = math.max(start + (fixed and 1 or 2) * window, held) - now + ${SLACK_MS}
+    redis.call('SET', key, string.format('%.0f %.0f %.0f %.0f', start, current, previous, held), 'PX', string.format('%.0f', life))
+  end
+end
+return answer
+`;
+
+/** What Redis knows the script by once it has seen it. */
+export const SCRIPT_SHA = createHash('sha1').update(SCRIPT).digest('hex');

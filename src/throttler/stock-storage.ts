@@ -1,0 +1,84 @@
+import type { ThrottlerStorage, ThrottlerStorageRecord } from './stock.options.js';
+import { Policy, toSeconds, type Decision, type Hit, type ThrottleStore, type Verdict } from './policy.js';
+
+/**
+ * A storage made for @nestjs/throttler, as a store. Such a storage counts one limit at a time and spends as it asks, so
+ * that a refused request may have cost the policies before the one that refused it.
+ */
+export class StockStorageStore implements ThrottleStore {
+  constructor(private readonly storage: ThrottlerStorage) {}
+
+  async consume(hits: readonly Hit[]): Promise<Decision> {
+    const verdicts: Verdict[] = [];
+    for (const { policy, key, limit, windowMs, blockMs, cost } of hits) {
+      let verdict: Verdict | undefined;
+      for (let i = 0; i < cost; i++) {
+        verdict = verdictOf(
+          await this.storage.increment(`${policy.id}:${key}`, windowMs, limit, blockMs || windowMs, policy.name),
+          limit,
+        );
+        if (!verdict.allowed) break;
+      }
+      verdicts.push(verdict ?? { allowed: true, limit, remaining: limit, resetMs: windowMs, waitMs: 0 });
+    }
+    const allowed = verdicts.every((verdict, i) => verdict.allowed || hits[i]?.policy.isShadow === true);
+    return { allowed, verdicts };
+  }
+
+  /** Such a storage takes nothing back. */
+  refund(): void {}
+
+  lift(): never {
+    throw new Error('A storage of @nestjs/throttler cannot forget a key; use the store of nest-bulwark to lift blocks');
+  }
+
+  async probe(): Promise<void> {
+    await this.storage.increment('nest-bulwark:probe', 1_000, 1_000_000, 1_000, 'probe');
+  }
+}
+
+/** The store, in the shape that @nestjs/throttler gives to whoever asks by `@InjectThrottlerStorage()`. */
+export class StockStorageFacade implements ThrottlerStorage {
+  private readonly policies = new Map<string, Policy>();
+
+  constructor(
+    private readonly store: ThrottleStore,
+    private readonly tierIndex: (name: string) => number,
+  ) {}
+
+  async increment(
+    key: string,
+    ttl: number,
+    limit: number,
+    blockDuration: number,
+    throttlerName: string,
+  ): Promise<ThrottlerStorageRecord> {
+    let policy = this.policies.get(throttlerName);
+    if (!policy) {
+      policy = new Policy(throttlerName, this.tierIndex(throttlerName), 'custom', 'increment');
+      this.policies.set(throttlerName, policy);
+    }
+    const hit: Hit = { policy, key, cost: 1, limit, windowMs: ttl, blockMs: blockDuration };
+    const { verdicts } = await this.store.consume([hit]);
+    return recordOf(verdicts[0] as Verdict);
+  }
+}
+
+export function recordOf({ allowed, limit, remaining, resetMs, waitMs }: Verdict): ThrottlerStorageRecord {
+  return {
+    totalHits: allowed ? limit - remaining : limit + 1,
+    timeToExpire: toSeconds(resetMs),
+    isBlocked: !allowed,
+    timeToBlockExpire: toSeconds(waitMs),
+  };
+}
+
+function verdictOf(record: ThrottlerStorageRecord, limit: number): Verdict {
+  return {
+    allowed: !record.isBlocked,
+    limit,
+    remaining: Math.max(0, limit - record.totalHits),
+    resetMs: record.timeToExpire * 1_000,
+    waitMs: record.isBlocked ? Math.max(1, record.timeToBlockExpire) * 1_000 : 0,
+  };
+}

@@ -1,0 +1,49 @@
+import type { Counter, Metrics } from '../common/index.js';
+
+export type ThrottleOutcome = 'allowed' | 'near_limit' | 'denied' | 'shadow_denied';
+const OUTCOMES: readonly ThrottleOutcome[] = ['allowed', 'near_limit', 'denied', 'shadow_denied'];
+
+/** Figures of the limiter. Labels are tiers, which are configured, and never keys, which clients choose. */
+export class ThrottlerMetrics {
+  private readonly series: Record<ThrottleOutcome, Counter>[];
+  private readonly failures: Counter;
+
+  constructor(metrics: Metrics, tiers: readonly string[], read: { isFallingBack(): boolean; keys(): number }) {
+    const decisions = metrics.counter({
+      name: 'throttler_decisions_total',
+      help: 'Decisions by tier. near_limit: allowed with less than a fifth left. shadow_denied: allowed, but only because the tier is tried out.',
+      labelNames: ['tier', 'outcome'],
+    });
+    this.series = tiers.map(
+      (tier) =>
+        Object.fromEntries(OUTCOMES.map((outcome) => [outcome, decisions.labels({ tier, outcome })])) as Record<
+          ThrottleOutcome,
+          Counter
+        >,
+    );
+    this.failures = metrics
+      .counter({
+        name: 'throttler_store_failures_total',
+        help: 'Decisions that the shared store did not make in time.',
+      })
+      .labels({});
+    metrics.gauge(
+      {
+        name: 'throttler_falling_back',
+        help: '1 while the shared store is left alone and each tier has its fallback.',
+      },
+      () => (read.isFallingBack() ? 1 : 0),
+    );
+    metrics.gauge({ name: 'throttler_memory_keys', help: 'Keys counted in the memory of this process.' }, () =>
+      read.keys(),
+    );
+  }
+
+  decided(tierIndex: number, outcome: ThrottleOutcome): void {
+    this.series[tierIndex]?.[outcome].add();
+  }
+
+  storeFailed(): void {
+    this.failures.add();
+  }
+}

@@ -1,0 +1,169 @@
+import {
+  Inject,
+  Injectable,
+  Optional,
+  type ExecutionContext,
+  type OnApplicationShutdown,
+  type Type,
+} from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
+import { AuditTrail, Metrics, NoAuditTrail, NoMetrics, RouteMemo } from '../common/index.js';
+import { DenialStreaks, type DenialStreak } from './denial-streaks.js';
+import { monotonicNow, Policy, type Decision, type Hit, type TrackerKind, type Verdict } from './policy.js';
+import { RateLimitHeaders } from './rate-limit-headers.js';
+import { RoutePlanner, type PlanOverrides, type RoutePlan } from './route-plan.js';
+import type { ThrottlerSettings } from './settings.js';
+import { ThrottlerMetrics } from './throttler.metrics.js';
+import { ThrottlerStore } from './throttler.store.js';
+import { THROTTLER_SETTINGS } from './throttler.tokens.js';
+
+/** A client that is being refused. @publicApi */
+export interface BlockedClient {
+  /** Names it for {@link ThrottlerService.lift}. */
+  readonly id: string;
+  readonly tier: string;
+  /** The route that is counted for itself; empty where the tier is counted as a whole. */
+  readonly scope: string;
+  readonly kind: TrackerKind;
+  readonly key: string;
+  /** Requests refused since `since`. */
+  readonly denied: number;
+  readonly since: Date;
+  /** Seconds until it is let in again. */
+  readonly retryAfter: number;
+}
+
+const NEAR_LIMIT = 0.8;
+/** Tier of failed logins, which no route can ask for. */
+export const FAILED_LOGIN = 'failed-login';
+
+/** Counts, and reports what was counted. @publicApi */
+@Injectable()
+export class ThrottlerService implements OnApplicationShutdown {
+  /** @internal */
+  readonly headers: RateLimitHeaders;
+  private readonly planner: RoutePlanner;
+  private readonly plans: RouteMemo<RoutePlan>;
+  private readonly metrics: ThrottlerMetrics;
+  private readonly streaks = new DenialStreaks((streak) => this.reportEnd(streak));
+  private readonly tierNames: readonly string[];
+
+  constructor(
+    /** @internal */
+    @Inject(THROTTLER_SETTINGS) readonly settings: ThrottlerSettings,
+    private readonly store: ThrottlerStore,
+    reflector: Reflector,
+    @Optional() private readonly audit: AuditTrail = new NoAuditTrail(),
+    @Optional() metrics: Metrics = new NoMetrics(),
+  ) {
+    this.tierNames = [...settings.tiers.map(({ name }) => name), FAILED_LOGIN];
+    this.headers = new RateLimitHeaders(settings);
+    this.planner = new RoutePlanner(settings, reflector);
+    this.plans = new RouteMemo((handler, controller) => this.planner.plan(handler, controller));
+    this.metrics = new ThrottlerMetrics(metrics, this.tierNames, {
+      isFallingBack: () => store.isFallingBack,
+      keys: () => store.memory.size,
+    });
+    store.onFailure = () => this.metrics.storeFailed();
+  }
+
+  /** What holds the route of a request. @internal */
+  planOf(context: ExecutionContext): RoutePlan {
+    return this.plans.get(context);
+  }
+
+  /** Plans for a guard that does some steps its own way. @internal */
+  plansWith(overrides: PlanOverrides): RouteMemo<RoutePlan> {
+    return new RouteMemo((handler, controller: Type) => this.planner.plan(handler, controller, overrides));
+  }
+
+  /** Index of a tier by its name; that of an unknown tier is shared by all such. @internal */
+  tierIndex(name: string): number {
+    const index = this.tierNames.indexOf(name);
+    return index < 0 ? this.tierNames.length : index;
+  }
+
+  /** Spends the hits, all or none, and reports it. @internal */
+  spend(hits: readonly Hit[]): Decision | Promise<Decision> {
+    const decision = this.store.consume(hits);
+    if (decision instanceof Promise) return decision.then((late) => this.reported(hits, late));
+    return this.reported(hits, decision);
+  }
+
+  /** @internal */
+  refund(hits: readonly Hit[]): void | Promise<void> {
+    return this.store.refund(hits);
+  }
+
+  /** The clients that this process refuses most often at the moment. */
+  topBlocked(count = 20): BlockedClient[] {
+    const now = monotonicNow();
+    return this.streaks.top(count).map(({ id, policy, key, count: denied, since, until }) => ({
+      id,
+      tier: policy.name,
+      scope: policy.scope,
+      kind: policy.kind,
+      key,
+      denied,
+      since,
+      retryAfter: Math.max(1, Math.ceil((until - now) / 1_000)),
+    }));
+  }
+
+  /**
+   * Lets a client in again: forgets what one policy has counted of it, for all replicas. Another replica that has just
+   * refused it may do so for `redisOptions.blockCacheMs` more.
+   *
+   * @param id as {@link topBlocked} has it: `tier:scope:kind:key`
+   * @returns whether the id names a policy
+   */
+  async lift(id: string): Promise<boolean> {
+    const [, name = '', scope = '', kind, key] = /^([^:]*):([^:]*):(address|user|custom):(.+)$/s.exec(id) ?? [];
+    if (kind === undefined || key === undefined || !this.tierNames.includes(name)) return false;
+    const streak = this.streaks.get(id);
+    const policy = streak?.policy ?? new Policy(name, this.tierIndex(name), kind as TrackerKind, scope);
+    await this.store.lift(policy, key);
+    if (streak) this.streaks.end(streak);
+    this.audit.record({ action: 'rate_limit.lifted', outcome: 'success', target: `rate-limit:${id}` });
+    return true;
+  }
+
+  onApplicationShutdown(): void {
+    this.streaks.end();
+  }
+
+  private reported(hits: readonly Hit[], decision: Decision): Decision {
+    for (let i = 0; i < hits.length; i++)
+      this.report(hits[i] as Hit, decision.verdicts[i] as Verdict, decision.allowed);
+    return decision;
+  }
+
+  private report(hit: Hit, verdict: Verdict, isAdmitted: boolean): void {
+    const { tier, isShadow } = hit.policy;
+    if (verdict.allowed) {
+      if (!isAdmitted) return;
+      this.metrics.decided(tier, 'allowed');
+      if (verdict.remaining < verdict.limit * (1 - NEAR_LIMIT)) this.metrics.decided(tier, 'near_limit');
+      return;
+    }
+    this.metrics.decided(tier, isShadow ? 'shadow_denied' : 'denied');
+    const streak = this.streaks.add(hit, verdict.waitMs);
+    if (streak) this.audit.record({ ...described(streak), metadata: { ...metadataOf(streak), count: 1 } });
+  }
+
+  private reportEnd(streak: DenialStreak): void {
+    if (streak.count === 1) return;
+    const metadata = { ...metadataOf(streak), count: streak.count, since: streak.since.toISOString(), ended: true };
+    this.audit.record({ ...described(streak), metadata });
+  }
+}
+
+function described({ policy }: DenialStreak): { action: string; outcome: 'denied' | 'success' } {
+  return policy.isShadow
+    ? { action: 'rate_limit.shadow_exceeded', outcome: 'success' }
+    : { action: 'rate_limit.exceeded', outcome: 'denied' };
+}
+
+function metadataOf({ policy, key, limit, windowMs }: DenialStreak): Record<string, unknown> {
+  return { tier: policy.name, tracker: `${policy.kind}:${key}`, limit, ttlMs: windowMs };
+}

@@ -1,0 +1,104 @@
+import { randomInt } from 'node:crypto';
+import { readdir } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { EmbeddedPostgres } from '../../src/database/index.js';
+import { AuditApp } from '../support/audit-app.js';
+import { built } from '../support/built.js';
+import { freshDatabase } from '../support/database.js';
+import { testFolder } from '../support/folder.js';
+import { Program } from '../support/program.js';
+import { until } from '../support/until.js';
+
+const ROUNDS = Number(process.env['KILL_ROUNDS'] ?? 20);
+const RECORDER = resolve('test/fixtures/audit-recorder.mjs');
+
+const acknowledged = ({ output }: Program) => [...output.matchAll(/^ack (\S+)$/gm)].map(([, token]) => token ?? '');
+
+/** Of what was acknowledged, what is not stored; and of what is stored, what is so twice. */
+async function compare(app: AuditApp, acked: string[]): Promise<{ lost: string[]; twice: string[] }> {
+  const rows = await app.sql('SELECT target, count(*)::int AS count FROM audit_events GROUP BY target');
+  const stored = new Map(rows.map(({ target, count }) => [target as string, count as number]));
+  return {
+    lost: acked.filter((token) => !stored.has(token)),
+    twice: [...stored].filter(([, count]) => count > 1).map(([token]) => token),
+  };
+}
+
+describe('what a process has acknowledged', () => {
+  beforeAll(built, 300_000);
+
+  it(
+    `is stored once, however often the process is killed (${ROUNDS} times)`,
+    async () => {
+      const folder = await testFolder();
+      const url = await freshDatabase();
+      const acked: string[] = [];
+      for (let round = 0; round < ROUNDS; round++) {
+        const program = new Program(RECORDER, { DATABASE_URL: url, JOURNAL: folder.path, ROUND: String(round) });
+        await program.says('ready');
+        await program.says(/^ack /m);
+        // Chosen to hit any moment of recording, writing and removing; nothing is expected to be done by then.
+        await sleep(randomInt(0, 300));
+        program.kill('SIGKILL');
+        await program.ends();
+        acked.push(...acknowledged(program));
+      }
+      expect(acked.length).toBeGreaterThan(ROUNDS);
+      // Otherwise the journal had nothing to do here.
+      expect(await readdir(folder.path)).not.toEqual([]);
+      const app = await AuditApp.start(url, { journalDir: folder.path });
+      await app.audit.flush();
+      expect(await compare(app, acked)).toEqual({ lost: [], twice: [] });
+      await app.stop();
+      expect(await readdir(folder.path)).toEqual([]);
+      await folder.stop();
+    },
+    ROUNDS * 20_000,
+  );
+
+  it('is stored once by two processes that share the folder and die in turn', async () => {
+    const folder = await testFolder();
+    const url = await freshDatabase();
+    const start = (round: string) =>
+      new Program(RECORDER, { DATABASE_URL: url, JOURNAL: folder.path, ROUND: round, PER_BURST: '4' });
+    const [one, other] = [start('one'), start('other')];
+    await Promise.all([one.says(/^ack /m), other.says(/^ack /m)]);
+    one.kill('SIGKILL');
+    await one.ends();
+    const third = start('third');
+    await third.says(/^ack /m);
+    other.kill('SIGKILL');
+    third.kill('SIGKILL');
+    await Promise.all([other.ends(), third.ends()]);
+    const app = await AuditApp.start(url, { journalDir: folder.path });
+    await app.audit.flush();
+    const acked = [one, other, third].flatMap(acknowledged);
+    expect(await compare(app, acked)).toEqual({ lost: [], twice: [] });
+    await app.stop();
+    await folder.stop();
+  }, 120_000);
+
+  it('outlives a database that is killed under load and comes back, and a bound on memory meanwhile', async () => {
+    const [folder, data] = [await testFolder(), await testFolder()];
+    const server = () => EmbeddedPostgres.start({ dataDir: data.path, settings: { fsync: 'on' } });
+    let database = await server();
+    const program = new Program(RECORDER, { DATABASE_URL: database.url, JOURNAL: folder.path, ROUND: '0' });
+    await program.says(/^ack /m);
+    await database.stop();
+    const before = acknowledged(program).length;
+    // More than memory holds (200), so that the rest is in the journal alone.
+    await until('events are acknowledged without a database', () => acknowledged(program).length > before + 1_000);
+    database = await server();
+    await until('new events come', () => acknowledged(program).length > before + 2_000, { withinMs: 30_000 });
+    program.kill('SIGTERM');
+    await program.ends();
+    const app = await AuditApp.start(database.url, { journalDir: folder.path });
+    await app.audit.flush();
+    expect(await compare(app, acknowledged(program))).toEqual({ lost: [], twice: [] });
+    await app.stop();
+    await database.stop();
+    await Promise.all([folder.stop(), data.stop()]);
+  }, 120_000);
+});

@@ -1,0 +1,139 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { AuditService } from '../../src/audit/index.js';
+import { csvCell } from '../../src/audit/export-format.js';
+import { onBothAdapters, TestApp } from '../support/harness.js';
+
+const ADMIN = { ADMIN_EMAIL: `${randomUUID()}@example.com`, ADMIN_PASSWORD: 'the reader of the trail' };
+
+interface Event {
+  id: string;
+  target: string;
+  [field: string]: unknown;
+}
+
+onBothAdapters('GET /audit/events', (HTTP_ADAPTER) => {
+  let app: TestApp;
+  let token: string;
+  const action = `test.${randomUUID()}`;
+  const record = async (from: number, to: number) => {
+    const audit = app.app.get(AuditService);
+    for (let i = from; i < to; i++) {
+      const outcome = i % 2 ? 'failure' : 'success';
+      audit.record({
+        action,
+        outcome,
+        target: `t:${i}`,
+        targets: ['all'],
+        actorId: `actor-${i % 3}`,
+        metadata: { note: '=1+1' },
+      });
+    }
+    await audit.flush();
+  };
+  const list = (query: string) => app.get(`/audit/events?${query}`, { token });
+
+  beforeAll(async () => {
+    app = await TestApp.start({ HTTP_ADAPTER, ...ADMIN });
+    ({ token } = await app.login(ADMIN.ADMIN_EMAIL, ADMIN.ADMIN_PASSWORD));
+    await record(0, 25);
+  });
+  afterAll(() => app.stop());
+
+  it.each(['events', 'events/export', 'verify'])('is closed to all but administrators: %s', async (route) => {
+    const user = await app.register();
+    expect((await app.get(`/audit/${route}`)).status).toBe(401);
+    const denied = await app.get(`/audit/${route}`, { token: user.token });
+    expect(denied.status).toBe(403);
+    expect(await app.auditOf(denied.body.requestId)).toEqual([
+      expect.objectContaining({ action: 'access.denied', actorId: user.id }),
+    ]);
+  });
+
+  it('gives pages that neither skip nor repeat, while events are inserted', async () => {
+    const seen: Event[] = [];
+    let after = '';
+    for (let i = 0; ; i++) {
+      const { body } = await list(`action=${action}&limit=10${after && `&after=${after}`}`);
+      seen.push(...body.events);
+      if (body.next === null) break;
+      after = body.next;
+      await record(100 + i, 101 + i);
+    }
+    expect(seen.map(({ target }) => target)).toEqual(Array.from({ length: 25 }, (_, i) => `t:${24 - i}`));
+  });
+
+  it.each([
+    ['outcome=failure&', (event: Event) => event['outcome'] === 'failure'],
+    ['severity=INFO&', (event: Event) => event['severity'] === 'INFO'],
+    ['actor=actor-1&', (event: Event) => event['actorId'] === 'actor-1'],
+    ['target=all&', (event: Event) => (event['targets'] as string[]).includes('all')],
+    ['target=t:3&', (event: Event) => event.target === 't:3'],
+  ])('filters by %s', async (query, matches) => {
+    const { body } = await list(`${query}action=${action}&limit=500`);
+    const all = (await list(`action=${action}&limit=500`)).body.events as Event[];
+    expect(body.events.length).toBeGreaterThan(0);
+    expect(body.events).toEqual(all.filter(matches));
+  });
+
+  it('filters by request, by group of actions and by time', async () => {
+    const failed = await app.post('/auth/login', { email: 'nobody@example.com', password: 'x' });
+    await app.auditOf(failed.body.requestId);
+    const { body } = await list(`requestId=${failed.body.requestId}&action=auth.*`);
+    expect(body.events).toEqual([expect.objectContaining({ action: 'auth.failed_login' })]);
+    const at = body.events[0].occurredAt as string;
+    const next = new Date(Date.parse(at) + 1).toISOString();
+    const during = async (from: string, to: string) =>
+      (await list(`requestId=${failed.body.requestId}&from=${from}&to=${to}`)).body.events.length as number;
+    expect(await during(at, next)).toBe(1);
+    expect(await during(next, '2999-01-01')).toBe(0);
+    expect(await during('2000-01-01', at)).toBe(0);
+  });
+
+  it.each(['limit=0', 'limit=501', 'after=x', 'outcome=maybe', 'from=yesterday', 'unknown=1'])(
+    'refuses %s',
+    async (query) => {
+      expect((await list(query)).status).toBe(400);
+    },
+  );
+
+  it('records who has read', async () => {
+    const answer = await list(`action=${action}`);
+    expect(await app.auditOf(String(answer.headers['x-request-id']))).toEqual([
+      expect.objectContaining({ action: 'audit.read', metadata: { action } }),
+    ]);
+  });
+
+  it('exports everything, more than a page, as NDJSON and as CSV', async () => {
+    await record(1_000, 2_200);
+    const expected = (await app.sql('SELECT count(*)::int FROM audit_events WHERE action = $1', [action]))[0].count;
+    const ndjson = await app.get(`/audit/events/export?action=${action}`, { token });
+    expect(ndjson.headers['content-type']).toContain('application/x-ndjson');
+    const events = ndjson.text
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Event);
+    expect(new Set(events.map(({ id }) => id)).size).toBe(expected);
+    const csv = await app.get(`/audit/events/export?format=csv&action=${action}`, { token });
+    expect(csv.headers['content-type']).toContain('text/csv');
+    expect(csv.text.trim().split('\r\n')).toHaveLength(expected + 1);
+  });
+
+  it('verifies the chain', async () => {
+    const { status, body } = await app.get('/audit/verify', { token });
+    expect(status).toBe(200);
+    expect(body).toMatchObject({ valid: expect.any(Boolean), verified: expect.any(Number) });
+  });
+});
+
+describe('a cell of CSV', () => {
+  it.each(['=1+1', '+1', '-1', '@SUM(A1)', '\t=1', '\r=1', ' =1', '\uFEFF=1', '＝1'])('is no formula: %j', (text) => {
+    expect(csvCell(text)).toBe(`"'${text}"`);
+  });
+
+  it('ends where it ends', () => {
+    expect(csvCell('a","=1\r\nb')).toBe('"a"",""=1\r\nb"');
+    expect(csvCell(null)).toBe('');
+    expect(csvCell(['=x'])).toBe('"[""=x""]"');
+  });
+});

@@ -1,0 +1,174 @@
+import { createHmac, generateKeyPairSync, randomUUID, sign, type JsonWebKey, type KeyObject } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { testFolder } from '../support/folder.js';
+import { onBothAdapters, TestApp, type Visitor } from '../support/harness.js';
+
+const newKey = () => generateKeyPairSync('ec', { namedCurve: 'P-256' });
+const jwkOf = (key: KeyObject, kid: string): JsonWebKey => ({ ...key.export({ format: 'jwk' }), kid });
+const part = (value: object | string) => Buffer.from(typeof value === 'string' ? value : JSON.stringify(value));
+const decoded = (token: string, at: number) =>
+  JSON.parse(Buffer.from(token.split('.')[at] ?? '', 'base64url').toString()) as Record<string, unknown>;
+
+/** A token with the claims of another one, under a header and a signature of the attacker’s. */
+function forged(token: string, header: object, signature: (signed: string) => Buffer): string {
+  const signed = `${part(header).toString('base64url')}.${token.split('.')[1] ?? ''}`;
+  return `${signed}.${signature(signed).toString('base64url')}`;
+}
+
+const ecdsa = (key: KeyObject) => (signed: string) =>
+  sign('sha256', Buffer.from(signed), { key, dsaEncoding: 'ieee-p1363' });
+
+const ring = async (path: string, keys: JsonWebKey[]) => {
+  const file = join(path, `${randomUUID()}.json`);
+  await writeFile(file, JSON.stringify({ keys }));
+  return { JWT_SECRET: '', JWT_KEYS_FILE: file };
+};
+
+onBothAdapters('a ring of signing keys', (adapter) => {
+  const [old, young] = [newKey(), newKey()];
+  const attacker = newKey();
+  let folder: Awaited<ReturnType<typeof testFolder>>;
+  let app: TestApp;
+  let visitor: Visitor;
+  const codeOf = async (token: string, on = app) => {
+    const { body, status } = await on.get('/auth/profile', { token });
+    return body.code ?? status;
+  };
+  beforeAll(async () => {
+    folder = await testFolder();
+    const keys = [jwkOf(old.privateKey, 'old'), jwkOf(young.privateKey, 'young')];
+    app = await TestApp.start({ HTTP_ADAPTER: adapter, ...(await ring(folder.path, keys)) });
+    visitor = await app.register();
+  });
+  afterAll(async () => {
+    await app.stop();
+    await folder.stop();
+  });
+
+  it('signs with its first private key, and names it', () => {
+    expect(decoded(visitor.token, 0)).toEqual({ alg: 'ES256', typ: 'at+jwt', kid: 'old' });
+  });
+
+  it('publishes the public parts only, to anybody, cacheable', async () => {
+    const answer = await app.get('/.well-known/jwks.json');
+    expect(answer.status).toBe(200);
+    expect(answer.headers['content-type']).toContain('application/jwk-set+json');
+    expect(answer.headers['cache-control']).toBe('public, max-age=300');
+    expect(JSON.parse(answer.text)).toEqual({
+      keys: [old, young].map(({ publicKey }, i) => ({
+        ...publicKey.export({ format: 'jwk' }),
+        kid: ['old', 'young'][i],
+        alg: 'ES256',
+        use: 'sig',
+      })),
+    });
+  });
+
+  it('is rotated without a moment in which a token does not hold', async () => {
+    const next = await TestApp.start(
+      await ring(folder.path, [jwkOf(young.privateKey, 'young'), jwkOf(old.publicKey, 'old')]),
+    );
+    try {
+      const fresh = await next.register();
+      expect(decoded(fresh.token, 0)).toMatchObject({ kid: 'young' });
+      expect([await codeOf(visitor.token, next), await codeOf(fresh.token, app)]).toEqual([200, 200]);
+    } finally {
+      await next.stop();
+    }
+    const last = await TestApp.start(await ring(folder.path, [jwkOf(young.privateKey, 'young')]));
+    try {
+      expect(await codeOf(visitor.token, last)).toBe('AUTH_TOKEN_INVALID');
+    } finally {
+      await last.stop();
+    }
+  });
+
+  it('would accept a forgery by the right key, which shows that the others fail for what is wrong with them', async () => {
+    const token = forged(visitor.token, { alg: 'ES256', typ: 'at+jwt', kid: 'old' }, ecdsa(old.privateKey));
+    expect(await codeOf(token)).toBe(200);
+  });
+
+  const jwk = attacker.publicKey.export({ format: 'jwk' });
+  it.each<[string, object]>([
+    ['under the name of a key of ours', { kid: 'old' }],
+    ['under a name that is a path', { kid: '../../../../dev/null' }],
+    ['under a name that is SQL', { kid: "' UNION SELECT 'key" }],
+    ['under a name that is a property of every object', { kid: '__proto__' }],
+    ['under a name that is no text', { kid: ['old'] }],
+    ['without a name', {}],
+    ['with the key embedded', { jwk }],
+    ['with the key embedded under our name', { kid: 'old', jwk: { ...jwk, kid: 'old' } }],
+    ['with the address of a key', { jku: 'https://evil.example/jwks.json', kid: 'evil' }],
+    ['with a certificate', { x5c: ['MIIB'], x5u: 'https://evil.example/cert.pem', kid: 'old' }],
+  ])('refuses another key %s', async (_what, header) => {
+    const token = forged(visitor.token, { alg: 'ES256', typ: 'at+jwt', ...header }, ecdsa(attacker.privateKey));
+    expect(await codeOf(token)).toBe('AUTH_TOKEN_INVALID');
+  });
+
+  it.each(['pem', 'jwk'])('refuses its public key as a secret (%s)', async (format) => {
+    const secret =
+      format === 'pem'
+        ? old.publicKey.export({ type: 'spki', format: 'pem' })
+        : JSON.stringify(jwkOf(old.publicKey, 'old'));
+    const hmac = (signed: string) => createHmac('sha256', secret).update(signed).digest();
+    expect(await codeOf(forged(visitor.token, { alg: 'HS256', typ: 'at+jwt', kid: 'old' }, hmac))).toBe(
+      'AUTH_TOKEN_INVALID',
+    );
+  });
+
+  it.each(['none', 'None', 'NONE', 'nOnE', '', 'none '])('refuses algorithm %j', async (alg) => {
+    const token = forged(visitor.token, { alg, typ: 'at+jwt', kid: 'old' }, () => Buffer.alloc(0));
+    expect(await codeOf(token)).toMatch(/^AUTH_TOKEN_(?:INVALID|MALFORMED)$/);
+  });
+
+  it('refuses a token that was changed or cut short anywhere', async () => {
+    const [header = '', claims = '', signature = ''] = visitor.token.split('.');
+    const admin = part({ ...decoded(visitor.token, 1), roles: ['Admin'] }).toString('base64url');
+    const changed = [
+      `${header}.${admin}.${signature}`,
+      `${header}.${claims}.${signature.slice(0, -4)}`,
+      `${header}.${claims}.`,
+      `${header}.${claims.slice(0, -4)}.${signature}`,
+      `${header}.${claims}.${Buffer.alloc(64).toString('base64url')}`,
+    ];
+    for (const token of changed) expect(await codeOf(token)).toMatch(/^AUTH_TOKEN_(?:INVALID|MALFORMED)$/);
+  });
+});
+
+describe('signing keys that cannot be used stop the start, and are not quoted', () => {
+  it.each<[string, () => unknown, RegExp]>([
+    ['no JSON', () => 'nonsense', /cannot be read/],
+    ['an empty set', () => ({ keys: [] }), /holds no keys/],
+    ['public keys alone', () => ({ keys: [jwkOf(newKey().publicKey, 'a')] }), /is private/],
+    [
+      'one name twice',
+      () => ({ keys: [jwkOf(newKey().privateKey, 'a'), jwkOf(newKey().privateKey, 'a')] }),
+      /one "kid"/,
+    ],
+    [
+      'another curve',
+      () => ({ keys: [generateKeyPairSync('ec', { namedCurve: 'P-384' }).privateKey.export({ format: 'jwk' })] }),
+      /P-256/,
+    ],
+  ])('%s', async (_what, content, message) => {
+    const folder = await testFolder();
+    const file = join(folder.path, 'keys.json');
+    const value = content();
+    await writeFile(file, typeof value === 'string' ? value : JSON.stringify(value));
+    await expect(TestApp.start({ JWT_SECRET: '', JWT_KEYS_FILE: file })).rejects.toThrow(message);
+    await folder.stop();
+  });
+});
+
+describe('an application with a secret', () => {
+  it('publishes no key', async () => {
+    const app = await TestApp.start();
+    try {
+      expect(JSON.parse((await app.get('/.well-known/jwks.json')).text)).toEqual({ keys: [] });
+    } finally {
+      await app.stop();
+    }
+  });
+});

@@ -1,0 +1,39 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Mail } from '../../src/auth/index.js';
+import { testFolder } from './folder.js';
+import { until } from './until.js';
+
+/** A folder that an application writes its mails to. */
+export class Mailbox {
+  private constructor(
+    private readonly path: string,
+    readonly stop: () => Promise<void>,
+  ) {}
+
+  static async open(): Promise<Mailbox> {
+    const folder = await testFolder();
+    return new Mailbox(folder.path, () => folder.stop());
+  }
+
+  get env(): Record<string, string> {
+    return { MAIL_URL: `file:${this.path}` };
+  }
+
+  async mailsTo(address: string): Promise<Mail[]> {
+    const names = (await readdir(this.path)).filter((name) => name.endsWith('.json')).sort();
+    const mails = await Promise.all(names.map((name) => readFile(join(this.path, name), 'utf8')));
+    return mails.map((text) => JSON.parse(text) as Mail).filter(({ to }) => to === address);
+  }
+
+  /** The token in the newest mail with this subject, waited for. */
+  async tokenFor(address: string, subject: RegExp, after = 0): Promise<string> {
+    let token: string | undefined;
+    await until(`a mail "${subject.source}" comes to ${address}`, async () => {
+      const mails = (await this.mailsTo(address)).filter((mail) => subject.test(mail.subject));
+      token = mails.length > after ? /token: ([\w-]+)/.exec(mails.at(-1)?.text ?? '')?.[1] : undefined;
+      return token !== undefined;
+    });
+    return token ?? '';
+  }
+}
