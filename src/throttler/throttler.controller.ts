@@ -11,7 +11,7 @@ import {
   type CanActivate,
   type ExecutionContext,
 } from '@nestjs/common';
-import { ProblemException, type AdapterRequest } from '../common/index.js';
+import { Management, ProblemException, type AdapterRequest } from '../common/index.js';
 import type { ThrottlerSettings } from './settings.js';
 import { ThrottlerService, type BlockedClient } from './throttler.service.js';
 import { THROTTLER_SETTINGS } from './throttler.tokens.js';
@@ -31,6 +31,7 @@ class AdminRouteGuard implements CanActivate {
 
 /** Who is being refused, and how to let them in again. */
 @Controller({ path: 'admin/rate-limits', version: ['1', VERSION_NEUTRAL] })
+@Management()
 @UseGuards(AdminRouteGuard)
 export class ThrottlerController {
   constructor(private readonly throttler: ThrottlerService) {}

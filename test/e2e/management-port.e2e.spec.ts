@@ -4,11 +4,12 @@ import { onBothAdapters, TestApp } from '../support/harness.js';
 import { freePort } from '../support/ports.js';
 
 onBothAdapters('a management port', (adapter) => {
+  const admin = { ADMIN_EMAIL: 'operator@example.com', ADMIN_PASSWORD: 'comes by the other door' };
   let app: TestApp;
   let management: TestClient;
   beforeAll(async () => {
     const port = await freePort();
-    app = await TestApp.start({ HTTP_ADAPTER: adapter, MANAGEMENT_PORT: String(port) });
+    app = await TestApp.start({ HTTP_ADAPTER: adapter, MANAGEMENT_PORT: String(port), ...admin });
     management = new TestClient(`http://127.0.0.1:${port}`);
   });
   afterAll(async () => {
@@ -36,6 +37,16 @@ onBothAdapters('a management port', (adapter) => {
     'leaves %s on the main port, whose state no other port can tell',
     async (path) => {
       expect((await app.get(path)).status).toBe(200);
+    },
+  );
+
+  it.each(['/admin/users', '/admin/rate-limits/blocked', '/audit/events', '/audit/verify'])(
+    'has administrators come for %s',
+    async (path) => {
+      const { token } = await app.login(admin.ADMIN_EMAIL, admin.ADMIN_PASSWORD);
+      expect((await app.get(path, { token })).status).toBe(404);
+      expect((await management.get(path, { token })).status).toBe(200);
+      expect((await management.get(path)).status).toBe(401);
     },
   );
 
