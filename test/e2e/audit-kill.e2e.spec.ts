@@ -8,6 +8,7 @@ import { AuditApp } from '../support/audit-app.js';
 import { built } from '../support/built.js';
 import { freshDatabase } from '../support/database.js';
 import { testFolder } from '../support/folder.js';
+import { lastingPort } from '../support/ports.js';
 import { Program } from '../support/program.js';
 import { until } from '../support/until.js';
 
@@ -82,7 +83,7 @@ describe('what a process has acknowledged', () => {
 
   it('outlives a database that is killed under load and comes back, and a bound on memory meanwhile', async () => {
     const [folder, data] = [await testFolder(), await testFolder()];
-    const server = () => EmbeddedPostgres.start({ dataDir: data.path, settings: { fsync: 'on' } });
+    const server = () => EmbeddedPostgres.start({ dataDir: data.path, port: lastingPort(), settings: { fsync: 'on' } });
     let database = await server();
     const program = new Program(RECORDER, { DATABASE_URL: database.url, JOURNAL: folder.path, ROUND: '0' });
     await program.says(/^ack /m);
@@ -91,7 +92,7 @@ describe('what a process has acknowledged', () => {
     // More than memory holds (200), so that the rest is in the journal alone.
     await until('events are acknowledged without a database', () => acknowledged(program).length > before + 1_000);
     database = await server();
-    await until('new events come', () => acknowledged(program).length > before + 2_000, { withinMs: 30_000 });
+    await until('new events come', () => acknowledged(program).length > before + 2_000, { withinMs: 90_000 });
     program.kill('SIGTERM');
     await program.ends();
     const app = await AuditApp.start(database.url, { journalDir: folder.path });
@@ -100,5 +101,5 @@ describe('what a process has acknowledged', () => {
     await app.stop();
     await database.stop();
     await Promise.all([folder.stop(), data.stop()]);
-  }, 120_000);
+  }, 180_000);
 });

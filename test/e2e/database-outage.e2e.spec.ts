@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { EmbeddedPostgres } from '../../src/database/index.js';
 import { testFolder } from '../support/folder.js';
 import { TestApp } from '../support/harness.js';
+import { lastingPort } from '../support/ports.js';
 import { until } from '../support/until.js';
 
 describe('an application whose database', () => {
@@ -24,7 +25,7 @@ describe('an application whose database', () => {
 
   beforeAll(async () => {
     folder = await testFolder();
-    database = await EmbeddedPostgres.start({ dataDir: folder.path, settings: { fsync: 'off' } });
+    database = await EmbeddedPostgres.start({ dataDir: folder.path, port: lastingPort(), settings: { fsync: 'off' } });
     app = await TestApp.start({ DATABASE_URL: database.url });
     process.on('unhandledRejection', note);
   });
@@ -55,7 +56,7 @@ describe('an application whose database', () => {
     const login = await app.post('/auth/login', { email: 'nobody@example.com', password: 'whatever' });
     expect(login.status).toBe(500);
     expect(login.text).not.toMatch(/ECONNREFUSED|terminat|postgres/i);
-    database = await EmbeddedPostgres.start({ dataDir: folder.path, settings: { fsync: 'off' } });
+    database = await EmbeddedPostgres.start({ dataDir: folder.path, port: lastingPort(), settings: { fsync: 'off' } });
     await until('the application is ready again', isReady, { withinMs: 5_000 });
     await app.register();
     expect(unhandled).toEqual([]);

@@ -21,3 +21,11 @@ function listenOnce(port: number): Promise<number | undefined> {
     });
   });
 }
+
+/**
+ * A port for a server that a test stops and starts again. It lies below the range from which the system gives ports to
+ * outgoing connections, so that none of those sits on it meanwhile.
+ */
+export function lastingPort(): number {
+  return 20_000 + (process.pid % 10_000);
+}
