@@ -14,6 +14,7 @@ export * from './request-path.js';
 export * from './response-hold.js';
 export * from './route-access.js';
 export * from './route-memo.js';
+export * from './same-secret.js';
 export * from './shutdown-participant.js';
 export * from './throttle-tier.js';
 export * from './units.js';

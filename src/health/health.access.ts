@@ -1,6 +1,5 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
 import { Inject, Injectable, Optional } from '@nestjs/common';
-import { PrincipalResolver, type AdapterRequest } from '../common/index.js';
+import { isSameSecret, PrincipalResolver, type AdapterRequest } from '../common/index.js';
 import { HEALTH_SETTINGS, type HealthSettings } from './health.options.js';
 
 const DETAILS_ROLE = 'Admin';
@@ -17,14 +16,8 @@ export class HealthAccess {
     const { authorization } = request.headers;
     if (authorization === undefined) return false;
     const { detailsToken } = this.settings;
-    if (detailsToken !== undefined && isSame(authorization, `Bearer ${detailsToken}`)) return true;
+    if (detailsToken !== undefined && isSameSecret(authorization, `Bearer ${detailsToken}`)) return true;
     const principal = await this.principals?.resolve(request);
     return principal?.roles.includes(DETAILS_ROLE) ?? false;
   }
-}
-
-/** Hashed, so that lengths are equal and the time of the comparison tells nothing. */
-function isSame(given: string, expected: string): boolean {
-  const digest = (text: string) => createHash('sha256').update(text).digest();
-  return timingSafeEqual(digest(given), digest(expected));
 }

@@ -1,6 +1,5 @@
-import { timingSafeEqual, createHash } from 'node:crypto';
 import { Controller, Get, Header, Inject, Req, VERSION_NEUTRAL } from '@nestjs/common';
-import { Operational, ProblemException, type AdapterRequest } from '../common/index.js';
+import { isSameSecret, Operational, ProblemException, type AdapterRequest } from '../common/index.js';
 import { OBSERVABILITY_OPTIONS, type ObservabilityOptions } from './observability.options.js';
 import { PrometheusMetrics } from './prometheus.metrics.js';
 
@@ -25,7 +24,7 @@ export class MetricsController {
     const { metricsToken, metricsOpen } = this.options;
     if (metricsToken === undefined && metricsOpen) return;
     if (metricsToken !== undefined && authorization !== undefined) {
-      if (timingSafeEqual(digest(authorization), digest(`Bearer ${metricsToken}`))) return;
+      if (isSameSecret(authorization, `Bearer ${metricsToken}`)) return;
     }
     throw new ProblemException(
       'METRICS_TOKEN_REQUIRED',
@@ -33,9 +32,4 @@ export class MetricsController {
       { headers: { 'WWW-Authenticate': 'Bearer realm="metrics"' } },
     );
   }
-}
-
-/** Equal lengths for a comparison whose time does not depend on the token. */
-function digest(text: string): Buffer {
-  return createHash('sha256').update(text).digest();
 }
