@@ -1,5 +1,5 @@
-import type { MailSender } from './mail.sender.js';
-import type { PasswordProfile } from './password-policy.js';
+import type { MailSender } from './mail/mail.sender.js';
+import type { PasswordProfile } from './passwords/password-policy.js';
 
 /**
  * Whether a request's session is looked at, beyond its token.

@@ -1,11 +1,11 @@
 import { Inject, Injectable, Logger, Optional, type OnApplicationBootstrap } from '@nestjs/common';
 import { AuditTrail, FailureThrottle, NoAuditTrail, NoFailureThrottle, ProblemException } from '../common/index.js';
 import { normalizeEmail, Role, UsersService, type User } from '../users/index.js';
-import { AccessTokenService } from './access-token.service.js';
+import { AccessTokenService } from './tokens/access-token.service.js';
 import { viewOf, type LoginDto, type RegisterDto, type TokenView, type UserView } from './auth.dto.js';
 import { AUTH_SETTINGS, type AuthSettings } from './auth.options.js';
-import { PasswordService } from './password.service.js';
-import { SessionService, type OpenSession } from './session.service.js';
+import { PasswordService } from './passwords/password.service.js';
+import { SessionService, type OpenSession } from './sessions/session.service.js';
 
 /** @publicApi */
 @Injectable()

@@ -6,16 +6,16 @@ import {
   NoFailureThrottle,
   ProblemException,
   type Principal,
-} from '../common/index.js';
-import { UsersService, type User } from '../users/index.js';
+} from '../../common/index.js';
+import { UsersService, type User } from '../../users/index.js';
 import type { ChangeEmailDto, ChangePasswordDto, ResetPasswordDto, SessionView } from './account.dto.js';
-import { viewOf, type UserView } from './auth.dto.js';
-import { AUTH_SETTINGS, type AuthSettings } from './auth.options.js';
-import { MailOutbox } from './mail-outbox.service.js';
+import { viewOf, type UserView } from '../auth.dto.js';
+import { AUTH_SETTINGS, type AuthSettings } from '../auth.options.js';
+import { MailOutbox } from '../mail/mail-outbox.service.js';
 import { OneTimeTokenService } from './one-time-token.service.js';
-import { PasswordService } from './password.service.js';
-import { RevocationService } from './revocation.service.js';
-import { SessionService } from './session.service.js';
+import { PasswordService } from '../passwords/password.service.js';
+import { RevocationService } from '../sessions/revocation.service.js';
+import { SessionService } from '../sessions/session.service.js';
 
 /** What users do with an account of their own. @publicApi */
 @Injectable()

@@ -1,4 +1,4 @@
-import type { Role } from '../users/index.js';
+import type { Role } from '../../users/index.js';
 
 /** What requests need to know of a session. */
 export interface SessionState {

@@ -13,11 +13,11 @@ import {
   type AdapterRequest,
   type ErrorCode,
   type Principal,
-} from '../common/index.js';
-import { AUTH_SETTINGS, type AuthSettings } from './auth.options.js';
+} from '../../common/index.js';
+import { AUTH_SETTINGS, type AuthSettings } from '../auth.options.js';
 import { JwtStrategy } from './jwt.strategy.js';
-import { RevocationService } from './revocation.service.js';
-import type { SessionVerdict } from './session-states.js';
+import { RevocationService } from '../sessions/revocation.service.js';
+import type { SessionVerdict } from '../sessions/session-states.js';
 
 /** What a passport strategy calls back on; passport itself sets these on a copy of the strategy for each request. */
 interface StrategyRun {

@@ -11,7 +11,7 @@ import {
   Post,
   VERSION_NEUTRAL,
 } from '@nestjs/common';
-import { Public, ThrottleTier, type Principal } from '../common/index.js';
+import { Public, ThrottleTier, type Principal } from '../../common/index.js';
 import {
   ChangeEmailDto,
   ChangePasswordDto,
@@ -23,8 +23,8 @@ import {
   type SessionView,
 } from './account.dto.js';
 import { AccountService } from './account.service.js';
-import type { UserView } from './auth.dto.js';
-import { CurrentUser } from './current-user.decorator.js';
+import type { UserView } from '../auth.dto.js';
+import { CurrentUser } from '../current-user.decorator.js';
 
 /** What users do with an account of their own: profile, password, address, sessions. */
 @Controller({ path: 'auth', version: ['1', VERSION_NEUTRAL] })

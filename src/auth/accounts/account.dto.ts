@@ -1,6 +1,6 @@
 import { IsArray, IsBoolean, IsEmail, IsEnum, IsOptional, IsString, Length, Matches, MaxLength } from 'class-validator';
-import { Role } from '../users/index.js';
-import { EMAIL_MAXIMUM, NO_CONTROL_CHARACTERS } from './auth.dto.js';
+import { Role } from '../../users/index.js';
+import { EMAIL_MAXIMUM, NO_CONTROL_CHARACTERS } from '../auth.dto.js';
 
 const PASSWORD_MAXIMUM = 1024;
 const TOKEN_MAXIMUM = 200;

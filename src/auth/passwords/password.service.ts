@@ -2,8 +2,8 @@ import { createHmac, createSecretKey, type KeyObject } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { Inject, Injectable } from '@nestjs/common';
 import { compare, getRounds, hash } from 'bcrypt';
-import { ProblemException } from '../common/index.js';
-import { AUTH_SETTINGS, type AuthSettings } from './auth.options.js';
+import { ProblemException } from '../../common/index.js';
+import { AUTH_SETTINGS, type AuthSettings } from '../auth.options.js';
 import { passwordWeakness, type PasswordContext } from './password-policy.js';
 import { WorkQueue } from './work-queue.js';
 

@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { Injectable, Optional } from '@nestjs/common';
-import { AuditTrail, NoAuditTrail, ProblemException, type Principal } from '../common/index.js';
-import { Role, UsersService, type User } from '../users/index.js';
+import { AuditTrail, NoAuditTrail, ProblemException, type Principal } from '../../common/index.js';
+import { Role, UsersService, type User } from '../../users/index.js';
 import type { AdminUserDto, ListUsersDto } from './account.dto.js';
 import { AccountService } from './account.service.js';
-import type { UserView } from './auth.dto.js';
-import { PasswordService } from './password.service.js';
-import { RevocationService } from './revocation.service.js';
-import { SessionService } from './session.service.js';
+import type { UserView } from '../auth.dto.js';
+import { PasswordService } from '../passwords/password.service.js';
+import { RevocationService } from '../sessions/revocation.service.js';
+import { SessionService } from '../sessions/session.service.js';
 
 const PAGE = 20;
 

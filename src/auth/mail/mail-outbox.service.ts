@@ -1,9 +1,9 @@
 import { createCipheriv, createDecipheriv, randomBytes, type KeyObject } from 'node:crypto';
 import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import { uuidv7 } from '../common/index.js';
+import { uuidv7 } from '../../common/index.js';
 import { MailSender, type Mail } from './mail.sender.js';
-import { derivedKey, SIGNING_KEY, type SigningKey } from './signing-key.js';
+import { derivedKey, SIGNING_KEY, type SigningKey } from '../tokens/signing-key.js';
 
 const POLL_MS = 5_000;
 const BATCH = 10;

@@ -1,9 +1,9 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { PassportStrategy } from '@nestjs/passport';
 import { ExtractJwt, Strategy, type SecretOrKeyProvider } from 'passport-jwt';
-import type { Principal } from '../common/index.js';
+import type { Principal } from '../../common/index.js';
 import { ACCESS_TOKEN_TYPE, type AccessTokenClaims } from './access-token.service.js';
-import { AUTH_SETTINGS, type AuthSettings } from './auth.options.js';
+import { AUTH_SETTINGS, type AuthSettings } from '../auth.options.js';
 import { SIGNING_KEY, type SigningKey } from './signing-key.js';
 
 /** Checks signature, algorithm, type, issuer, audience and expiry of a bearer token (RFC 8725). */

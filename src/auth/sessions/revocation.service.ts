@@ -1,9 +1,9 @@
 import { Inject, Injectable, Logger, Optional, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import { ProblemException, REDIS } from '../common/index.js';
-import type { RedisClient } from '../redis/index.js';
-import type { Role } from '../users/index.js';
-import { AUTH_SETTINGS, type AuthSettings } from './auth.options.js';
+import { ProblemException, REDIS } from '../../common/index.js';
+import type { RedisClient } from '../../redis/index.js';
+import type { Role } from '../../users/index.js';
+import { AUTH_SETTINGS, type AuthSettings } from '../auth.options.js';
 import { PostgresChannel, redisChannel, type RevocationChannel } from './revocation-channel.js';
 import { BLIND_AGE_MS, SessionStates, type SessionVerdict } from './session-states.js';
 

@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import { ProblemException } from '../common/index.js';
+import { ProblemException } from '../../common/index.js';
 
 /** What a token is good for, and nothing else. */
 export type OneTimePurpose = 'reset-password' | 'verify-email' | 'change-email';

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { JwtService } from '@nestjs/jwt';
-import type { Principal } from '../common/index.js';
-import { AUTH_SETTINGS, type AuthSettings } from './auth.options.js';
+import type { Principal } from '../../common/index.js';
+import { AUTH_SETTINGS, type AuthSettings } from '../auth.options.js';
 import { SIGNING_KEY, type SigningKey } from './signing-key.js';
 
 /** Header `typ` of access tokens (RFC 9068, section 2.1): keeps tokens of another purpose out. */

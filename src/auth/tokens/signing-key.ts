@@ -8,7 +8,7 @@ import {
   type JsonWebKey,
   type KeyObject,
 } from 'node:crypto';
-import type { AuthSettings } from './auth.options.js';
+import type { AuthSettings } from '../auth.options.js';
 
 /**
  * The keys of access tokens, imported once. Handed over as text, jsonwebtoken would try to read a secret as a public key

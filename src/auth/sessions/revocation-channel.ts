@@ -1,8 +1,8 @@
 import { Logger } from '@nestjs/common';
 import { Client } from 'pg';
 import type { DataSource } from 'typeorm';
-import { poolOf } from '../database/index.js';
-import type { RedisClient } from '../redis/index.js';
+import { poolOf } from '../../database/index.js';
+import type { RedisClient } from '../../redis/index.js';
 
 /** Carries short messages between the replicas, to the sender as well. */
 export interface RevocationChannel {

@@ -2,11 +2,11 @@ import { createHash, createHmac, randomBytes, timingSafeEqual, type KeyObject } 
 import { Inject, Injectable, Optional } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import { IsNull, MoreThan, Not, Repository } from 'typeorm';
-import { AuditTrail, currentContext, NoAuditTrail, uuidv7 } from '../common/index.js';
-import { AUTH_SETTINGS, type AuthSettings } from './auth.options.js';
+import { AuditTrail, currentContext, NoAuditTrail, uuidv7 } from '../../common/index.js';
+import { AUTH_SETTINGS, type AuthSettings } from '../auth.options.js';
 import { RevocationService } from './revocation.service.js';
 import { Session } from './session.entity.js';
-import { derivedKey, SIGNING_KEY, type SigningKey } from './signing-key.js';
+import { derivedKey, SIGNING_KEY, type SigningKey } from '../tokens/signing-key.js';
 
 const SECRET_BYTES = 32;
 const USER_AGENT_LENGTH = 256;
