@@ -1,4 +1,5 @@
 export * from './audit-trail.js';
+export * from './circuit-breaker.js';
 export * from './error-codes.js';
 export * from './failure-throttle.js';
 export * from './guard-chain.js';
@@ -17,5 +18,6 @@ export * from './route-memo.js';
 export * from './same-secret.js';
 export * from './shutdown-participant.js';
 export * from './throttle-tier.js';
+export * from './time-limit.js';
 export * from './units.js';
 export * from './uuid.js';

@@ -1,7 +1,6 @@
-import { CircuitBreaker } from './circuit-breaker.js';
+import { CircuitBreaker, withTimeLimit } from '../common/index.js';
 import type { MemoryStore } from './memory.store.js';
 import type { Decision, Hit, Policy, ThrottleStore, Verdict } from './policy.js';
-import { withTimeLimit } from './time-limit.js';
 
 /** @internal */
 export interface FallbackStoreOptions {
