@@ -1,6 +1,13 @@
 import { Module, type DynamicModule, type ModuleMetadata } from '@nestjs/common';
 import { AuditModule } from './audit/index.js';
-import { AuthModule, FileMailSender, LogMailSender, SmtpMailSender, type MailSender } from './auth/index.js';
+import {
+  AuthModule,
+  FileMailSender,
+  LogMailSender,
+  SmtpMailSender,
+  type AuthModuleOptions,
+  type MailSender,
+} from './auth/index.js';
 import { ConfigModule, developmentSecret, type AppConfig } from './config/index.js';
 import { DatabaseModule } from './database/index.js';
 import { HealthModule } from './health/index.js';
@@ -16,9 +23,7 @@ import { ThrottlerModule } from './throttler/index.js';
 @Module({})
 export class AppModule {
   static forRoot(config: AppConfig, imports: NonNullable<ModuleMetadata['imports']> = []): DynamicModule {
-    const { auth, throttling, database, http } = config;
-    const hasKeys = auth.privateKey !== undefined || auth.keysFile !== undefined;
-    const key = hasKeys ? {} : { secret: auth.secret ?? developmentSecret(database.dataDir) };
+    const { throttling, database, http } = config;
     return {
       module: AppModule,
       imports: [
@@ -36,13 +41,21 @@ export class AppModule {
           redisOptions: { timeoutMs: throttling.redisTimeoutMs },
           adminRoutes: true,
         }),
-        AuthModule.forRoot({ ...auth, ...key, mailSender: mailSenderOf(config) }),
+        AuthModule.forRoot(authOptions(config)),
         AuditModule.forRoot({ ...config.audit, adminRoutes: true }),
         ...(config.productionTest.enabled ? [ProductionTestModule.forRoot({ adminOnly: config.isProduction })] : []),
         ...imports,
       ],
     };
   }
+}
+
+/** How the reference application sets AuthModule up. */
+export function authOptions(config: AppConfig): AuthModuleOptions {
+  const { auth, database } = config;
+  const hasKeys = auth.privateKey !== undefined || auth.keysFile !== undefined;
+  const key = hasKeys ? {} : { secret: auth.secret ?? developmentSecret(database.dataDir) };
+  return { ...auth, ...key, mailSender: mailSenderOf(config) };
 }
 
 /** Undefined in production where no server is named: mails hold tokens, which have no business in its log. */

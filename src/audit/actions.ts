@@ -37,7 +37,7 @@ export const AUDIT_VOCABULARY = [
 ] as const satisfies readonly AuditActionDefinition[];
 
 /** Actions of these groups are security events even where nobody has registered them. */
-const SECURITY_GROUPS = /^(?:auth|admin|security)\./;
+const SECURITY_GROUPS = /^(?:auth|admin|security|user)\./;
 
 /** The actions that are known, of the suite and of the application. */
 export class AuditActionRegistry {

@@ -6,6 +6,7 @@ import { GuardChainModule, PrincipalResolver } from '../common/index.js';
 import { UsersModule } from '../users/index.js';
 import { AccountController } from './accounts/account.controller.js';
 import { AccountService } from './accounts/account.service.js';
+import { AdministratorsService } from './accounts/administrators.service.js';
 import { AdminUsersController } from './accounts/admin-users.controller.js';
 import { AdminUsersService } from './accounts/admin-users.service.js';
 import { AccessTokenService } from './tokens/access-token.service.js';
@@ -49,6 +50,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     },
     AccessTokenService,
     AccountService,
+    AdministratorsService,
     AdminUsersService,
     AuthService,
     JwtAuthGuard,
@@ -61,6 +63,13 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     RolesGuard,
     SessionService,
   ],
-  exports: [AccessTokenService, AccountService, AuthService, PrincipalResolver, RevocationService],
+  exports: [
+    AccessTokenService,
+    AccountService,
+    AdministratorsService,
+    AuthService,
+    PrincipalResolver,
+    RevocationService,
+  ],
 })
 export class AuthModule extends ConfigurableModuleClass {}

@@ -1,15 +1,14 @@
-import { Inject, Injectable, Logger, Optional, type OnApplicationBootstrap } from '@nestjs/common';
+import { Injectable, Logger, Optional } from '@nestjs/common';
 import { AuditTrail, FailureThrottle, NoAuditTrail, NoFailureThrottle, ProblemException } from '../common/index.js';
 import { normalizeEmail, Role, UsersService, type User } from '../users/index.js';
 import { AccessTokenService } from './tokens/access-token.service.js';
 import { viewOf, type LoginDto, type RegisterDto, type TokenView, type UserView } from './auth.dto.js';
-import { AUTH_SETTINGS, type AuthSettings } from './auth.options.js';
 import { PasswordService } from './passwords/password.service.js';
 import { SessionService, type OpenSession } from './sessions/session.service.js';
 
 /** @publicApi */
 @Injectable()
-export class AuthService implements OnApplicationBootstrap {
+export class AuthService {
   private readonly logger = new Logger('Auth');
 
   constructor(
@@ -17,23 +16,9 @@ export class AuthService implements OnApplicationBootstrap {
     private readonly passwords: PasswordService,
     private readonly sessions: SessionService,
     private readonly accessTokens: AccessTokenService,
-    @Inject(AUTH_SETTINGS) private readonly settings: AuthSettings,
     @Optional() private readonly audit: AuditTrail = new NoAuditTrail(),
     @Optional() private readonly failures: FailureThrottle = new NoFailureThrottle(),
   ) {}
-
-  async onApplicationBootstrap(): Promise<void> {
-    const { admin } = this.settings;
-    if (!admin || (await this.users.findForLogin(admin.email))) return;
-    const passwordHash = await this.passwords.hash(admin.password);
-    try {
-      await this.users.create({ ...admin, name: 'Administrator', passwordHash, roles: [Role.Admin, Role.User] });
-      this.logger.log(`made the first administrator, ${normalizeEmail(admin.email)}`);
-    } catch (error) {
-      // Another replica that started at the same moment was first.
-      if (!(error instanceof ProblemException && error.code === 'EMAIL_TAKEN')) throw error;
-    }
-  }
 
   /** @throws ProblemException `EMAIL_TAKEN` */
   async register({ email, password, name }: RegisterDto): Promise<TokenView> {

@@ -3,6 +3,7 @@ export { Public } from '../common/index.js';
 export * from './accounts/account.dto.js';
 export * from './accounts/account.service.js';
 export * from './sessions/add-session-clients.migration.js';
+export * from './accounts/administrators.service.js';
 export { type AdminUserView, type UserPage } from './accounts/admin-users.service.js';
 export * from './auth.dto.js';
 export * from './auth.module.js';

@@ -88,7 +88,7 @@ describe('migrations', () => {
   it('ten processes that start at once on an empty database migrate it once', async () => {
     const apps = await Promise.all(Array.from({ length: 5 }, () => program('main.js', { DATABASE_URL: url })));
     const commands = await Promise.all(
-      Array.from({ length: 5 }, () => program('cli/migrate.js', { DATABASE_URL: url })),
+      Array.from({ length: 5 }, () => program('cli/main.js migrate', { DATABASE_URL: url })),
     );
     expect(await Promise.all(commands.map((command) => command.ends(60_000)))).toEqual([0, 0, 0, 0, 0]);
     for (const app of apps) await app.says('is ready', 60_000);
@@ -245,7 +245,7 @@ describe('a database that is down at start', () => {
     expect(tables).toContainEqual({ tablename: 'users' });
   });
 
-  it.each(['main.js', 'cli/migrate.js'])(
+  it.each(['main.js', 'cli/main.js migrate'])(
     'ends %s with code 69 and no password when it does not come',
     async (script) => {
       const port = await freePort();

@@ -26,7 +26,7 @@ afterEach(() => {
   for (const program of running.splice(0)) program.kill('SIGKILL');
 });
 
-/** Starts a program in an empty folder, with a port and a secret, so that it needs nothing but a database. */
+/** Starts a program, named with its arguments, in an empty folder, with a port and a secret, so that it needs nothing but a database. */
 function start(env: Record<string, string>, script = 'main.js'): Program {
   const program = new Program(script, { JWT_SECRET: SECRET, PORT: '0', ...env }, folder.path);
   running.push(program);
@@ -58,7 +58,7 @@ describe('a bad configuration', () => {
   });
   afterAll(() => way.close());
 
-  it.each(['main.js', 'cli/migrate.js'])(
+  it.each(['main.js', 'cli/main.js migrate'])(
     'ends %s with exit code 78 and all that is wrong, before anything is connected to',
     async (script) => {
       const wrong = { NODE_ENV: 'production', DATABASE_URL: way.url, JWT_SECRET: 'changeme', JWT_ACCESS_TTL: '15' };
@@ -67,7 +67,7 @@ describe('a bad configuration', () => {
       expect(refused.output).toBe(
         [
           '',
-          'nest-bulwark cannot start.',
+          script === 'main.js' ? 'nest-bulwark cannot start.' : 'nest-bulwark migrate failed.',
           'The configuration has 2 problems:',
           '  JWT_ACCESS_TTL: "15" has no unit; write one of ms, s, m, h, d, such as 15m',
           '    → correct it, or remove it for 15m. Life of an access token.',
@@ -135,16 +135,15 @@ describe('a port in use', () => {
 });
 
 describe('a database that cannot be used', () => {
-  it.each(['main.js', 'cli/migrate.js'])(
+  it.each(['main.js', 'cli/main.js migrate'])(
     'ends %s with exit code 69 when nothing listens there, and names the address without its password',
     async (script) => {
       const address = `127.0.0.1:${await freePort()}`;
       const url = `postgres://app:${PASSWORD}@${address}/app`;
       const refused = start({ DATABASE_URL: url, DATABASE_START_TIMEOUT: '1s' }, script);
       expect(await refused.ends()).toBe(69);
-      expect(refused.output).toContain(
-        `nest-bulwark cannot start.\nThe database at ${address}/app could not be reached`,
-      );
+      const headline = script === 'main.js' ? 'cannot start.' : 'migrate failed.';
+      expect(refused.output).toContain(`nest-bulwark ${headline}\nThe database at ${address}/app could not be reached`);
       expect(refused.output).toContain('DATABASE_START_TIMEOUT sets how long a start waits');
       expect(refused.output).not.toContain(PASSWORD);
     },
@@ -208,30 +207,30 @@ describe('a start that goes well', () => {
   });
 });
 
-describe('cli/migrate.js', () => {
+describe('cli/main.js migrate', () => {
   it('migrates, and finds nothing to do the second time', async () => {
     const database = await freshDatabase();
-    const first = start({ DATABASE_URL: database }, 'cli/migrate.js');
+    const first = start({ DATABASE_URL: database }, 'cli/main.js migrate');
     expect(await first.ends()).toBe(0);
     expect(first.output).toMatch(/^(migrated: \w+\n)+$/);
     const { rowCount } = await query(database, 'SELECT * FROM migrations');
     expect(rowCount).toBe(first.output.trim().split('\n').length);
 
-    const second = start({ DATABASE_URL: database }, 'cli/migrate.js');
+    const second = start({ DATABASE_URL: database }, 'cli/main.js migrate');
     expect(await second.ends()).toBe(0);
     expect(second.output).toBe('Nothing to migrate.\n');
   });
 
   it('leaves nothing to migrate to the start of the application', async () => {
     const database = await freshDatabase();
-    expect(await start({ DATABASE_URL: database }, 'cli/migrate.js').ends()).toBe(0);
+    expect(await start({ DATABASE_URL: database }, 'cli/main.js migrate').ends()).toBe(0);
     const program = start({ DATABASE_URL: database });
     await program.says('is ready');
     expect(program.output).not.toContain('migrated: ');
   });
 
   it('migrates the embedded database where no other is named, and stops it', async () => {
-    const program = start({ DATA_DIR: 'data' }, 'cli/migrate.js');
+    const program = start({ DATA_DIR: 'data' }, 'cli/main.js migrate');
     expect(await program.ends(60_000)).toBe(0);
     expect(program.output).toContain('migrated: ');
     expect(existsSync(join(folder.path, 'data', 'postgres', 'postmaster.pid'))).toBe(false);

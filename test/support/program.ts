@@ -11,15 +11,23 @@ export class Program {
   /**
    * Runs a script with nothing in its environment but what is given.
    *
-   * @param script a script of `dist/`, or an absolute path
+   * @param script a script of `dist/` with its arguments, such as `cli/main.js migrate`, or an absolute path
    */
   constructor(script: string, env: Record<string, string>, cwd = process.cwd(), args: string[] = []) {
     const { PATH = '', HOME = '' } = process.env;
-    this.child = spawn(process.execPath, [resolve('dist', script), ...args], { cwd, env: { PATH, HOME, ...env } });
+    const [file = '', ...words] = script.split(' ');
+    const command = [resolve('dist', file), ...words, ...args];
+    this.child = spawn(process.execPath, command, { cwd, env: { PATH, HOME, ...env } });
     const collect = (chunk: Buffer) => void (this.output += chunk.toString());
     this.child.stdout?.on('data', collect);
     this.child.stderr?.on('data', collect);
     this.child.on('close', (code) => (this.exitCode = code ?? -1));
+  }
+
+  /** Writes to standard input, and ends it. */
+  reads(text: string): this {
+    this.child.stdin?.end(text);
+    return this;
   }
 
   get pid(): number {

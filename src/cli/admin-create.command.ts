@@ -1,0 +1,85 @@
+import { randomBytes } from 'node:crypto';
+import { text } from 'node:stream/consumers';
+import { Module, type DynamicModule } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { authOptions } from '../app.module.js';
+import { AuditModule } from '../audit/index.js';
+import { AdministratorsService, AuthModule } from '../auth/index.js';
+import { ProblemException, type FieldError } from '../common/index.js';
+import { loadConfig, readEnvironment, type AppConfig } from '../config/index.js';
+import { DatabaseModule, stopEmbeddedServers } from '../database/index.js';
+import { migrations } from '../migrations.js';
+import { RedisModule } from '../redis/index.js';
+import { defineCommand, UsageError } from './command.js';
+
+const EMAIL = /^[^\s@]+@[^\s@]+$/;
+
+export const command = defineCommand({
+  options: {
+    email: {
+      type: 'string',
+      argument: 'ADDRESS',
+      describes: 'address that the administrator logs in with',
+      required: true,
+    },
+    name: { type: 'string', argument: 'NAME', describes: 'name of the administrator' },
+    'password-stdin': { type: 'boolean', describes: 'reads the password from standard input' },
+    'generate-password': { type: 'boolean', describes: 'makes a random password and prints it, once' },
+  },
+  details: 'The password is one of the two, since arguments can be seen by every user of the machine.',
+  async run({ email, name, 'password-stdin': fromStdin = false, 'generate-password': generate = false }) {
+    if (!EMAIL.test(email)) throw new UsageError(`"${email}" is not an email address.`);
+    if (fromStdin === generate) throw new UsageError('Give one of --password-stdin and --generate-password.');
+    const { config } = loadConfig(readEnvironment());
+    const password = generate
+      ? randomBytes(18).toString('base64url')
+      : (await text(process.stdin)).replace(/\r?\n$/, '');
+    await create(config, { email, password, ...(name !== undefined && { name }) });
+    console.log(`made the administrator ${email}${generate ? `\npassword: ${password}` : ''}`);
+    return 0;
+  },
+});
+
+/** What it takes to make an account by the rules of the application, audited, with nothing that listens. */
+@Module({})
+class AccountsModule {
+  static forRoot(config: AppConfig): DynamicModule {
+    // The administrator of the environment is made by the application's own start.
+    const { admin: _admin, ...auth } = authOptions(config);
+    return {
+      module: AccountsModule,
+      imports: [
+        DatabaseModule.forRoot({ ...config.database, migrations }),
+        RedisModule.forRoot(config.redis),
+        AuthModule.forRoot(auth),
+        AuditModule.forRoot(config.audit),
+      ],
+    };
+  }
+}
+
+async function create(config: AppConfig, admin: Parameters<AdministratorsService['create']>[0]): Promise<void> {
+  let context;
+  try {
+    context = await NestFactory.createApplicationContext(AccountsModule.forRoot(config), {
+      logger: ['error', 'fatal'],
+      abortOnError: false,
+    });
+    await context.get(AdministratorsService).create(admin);
+  } catch (error) {
+    throw error instanceof ProblemException ? new RefusedError(error) : error;
+  } finally {
+    await context?.close();
+    await stopEmbeddedServers();
+  }
+}
+
+/** The account may not be made as asked for (EX_DATAERR of sysexits.h). */
+class RefusedError extends Error {
+  readonly exitCode = 65;
+
+  constructor({ detail, extensions }: ProblemException) {
+    const errors = (extensions['errors'] ?? []) as readonly FieldError[];
+    super([detail, ...errors.map(({ message }) => message)].join('\n'));
+  }
+}

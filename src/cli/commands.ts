@@ -1,0 +1,13 @@
+import type { Command } from './command.js';
+
+export interface CommandEntry {
+  readonly summary: string;
+  /** Loaded when it is called: a migration needs no bcrypt. */
+  load(): Promise<{ readonly command: Command }>;
+}
+
+/** Every command. A new one is a file beside this one and a line here. */
+export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
+  migrate: { summary: 'Run pending migrations', load: () => import('./migrate.command.js') },
+  'admin create': { summary: 'Make an administrator', load: () => import('./admin-create.command.js') },
+};

@@ -1,0 +1,80 @@
+import { describe, expect, it } from 'vitest';
+import { defineCommand } from './command.js';
+import { dispatch } from './dispatch.js';
+
+const greet = defineCommand({
+  options: {
+    name: { type: 'string', short: 'n', argument: 'NAME', describes: 'who is greeted', required: true },
+    loud: { type: 'boolean', describes: 'shouts' },
+  },
+  run: async ({ name, loud }) => {
+    if (name === 'nobody') throw Object.assign(new Error('there is nobody'), { exitCode: 69 });
+    return loud ? name.length : 0;
+  },
+});
+
+async function run(...args: string[]) {
+  const said = { out: '', err: '' };
+  const commands = {
+    greet: { summary: 'Greet somebody', load: () => Promise.resolve({ command: greet }) },
+    'greet all': {
+      summary: 'Greet everybody',
+      load: () => Promise.resolve({ command: { options: {}, run: async () => 7 } }),
+    },
+  };
+  const output = { out: (text: string) => void (said.out += text), err: (text: string) => void (said.err += text) };
+  return { code: await dispatch(args, { commands, version: '1.2.3' }, output), ...said };
+}
+
+describe('the command line', () => {
+  it('runs a command with its options, and answers with its exit code', async () => {
+    expect(await run('greet', '--name', 'Ada')).toEqual({ code: 0, out: '', err: '' });
+    expect((await run('greet', '-n', 'Ada', '--loud')).code).toBe(3);
+  });
+
+  it('takes the longer of two names that fit', async () => {
+    expect((await run('greet', 'all')).code).toBe(7);
+  });
+
+  it.each([[[]], [['--help']], [['-h']], [['help']]])('lists the commands for %j', async (args) => {
+    const { code, out } = await run(...args);
+    expect(code).toBe(0);
+    expect(out).toContain('  greet      Greet somebody\n  greet all  Greet everybody\n');
+  });
+
+  it('tells of one command', async () => {
+    const { code, out } = await run('greet', '--help');
+    expect([code, out]).toEqual([
+      0,
+      [
+        'Usage: nest-bulwark greet [options]',
+        '',
+        'Greet somebody.',
+        '',
+        '  -n, --name NAME  who is greeted (required)',
+        '  --loud           shouts',
+      ].join('\n'),
+    ]);
+  });
+
+  it('tells its version', async () => {
+    expect(await run('--version')).toEqual({ code: 0, out: '1.2.3', err: '' });
+  });
+
+  it.each([
+    [['great'], 'There is no command "great".'],
+    [['toString'], 'There is no command "toString".'],
+    [['greet'], '--name is missing.\nSee nest-bulwark greet --help'],
+    [['greet', '--nmae', 'x'], "Unknown option '--nmae'"],
+    [['greet', '--name', 'x', 'y'], "Unexpected argument 'y'"],
+  ])('refuses %j with exit code 64', async (args, message) => {
+    const { code, out, err } = await run(...args);
+    expect([code, out]).toEqual([64, '']);
+    expect(err).toContain(message);
+  });
+
+  it('prints what a command fails with, and ends with the code of the failure', async () => {
+    const { code, err } = await run('greet', '--name', 'nobody');
+    expect([code, err]).toEqual([69, '\nnest-bulwark greet failed.\nthere is nobody']);
+  });
+});

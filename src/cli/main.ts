@@ -1,0 +1,16 @@
+#!/usr/bin/env node
+import { readFileSync, writeSync } from 'node:fs';
+import { COMMANDS } from './commands.js';
+import { dispatch } from './dispatch.js';
+
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+};
+
+const code = await dispatch(
+  process.argv.slice(2),
+  { commands: COMMANDS, version },
+  // At once, so that nothing is lost at the exit.
+  { out: (text) => writeSync(1, `${text}\n`), err: (text) => writeSync(2, `${text}\n`) },
+);
+process.exit(code);
