@@ -13,6 +13,7 @@ import { AccessTokenService } from './tokens/access-token.service.js';
 import { AuthController } from './auth.controller.js';
 import { AUTH_SETTINGS, authSettings, type AuthModuleOptions, type AuthSettings } from './auth.options.js';
 import { AuthService } from './auth.service.js';
+import { AccessTokenVerifier } from './tokens/access-token.verifier.js';
 import { JwksController } from './tokens/jwks.controller.js';
 import { JwtAuthGuard } from './tokens/jwt-auth.guard.js';
 import { JwtStrategy } from './tokens/jwt.strategy.js';
@@ -49,6 +50,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
       useFactory: ({ mailSender }: AuthSettings) => mailSender ?? new NoMailSender(),
     },
     AccessTokenService,
+    AccessTokenVerifier,
     AccountService,
     AdministratorsService,
     AdminUsersService,

@@ -12,9 +12,12 @@ export type SessionCheck = 'cached' | 'off';
 export interface AuthModuleOptions {
   /** HS256 secret of 32 bytes or more. One of `secret`, `privateKey` and `keysFile` is needed. */
   secret?: string;
-  /** PEM private key on the curve P-256; tokens are then signed with ES256. */
+  /** PEM private key on the curve P-256 (tokens are then signed with ES256) or Ed25519 (EdDSA). */
   privateKey?: string;
-  /** JWK Set of keys on the curve P-256: the first private one signs, all verify. Read once, at start. */
+  /**
+   * JWK Set of keys on P-256 and Ed25519, and of secrets (`oct`): the first one that can sign does, all verify, each by
+   * the one algorithm of its kind. Read once, at start.
+   */
   keysFile?: string;
   /** Claim `iss` of access tokens. @default 'nest-bulwark' */
   issuer?: string;
@@ -36,6 +39,11 @@ export interface AuthModuleOptions {
   sessionCheck?: SessionCheck;
   /** Sessions whose state is kept in memory. @default 10000 */
   sessionCacheSize?: number;
+  /**
+   * Access tokens whose signature is not checked again while they are in memory, about 1.5 kB each; their time and their
+   * session still are, at each use. 0 switches it off. @default 10000
+   */
+  tokenCacheSize?: number;
   /** Cost factor of password hashes. @default 12 */
   bcryptCost?: number;
   /** What new passwords must be like. @default 'standard' */
@@ -65,6 +73,7 @@ type Defaulted =
   | 'refreshGraceMs'
   | 'sessionCheck'
   | 'sessionCacheSize'
+  | 'tokenCacheSize'
   | 'bcryptCost'
   | 'passwordProfile'
   | 'maxWaitingHashes';
@@ -83,6 +92,7 @@ export function authSettings(options: AuthModuleOptions): AuthSettings {
     refreshGraceMs: options.refreshGraceMs ?? 10_000,
     sessionCheck: options.sessionCheck ?? 'cached',
     sessionCacheSize: options.sessionCacheSize ?? 10_000,
+    tokenCacheSize: options.tokenCacheSize ?? 10_000,
     bcryptCost: options.bcryptCost ?? 12,
     passwordProfile: options.passwordProfile ?? 'standard',
     maxWaitingHashes: options.maxWaitingHashes ?? 100,

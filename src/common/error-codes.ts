@@ -24,6 +24,8 @@ export const ERROR_CODES = {
   AUTH_TOKEN_MALFORMED: { status: 401, title: 'Malformed access token' },
   AUTH_TOKEN_INVALID: { status: 401, title: 'Invalid access token' },
   AUTH_TOKEN_EXPIRED: { status: 401, title: 'Expired access token' },
+  AUTH_TOKEN_WRONG_ISSUER: { status: 401, title: 'Access token of another issuer' },
+  AUTH_TOKEN_WRONG_AUDIENCE: { status: 401, title: 'Access token for another audience' },
   AUTH_TOKEN_REVOKED: { status: 401, title: 'Revoked access token' },
   AUTH_CREDENTIALS_INVALID: { status: 401, title: 'Wrong email or password' },
   AUTH_REFRESH_INVALID: { status: 401, title: 'Invalid refresh token' },

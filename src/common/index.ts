@@ -9,6 +9,7 @@ export * from './metrics.js';
 export * from './principal.js';
 export * from './problem.js';
 export * from './problem.filter.js';
+export * from './recent-map.js';
 export * from './redis-token.js';
 export * from './request-context.js';
 export * from './request-path.js';

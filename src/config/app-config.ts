@@ -46,6 +46,7 @@ export class AppConfig {
     refreshTtlMs: number;
     refreshGraceMs: number;
     sessionCheck: Variables['AUTH_SESSION_CHECK'];
+    tokenCacheSize: number;
     bcryptCost: number;
     passwordProfile: Variables['PASSWORD_PROFILE'];
     pepper: string | undefined;
@@ -98,6 +99,7 @@ export class AppConfig {
       refreshTtlMs: values.JWT_REFRESH_TTL,
       refreshGraceMs: values.JWT_REFRESH_GRACE,
       sessionCheck: values.AUTH_SESSION_CHECK,
+      tokenCacheSize: values.AUTH_TOKEN_CACHE_SIZE,
       bcryptCost: values.BCRYPT_COST,
       passwordProfile: values.PASSWORD_PROFILE,
       pepper: values.PASSWORD_PEPPER,

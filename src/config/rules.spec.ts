@@ -38,9 +38,9 @@ const IN_EVERY_MODE: [rule: string, bad: Record<string, string>, problem: string
     { JWT_PRIVATE_KEY: P256 },
   ],
   [
-    'the private key is on the curve of ES256',
+    'the private key is on a curve that tokens are signed on',
     { JWT_PRIVATE_KEY: pem('secp384r1') },
-    'JWT_PRIVATE_KEY: is a key of type ec secp384r1, and ES256 needs one on P-256',
+    'JWT_PRIVATE_KEY: is a key of type ec secp384r1, and tokens need one on Ed25519 or P-256',
     { JWT_PRIVATE_KEY: P256 },
   ],
   [

@@ -132,11 +132,11 @@ function isUsablePassword(password: string): boolean {
 function privateKeyProblem(pem: string): ConfigProblem | undefined {
   try {
     const { asymmetricKeyType: type, asymmetricKeyDetails: details } = createPrivateKey(pem);
-    if (type === 'ec' && details?.namedCurve === 'prime256v1') return undefined;
+    if (type === 'ed25519' || (type === 'ec' && details?.namedCurve === 'prime256v1')) return undefined;
     return {
       variable: 'JWT_PRIVATE_KEY',
-      cause: `is a key of type ${[type, details?.namedCurve].filter(Boolean).join(' ')}, and ES256 needs one on P-256`,
-      remedy: 'make one with: openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256',
+      cause: `is a key of type ${[type, details?.namedCurve].filter(Boolean).join(' ')}, and tokens need one on Ed25519 or P-256`,
+      remedy: 'make one with: openssl genpkey -algorithm ed25519',
     };
   } catch {
     return {

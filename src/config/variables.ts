@@ -64,11 +64,16 @@ export const variables = z.object({
     .describe('redis://host, redis+sentinel://h1,h2/master or redis+cluster://h1,h2. Unset: in-memory stores.'),
   REDIS_COMMAND_TIMEOUT: duration().prefault('200ms').describe('Wait for the answer to one Redis command.'),
   JWT_SECRET: z.string().optional().describe('HS256 secret, 32 random bytes or more (openssl rand -base64 48).'),
-  JWT_PRIVATE_KEY: z.string().optional().describe('PEM private key for ES256 (P-256), instead of JWT_SECRET.'),
+  JWT_PRIVATE_KEY: z
+    .string()
+    .optional()
+    .describe('PEM private key for EdDSA (Ed25519) or ES256 (P-256), instead of JWT_SECRET.'),
   JWT_KEYS_FILE: z
     .string()
     .optional()
-    .describe('JWK Set file of ES256 keys, instead of JWT_SECRET: the first private one signs, all verify.'),
+    .describe(
+      'JWK Set file of EdDSA, ES256 or HS256 keys, instead of JWT_SECRET: the first private one signs, all verify.',
+    ),
   JWT_ACCESS_TTL: duration('1s', '3650d').prefault('15m').describe('Life of an access token.'),
   JWT_REFRESH_TTL: duration('1s', '3650d').prefault('30d').describe('Life of a refresh token that is not used.'),
   JWT_REFRESH_GRACE: duration('0ms')
@@ -77,6 +82,9 @@ export const variables = z.object({
   AUTH_SESSION_CHECK: choice('cached', 'off')
     .prefault('cached')
     .describe('cached: revocation holds from the next request. off: tokens hold until they expire.'),
+  AUTH_TOKEN_CACHE_SIZE: integer(0, 1_000_000)
+    .prefault('10000')
+    .describe('Access tokens whose signature is not checked again; expiry and session are. 0: none.'),
   BCRYPT_COST: integer(4, 20).prefault('12').describe('Cost factor of password hashes.'),
   PASSWORD_PROFILE: choice('standard', 'strict')
     .prefault('standard')

@@ -1,11 +1,24 @@
-import { createHmac, generateKeyPairSync, randomUUID, sign, type JsonWebKey, type KeyObject } from 'node:crypto';
+import {
+  createHmac,
+  generateKeyPairSync,
+  randomBytes,
+  randomUUID,
+  sign,
+  type JsonWebKey,
+  type KeyObject,
+} from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { testFolder } from '../support/folder.js';
-import { onBothAdapters, TestApp, type Visitor } from '../support/harness.js';
+import { onBothAdapters, TestApp, type AdapterName, type Visitor } from '../support/harness.js';
 
-const newKey = () => generateKeyPairSync('ec', { namedCurve: 'P-256' });
+const newPair = {
+  ES256: () => generateKeyPairSync('ec', { namedCurve: 'P-256' }),
+  EdDSA: () => generateKeyPairSync('ed25519'),
+};
+type Algorithm = keyof typeof newPair;
+const newKey = newPair.ES256;
 const jwkOf = (key: KeyObject, kid: string): JsonWebKey => ({ ...key.export({ format: 'jwk' }), kid });
 const part = (value: object | string) => Buffer.from(typeof value === 'string' ? value : JSON.stringify(value));
 const decoded = (token: string, at: number) =>
@@ -17,8 +30,10 @@ function forged(token: string, header: object, signature: (signed: string) => Bu
   return `${signed}.${signature(signed).toString('base64url')}`;
 }
 
-const ecdsa = (key: KeyObject) => (signed: string) =>
-  sign('sha256', Buffer.from(signed), { key, dsaEncoding: 'ieee-p1363' });
+const signer = (key: KeyObject) => (signed: string) =>
+  key.asymmetricKeyType === 'ed25519'
+    ? sign(null, Buffer.from(signed), key)
+    : sign('sha256', Buffer.from(signed), { key, dsaEncoding: 'ieee-p1363' });
 
 const ring = async (path: string, keys: JsonWebKey[]) => {
   const file = join(path, `${randomUUID()}.json`);
@@ -26,9 +41,16 @@ const ring = async (path: string, keys: JsonWebKey[]) => {
   return { JWT_SECRET: '', JWT_KEYS_FILE: file };
 };
 
-onBothAdapters('a ring of signing keys', (adapter) => {
-  const [old, young] = [newKey(), newKey()];
-  const attacker = newKey();
+const onBoth = (suite: (adapter: AdapterName, alg: Algorithm) => void) =>
+  onBothAdapters('a ring of signing keys', (adapter) => {
+    describe.each(['ES256', 'EdDSA'] as const)('for %s', (alg) => {
+      suite(adapter, alg);
+    });
+  });
+
+onBoth((adapter, alg) => {
+  const [old, young] = [newPair[alg](), newPair[alg]()];
+  const attacker = newPair[alg]();
   let folder: Awaited<ReturnType<typeof testFolder>>;
   let app: TestApp;
   let visitor: Visitor;
@@ -48,7 +70,7 @@ onBothAdapters('a ring of signing keys', (adapter) => {
   });
 
   it('signs with its first private key, and names it', () => {
-    expect(decoded(visitor.token, 0)).toEqual({ alg: 'ES256', typ: 'at+jwt', kid: 'old' });
+    expect(decoded(visitor.token, 0)).toEqual({ alg, typ: 'at+jwt', kid: 'old' });
   });
 
   it('publishes the public parts only, to anybody, cacheable', async () => {
@@ -60,7 +82,7 @@ onBothAdapters('a ring of signing keys', (adapter) => {
       keys: [old, young].map(({ publicKey }, i) => ({
         ...publicKey.export({ format: 'jwk' }),
         kid: ['old', 'young'][i],
-        alg: 'ES256',
+        alg,
         use: 'sig',
       })),
     });
@@ -86,7 +108,7 @@ onBothAdapters('a ring of signing keys', (adapter) => {
   });
 
   it('would accept a forgery by the right key, which shows that the others fail for what is wrong with them', async () => {
-    const token = forged(visitor.token, { alg: 'ES256', typ: 'at+jwt', kid: 'old' }, ecdsa(old.privateKey));
+    const token = forged(visitor.token, { alg, typ: 'at+jwt', kid: 'old' }, signer(old.privateKey));
     expect(await codeOf(token)).toBe(200);
   });
 
@@ -96,6 +118,9 @@ onBothAdapters('a ring of signing keys', (adapter) => {
     ['under a name that is a path', { kid: '../../../../dev/null' }],
     ['under a name that is SQL', { kid: "' UNION SELECT 'key" }],
     ['under a name that is a property of every object', { kid: '__proto__' }],
+    ['under a name that is a method of every object', { kid: 'constructor' }],
+    ['under a name with a NUL', { kid: 'old\0' }],
+    ['under the name null', { kid: null }],
     ['under a name that is no text', { kid: ['old'] }],
     ['without a name', {}],
     ['with the key embedded', { jwk }],
@@ -103,7 +128,7 @@ onBothAdapters('a ring of signing keys', (adapter) => {
     ['with the address of a key', { jku: 'https://evil.example/jwks.json', kid: 'evil' }],
     ['with a certificate', { x5c: ['MIIB'], x5u: 'https://evil.example/cert.pem', kid: 'old' }],
   ])('refuses another key %s', async (_what, header) => {
-    const token = forged(visitor.token, { alg: 'ES256', typ: 'at+jwt', ...header }, ecdsa(attacker.privateKey));
+    const token = forged(visitor.token, { alg, typ: 'at+jwt', ...header }, signer(attacker.privateKey));
     expect(await codeOf(token)).toBe('AUTH_TOKEN_INVALID');
   });
 
@@ -118,8 +143,8 @@ onBothAdapters('a ring of signing keys', (adapter) => {
     );
   });
 
-  it.each(['none', 'None', 'NONE', 'nOnE', '', 'none '])('refuses algorithm %j', async (alg) => {
-    const token = forged(visitor.token, { alg, typ: 'at+jwt', kid: 'old' }, () => Buffer.alloc(0));
+  it.each(['none', 'None', 'NONE', 'nOnE', '', 'none '])('refuses algorithm %j', async (none) => {
+    const token = forged(visitor.token, { alg: none, typ: 'at+jwt', kid: 'old' }, () => Buffer.alloc(0));
     expect(await codeOf(token)).toMatch(/^AUTH_TOKEN_(?:INVALID|MALFORMED)$/);
   });
 
@@ -137,6 +162,44 @@ onBothAdapters('a ring of signing keys', (adapter) => {
   });
 });
 
+describe('a ring of keys of several kinds', () => {
+  it('takes over from a secret, and each key verifies by the algorithm of its kind only', async () => {
+    const folder = await testFolder();
+    const secret = randomBytes(32).toString('base64url');
+    const before = await TestApp.start({ JWT_SECRET: secret });
+    const visitor = await before.register();
+    const young = newPair.EdDSA();
+    const oct = { kty: 'oct', k: Buffer.from(secret).toString('base64url') };
+    const after = await TestApp.start(
+      await ring(folder.path, [jwkOf(young.privateKey, 'young'), oct, jwkOf(newKey().publicKey, 'other')]),
+    );
+    const codeOf = async (token: string) => {
+      const { body, status } = await after.get('/auth/profile', { token });
+      return body.code ?? status;
+    };
+    try {
+      expect(await codeOf(visitor.token)).toBe(200);
+      const fresh = await after.login(visitor.email, visitor.password);
+      expect(decoded(fresh.token, 0)).toEqual({ alg: 'EdDSA', typ: 'at+jwt', kid: 'young' });
+      expect(await codeOf(fresh.token)).toBe(200);
+      const { keys } = (await after.get('/.well-known/jwks.json')).body;
+      expect(keys.map(({ kid }: { kid: string }) => kid)).toEqual(['young', 'other']);
+
+      const hmac = (signed: string) => createHmac('sha256', secret).update(signed).digest();
+      const named = (header: object) => forged(fresh.token, { typ: 'at+jwt', ...header }, hmac);
+      expect(await codeOf(named({ alg: 'HS256' }))).toBe(200);
+      expect(await codeOf(named({ alg: 'HS256', kid: 'young' }))).toBe('AUTH_TOKEN_INVALID');
+      expect(await codeOf(named({ alg: 'EdDSA' }))).toBe('AUTH_TOKEN_INVALID');
+      const crossed = forged(fresh.token, { alg: 'ES256', typ: 'at+jwt', kid: 'young' }, signer(young.privateKey));
+      expect(await codeOf(crossed)).toBe('AUTH_TOKEN_INVALID');
+    } finally {
+      await before.stop();
+      await after.stop();
+      await folder.stop();
+    }
+  });
+});
+
 describe('signing keys that cannot be used stop the start, and are not quoted', () => {
   it.each<[string, () => unknown, RegExp]>([
     ['no JSON', () => 'nonsense', /cannot be read/],
@@ -147,6 +210,7 @@ describe('signing keys that cannot be used stop the start, and are not quoted', 
       () => ({ keys: [jwkOf(newKey().privateKey, 'a'), jwkOf(newKey().privateKey, 'a')] }),
       /one "kid"/,
     ],
+    ['a short secret', () => ({ keys: [{ kty: 'oct', k: 'c2hvcnQ', kid: 'a' }] }), /32 bytes/],
     [
       'another curve',
       () => ({ keys: [generateKeyPairSync('ec', { namedCurve: 'P-384' }).privateKey.export({ format: 'jwk' })] }),

@@ -1,3 +1,4 @@
+import { RecentMap } from '../../common/index.js';
 import type { Role } from '../../users/index.js';
 
 /** What requests need to know of a session. */
@@ -28,20 +29,20 @@ export const BLIND_AGE_MS = 1_000;
 /** Longest time that one serves at all: what somebody changes in the database by hand is announced by nobody. */
 const LONGEST_AGE_MS = 30_000;
 
-/** A bounded memory of session verdicts: the least recently used leave first, and each is read once for all who wait. */
+/** A bounded memory of session verdicts: those not used for longest leave first, and each is read once for all who wait. */
 export class SessionStates {
-  private readonly entries = new Map<string, Entry>();
+  private readonly entries: RecentMap<string, Entry>;
   private readonly loading = new Map<string, Promise<SessionVerdict>>();
   /** Counts what was forgotten: a read that began before may bring back what is no longer so. */
   private epoch = 0;
 
-  constructor(private readonly options: SessionStatesOptions) {}
+  constructor(private readonly options: SessionStatesOptions) {
+    this.entries = new RecentMap(options.size);
+  }
 
   get(sessionId: string): SessionVerdict | Promise<SessionVerdict> {
     const entry = this.entries.get(sessionId);
     if (entry === undefined || !this.isFresh(entry)) return this.loading.get(sessionId) ?? this.load(sessionId);
-    this.entries.delete(sessionId);
-    this.entries.set(sessionId, entry);
     return entry.verdict;
   }
 
@@ -53,7 +54,7 @@ export class SessionStates {
 
   forgetUser(userId: string): void {
     this.epoch++;
-    for (const [id, { verdict }] of this.entries) if (verdict?.userId === userId) this.entries.delete(id);
+    this.entries.deleteWhere(({ verdict }) => verdict?.userId === userId);
     this.loading.clear();
   }
 
@@ -76,7 +77,7 @@ export class SessionStates {
     const pending = this.options
       .load(sessionId)
       .then((verdict) => {
-        if (epoch === this.epoch) this.keep(sessionId, { verdict, loadedAt });
+        if (epoch === this.epoch) this.entries.set(sessionId, { verdict, loadedAt });
         return verdict;
       })
       .finally(() => {
@@ -84,15 +85,5 @@ export class SessionStates {
       });
     this.loading.set(sessionId, pending);
     return pending;
-  }
-
-  private keep(sessionId: string, entry: Entry): void {
-    this.entries.delete(sessionId);
-    this.entries.set(sessionId, entry);
-    if (this.entries.size <= this.options.size) return;
-    for (const oldest of this.entries.keys()) {
-      this.entries.delete(oldest);
-      return;
-    }
   }
 }

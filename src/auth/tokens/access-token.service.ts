@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { randomUUID, sign } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { JwtService } from '@nestjs/jwt';
 import type { Principal } from '../../common/index.js';
@@ -29,23 +29,28 @@ export class AccessTokenService {
     return Math.floor(this.settings.accessTtlMs / 1000);
   }
 
-  issue({ id, email, roles, sessionId }: Principal): Promise<string> {
-    return this.jwt.signAsync(
-      { sid: sessionId, email, roles: [...roles] },
-      {
-        privateKey: this.key.sign,
-        algorithm: this.key.algorithm,
-        header: {
-          alg: this.key.algorithm,
-          typ: ACCESS_TOKEN_TYPE,
-          ...(this.key.kid !== undefined && { kid: this.key.kid }),
-        },
-        subject: id,
-        issuer: this.settings.issuer,
-        audience: this.settings.audience,
-        expiresIn: this.expiresInSeconds,
-        jwtid: randomUUID(),
-      },
-    );
+  async issue({ id, email, roles, sessionId }: Principal): Promise<string> {
+    const { algorithm, kid, sign: privateKey } = this.key;
+    const now = Math.floor(Date.now() / 1000);
+    const header = { alg: algorithm, typ: ACCESS_TOKEN_TYPE, ...(kid !== undefined && { kid }) };
+    const claims = {
+      sid: sessionId,
+      email,
+      roles: [...roles],
+      iat: now,
+      exp: now + this.expiresInSeconds,
+      aud: this.settings.audience,
+      iss: this.settings.issuer,
+      sub: id,
+      jti: randomUUID(),
+    };
+    if (algorithm === 'EdDSA') return signedByEd25519(header, claims, privateKey);
+    return this.jwt.signAsync(claims, { privateKey, algorithm, header });
   }
+}
+
+/** By hand, because jsonwebtoken, which signs the others, does not know EdDSA (RFC 8037, section 3.1). */
+function signedByEd25519(header: object, claims: object, key: SigningKey['sign']): string {
+  const signed = [header, claims].map((part) => Buffer.from(JSON.stringify(part)).toString('base64url')).join('.');
+  return `${signed}.${sign(null, Buffer.from(signed), key).toString('base64url')}`;
 }
