@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { AuditInput, AuditTrail } from '../common/index.js';
+import { RequestContext, runWithContext, type AuditInput, type AuditTrail } from '../common/index.js';
 import { AuditActionRegistry } from './actions.js';
-import { auditRecord } from './audit-record.js';
+import { auditLine, type AuditRecord } from './audit-record.js';
 import { Redaction } from './redaction.js';
 
 declare module '../common/index.js' {
@@ -12,7 +12,7 @@ declare module '../common/index.js' {
 
 const redaction = new Redaction({ redact: [], redactEmails: false });
 const actions = new AuditActionRegistry([]);
-const recordOf = (input: AuditInput) => auditRecord(input, redaction, actions);
+const recordOf = (input: AuditInput) => JSON.parse(auditLine(input, redaction, actions)) as AuditRecord;
 
 describe('a record', () => {
   it('of an action that the application has declared takes its metadata and no other', () => {
@@ -41,5 +41,31 @@ describe('a record', () => {
     const { target, targets } = recordOf({ action: 'a', outcome: 'success', target: 'x:1', targets: ['x:2\n', 'x:3'] });
     expect(target).toBe('x:1');
     expect(targets).toEqual(['x:1', 'x:2?', 'x:3']);
+  });
+
+  it('bears its time to the millisecond', () => {
+    const before = Date.now();
+    const { occurred_at: at } = recordOf({ action: 'a', outcome: 'success' });
+    expect(at).toBe(new Date(at).toISOString());
+    expect(Date.parse(at)).toBeGreaterThanOrEqual(before);
+    expect(Date.parse(at)).toBeLessThanOrEqual(Date.now());
+  });
+
+  it('is of the caller, the tenant and the API key of its request, unless told otherwise', () => {
+    const user = { id: 'u', email: 'u@example.com', roles: [], sessionId: 's', tenantId: 'acme' };
+    const request = {
+      method: 'GET',
+      url: '/',
+      headers: {},
+      user: { ...user, apiKey: { id: 'key-1', permissions: [] } },
+    };
+    const of = (input: Partial<AuditInput>) =>
+      runWithContext(new RequestContext('r', request), () => recordOf({ action: 'a', outcome: 'success', ...input }));
+    expect(of({ metadata: { b: 1 } })).toMatchObject({
+      actor_id: 'u',
+      tenant_id: 'acme',
+      metadata: { b: 1, apiKeyId: 'key-1' },
+    });
+    expect(of({ actorId: 'v', tenantId: 'other' })).toMatchObject({ actor_id: 'v', tenant_id: 'other' });
   });
 });

@@ -3,7 +3,7 @@ import type { AuditActionDefinition } from './actions.js';
 
 /** @publicApi */
 export interface AuditModuleOptions {
-  /** Events that are written together. @default 100 */
+  /** Events after which a write begins. It takes all that wait, up to 1,000 in a statement. @default 100 */
   batchSize?: number;
   /** Longest wait of an event before it is written, in milliseconds. @default 5000 */
   flushIntervalMs?: number;

@@ -24,7 +24,7 @@ import {
 } from '../common/index.js';
 import { AuditActionRegistry } from './actions.js';
 import { AuditEvent } from './audit-event.entity.js';
-import { auditRecord, severityOf } from './audit-record.js';
+import { auditLine, severityOf } from './audit-record.js';
 import { AUDIT_SETTINGS, type AuditSettings } from './audit.options.js';
 import { AuditStore } from './audit.store.js';
 import { AuditWriter } from './audit.writer.js';
@@ -189,11 +189,11 @@ export class AuditService extends AuditTrail implements ShutdownParticipant, OnM
   private take(input: AuditInput): Promise<void> | undefined {
     let line: string;
     try {
-      line = JSON.stringify(auditRecord(input, this.redaction, this.actions));
+      line = auditLine(input, this.redaction, this.actions);
     } catch (error) {
       // A getter of what was handed in has thrown: the event counts more than its metadata.
       this.logger.error({ err: error, action: input.action, msg: 'the metadata of an audit event cannot be read' });
-      line = JSON.stringify(auditRecord({ ...input, metadata: { unreadable: true } }, this.redaction, this.actions));
+      line = auditLine({ ...input, metadata: { unreadable: true } }, this.redaction, this.actions);
     }
     const delivery = this.deliveryOf(input);
     this.recorded[delivery].add();

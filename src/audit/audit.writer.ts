@@ -21,6 +21,9 @@ export interface WriterOptions {
   readonly onDamage: (records: number, bytes: number) => void;
 }
 
+/** Of what has come together while the database was busy or away, one statement takes so many: it costs half as much. */
+const FULL_STATEMENT = 1_000;
+
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 5_000;
 
@@ -47,6 +50,10 @@ export class AuditWriter {
 
   get isFull(): boolean {
     return this.pending.length >= this.options.maxPending;
+  }
+
+  private get statementSize(): number {
+    return Math.max(this.options.batchSize, FULL_STATEMENT);
   }
 
   add(event: PendingEvent): void {
@@ -128,7 +135,7 @@ export class AuditWriter {
 
   private async writePending(): Promise<void> {
     while (this.pending.length > 0) {
-      const batch = this.pending.splice(0, this.options.batchSize);
+      const batch = this.pending.splice(0, this.statementSize);
       try {
         await this.insert(batch.map(({ line }) => line));
       } catch (error) {
@@ -149,8 +156,8 @@ export class AuditWriter {
   /** Stores a whole segment. What memory holds of it as well, or the database already has, is told by its id. */
   private async replay(segment: Segment): Promise<void> {
     const { records, damaged, tornBytes } = await segment.read();
-    for (let start = 0; start < records.length; start += this.options.batchSize) {
-      await this.insert(records.slice(start, start + this.options.batchSize));
+    for (let start = 0; start < records.length; start += this.statementSize) {
+      await this.insert(records.slice(start, start + this.statementSize));
       // Nobody waits for the past.
       await this.writePending();
     }

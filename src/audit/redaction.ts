@@ -8,15 +8,23 @@ const MAXIMUM_VALUES = 1_000;
 /** Of all metadata of an event, in characters of JSON. */
 const MAXIMUM_METADATA = 16_384;
 
+const MAXIMUM_KNOWN = 1_000;
+
 const REDACTED = '[redacted]';
 
 /** Names whose values are secrets, without case, `-` and `_`. */
 const SECRET_NAMES =
-  /passw|passphrase|secret|authorization|cookie|credential|apikey|privatekey|(?:access|refresh|id|bearer|csrf|reset)token|^token$|^otp$|^pin$|^cvv$|cardnumber|^jwt$/;
+  /passw|passphrase|secret|authorization|cookie|credential|apikey(?!id$)|privatekey|(?:access|refresh|id|bearer|csrf|reset)token|^token$|^otp$|^pin$|^cvv$|cardnumber|^jwt$/;
 
 /** Values that are secrets, whatever their name: JWTs, bearer tokens, private keys, passwords in URLs. */
 const SECRET_VALUES =
   /\beyJ[\w-]{8,}(?:\.[\w-]*)*|\b[Bb]earer\s+[\w.~+/=-]{8,}|-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*|(?<=:\/\/[^\s:@/]*:)[^\s@/]+(?=@)/g;
+
+/**
+ * Texts that are certain to be left as they are: printable ASCII in which none of {@link SECRET_VALUES} could begin. Most
+ * texts are, and one look is cheaper than the replacements.
+ */
+const PLAIN = /^(?:(?!eyJ|[Bb]earer\s|-----BEGIN|:\/\/)[\x20-\x7e])*$/;
 
 const EMAIL = /\b([\w.%+-])[\w.%+-]*@([\w-]+(?:\.[\w-]+)+)/g;
 
@@ -31,6 +39,8 @@ export interface RedactionRules {
  */
 export class Redaction {
   private readonly names: ReadonlySet<string>;
+  /** The same names come again and again. Bounded, because a client may choose them. */
+  private readonly known = new Map<string, boolean>();
 
   constructor(private readonly rules: RedactionRules) {
     this.names = new Set(rules.redact.map(plainName));
@@ -41,11 +51,11 @@ export class Redaction {
     return text == null ? null : this.clean(text, MAXIMUM_TEXT);
   }
 
-  metadata(metadata: Readonly<Record<string, unknown>> | undefined): object {
-    if (metadata === undefined) return {};
-    const cleaned = this.value(metadata, 0, { left: MAXIMUM_VALUES }) as object;
-    const size = JSON.stringify(cleaned).length;
-    return size <= MAXIMUM_METADATA ? cleaned : { truncated: true, size };
+  /** What may be stored of metadata, as JSON. */
+  metadata(metadata: Readonly<Record<string, unknown>> | undefined): string {
+    if (metadata === undefined) return '{}';
+    const json = JSON.stringify(this.value(metadata, 0, { left: MAXIMUM_VALUES }));
+    return json.length <= MAXIMUM_METADATA ? json : JSON.stringify({ truncated: true, size: json.length });
   }
 
   private value(value: unknown, depth: number, budget: { left: number }): unknown {
@@ -59,22 +69,28 @@ export class Redaction {
     if (depth >= MAXIMUM_DEPTH) return '[too deep]';
     if (Array.isArray(value))
       return value.slice(0, MAXIMUM_ITEMS).map((item) => this.value(item, depth + 1, budget) ?? null);
-    return Object.fromEntries(
-      Object.entries(value)
-        .slice(0, MAXIMUM_ITEMS)
-        .map(([name, inner]) => [
-          this.clean(name, MAXIMUM_TEXT),
-          this.isSecret(name) ? REDACTED : this.value(inner, depth + 1, budget),
-        ]),
-    );
+    // Without a prototype, so that `__proto__` is a name like any other.
+    const cleaned = Object.create(null) as Record<string, unknown>;
+    let left = MAXIMUM_ITEMS;
+    for (const [name, inner] of Object.entries(value)) {
+      if (left-- === 0) break;
+      cleaned[this.clean(name, MAXIMUM_TEXT)] = this.isSecret(name) ? REDACTED : this.value(inner, depth + 1, budget);
+    }
+    return cleaned;
   }
 
   private isSecret(name: string): boolean {
-    const plain = plainName(name);
-    return SECRET_NAMES.test(plain) || this.names.has(plain);
+    let isSecret = this.known.get(name);
+    if (isSecret === undefined) {
+      const plain = plainName(name);
+      isSecret = SECRET_NAMES.test(plain) || this.names.has(plain);
+      if (this.known.size < MAXIMUM_KNOWN && name.length <= MAXIMUM_TEXT) this.known.set(name, isSecret);
+    }
+    return isSecret;
   }
 
   private clean(text: string, maximum: number): string {
+    if (text.length <= maximum && !this.rules.redactEmails && PLAIN.test(text)) return text;
     const harmless = text
       .slice(0, maximum)
       .toWellFormed()

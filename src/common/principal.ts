@@ -6,9 +6,21 @@
 export interface Principal {
   readonly id: string;
   readonly email: string;
+  /** Roles that hold now: those of the account and, within a tenant, those that it has there. None for an API key. */
   readonly roles: readonly string[];
   /** Login session that the access token belongs to. */
   readonly sessionId: string;
+  /** Tenant that the request acts in. */
+  readonly tenantId?: string;
+  /** Set where an API key acts for its owner. */
+  readonly apiKey?: ApiKeyIdentity;
+}
+
+/** @publicApi */
+export interface ApiKeyIdentity {
+  readonly id: string;
+  /** What the key was made for and its owner may still do. */
+  readonly permissions: readonly string[];
 }
 
 /**

@@ -67,6 +67,11 @@ export class RequestContext {
     return this.request?.user;
   }
 
+  /** Tenant that the caller acts in; undefined for callers without one. */
+  get tenantId(): string | undefined {
+    return this.request?.user?.tenantId;
+  }
+
   get clientAddress(): string | undefined {
     return this.request?.ip;
   }
