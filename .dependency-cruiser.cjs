@@ -9,10 +9,11 @@ const FOLDERS = {
   security: ['common'],
   observability: ['common'],
   health: ['common'],
+  authorization: ['common'],
   users: ['common', 'database'],
   throttler: ['common', 'redis'],
   audit: ['common', 'database', 'redis'],
-  auth: ['common', 'database', 'redis', 'users'],
+  auth: ['common', 'database', 'redis', 'authorization', 'users'],
   'production-test': ['common', 'config', 'database', 'redis', 'users', 'auth', 'audit', 'throttler', 'health'],
 };
 

@@ -8,6 +8,7 @@ import {
   type AuthModuleOptions,
   type MailSender,
 } from './auth/index.js';
+import { AuthorizationModule } from './authorization/index.js';
 import { ConfigModule, developmentSecret, type AppConfig } from './config/index.js';
 import { DatabaseModule } from './database/index.js';
 import { HealthModule } from './health/index.js';
@@ -23,7 +24,7 @@ import { ThrottlerModule } from './throttler/index.js';
 @Module({})
 export class AppModule {
   static forRoot(config: AppConfig, imports: NonNullable<ModuleMetadata['imports']> = []): DynamicModule {
-    const { throttling, database, http } = config;
+    const { authorization, throttling, database, http } = config;
     return {
       module: AppModule,
       imports: [
@@ -41,6 +42,8 @@ export class AppModule {
           redisOptions: { timeoutMs: throttling.redisTimeoutMs },
           adminRoutes: true,
         }),
+        // Without a file, an application's own import says which roles there are.
+        ...(authorization.rolesFile === undefined ? [] : [AuthorizationModule.forRoot(authorization)]),
         AuthModule.forRoot(authOptions(config)),
         AuditModule.forRoot({ ...config.audit, adminRoutes: true }),
         ...(config.productionTest.enabled ? [ProductionTestModule.forRoot({ adminOnly: config.isProduction })] : []),

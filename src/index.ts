@@ -1,6 +1,7 @@
 export * from './app.module.js';
 export * from './audit/index.js';
 export * from './auth/index.js';
+export * from './authorization/index.js';
 export * from './bootstrap.js';
 export * from './common/index.js';
 export * from './config/index.js';

@@ -8,7 +8,11 @@ import {
   CreateAccountMail1795000011000,
   CreateSessions1795000001000,
 } from './auth/index.js';
-import { AddUserLocks1795000009000, CreateUsers1795000000000 } from './users/index.js';
+import {
+  AddUserLocks1795000009000,
+  AllowConfiguredRoles1795000300000,
+  CreateUsers1795000000000,
+} from './users/index.js';
 
 /** Every migration of the reference application. */
 export const migrations = [
@@ -20,4 +24,5 @@ export const migrations = [
   CreateAccountMail1795000011000,
   ExtendAuditEvents1795000100000,
   CreateAuditSeals1795000101000,
+  AllowConfiguredRoles1795000300000,
 ];

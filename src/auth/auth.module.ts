@@ -2,6 +2,7 @@ import { ConfigurableModuleBuilder, Global, Module } from '@nestjs/common';
 import { JwtModule } from '@nestjs/jwt';
 import { PassportModule } from '@nestjs/passport';
 import { TypeOrmModule } from '@nestjs/typeorm';
+import { AuthorizationGuardModule } from '../authorization/index.js';
 import { GuardChainModule, PrincipalResolver } from '../common/index.js';
 import { UsersModule } from '../users/index.js';
 import { AccountController } from './accounts/account.controller.js';
@@ -22,7 +23,6 @@ import { MailSender, NoMailSender } from './mail/mail.sender.js';
 import { OneTimeTokenService } from './accounts/one-time-token.service.js';
 import { PasswordService } from './passwords/password.service.js';
 import { RevocationService } from './sessions/revocation.service.js';
-import { RolesGuard } from './roles.guard.js';
 import { Session } from './sessions/session.entity.js';
 import { SessionService } from './sessions/session.service.js';
 import { SIGNING_KEY, signingKey } from './tokens/signing-key.js';
@@ -39,7 +39,14 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
  */
 @Global()
 @Module({
-  imports: [GuardChainModule, JwtModule.register({}), PassportModule, TypeOrmModule.forFeature([Session]), UsersModule],
+  imports: [
+    AuthorizationGuardModule,
+    GuardChainModule,
+    JwtModule.register({}),
+    PassportModule,
+    TypeOrmModule.forFeature([Session]),
+    UsersModule,
+  ],
   controllers: [AuthController, AccountController, AdminUsersController, JwksController],
   providers: [
     { provide: AUTH_SETTINGS, useFactory: authSettings, inject: [MODULE_OPTIONS_TOKEN] },
@@ -62,7 +69,6 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     OneTimeTokenService,
     PasswordService,
     RevocationService,
-    RolesGuard,
     SessionService,
   ],
   exports: [

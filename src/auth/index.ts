@@ -1,4 +1,5 @@
 export * from './tokens/access-token.service.js';
+export { Roles } from '../authorization/index.js';
 export { Public } from '../common/index.js';
 export * from './accounts/account.dto.js';
 export * from './accounts/account.service.js';
@@ -16,6 +17,5 @@ export * from './tokens/jwt-auth.guard.js';
 export * from './mail/mail.sender.js';
 export { type PasswordProfile } from './passwords/password-policy.js';
 export { RevocationService } from './sessions/revocation.service.js';
-export * from './roles.guard.js';
 export { type SessionState, type SessionVerdict } from './sessions/session-states.js';
 export { type PublicJwk } from './tokens/signing-key.js';

@@ -43,7 +43,7 @@ export interface AuditInput<A extends string = string> {
   severity?: AuditSeverity;
   /** Acting user, where it is not the request's principal (a login, for example). */
   actorId?: string;
-  /** Tenant that the event belongs to; each has a chain of its own. @default none */
+  /** Tenant that the event belongs to; each has a chain of its own. @default the caller's */
   tenantId?: string;
   /** What was acted upon, as `type:id`. */
   target?: string;

@@ -18,6 +18,7 @@ export * from './route-access.js';
 export * from './route-memo.js';
 export * from './same-secret.js';
 export * from './shutdown-participant.js';
+export * from './tenant-directory.js';
 export * from './throttle-tier.js';
 export * from './time-limit.js';
 export * from './units.js';

@@ -14,8 +14,11 @@ export class RouteMemo<T> {
   constructor(private readonly compute: (handler: Handler, controller: Type) => T) {}
 
   get(context: ExecutionContext): T {
-    const handler = context.getHandler() as Handler;
-    const controller = context.getClass();
+    return this.of(context.getHandler() as Handler, context.getClass());
+  }
+
+  /** For those who know the route without a request, at start. */
+  of(handler: Handler, controller: Type): T {
     let ofHandler = this.memo.get(handler);
     if (!ofHandler) this.memo.set(handler, (ofHandler = new Map()));
     if (!ofHandler.has(controller)) ofHandler.set(controller, this.compute(handler, controller));

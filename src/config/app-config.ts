@@ -52,6 +52,7 @@ export class AppConfig {
     pepper: string | undefined;
     admin: Readonly<{ email: string; password: string }> | undefined;
   }>;
+  readonly authorization: Readonly<{ rolesFile: string | undefined }>;
   readonly mail: Readonly<{ url: string | undefined; from: string }>;
   readonly throttle: Readonly<Record<ThrottleTierName, TierLimit>>;
   readonly throttling: Readonly<{ failedLogins: TierLimit; replicas: number; redisTimeoutMs: number }>;
@@ -108,6 +109,7 @@ export class AppConfig {
           ? { email: values.ADMIN_EMAIL, password: values.ADMIN_PASSWORD }
           : undefined,
     };
+    this.authorization = { rolesFile: values.ROLES_FILE };
     this.mail = { url: values.MAIL_URL, from: values.MAIL_FROM };
     this.throttle = tierLimits(values);
     this.throttling = {

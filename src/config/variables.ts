@@ -85,6 +85,10 @@ export const variables = z.object({
   AUTH_TOKEN_CACHE_SIZE: integer(0, 1_000_000)
     .prefault('10000')
     .describe('Access tokens whose signature is not checked again; expiry and session are. 0: none.'),
+  ROLES_FILE: z
+    .string()
+    .optional()
+    .describe('JSON file of roles and their permissions (docs/authorization.md). Unset: the roles of the suite.'),
   BCRYPT_COST: integer(4, 20).prefault('12').describe('Cost factor of password hashes.'),
   PASSWORD_PROFILE: choice('standard', 'strict')
     .prefault('standard')

@@ -144,7 +144,7 @@ export class RolesCheck implements SelfTestCheck {
         { what: 'a Developer is refused', met: isDenied(developer), seen: developer.status },
         { what: 'an Admin is let in', met: admin.status === 200, seen: admin.status },
       ],
-      'Look at @Roles() on the route and at RolesGuard in the guard chain.',
+      'Look at @Roles() on the route and at AuthorizationGuard in the guard chain.',
     );
   }
 }

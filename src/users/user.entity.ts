@@ -1,6 +1,6 @@
 import { Column, CreateDateColumn, Entity, PrimaryColumn, UpdateDateColumn } from 'typeorm';
 
-/** @publicApi */
+/** The roles that the suite itself gives; AuthorizationModule may define more. @publicApi */
 export enum Role {
   Admin = 'Admin',
   Developer = 'Developer',
@@ -23,7 +23,7 @@ export class User {
   passwordHash!: string;
 
   @Column('text', { array: true })
-  roles!: Role[];
+  roles!: string[];
 
   /** Set while an administrator keeps the account out. */
   @Column('timestamptz', { name: 'locked_at', nullable: true })

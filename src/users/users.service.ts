@@ -2,14 +2,14 @@ import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import { QueryFailedError, Repository } from 'typeorm';
 import { ProblemException, uuidv7 } from '../common/index.js';
-import { User, type Role } from './user.entity.js';
+import { User } from './user.entity.js';
 
 /** @publicApi */
 export interface NewUser {
   email: string;
   name: string;
   passwordHash: string;
-  roles: Role[];
+  roles: string[];
 }
 
 /** What may change of a user; what is left out stays. @publicApi */

@@ -424,7 +424,11 @@ describe('the first administrator', () => {
       expect(denied.status).toBe(403);
       expect(denied.body.code).toBe('ACCESS_DENIED');
       expect(await app.auditOf(denied.body.requestId)).toEqual([
-        expect.objectContaining({ action: 'access.denied', actorId: user.id, metadata: { required: ['Admin'] } }),
+        expect.objectContaining({
+          action: 'access.denied',
+          actorId: user.id,
+          metadata: { reason: 'role', required: ['Admin'] },
+        }),
       ]);
     } finally {
       await Promise.all(apps.map((one) => one.stop()));

@@ -1,5 +1,14 @@
-import { IsArray, IsBoolean, IsEmail, IsEnum, IsOptional, IsString, Length, Matches, MaxLength } from 'class-validator';
-import { Role } from '../../users/index.js';
+import {
+  ArrayMaxSize,
+  IsArray,
+  IsBoolean,
+  IsEmail,
+  IsOptional,
+  IsString,
+  Length,
+  Matches,
+  MaxLength,
+} from 'class-validator';
 import { EMAIL_MAXIMUM, NO_CONTROL_CHARACTERS } from '../auth.dto.js';
 
 const PASSWORD_MAXIMUM = 1024;
@@ -81,8 +90,10 @@ export class ListUsersDto {
 export class AdminUserDto {
   @IsOptional()
   @IsArray()
-  @IsEnum(Role, { each: true })
-  roles?: Role[];
+  @ArrayMaxSize(32)
+  @IsString({ each: true })
+  @MaxLength(64, { each: true })
+  roles?: string[];
 
   @IsOptional()
   @IsBoolean()

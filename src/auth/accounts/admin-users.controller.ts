@@ -12,12 +12,12 @@ import {
   Query,
   VERSION_NEUTRAL,
 } from '@nestjs/common';
+import { Roles } from '../../authorization/index.js';
 import { Management, type Principal } from '../../common/index.js';
 import { Role } from '../../users/index.js';
 import { AdminUserDto, ListUsersDto } from './account.dto.js';
 import { AdminUsersService, type AdminUserView, type UserPage } from './admin-users.service.js';
 import { CurrentUser } from '../current-user.decorator.js';
-import { Roles } from '../roles.guard.js';
 
 /** Other people's accounts, for administrators. */
 @Controller({ path: 'admin/users', version: ['1', VERSION_NEUTRAL] })

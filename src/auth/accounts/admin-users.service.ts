@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { Injectable, Optional } from '@nestjs/common';
+import { AccessControl } from '../../authorization/index.js';
 import { AuditTrail, NoAuditTrail, ProblemException, type Principal } from '../../common/index.js';
 import { Role, UsersService, type User } from '../../users/index.js';
 import type { AdminUserDto, ListUsersDto } from './account.dto.js';
@@ -32,6 +33,7 @@ export class AdminUsersService {
     private readonly passwords: PasswordService,
     private readonly sessions: SessionService,
     private readonly revocations: RevocationService,
+    private readonly access: AccessControl,
     @Optional() private readonly audit: AuditTrail = new NoAuditTrail(),
   ) {}
 
@@ -42,11 +44,12 @@ export class AdminUsersService {
     return { users, next: found.length > size ? (users.at(-1)?.id ?? null) : null };
   }
 
-  /** @throws ProblemException `NOT_FOUND`, or `CONFLICT` where administrators would shut themselves out */
+  /** @throws ProblemException `NOT_FOUND`, `VALIDATION_FAILED`, or `CONFLICT` where administrators would shut themselves out */
   async change(admin: Principal, id: string, { roles, locked }: AdminUserDto): Promise<AdminUserView> {
     if (id === admin.id && (locked === true || roles?.includes(Role.Admin) === false)) {
       throw new ProblemException('CONFLICT', 'You cannot lock yourself or give up your own role. Ask another admin.');
     }
+    this.assertRoles(roles ?? []);
     const before = await this.users.get(id);
     const user = await this.users.update(id, {
       ...(roles && { roles: [...new Set(roles)] }),
@@ -71,6 +74,14 @@ export class AdminUsersService {
   async endSessions(id: string): Promise<void> {
     await this.users.get(id);
     this.note('user.sessions_end', id, { ended: await this.sessions.revokeAll(id) });
+  }
+
+  private assertRoles(roles: readonly string[]): void {
+    const known = this.access.rolesOf('account');
+    if (roles.every((role) => known.includes(role))) return;
+    throw new ProblemException('VALIDATION_FAILED', 'A user can only be given roles that there are.', {
+      errors: [{ path: 'roles', code: 'roleUnknown', message: `roles must be some of ${known.join(', ')}` }],
+    });
   }
 
   private note(action: string, id: string, metadata?: Record<string, unknown>): void {

@@ -2,7 +2,6 @@ import { Inject, Injectable, Logger, Optional, type OnModuleDestroy, type OnModu
 import { DataSource } from 'typeorm';
 import { ProblemException, REDIS } from '../../common/index.js';
 import type { RedisClient } from '../../redis/index.js';
-import type { Role } from '../../users/index.js';
 import { AUTH_SETTINGS, type AuthSettings } from '../auth.options.js';
 import { PostgresChannel, redisChannel, type RevocationChannel } from './revocation-channel.js';
 import { BLIND_AGE_MS, SessionStates, type SessionVerdict } from './session-states.js';
@@ -14,7 +13,7 @@ const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 interface SessionRow {
   user_id: string;
   email: string;
-  roles: Role[];
+  roles: string[];
   expires_at: Date;
 }
 

@@ -1,11 +1,10 @@
 import { RecentMap } from '../../common/index.js';
-import type { Role } from '../../users/index.js';
 
 /** What requests need to know of a session. */
 export interface SessionState {
   readonly userId: string;
   readonly email: string;
-  readonly roles: readonly Role[];
+  readonly roles: readonly string[];
   readonly expiresAtMs: number;
 }
 

@@ -1,0 +1,36 @@
+import { ConfigurableModuleBuilder, Global, Module } from '@nestjs/common';
+import { DiscoveryModule } from '@nestjs/core';
+import { GuardChainModule } from '../common/index.js';
+import { AccessControl } from './access-control.js';
+import { AuthorizationGuard } from './authorization.guard.js';
+import { AUTHORIZATION_OPTIONS, type AuthorizationModuleOptions } from './authorization.options.js';
+
+/**
+ * The guard itself, once, whichever modules import it. AuthModule does, so that `@Roles()` is never a mere mark; what
+ * {@link AuthorizationModule} is given holds for it.
+ *
+ * @publicApi
+ */
+@Global()
+@Module({
+  imports: [DiscoveryModule, GuardChainModule],
+  providers: [AccessControl, AuthorizationGuard],
+  exports: [AccessControl],
+})
+export class AuthorizationGuardModule {}
+
+const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<AuthorizationModuleOptions>({
+  optionsInjectionToken: AUTHORIZATION_OPTIONS,
+})
+  .setClassMethodName('forRoot')
+  .build();
+
+/**
+ * Roles, permissions and policies of routes. Import it to say what roles there are; without it they are
+ * {@link DEFAULT_ROLES}.
+ *
+ * @publicApi
+ */
+@Global()
+@Module({ imports: [AuthorizationGuardModule], exports: [AUTHORIZATION_OPTIONS, AuthorizationGuardModule] })
+export class AuthorizationModule extends ConfigurableModuleClass {}

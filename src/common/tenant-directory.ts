@@ -1,0 +1,19 @@
+/** Tenants of a user, and the roles that it has in each. @publicApi */
+export type Memberships = ReadonlyMap<string, readonly string[]>;
+
+/**
+ * Who belongs to which tenant. TenantsModule binds it; where nothing does, there are no tenants. It stands in `common`
+ * so that auth can put tenants into tokens without depending on TenantsModule.
+ *
+ * @publicApi
+ */
+export abstract class TenantDirectory {
+  abstract membershipsOf(userId: string): Promise<Memberships>;
+
+  /**
+   * Makes these the only tenants of a user.
+   *
+   * @throws ProblemException `VALIDATION_FAILED` on a tenant or a role that there is not
+   */
+  abstract replaceMemberships(userId: string, memberships: Memberships): Promise<void>;
+}

@@ -1,0 +1,359 @@
+import { randomUUID } from 'node:crypto';
+import { Body, Controller, Get, Injectable, Module, Param, Post, VERSION_NEUTRAL, type Type } from '@nestjs/common';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  allOf,
+  anyOf,
+  AnyPermission,
+  AuditAccess,
+  Authorize,
+  AuthorizationModule,
+  hasPermission,
+  hasRole,
+  not,
+  ownerOf,
+  param,
+  Permissions,
+  Roles,
+  type Access,
+  type AccessPolicy,
+  type AuthorizationModuleOptions,
+} from '../../src/authorization/index.js';
+import { Public } from '../../src/common/index.js';
+import { onBothAdapters, TestApp, type Visitor } from '../support/harness.js';
+import '../support/problem.js';
+
+const OPTIONS: AuthorizationModuleOptions = {
+  roles: {
+    Admin: { inherits: ['Manager'], permissions: ['*'] },
+    Manager: { inherits: ['User'], permissions: ['orders:approve', 'reports:*'] },
+    Auditor: { permissions: ['reports:read'] },
+    User: { permissions: ['orders:read'] },
+  },
+  permissions: ['orders:read', 'orders:approve', 'reports:read', 'reports:write', 'payouts:run'],
+  sensitivePermissions: ['payouts:run'],
+};
+
+/** Stands for a table of orders and who placed them. */
+const owners = new Map<string, string>();
+
+@Injectable()
+class OwnsOrder implements AccessPolicy {
+  async check({ principal, request }: Access): Promise<boolean> {
+    await Promise.resolve();
+    return owners.get(request.params['id'] ?? '') === principal.id;
+  }
+}
+
+@Controller({ path: 'shop', version: VERSION_NEUTRAL })
+class ShopController {
+  @Get('known')
+  known() {
+    return 'in';
+  }
+
+  @Get('user')
+  @Roles('User')
+  user() {
+    return 'in';
+  }
+
+  @Get('manager')
+  @Roles('Manager')
+  manager() {
+    return 'in';
+  }
+
+  @Get('admin-or-auditor')
+  @Roles('Admin', 'Auditor')
+  adminOrAuditor() {
+    return 'in';
+  }
+
+  @Get('read')
+  @Permissions('orders:read')
+  read() {
+    return 'in';
+  }
+
+  @Get('read-and-approve')
+  @Permissions('orders:read', 'orders:approve')
+  readAndApprove() {
+    return 'in';
+  }
+
+  @Get('reports')
+  @AnyPermission('reports:read', 'reports:write')
+  reports() {
+    return 'in';
+  }
+
+  @Get('manager-reports')
+  @Roles('Manager')
+  @Permissions('reports:write')
+  managerReports() {
+    return 'in';
+  }
+
+  @Get('payouts')
+  @Permissions('payouts:run')
+  payouts() {
+    return 'in';
+  }
+
+  @Get('policy')
+  @Authorize(allOf(hasPermission('orders:read'), not(hasRole('Manager'))))
+  policy() {
+    return 'in';
+  }
+
+  @Get('users/:id')
+  @Authorize(anyOf(hasPermission('orders:approve'), ownerOf(param('id'))))
+  ofUser() {
+    return 'in';
+  }
+
+  @Get('orders/:id')
+  @Authorize(anyOf(hasRole('Manager'), OwnsOrder), { hideAs: 'There is no such order.' })
+  order(@Param('id') id: string) {
+    return { id };
+  }
+
+  @Post('broken')
+  @Authorize(() => {
+    throw new Error('the policy breaks');
+  })
+  broken(@Body() body: unknown) {
+    return body;
+  }
+
+  @Get('watched')
+  @AuditAccess()
+  watched() {
+    return 'in';
+  }
+}
+
+@Controller({ path: 'nested', version: VERSION_NEUTRAL })
+@Permissions('orders:read')
+@Authorize(not(hasRole('Auditor')))
+class NestedController {
+  @Get('more')
+  @Permissions('orders:approve')
+  more() {
+    return 'in';
+  }
+
+  @Get()
+  plain() {
+    return 'in';
+  }
+}
+
+@Module({ controllers: [ShopController, NestedController], providers: [OwnsOrder] })
+class ShopModule {}
+
+const start = (adapter: string, module: Type = ShopModule, options = OPTIONS) =>
+  TestApp.start({ HTTP_ADAPTER: adapter }, { imports: [AuthorizationModule.forRoot(options), module] });
+
+const ROUTES = [
+  'known',
+  'user',
+  'manager',
+  'admin-or-auditor',
+  'read',
+  'read-and-approve',
+  'reports',
+  'manager-reports',
+  'payouts',
+  'policy',
+];
+
+/** Who is let in where, in the order of {@link ROUTES}. */
+const MATRIX: [string, string[], string][] = [
+  ['nobody in particular', [], 'y.........'],
+  ['a User', ['User'], 'yy..y....y'],
+  ['an Auditor', ['Auditor'], 'y..y..y...'],
+  ['an Auditor and User', ['Auditor', 'User'], 'yy.yy.y..y'],
+  ['a Manager', ['Manager'], 'yyy.yyyy..'],
+  ['an Admin', ['Admin'], 'yyyyyyyyy.'],
+  ['somebody with a role that nobody has defined', ['Root'], 'y.........'],
+  ['somebody with the name of a tenant’s role', ['TenantOwner'], 'y.........'],
+];
+
+onBothAdapters('authorization', (adapter) => {
+  let app: TestApp;
+  beforeAll(async () => (app = await start(adapter)));
+  afterAll(() => app.stop());
+
+  async function visitorWith(roles: string[]): Promise<Visitor> {
+    const visitor = await app.register();
+    await app.sql('UPDATE users SET roles = $2 WHERE id = $1', [visitor.id, roles]);
+    return visitor;
+  }
+
+  it.each(MATRIX)('lets %s in where its roles say, and nowhere else', async (_who, roles, expected) => {
+    const { token } = await visitorWith(roles);
+    const verdicts = [];
+    for (const route of ROUTES) {
+      const { status } = await app.get(`/shop/${route}`, { token });
+      verdicts.push(status === 200 ? 'y' : status === 403 ? '.' : status);
+    }
+    expect(verdicts.join('')).toBe(expected);
+  });
+
+  it('lets nobody in without a token', async () => {
+    for (const route of ROUTES) expect((await app.get(`/shop/${route}`)).body.code).toBe('AUTH_TOKEN_MISSING');
+  });
+
+  it('asks for what the controller asks as well as the handler', async () => {
+    const verdicts = async (roles: string[]) => {
+      const { token } = await visitorWith(roles);
+      return [(await app.get('/nested', { token })).status, (await app.get('/nested/more', { token })).status];
+    };
+    expect(await verdicts(['User'])).toEqual([200, 403]);
+    expect(await verdicts(['Manager'])).toEqual([200, 200]);
+    expect(await verdicts(['Manager', 'Auditor'])).toEqual([403, 403]);
+  });
+
+  it.each([
+    '/shop/manager',
+    '/shop/manager/',
+    '//shop/manager',
+    '/shop/manager?x=1',
+    '/shop/%6danager',
+    '/SHOP/MANAGER',
+  ])('is not got around by spelling: %s', async (path) => {
+    const { token } = await visitorWith(['User']);
+    for (const method of ['GET', 'HEAD'])
+      expect([403, 404]).toContain((await app.send(method, path, { token })).status);
+  });
+
+  it('says what is missing, with 403, and audits why', async () => {
+    const user = await visitorWith(['User']);
+    const lacking = async (path: string) => {
+      const answer = await app.get(path, { token: user.token });
+      expect(answer).toBeProblem({ status: 403, code: 'ACCESS_DENIED' });
+      const [event] = await app.auditOf(String(answer.headers['x-request-id']));
+      expect(event).toMatchObject({ action: 'access.denied', outcome: 'denied', actorId: user.id });
+      return [answer.body.detail, event?.metadata];
+    };
+    expect(await lacking('/shop/manager')).toEqual([
+      'This needs the role Manager.',
+      { reason: 'role', required: ['Manager'] },
+    ]);
+    expect(await lacking('/shop/read-and-approve')).toEqual([
+      'This needs the permission orders:approve.',
+      { reason: 'permission', required: ['orders:read', 'orders:approve'] },
+    ]);
+    expect(await lacking(`/shop/users/${randomUUID()}`)).toEqual([
+      'You are not allowed to do this here.',
+      { reason: 'policy', required: ['anyOf(hasPermission(orders:approve), ownerOf(id))'] },
+    ]);
+    const metrics = await app.get('/metrics');
+    expect(metrics.text).toMatch(/access_denied_total\{reason="policy"\} [1-9]/);
+  });
+
+  it('lets owners in to what is theirs, and those with the permission to everybody’s', async () => {
+    const [owner, other, manager] = [
+      await visitorWith(['User']),
+      await visitorWith(['User']),
+      await visitorWith(['Manager']),
+    ];
+    const statusFor = async ({ token }: Visitor) => (await app.get(`/shop/users/${owner.id}`, { token })).status;
+    expect([await statusFor(owner), await statusFor(other), await statusFor(manager)]).toEqual([200, 403, 200]);
+  });
+
+  it('asks a provider, waits for it, and hides that there is something to see', async () => {
+    const [owner, other, manager] = [
+      await visitorWith(['User']),
+      await visitorWith(['User']),
+      await visitorWith(['Manager']),
+    ];
+    const id = randomUUID();
+    owners.set(id, owner.id);
+    const get = (which: string, { token }: Visitor) => app.get(`/shop/orders/${which}`, { token });
+    expect((await get(id, owner)).body).toEqual({ id });
+    expect((await get(id, manager)).status).toBe(200);
+    const [foreign, missing] = [await get(id, other), await get(randomUUID(), other)];
+    expect(foreign).toBeProblem({ status: 404, code: 'NOT_FOUND' });
+    expect([foreign.body.detail, foreign.body.title]).toEqual([missing.body.detail, missing.body.title]);
+    expect(await app.auditOf(String(foreign.headers['x-request-id']))).toEqual([
+      expect.objectContaining({
+        action: 'access.denied',
+        metadata: { reason: 'policy', required: ['anyOf(hasRole(Manager), OwnsOrder)'] },
+      }),
+    ]);
+  });
+
+  it('lets nobody in when a policy breaks', async () => {
+    const { token } = await visitorWith(['Admin']);
+    expect(await app.post('/shop/broken', {}, { token })).toBeProblem({ status: 500, code: 'INTERNAL_ERROR' });
+  });
+
+  it('audits who was let in where that is asked for, by route or by permission', async () => {
+    const admin = await visitorWith(['Admin']);
+    const eventsOf = async (path: string) => {
+      const { headers } = await app.get(path, { token: admin.token });
+      return app.auditOf(String(headers['x-request-id']));
+    };
+    const granted = { action: 'access.granted', outcome: 'success', actorId: admin.id };
+    expect(await eventsOf('/shop/watched')).toEqual([expect.objectContaining(granted)]);
+    expect(await eventsOf('/shop/payouts')).toEqual([
+      expect.objectContaining({ ...granted, metadata: { permissions: ['payouts:run'], policies: [] } }),
+    ]);
+    expect(await eventsOf('/shop/read')).toEqual([]);
+  });
+
+  it('takes roles that the configuration defines from administrators, and no others', async () => {
+    const [admin, user] = [await visitorWith(['Admin']), await app.register()];
+    const give = (roles: unknown) => app.patch(`/admin/users/${user.id}`, { roles }, { token: admin.token });
+    expect((await app.get('/shop/manager', { token: user.token })).status).toBe(403);
+    expect((await give(['Manager'])).body.roles).toEqual(['Manager']);
+    expect((await app.get('/shop/manager', { token: user.token })).status).toBe(200);
+    for (const roles of [['Root'], ['TenantOwner'], ['*'], 'Admin', [null], [['Admin']], ['Manager', 'Root']]) {
+      expect(await give(roles)).toBeProblem({ status: 400, code: 'VALIDATION_FAILED' });
+    }
+    expect((await app.sql('SELECT roles FROM users WHERE id = $1', [user.id]))[0].roles).toEqual(['Manager']);
+  });
+});
+
+describe('a start is refused when a route', () => {
+  const refusalOf = async (...decorators: MethodDecorator[]) => {
+    @Controller('faulty')
+    class FaultyController {
+      @Get()
+      list() {
+        return 'in';
+      }
+    }
+    const { prototype } = FaultyController;
+    const descriptor = Object.getOwnPropertyDescriptor(prototype, 'list') as PropertyDescriptor;
+    for (const decorate of decorators) decorate(prototype, 'list', descriptor);
+
+    @Module({ controllers: [FaultyController] })
+    class FaultyModule {}
+    const app = await start('fastify', FaultyModule).catch((error: unknown) => error);
+    if (app instanceof TestApp) await app.stop();
+    return app;
+  };
+
+  it.each<[string, MethodDecorator[], RegExp]>([
+    [
+      'asks for a role that there is not',
+      [Roles('Manger')],
+      /FaultyController\.list asks for the role "Manger", and there/,
+    ],
+    ['asks so in a policy', [Authorize(anyOf(hasRole('Manger'), hasRole('Admin')))], /asks for the role "Manger"/],
+    [
+      'asks for a permission that there is not',
+      [Permissions('orders:raed')],
+      /the permission "orders:raed", which is none/,
+    ],
+    ['asks for a wildcard', [Permissions('orders:*')], /the permission "orders:\*", which is none/],
+    ['asks so in a policy, too', [Authorize(not(hasPermission('x')))], /the permission "x", which is none/],
+    ['is public and asks for a role', [Public(), Roles('User')], /is @Public\(\) and asks for roles/],
+  ])('%s', async (_what, decorators, message) => {
+    expect(await refusalOf(...decorators)).toMatchObject({ message: expect.stringMatching(message) });
+  });
+});
