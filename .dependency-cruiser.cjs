@@ -1,5 +1,7 @@
 // Dependencies go one way: common ← config ← database, redis ← features ← production-test ← application.
 const FOLDERS = {
+  reports: [],
+  doctor: ['reports'],
   common: [],
   config: ['common'],
   database: ['common'],

@@ -8,6 +8,8 @@ export interface CommandOption {
   readonly argument?: string;
   /** Without it the command is not run. */
   readonly required?: boolean;
+  /** Stands on the command line without its name. */
+  readonly positional?: boolean;
 }
 
 export type CommandOptions = Readonly<Record<string, CommandOption>>;

@@ -9,5 +9,6 @@ export interface CommandEntry {
 /** Every command. A new one is a file beside this one and a line here. */
 export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   migrate: { summary: 'Run pending migrations', load: () => import('./migrate.command.js') },
+  doctor: { summary: 'Examine an HTTP API from outside', load: () => import('./doctor.command.js') },
   'admin create': { summary: 'Make an administrator', load: () => import('./admin-create.command.js') },
 };

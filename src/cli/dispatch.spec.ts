@@ -13,10 +13,19 @@ const greet = defineCommand({
   },
 });
 
+const visit = defineCommand({
+  options: {
+    place: { type: 'string', positional: true, argument: 'PLACE', describes: 'where to', required: true },
+    fast: { type: 'boolean', describes: 'runs' },
+  },
+  run: async ({ place }) => place.length,
+});
+
 async function run(...args: string[]) {
   const said = { out: '', err: '' };
   const commands = {
     greet: { summary: 'Greet somebody', load: () => Promise.resolve({ command: greet }) },
+    visit: { summary: 'Visit a place', load: () => Promise.resolve({ command: visit }) },
     'greet all': {
       summary: 'Greet everybody',
       load: () => Promise.resolve({ command: { options: {}, run: async () => 7 } }),
@@ -39,7 +48,7 @@ describe('the command line', () => {
   it.each([[[]], [['--help']], [['-h']], [['help']]])('lists the commands for %j', async (args) => {
     const { code, out } = await run(...args);
     expect(code).toBe(0);
-    expect(out).toContain('  greet      Greet somebody\n  greet all  Greet everybody\n');
+    expect(out).toContain('  greet      Greet somebody\n  visit      Visit a place\n  greet all  Greet everybody\n');
   });
 
   it('tells of one command', async () => {
@@ -57,6 +66,13 @@ describe('the command line', () => {
     ]);
   });
 
+  it('takes an argument that has no name', async () => {
+    expect((await run('visit', 'Rome', '--fast')).code).toBe(4);
+    const { out } = await run('visit', '--help');
+    expect(out).toContain('Usage: nest-bulwark visit PLACE [options]');
+    expect(out).toContain('  PLACE   where to (required)');
+  });
+
   it('tells its version', async () => {
     expect(await run('--version')).toEqual({ code: 0, out: '1.2.3', err: '' });
   });
@@ -67,6 +83,8 @@ describe('the command line', () => {
     [['greet'], '--name is missing.\nSee nest-bulwark greet --help'],
     [['greet', '--nmae', 'x'], "Unknown option '--nmae'"],
     [['greet', '--name', 'x', 'y'], "Unexpected argument 'y'"],
+    [['visit'], 'PLACE is missing.'],
+    [['visit', 'Rome', 'Paris'], "Unexpected argument 'Paris'"],
   ])('refuses %j with exit code 64', async (args, message) => {
     const { code, out, err } = await run(...args);
     expect([code, out]).toEqual([64, '']);

@@ -55,15 +55,19 @@ function longestName(args: readonly string[], commands: CommandLine['commands'])
 
 function parse(name: string, args: readonly string[], options: CommandOptions): object {
   let values: Record<string, unknown>;
+  const operands = Object.keys(options).filter((option) => options[option]?.positional);
   try {
-    ({ values } = parseArgs({ args: [...args], options, strict: true, allowPositionals: false }));
+    const parsed = parseArgs({ args: [...args], options, strict: true, allowPositionals: operands.length > 0 });
+    const surplus = parsed.positionals[operands.length];
+    if (surplus !== undefined) throw new Error(`Unexpected argument '${surplus}'.`);
+    values = { ...parsed.values, ...Object.fromEntries(parsed.positionals.map((value, i) => [operands[i], value])) };
   } catch (error) {
     throw new UsageError(`${(error as Error).message}\nSee ${PROGRAM} ${name} --help`);
   }
   const missing = Object.entries(options).filter(([option, { required }]) => required && values[option] === undefined);
   if (missing.length === 0) return values;
-  const names = missing.map(([option]) => `--${option}`).join(', ');
-  throw new UsageError(`${names} is missing.\nSee ${PROGRAM} ${name} --help`);
+  const names = missing.map(([option, { positional, argument = 'VALUE' }]) => (positional ? argument : `--${option}`));
+  throw new UsageError(`${names.join(', ')} is missing.\nSee ${PROGRAM} ${name} --help`);
 }
 
 function overview(commands: CommandLine['commands']): string {
@@ -78,15 +82,15 @@ function overview(commands: CommandLine['commands']): string {
 }
 
 function helpOf(name: string, summary: string, { options, details }: Command): string {
-  const rows = Object.entries(options).map(([option, { type, short, describes, argument = 'VALUE', required }]) => {
+  const rows = Object.entries(options).map(([option, { type, short, describes, argument = 'VALUE', ...rest }]) => {
     const value = type === 'string' ? ` ${argument}` : '';
-    return [
-      `${short ? `-${short}, ` : ''}--${option}${value}`,
-      `${describes}${required ? ' (required)' : ''}`,
-    ] as const;
+    const written = rest.positional ? argument : `${short ? `-${short}, ` : ''}--${option}${value}`;
+    return [written, `${describes}${rest.required ? ' (required)' : ''}`] as const;
   });
+  const operands = Object.values(options).filter(({ positional }) => positional);
+  const usage = operands.map(({ argument = 'VALUE', required }) => (required ? ` ${argument}` : ` [${argument}]`));
   return [
-    `Usage: ${PROGRAM} ${name}${rows.length > 0 ? ' [options]' : ''}`,
+    `Usage: ${PROGRAM} ${name}${usage.join('')}${rows.length > operands.length ? ' [options]' : ''}`,
     '',
     `${summary}.${details ? ` ${details}` : ''}`,
     ...(rows.length > 0 ? ['', ...columns(rows)] : []),

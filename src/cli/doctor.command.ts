@@ -1,0 +1,141 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { examine, planOf, watchRestart, type DoctorOptions, type DoctorReport } from '../doctor/index.js';
+import { reportOf, toGithubAnnotations, toJUnit, toPretty, toSarif, type CheckReport } from '../reports/index.js';
+import { defineCommand, UsageError, type CommandValues } from './command.js';
+
+const FORMATS = ['pretty', 'json', 'junit', 'sarif', 'github'] as const;
+type Format = (typeof FORMATS)[number];
+
+const options = {
+  url: { type: 'string', positional: true, argument: 'URL', describes: 'where the API is', required: true },
+  token: { type: 'string', argument: 'TOKEN', describes: 'an access token; @FILE reads it from a file' },
+  login: { type: 'string', argument: 'EMAIL:PASSWORD', describes: 'an account to log in with; @FILE reads both' },
+  'login-path': { type: 'string', argument: 'PATH', describes: 'the login route, where it is not found' },
+  protected: { type: 'string', argument: 'PATH', describes: 'a GET route that asks for a token, where none is found' },
+  openapi: { type: 'string', argument: 'PATH', describes: 'the OpenAPI document (JSON), where it is not found' },
+  origin: { type: 'string', argument: 'ORIGIN', describes: 'an origin that CORS is meant to let in' },
+  only: { type: 'string', argument: 'NAMES', describes: 'checks or groups of checks to run, with commas between' },
+  'throttle-requests': { type: 'string', argument: 'N', describes: 'most requests to find a limit (150)' },
+  'watch-restart': {
+    type: 'string',
+    argument: 'SECONDS',
+    describes: 'sends 20 requests a second meanwhile, for you to restart the API',
+  },
+  format: { type: 'string', argument: 'FORMAT', describes: `${FORMATS.join(', ')} (pretty)` },
+  output: { type: 'string', short: 'o', argument: 'FILE', describes: 'writes the report there' },
+  'fail-on': { type: 'string', argument: 'LEVEL', describes: 'warn or fail: what makes the exit code 1 (fail)' },
+  verbose: { type: 'boolean', short: 'v', describes: 'shows evidence of what passed, too' },
+} as const;
+
+type Values = CommandValues<typeof options>;
+
+export const command = defineCommand({
+  options,
+  details:
+    'Sends requests that any client could send, tells beforehand how many, and attacks nothing. Ends with 0 when all is ' +
+    'well, 1 when something was found, 64 for a wrong command line, 69 when nothing answers.',
+  async run(values) {
+    const url = urlOf(values.url);
+    const format = oneOf('format', values.format ?? 'pretty', FORMATS);
+    const failOn = oneOf('fail-on', values['fail-on'] ?? 'fail', ['warn', 'fail'] as const);
+    const seconds = numberOf('watch-restart', values['watch-restart']);
+    const report = seconds === undefined ? await examination(url, values) : await restart(url, seconds, values);
+    const text = rendered(report, format, url, values.verbose ?? false, values.output === undefined);
+    if (values.output === undefined) process.stdout.write(text);
+    else writeFileSync(values.output, text);
+    const isBad = report.status === 'fail' || (failOn === 'warn' && report.status === 'warn');
+    return isBad ? 1 : 0;
+  },
+});
+
+async function examination(url: URL, values: Values): Promise<DoctorReport> {
+  const doctorOptions: DoctorOptions = {
+    token: values.token === undefined ? undefined : contentOf(values.token),
+    credentials: credentialsOf(values.login),
+    loginPath: values['login-path'],
+    protectedPath: values.protected,
+    openApiPath: values.openapi,
+    allowedOrigin: values.origin,
+    only: values.only?.split(','),
+    throttleRequests: numberOf('throttle-requests', values['throttle-requests']),
+    onProgress: showProgress,
+    onWait: (ms) => say(`\nwaiting ${Math.round(ms / 1000)} s: the limit of the API is used up\n`),
+  };
+  const { checks, mostRequests } = planOf(doctorOptions);
+  if (checks.length === 0) throw new UsageError(`--only ${values.only} names no check and no group of checks.`);
+  say(`${checks.length} checks, at most ${mostRequests} requests to ${url.origin}\n`);
+  return examine(url, doctorOptions);
+}
+
+async function restart(url: URL, seconds: number, values: Values): Promise<CheckReport> {
+  const path = values.protected ?? '/';
+  say(`20 requests a second to ${path} for ${seconds} s. Restart the API now.\n`);
+  const started = performance.now();
+  const startedAt = new Date();
+  const result = await watchRestart(url, { durationMs: seconds * 1000, path });
+  return reportOf([result], startedAt, performance.now() - started);
+}
+
+function rendered(report: CheckReport, format: Format, url: URL, verbose: boolean, onScreen: boolean): string {
+  switch (format) {
+    case 'json':
+      return `${JSON.stringify(report, undefined, 2)}\n`;
+    case 'junit':
+      return toJUnit(report, url.href);
+    case 'sarif':
+      return `${JSON.stringify(toSarif(report, url.href), undefined, 2)}\n`;
+    case 'github':
+      return toGithubAnnotations(report);
+    case 'pretty':
+      return toPretty(report, { verbose, colours: onScreen && process.stdout.isTTY === true });
+  }
+}
+
+/** A line that is written over, on a terminal; nothing in a pipe. */
+function showProgress({ done, of, next }: { done: number; of: number; next?: string }): void {
+  if (!process.stderr.isTTY) return;
+  const width = 24;
+  const filled = Math.round((width * done) / of);
+  const bar = `${'█'.repeat(filled)}${'░'.repeat(width - filled)}`;
+  say(`\r\x1b[2K${next === undefined ? '' : `${bar} ${done}/${of} ${next}`}`);
+}
+
+/** To standard error, so that the report can be piped. */
+const say = (text: string) => void process.stderr.write(text);
+
+function urlOf(text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (!url || !/^https?:$/.test(url.protocol)) {
+    throw new UsageError(`"${text}" is not an address such as https://api.example.com`);
+  }
+  return url;
+}
+
+function oneOf<T extends string>(name: string, value: string, allowed: readonly T[]): T {
+  const found = allowed.find((one) => one === value);
+  if (found === undefined) throw new UsageError(`--${name} is one of ${allowed.join(', ')}, not "${value}".`);
+  return found;
+}
+
+function numberOf(name: string, value: string | undefined): number | undefined {
+  if (value === undefined) return undefined;
+  if (!/^[1-9]\d{0,5}$/.test(value)) throw new UsageError(`--${name} is a whole number above 0, not "${value}".`);
+  return Number(value);
+}
+
+/** Arguments can be seen by every user of the machine; a file need not. */
+function contentOf(value: string): string {
+  if (!value.startsWith('@')) return value;
+  try {
+    return readFileSync(value.slice(1), 'utf8').trim();
+  } catch (error) {
+    throw new UsageError(`${value.slice(1)} cannot be read: ${(error as Error).message}`);
+  }
+}
+
+function credentialsOf(value: string | undefined): { email: string; password: string } | undefined {
+  if (value === undefined) return undefined;
+  const [, email, password] = /^([^:]+):(.+)$/s.exec(contentOf(value)) ?? [];
+  if (email === undefined || password === undefined) throw new UsageError('--login is EMAIL:PASSWORD.');
+  return { email, password };
+}

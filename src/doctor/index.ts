@@ -1,0 +1,2 @@
+export * from './doctor.js';
+export { watchRestart } from './restart-watch.js';

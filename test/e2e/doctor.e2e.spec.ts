@@ -1,0 +1,100 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readFileSync } from 'node:fs';
+import { examine, planOf, UnreachableError, type DoctorReport } from '../../src/doctor/index.js';
+import { ACCOUNT, ALLOWED_ORIGIN, WeakApp } from '../fixtures/weak-app.js';
+import { WEAKNESSES, type Weakness } from '../fixtures/weaknesses.js';
+import { CertificateAuthority } from '../support/certificates.js';
+import { testFolder } from '../support/folder.js';
+import { onBothAdapters, TestApp } from '../support/harness.js';
+
+const OPTIONS = { credentials: ACCOUNT, allowedOrigin: ALLOWED_ORIGIN, throttleRequests: 250 };
+const OVER_TLS: Weakness[] = ['no-hsts', 'old-tls'];
+
+const unwell = ({ checks }: DoctorReport) =>
+  checks
+    .filter(({ status }) => status === 'warn' || status === 'fail')
+    .map(({ check, evidence }) => ({ check, evidence }));
+
+describe('the doctor', () => {
+  let tls: { cert: string; key: string };
+  beforeAll(async () => {
+    const folder = await testFolder();
+    const { certificate, key } = new CertificateAuthority(folder.path, 'doctor').issue('localhost');
+    tls = { cert: readFileSync(certificate, 'utf8'), key: readFileSync(key, 'utf8') };
+    await folder.stop();
+  });
+
+  const finding = async (weaknesses: Weakness[], check: string) => {
+    const isTls = weaknesses.some((weakness) => OVER_TLS.includes(weakness));
+    const app = await WeakApp.start(weaknesses, isTls ? tls : undefined);
+    try {
+      const { checks } = await examine(app.url, { ...OPTIONS, only: [check] });
+      return checks[0];
+    } finally {
+      await app.stop();
+      delete (Object.prototype as { doctorWasHere?: string }).doctorWasHere;
+    }
+  };
+
+  it.each(Object.entries(WEAKNESSES))('finds %s (%s)', async (weakness, check) => {
+    const found = await finding([weakness as Weakness], check);
+    expect(found).toMatchObject({ check, remedy: expect.any(String), reference: expect.any(String) });
+    expect(['warn', 'fail']).toContain(found?.status);
+  });
+
+  it('does not trust a certificate that nobody trusts', async () => {
+    const app = await WeakApp.start([], tls);
+    const { checks } = await examine(app.url, { ...OPTIONS, only: ['tls'] });
+    await app.stop();
+    expect(checks.map(({ check, status }) => [check, status])).toEqual([
+      ['tls.used', 'pass'],
+      ['tls.versions', 'pass'],
+      ['tls.certificate', 'fail'],
+      ['tls.plain-http', 'skip'],
+    ]);
+  });
+
+  it('has nothing to say of an application that is in order, and sends no more than it announced', async () => {
+    const app = await WeakApp.start([]);
+    const report = await examine(app.url, OPTIONS);
+    await app.stop();
+    expect(unwell(report)).toEqual([]);
+    expect(report.checks.filter(({ status }) => status === 'skip').map(({ check }) => check)).toEqual([
+      'tls.used',
+      'tls.versions',
+      'tls.certificate',
+      'tls.plain-http',
+      'headers.hsts',
+    ]);
+    expect(report.requests).toBeLessThanOrEqual(planOf(OPTIONS).mostRequests);
+  });
+
+  it('says when nothing answers', async () => {
+    await expect(examine(new URL('http://127.0.0.1:9'))).rejects.toThrow(UnreachableError);
+  });
+});
+
+onBothAdapters('the doctor, asked about the reference application', (adapter) => {
+  let app: TestApp;
+  beforeAll(async () => {
+    app = await TestApp.start({
+      HTTP_ADAPTER: adapter,
+      METRICS_TOKEN: 'a token for metrics, long enough',
+      CORS_ORIGINS: ALLOWED_ORIGIN,
+      THROTTLE_DEFAULT_LIMIT: '400',
+      THROTTLE_AUTH_LIMIT: '40',
+    });
+  });
+  afterAll(() => app.stop());
+
+  it('raises no false alarm', async () => {
+    const { email, password } = await app.register();
+    const report = await examine(new URL(app.baseUrl), {
+      ...OPTIONS,
+      credentials: { email, password },
+      throttleRequests: 450,
+    });
+    expect(unwell(report)).toEqual([]);
+    expect(report.summary.pass).toBeGreaterThanOrEqual(49);
+  });
+});
