@@ -1,18 +1,23 @@
-import { Body, Controller, Get, Header, HttpCode, Post, VERSION_NEUTRAL } from '@nestjs/common';
-import { Public, ThrottleTier, type Principal } from '../common/index.js';
+import { Body, Controller, Get, Header, HttpCode, Post, Req, VERSION_NEUTRAL } from '@nestjs/common';
+import { ProblemException, Public, ThrottleTier, type AdapterRequest, type Principal } from '../common/index.js';
 import { LoginDto, RefreshDto, RegisterDto, type TokenView, type UserView } from './auth.dto.js';
 import { AuthService } from './auth.service.js';
+import { SessionCookies } from './cookies/session-cookies.js';
+import { TokenRoute } from './cookies/token-delivery.interceptor.js';
 import { CurrentUser } from './current-user.decorator.js';
 
 /** Accounts and tokens; answers under `/auth` and `/v1/auth`. */
 @Controller({ path: 'auth', version: ['1', VERSION_NEUTRAL] })
 export class AuthController {
-  constructor(private readonly auth: AuthService) {}
+  constructor(
+    private readonly auth: AuthService,
+    private readonly cookies: SessionCookies,
+  ) {}
 
   @Post('register')
   @Public()
   @ThrottleTier('auth')
-  @Header('Cache-Control', 'no-store')
+  @TokenRoute('opens')
   register(@Body() body: RegisterDto): Promise<TokenView> {
     return this.auth.register(body);
   }
@@ -21,7 +26,7 @@ export class AuthController {
   @Public()
   @ThrottleTier('auth')
   @HttpCode(200)
-  @Header('Cache-Control', 'no-store')
+  @TokenRoute('opens')
   login(@Body() body: LoginDto): Promise<TokenView> {
     return this.auth.login(body);
   }
@@ -30,21 +35,30 @@ export class AuthController {
   @Public()
   @ThrottleTier('auth')
   @HttpCode(200)
-  @Header('Cache-Control', 'no-store')
-  refresh(@Body() body: RefreshDto): Promise<TokenView> {
-    return this.auth.refresh(body.refreshToken);
+  @TokenRoute('renews')
+  refresh(@Req() request: AdapterRequest, @Body() body?: RefreshDto): Promise<TokenView> {
+    return this.auth.refresh(this.refreshToken(request, body));
   }
 
   @Post('logout')
   @Public()
   @HttpCode(204)
-  logout(@Body() body: RefreshDto): Promise<void> {
-    return this.auth.logout(body.refreshToken);
+  @TokenRoute('ends')
+  logout(@Req() request: AdapterRequest, @Body() body?: RefreshDto): Promise<void> {
+    return this.auth.logout(this.refreshToken(request, body));
   }
 
   @Get('profile')
   @Header('Cache-Control', 'no-store')
   profile(@CurrentUser() user: Principal): Promise<UserView> {
     return this.auth.profile(user.id);
+  }
+
+  private refreshToken(request: AdapterRequest, body: RefreshDto | undefined): string {
+    const token = this.cookies.refreshTokenOf(request) ?? body?.refreshToken;
+    if (token !== undefined) return token;
+    throw new ProblemException('VALIDATION_FAILED', 'There is no refresh token in the request.', {
+      errors: [{ path: 'refreshToken', code: 'isDefined', message: 'refreshToken should not be missing' }],
+    });
   }
 }

@@ -1,4 +1,4 @@
-import { IsEmail, IsString, Length, Matches, MaxLength } from 'class-validator';
+import { IsEmail, IsOptional, IsString, Length, Matches, MaxLength } from 'class-validator';
 import type { User } from '../users/index.js';
 
 export const EMAIL_MAXIMUM = 254;
@@ -30,9 +30,11 @@ export class RegisterDto {
 }
 
 export class RefreshDto {
+  /** Missing where it comes in a cookie. */
+  @IsOptional()
   @IsString()
   @Length(1, 200)
-  refreshToken!: string;
+  refreshToken?: string;
 }
 
 /** What clients see of a user. */

@@ -15,6 +15,11 @@ import { AuthController } from './auth.controller.js';
 import { AUTH_SETTINGS, authSettings, type AuthModuleOptions, type AuthSettings } from './auth.options.js';
 import { AuthService } from './auth.service.js';
 import { AccessTokenVerifier } from './tokens/access-token.verifier.js';
+import { CsrfController } from './cookies/csrf.controller.js';
+import { CsrfGuard } from './cookies/csrf.guard.js';
+import { CsrfTokens } from './cookies/csrf-tokens.js';
+import { SessionCookies } from './cookies/session-cookies.js';
+import { TokenDelivery } from './cookies/token-delivery.interceptor.js';
 import { JwksController } from './tokens/jwks.controller.js';
 import { JwtAuthGuard } from './tokens/jwt-auth.guard.js';
 import { JwtStrategy } from './tokens/jwt.strategy.js';
@@ -47,7 +52,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     TypeOrmModule.forFeature([Session]),
     UsersModule,
   ],
-  controllers: [AuthController, AccountController, AdminUsersController, JwksController],
+  controllers: [AuthController, AccountController, AdminUsersController, CsrfController, JwksController],
   providers: [
     { provide: AUTH_SETTINGS, useFactory: authSettings, inject: [MODULE_OPTIONS_TOKEN] },
     { provide: SIGNING_KEY, useFactory: signingKey, inject: [AUTH_SETTINGS] },
@@ -62,6 +67,8 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     AdministratorsService,
     AdminUsersService,
     AuthService,
+    CsrfGuard,
+    CsrfTokens,
     JwtAuthGuard,
     { provide: PrincipalResolver, useExisting: JwtAuthGuard },
     JwtStrategy,
@@ -69,7 +76,9 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     OneTimeTokenService,
     PasswordService,
     RevocationService,
+    SessionCookies,
     SessionService,
+    TokenDelivery,
   ],
   exports: [
     AccessTokenService,

@@ -8,6 +8,18 @@ import type { PasswordProfile } from './passwords/password-policy.js';
  */
 export type SessionCheck = 'cached' | 'off';
 
+/**
+ * Tokens in cookies, for browsers: `HttpOnly`, `Secure`, `__Host-`.
+ *
+ * @publicApi
+ */
+export interface CookieOptions {
+  /** `strict`, or `lax` where pages that links lead to must know their user at once. @default 'strict' */
+  sameSite?: 'strict' | 'lax';
+  /** Origins beside the API's own, of the same site, whose pages may change something: `https://app.example.com`. */
+  trustedOrigins?: readonly string[];
+}
+
 /** @publicApi */
 export interface AuthModuleOptions {
   /** HS256 secret of 32 bytes or more. One of `secret`, `privateKey` and `keysFile` is needed. */
@@ -37,6 +49,8 @@ export interface AuthModuleOptions {
    * `off`: an access token is good until it expires, whatever happened since. @default 'cached'
    */
   sessionCheck?: SessionCheck;
+  /** Hands tokens to browsers in cookies, with protection against CSRF. @default tokens are in the body only */
+  cookies?: CookieOptions;
   /** Sessions whose state is kept in memory. @default 10000 */
   sessionCacheSize?: number;
   /**

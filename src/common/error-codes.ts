@@ -37,6 +37,8 @@ export const ERROR_CODES = {
   ACCESS_DENIED: { status: 403, title: 'Access denied' },
   API_KEY_NOT_ACCEPTED: { status: 403, title: 'API keys are not accepted here' },
   TENANT_REQUIRED: { status: 403, title: 'A tenant has to be chosen' },
+  CSRF_CROSS_SITE: { status: 403, title: 'Request of another site' },
+  CSRF_TOKEN_INVALID: { status: 403, title: 'Missing or invalid CSRF token' },
   ACCOUNT_LOCKED: { status: 403, title: 'Account locked' },
   NOT_FOUND: { status: 404, title: 'Not found' },
   METHOD_NOT_ALLOWED: { status: 405, title: 'Method not allowed' },

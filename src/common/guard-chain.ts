@@ -12,6 +12,7 @@ export enum GuardOrder {
   Port = 50,
   Address = 100,
   Authentication = 200,
+  CrossSite = 250,
   Principal = 300,
   Authorization = 400,
 }

@@ -47,6 +47,8 @@ export class AppConfig {
     refreshGraceMs: number;
     sessionCheck: Variables['AUTH_SESSION_CHECK'];
     tokenCacheSize: number;
+    /** Unset: tokens are in bodies only. */
+    cookies: Readonly<{ sameSite: 'strict' | 'lax'; trustedOrigins: readonly string[] }> | undefined;
     bcryptCost: number;
     passwordProfile: Variables['PASSWORD_PROFILE'];
     pepper: string | undefined;
@@ -101,6 +103,10 @@ export class AppConfig {
       refreshGraceMs: values.JWT_REFRESH_GRACE,
       sessionCheck: values.AUTH_SESSION_CHECK,
       tokenCacheSize: values.AUTH_TOKEN_CACHE_SIZE,
+      cookies:
+        values.AUTH_COOKIES === 'off'
+          ? undefined
+          : { sameSite: values.AUTH_COOKIES, trustedOrigins: values.CORS_CREDENTIALS ? values.CORS_ORIGINS : [] },
       bcryptCost: values.BCRYPT_COST,
       passwordProfile: values.PASSWORD_PROFILE,
       pepper: values.PASSWORD_PEPPER,

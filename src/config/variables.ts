@@ -82,6 +82,9 @@ export const variables = z.object({
   AUTH_SESSION_CHECK: choice('cached', 'off')
     .prefault('cached')
     .describe('cached: revocation holds from the next request. off: tokens hold until they expire.'),
+  AUTH_COOKIES: choice('off', 'strict', 'lax')
+    .prefault('off')
+    .describe('strict or lax: tokens go to browsers in HttpOnly cookies of that SameSite, with CSRF protection.'),
   AUTH_TOKEN_CACHE_SIZE: integer(0, 1_000_000)
     .prefault('10000')
     .describe('Access tokens whose signature is not checked again; expiry and session are. 0: none.'),

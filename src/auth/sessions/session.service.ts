@@ -166,6 +166,11 @@ function isEqual(stored: Buffer | null, given: Buffer): boolean {
   return stored !== null && stored.length === given.length && timingSafeEqual(stored, given);
 }
 
+/** Name of the session in a refresh token; undefined for what is none. */
+export function sessionIdOf(refreshToken: string): string | undefined {
+  return parse(refreshToken)?.id;
+}
+
 function parse(token: string): { id: string; secret: string } | undefined {
   const [, id, secret] = TOKEN.exec(token) ?? [];
   return id !== undefined && secret !== undefined ? { id, secret } : undefined;

@@ -15,10 +15,10 @@ import {
   type Principal,
 } from '../../common/index.js';
 import { AUTH_SETTINGS, type AuthSettings } from '../auth.options.js';
+import { SessionCookies } from '../cookies/session-cookies.js';
 import { RevocationService } from '../sessions/revocation.service.js';
 import type { SessionVerdict } from '../sessions/session-states.js';
 import { AccessTokenVerifier, TokenFault } from './access-token.verifier.js';
-import { bearerToken } from './bearer-token.js';
 
 const DETAILS: Partial<Record<ErrorCode, string>> = {
   AUTH_TOKEN_MALFORMED: 'The access token is not a JSON Web Token.',
@@ -45,6 +45,7 @@ export class JwtAuthGuard implements CanActivate, PrincipalResolver {
   constructor(
     private readonly reflector: Reflector,
     private readonly verifier: AccessTokenVerifier,
+    private readonly cookies: SessionCookies,
     private readonly revocations: RevocationService,
     @Inject(AUTH_SETTINGS) private readonly settings: AuthSettings,
     @Optional() private readonly audit: AuditTrail = new NoAuditTrail(),
@@ -59,7 +60,7 @@ export class JwtAuthGuard implements CanActivate, PrincipalResolver {
   }
 
   async resolve(request: AdapterRequest): Promise<Principal | undefined> {
-    const token = bearerToken(request.headers.authorization);
+    const token = this.cookies.accessTokenOf(request);
     const verified = token === undefined ? undefined : this.verifier.verify(token);
     if (verified === undefined || verified instanceof TokenFault) return undefined;
     try {
@@ -75,7 +76,7 @@ export class JwtAuthGuard implements CanActivate, PrincipalResolver {
   }
 
   private authenticate(request: AdapterRequest): Principal | Promise<Principal> {
-    const token = bearerToken(request.headers.authorization);
+    const token = this.cookies.accessTokenOf(request);
     if (token === undefined) throw missing();
     const verified = this.verifier.verify(token);
     if (verified instanceof TokenFault) throw this.refusal(verified.code, verified.reason);

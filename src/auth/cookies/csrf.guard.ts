@@ -1,0 +1,78 @@
+import { Inject, Injectable, Optional, type CanActivate, type ExecutionContext } from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
+import {
+  AuditTrail,
+  ChainedGuard,
+  GuardOrder,
+  isSameSecret,
+  NoAuditTrail,
+  ProblemException,
+  RouteMemo,
+  type AdapterRequest,
+  type ErrorCode,
+} from '../../common/index.js';
+import { AUTH_SETTINGS, type AuthSettings } from '../auth.options.js';
+import { crossSiteReason } from './cross-site.js';
+import { CsrfTokens } from './csrf-tokens.js';
+import { SessionCookies } from './session-cookies.js';
+import { TOKEN_ROUTE, type TokenRouteKind } from './token-route.js';
+
+/** Methods that change nothing (RFC 9110, section 9.2.1). */
+const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
+export const CSRF_HEADER = 'X-CSRF-Token';
+
+/**
+ * Refuses what another site makes a browser send with the cookies of its user. It looks at every request that a cookie
+ * has authenticated, and at those that open, renew or end a session by cookies; nothing else can be forged in this way.
+ * So requests with an `Authorization` header and public routes, such as webhooks, pass by rule and not by a list.
+ *
+ * It stands in the guard chain, behind the router: no spelling of a path leads around it.
+ */
+@Injectable()
+@ChainedGuard({ order: GuardOrder.CrossSite })
+export class CsrfGuard implements CanActivate {
+  private readonly trustedOrigins: ReadonlySet<string>;
+  private readonly kind = new RouteMemo((handler, controller) =>
+    this.reflector.getAllAndOverride<TokenRouteKind | undefined>(TOKEN_ROUTE, [handler, controller]),
+  );
+
+  constructor(
+    private readonly reflector: Reflector,
+    private readonly cookies: SessionCookies,
+    private readonly tokens: CsrfTokens,
+    @Inject(AUTH_SETTINGS) settings: AuthSettings,
+    @Optional() private readonly audit: AuditTrail = new NoAuditTrail(),
+  ) {
+    this.trustedOrigins = new Set(settings.cookies?.trustedOrigins);
+  }
+
+  canActivate(context: ExecutionContext): boolean {
+    if (!this.cookies.isOn || context.getType() !== 'http') return true;
+    const request = context.switchToHttp().getRequest<AdapterRequest>();
+    if (SAFE_METHODS.has(request.method) || !this.cookies.areUsedBy(request, this.kind.get(context))) return true;
+    const reason = crossSiteReason(request.headers, this.trustedOrigins);
+    if (reason !== undefined) {
+      throw this.violation('CSRF_CROSS_SITE', reason, 'The browser says that another site sent this request.');
+    }
+    if (!this.hasToken(request)) {
+      throw this.violation(
+        'CSRF_TOKEN_INVALID',
+        'the token is missing, or not that of the session',
+        `Get a token from GET /auth/csrf and send it as "${CSRF_HEADER}".`,
+      );
+    }
+    return true;
+  }
+
+  private hasToken(request: AdapterRequest): boolean {
+    const sent = request.headers['x-csrf-token'];
+    const kept = this.cookies.csrfTokenOf(request);
+    if (typeof sent !== 'string' || kept === undefined || !isSameSecret(sent, kept)) return false;
+    return this.tokens.isOf(request.user?.sessionId ?? this.cookies.sessionOf(request), sent);
+  }
+
+  private violation(code: ErrorCode, reason: string, detail: string): ProblemException {
+    this.audit.record({ action: 'security.violation', outcome: 'denied', metadata: { kind: 'csrf', code, reason } });
+    return new ProblemException(code, detail);
+  }
+}

@@ -1,0 +1,360 @@
+import { randomUUID } from 'node:crypto';
+import { Controller, Get, HttpCode, Module, Post, Req, VERSION_NEUTRAL } from '@nestjs/common';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Public, type AdapterRequest } from '../../src/common/index.js';
+import { Browser } from '../support/browser.js';
+import { onBothAdapters, TestApp } from '../support/harness.js';
+
+const ACCESS = '__Host-bulwark-access';
+const REFRESH = '__Host-bulwark-refresh';
+const CSRF = '__Host-bulwark-csrf';
+const ATTRIBUTES = 'Path=/; HttpOnly; Secure; SameSite=Strict';
+
+@Controller({ path: 'cookie-mode', version: VERSION_NEUTRAL })
+class Routes {
+  calls = 0;
+
+  @Post('transfer')
+  @HttpCode(200)
+  transfer() {
+    return { calls: ++this.calls };
+  }
+
+  @Post('webhook')
+  @Public()
+  @HttpCode(200)
+  webhook(@Req() request: AdapterRequest) {
+    return { user: request.user?.id ?? null };
+  }
+
+  @Get('calls')
+  @Public()
+  count() {
+    return { calls: this.calls };
+  }
+}
+
+@Module({ controllers: [Routes] })
+class RoutesModule {}
+
+/** What a browser adds to a request that a page of this site has made it send. */
+const fromSite = (site: string, origin: string) => ({ 'Sec-Fetch-Site': site, Origin: origin });
+const EVIL = 'https://evil.example';
+
+onBothAdapters('an application with cookies', (adapter) => {
+  let app: TestApp;
+  const imports = [RoutesModule];
+  beforeAll(async () => {
+    app = await TestApp.start({ HTTP_ADAPTER: adapter, AUTH_COOKIES: 'strict' }, { imports });
+  });
+  afterAll(() => app.stop());
+
+  const account = () => ({ email: `${randomUUID()}@example.com`, password: 'correct horse battery', name: 'Some One' });
+  const signedIn = async (browser = new Browser(app)) => {
+    const person = account();
+    const answer = await browser.post('/auth/register', person);
+    expect(answer.status).toBe(201);
+    return { browser, answer, ...person };
+  };
+  const calls = async () => (await app.get('/cookie-mode/calls')).body.calls as number;
+
+  describe('keeps tokens in cookies', () => {
+    it('that scripts cannot read, for this host, over TLS, and not in the body', async () => {
+      const { browser, answer } = await signedIn();
+      const cookies = answer.headers['set-cookie'] ?? [];
+      expect(cookies).toEqual([
+        expect.stringMatching(
+          new RegExp(`^${ACCESS}=[\\w.-]+; Path=/; Max-Age=900; HttpOnly; Secure; SameSite=Strict$`),
+        ),
+        expect.stringMatching(
+          new RegExp(`^${REFRESH}=[\\w.-]+; Path=/; Max-Age=2592000; HttpOnly; Secure; SameSite=Strict$`),
+        ),
+        expect.stringMatching(new RegExp(`^${CSRF}=[\\w.-]+; ${ATTRIBUTES}$`)),
+      ]);
+      expect(answer.body).toEqual({
+        expiresIn: 900,
+        user: expect.objectContaining({ roles: ['User'] }),
+        csrfToken: browser.cookie(CSRF),
+      });
+      expect(answer.text).not.toContain(browser.cookie(REFRESH));
+      expect(answer.headers['cache-control']).toBe('no-store');
+      expect((await browser.get('/auth/profile')).body.email).toBe(answer.body.user.email);
+    });
+
+    it('renews them, without a body, and the token against CSRF stays', async () => {
+      const { browser } = await signedIn();
+      const before = [ACCESS, REFRESH, CSRF].map((name) => browser.cookie(name));
+      const answer = await browser.post('/auth/refresh');
+      expect(answer.status).toBe(200);
+      expect(Object.keys(answer.body).sort()).toEqual(['csrfToken', 'expiresIn', 'user']);
+      const after = [ACCESS, REFRESH, CSRF].map((name) => browser.cookie(name));
+      expect(after.map((value, i) => value === before[i])).toEqual([false, false, true]);
+      expect((await browser.get('/auth/profile')).status).toBe(200);
+    });
+
+    it('drops them at logout, and the session with them', async () => {
+      const { browser } = await signedIn();
+      const access = browser.cookie(ACCESS) ?? '';
+      const answer = await browser.post('/auth/logout');
+      expect(answer.status).toBe(204);
+      for (const cookie of answer.headers['set-cookie'] ?? []) expect(cookie).toContain('Max-Age=0');
+      expect(browser.names()).toEqual([]);
+      expect((await app.get('/auth/profile', { token: access })).body.code).toBe('AUTH_TOKEN_REVOKED');
+    });
+
+    it('drops them when the refresh token is spent', async () => {
+      const { browser } = await signedIn();
+      await app.sql('UPDATE auth_sessions SET revoked_at = now()');
+      expect((await browser.post('/auth/refresh')).body.code).toBe('AUTH_REFRESH_INVALID');
+      expect(browser.names()).toEqual([]);
+    });
+
+    it('ends the session that a login came with', async () => {
+      const { browser, email, password } = await signedIn();
+      const former = browser.cookie(ACCESS) ?? '';
+      expect((await browser.post('/auth/login', { email, password })).status).toBe(200);
+      expect(browser.cookie(ACCESS)).not.toBe(former);
+      expect((await app.get('/auth/profile', { token: former })).body.code).toBe('AUTH_TOKEN_REVOKED');
+      expect((await browser.get('/auth/profile')).status).toBe(200);
+    });
+
+    it('takes a cookie that comes twice for none, and no session that a client makes up', async () => {
+      const { browser } = await signedIn();
+      const value = browser.cookie(ACCESS) ?? '';
+      for (const cookie of [`${ACCESS}=a; ${ACCESS}=${value}`, `\u00a0${ACCESS}=${value}`, `x${ACCESS}=${value}`]) {
+        expect((await app.get('/auth/profile', { headers: { Cookie: cookie } })).body.code).toBe('AUTH_TOKEN_MISSING');
+      }
+      expect((await app.get('/auth/profile', { headers: { Cookie: `${ACCESS}=${value}` } })).status).toBe(200);
+    });
+  });
+
+  describe('goes on with bearer tokens', () => {
+    it('for clients that ask for them, in the body and then not in cookies', async () => {
+      const asked = { headers: { 'Token-Delivery': 'body' } };
+      const answer = await app.post('/auth/register', account(), asked);
+      expect(answer.status).toBe(201);
+      expect(answer.headers['set-cookie']).toBeUndefined();
+      const { accessToken, refreshToken } = answer.body;
+      expect((await app.post('/cookie-mode/transfer', {}, { token: accessToken })).status).toBe(200);
+      const next = await app.post('/auth/refresh', { refreshToken });
+      expect(next.body).toMatchObject({ accessToken: expect.any(String), tokenType: 'Bearer' });
+      expect(next.headers['set-cookie']).toBeUndefined();
+      expect((await app.post('/auth/logout', { refreshToken: next.body.refreshToken })).status).toBe(204);
+    });
+
+    it('and gives no refresh token of a cookie to a script that asks for it in the body', async () => {
+      const { browser } = await signedIn();
+      const stolen = await browser.post('/auth/refresh', {}, { headers: { 'Token-Delivery': 'body' } });
+      expect(stolen.status).toBe(400);
+      expect(stolen.text).not.toContain('accessToken');
+    });
+
+    it.each(['Bearer nonsense', 'Bearer', 'Basic dXNlcjpwYXNz', ''])(
+      'and lets no cookie stand in for the header %j',
+      async (authorization) => {
+        const { browser } = await signedIn();
+        const answer = await browser.get('/auth/profile', { headers: { Authorization: authorization } });
+        expect(answer.status).toBe(401);
+      },
+    );
+  });
+
+  describe('is safe from other sites', () => {
+    it.each([
+      ['another site', fromSite('cross-site', EVIL)],
+      ['a sibling domain', fromSite('same-site', 'https://blog.example.com')],
+      ['a page without an origin', fromSite('cross-site', 'null')],
+      ['an old browser', { Origin: EVIL }],
+      ['an old browser’s page without an origin', { Origin: 'null' }],
+      ['a name that begins like ours', { Origin: 'http://127.0.0.1.evil.example' }],
+    ])('such as %s, even with a token', async (_who, headers) => {
+      const { browser } = await signedIn();
+      const before = await calls();
+      const answer = await browser.post('/cookie-mode/transfer', {}, { headers });
+      expect([answer.status, answer.body.code]).toEqual([403, 'CSRF_CROSS_SITE']);
+      expect(await calls()).toBe(before);
+      expect(await app.auditOf(answer.body.requestId)).toEqual([
+        expect.objectContaining({
+          action: 'security.violation',
+          outcome: 'denied',
+          metadata: expect.objectContaining({ kind: 'csrf', code: 'CSRF_CROSS_SITE' }),
+        }),
+      ]);
+    });
+
+    it('but not from its own pages', async () => {
+      const { browser } = await signedIn();
+      const pages: Record<string, string>[] = [fromSite('same-origin', app.baseUrl), { Origin: app.baseUrl }, {}];
+      for (const headers of pages) {
+        expect((await browser.post('/cookie-mode/transfer', {}, { headers })).status).toBe(200);
+      }
+    });
+
+    it.each<[string, (own: string, foreign: string) => string | undefined]>([
+      ['no token', () => undefined],
+      ['a token of another session', (_own, foreign) => foreign],
+      ['a token that was changed', (own) => `${own.slice(0, -1)}${own.endsWith('A') ? 'B' : 'A'}`],
+      ['half a token', (own) => own.split('.')[0]],
+      ['an empty token', () => ''],
+    ])('and from whatever sends %s', async (_what, tokenOf) => {
+      const [mine, other] = [(await signedIn()).browser, (await signedIn()).browser];
+      const token = tokenOf(mine.csrfToken ?? '', other.csrfToken ?? '');
+      const before = await calls();
+      const answer = await mine.post('/cookie-mode/transfer', {}, { headers: { 'X-CSRF-Token': token ?? [] } });
+      expect([answer.status, answer.body.code]).toEqual([403, 'CSRF_TOKEN_INVALID']);
+      expect(await calls()).toBe(before);
+    });
+
+    it('also when both halves of the double submit are the attacker’s', async () => {
+      // A planted cookie is what the binding to the session is for: the plain double submit would let this pass.
+      const [mine, other] = [(await signedIn()).browser, (await signedIn()).browser];
+      mine.set(CSRF, other.cookie(CSRF) ?? '');
+      const answer = await mine.post(
+        '/cookie-mode/transfer',
+        {},
+        { headers: { 'X-CSRF-Token': other.csrfToken ?? '' } },
+      );
+      expect(answer.body.code).toBe('CSRF_TOKEN_INVALID');
+    });
+
+    it.each([
+      '//cookie-mode/transfer',
+      '/cookie-mode//transfer',
+      '/cookie-mode/transfer/',
+      '/COOKIE-MODE/Transfer',
+      '/cookie-mode/%74ransfer',
+      '/cookie-mode%2ftransfer',
+      '/cookie-mode/./transfer',
+      '/x/../cookie-mode/transfer',
+      '/cookie-mode/transfer;a=b',
+      '/cookie-mode/transfer?_method=GET',
+      '/cookie-mode/transfer#x',
+    ])('also on the path %s', async (path) => {
+      const { browser } = await signedIn();
+      const before = await calls();
+      const answer = await browser.post(
+        path,
+        {},
+        {
+          headers: { ...fromSite('cross-site', EVIL), 'X-HTTP-Method-Override': 'GET' },
+        },
+      );
+      expect([403, 404]).toContain(answer.status);
+      expect(await calls()).toBe(before);
+    });
+
+    it('also at login, where the user would end up in the attacker’s account', async () => {
+      const attacker = account();
+      await new Browser(app).post('/auth/register', attacker);
+      const { name: _, ...credentials } = attacker;
+      const victim = new Browser(app);
+      const forged = await victim.post('/auth/login', credentials, { headers: fromSite('cross-site', EVIL) });
+      expect(forged.body.code).toBe('CSRF_CROSS_SITE');
+      const tokenless = await victim.send('POST', '/auth/login', { body: credentials });
+      expect(tokenless.body.code).toBe('CSRF_TOKEN_INVALID');
+      expect(victim.names()).not.toContain(ACCESS);
+    });
+
+    it('also at a refresh that would plant the attacker’s session', async () => {
+      const attacker = await app.post('/auth/register', account(), { headers: { 'Token-Delivery': 'body' } });
+      const { refreshToken } = attacker.body;
+      const answer = await new Browser(app).send('POST', '/auth/refresh', { body: { refreshToken } });
+      expect(answer.headers['set-cookie']).toBeUndefined();
+    });
+
+    it.each(['/auth/refresh', '/auth/logout', '/auth/logout-all'])('also at %s', async (path) => {
+      const { browser } = await signedIn();
+      const forged = await browser.post(path, {}, { headers: fromSite('cross-site', EVIL) });
+      expect(forged.body.code).toBe('CSRF_CROSS_SITE');
+      expect((await browser.get('/auth/profile')).status).toBe(200);
+    });
+  });
+
+  describe('exempts by rule', () => {
+    it('a request with an Authorization header, whatever cookies it carries', async () => {
+      const { browser } = await signedIn();
+      const token = browser.cookie(ACCESS) ?? '';
+      const answer = await browser.send('POST', '/cookie-mode/transfer', {
+        token,
+        headers: fromSite('cross-site', EVIL),
+      });
+      expect(answer.status).toBe(200);
+    });
+
+    it('a webhook, which is public, and to which the cookie is nothing', async () => {
+      const { browser } = await signedIn();
+      const answer = await browser.send('POST', '/cookie-mode/webhook', { headers: fromSite('cross-site', EVIL) });
+      expect(answer.status).toBe(200);
+      expect(answer.body).toEqual({ user: null });
+    });
+  });
+
+  it('gives the same token to all pages of a browser, and another one after the login', async () => {
+    const browser = new Browser(app);
+    const first = (await browser.get('/auth/csrf')).body;
+    expect(first).toEqual({ csrfToken: browser.cookie(CSRF), headerName: 'X-CSRF-Token' });
+    expect((await browser.get('/auth/csrf')).body).toEqual(first);
+    const { answer } = await signedIn(browser);
+    expect(answer.body.csrfToken).not.toBe(first.csrfToken);
+    expect((await browser.get('/v1/auth/csrf')).body.csrfToken).toBe(answer.body.csrfToken);
+  });
+});
+
+describe('the attacks, without the protection', () => {
+  it('work: whoever authenticates by a cookie alone does what any site asks', async () => {
+    const app = await TestApp.start({ AUTH_COOKIES: 'lax' }, { imports: [RoutesModule] });
+    try {
+      const { CsrfGuard } = await import('../../src/auth/cookies/csrf.guard.js');
+      const browser = new Browser(app);
+      await browser.post('/auth/register', {
+        email: `${randomUUID()}@example.com`,
+        password: 'correct horse',
+        name: 'X',
+      });
+      const attack = () => browser.send('POST', '/cookie-mode/transfer', { headers: fromSite('cross-site', EVIL) });
+      expect((await attack()).status).toBe(403);
+      app.app.get(CsrfGuard, { strict: false }).canActivate = () => true;
+      expect((await attack()).status).toBe(200);
+    } finally {
+      await app.stop();
+    }
+  });
+});
+
+describe('pages of a trusted origin', () => {
+  it('may change something, with the token', async () => {
+    const origin = 'https://app.example.com';
+    const app = await TestApp.start(
+      { AUTH_COOKIES: 'lax', CORS_ORIGINS: origin, CORS_CREDENTIALS: 'true' },
+      { imports: [RoutesModule] },
+    );
+    try {
+      const browser = new Browser(app);
+      const headers = fromSite('same-site', origin);
+      const person = { email: `${randomUUID()}@example.com`, password: 'correct horse battery', name: 'X' };
+      const answer = await browser.post('/auth/register', person, { headers });
+      expect(answer.status).toBe(201);
+      expect(answer.headers['set-cookie']?.[0]).toContain('SameSite=Lax');
+      expect((await browser.post('/cookie-mode/transfer', {}, { headers })).status).toBe(200);
+      const other = fromSite('same-site', 'https://blog.example.com');
+      expect((await browser.post('/cookie-mode/transfer', {}, { headers: other })).status).toBe(403);
+    } finally {
+      await app.stop();
+    }
+  });
+});
+
+describe('an application without cookies', () => {
+  it('reads none, sets none, and has no token to give', async () => {
+    const app = await TestApp.start();
+    try {
+      const { token } = await app.register();
+      const headers = { Cookie: `${ACCESS}=${token}` };
+      expect((await app.get('/auth/profile', { headers })).body.code).toBe('AUTH_TOKEN_MISSING');
+      expect((await app.get('/auth/csrf')).status).toBe(404);
+      expect((await app.post('/auth/refresh', {})).body.code).toBe('VALIDATION_FAILED');
+    } finally {
+      await app.stop();
+    }
+  });
+});
