@@ -23,6 +23,9 @@ interface Library {
 async function metadata(): Promise<ModuleMetadata> {
   const [guard, limit] = [required('GUARD'), Number(required('LIMIT'))];
   if (guard === 'unthrottled') return {};
+  if (guard === 'a guard that does nothing') {
+    return { providers: [{ provide: APP_GUARD, useValue: { canActivate: () => true } }] };
+  }
   if (guard === 'stock') {
     return {
       imports: [ThrottlerModule.forRoot([{ ttl: 60_000, limit }])],
@@ -34,8 +37,13 @@ async function metadata(): Promise<ModuleMetadata> {
   const { Redis } = await import('ioredis');
   const redis = redisUrl ? new Redis(redisUrl, { enableOfflineQueue: false, maxRetriesPerRequest: 0 }) : false;
   if (redis) await new Promise((resolve) => redis.once('ready', resolve));
-  return { imports: [library.ThrottlerModule.forRoot({ tiers: { default: { limit, ttlMs: 60_000 } }, redis })] };
+  const setHeaders = guard !== 'nest-bulwark without headers';
+  const tiers = { default: { limit, ttlMs: 60_000 } };
+  return { imports: [library.ThrottlerModule.forRoot({ tiers, redis, setHeaders })] };
 }
+
+/** One proxy in front, as the load generator plays it; what finding the address behind it costs is the adapter's. */
+const isProxy = (_address: string, hop: number) => hop === 0;
 
 /** Spends the only request that a flooded server admits, before the load begins. */
 function spent(app: INestApplication): INestApplication {
@@ -54,10 +62,10 @@ await serve(async () => {
 
   const options = { abortOnError: false, logger: ['error' as const] };
   if (required('HTTP_ADAPTER') === 'fastify') {
-    const adapter = new FastifyAdapter({ trustProxy: 'loopback' });
+    const adapter = new FastifyAdapter({ trustProxy: isProxy });
     return spent(await NestFactory.create<NestFastifyApplication>(AppModule, adapter, options));
   }
   const app = await NestFactory.create<NestExpressApplication>(AppModule, options);
-  app.set('trust proxy', 'loopback');
+  app.set('trust proxy', isProxy);
   return spent(app);
 });

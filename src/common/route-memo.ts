@@ -19,6 +19,11 @@ export class RouteMemo<T> {
 
   /** For those who know the route without a request, at start. */
   of(handler: Handler, controller: Type): T {
+    const known = this.memo.get(handler)?.get(controller);
+    return known === undefined ? this.remember(handler, controller) : known;
+  }
+
+  private remember(handler: Handler, controller: Type): T {
     let ofHandler = this.memo.get(handler);
     if (!ofHandler) this.memo.set(handler, (ofHandler = new Map()));
     if (!ofHandler.has(controller)) ofHandler.set(controller, this.compute(handler, controller));

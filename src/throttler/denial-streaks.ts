@@ -2,7 +2,7 @@ import { monotonicNow, type Hit, type Policy } from './policy.js';
 
 /** Refusals of one client by one policy, without a pause that would have let it in. */
 export interface DenialStreak {
-  /** Names it for {@link ThrottlerService.lift}. */
+  /** `tier:scope:kind:key`. Names it for {@link ThrottlerService.lift}. */
   readonly id: string;
   readonly policy: Policy;
   readonly key: string;
@@ -14,6 +14,7 @@ export interface DenialStreak {
   until: number;
 }
 
+/** Of one policy. */
 const MOST_STREAKS = 10_000;
 const SWEEP_MS = 5_000;
 /** Clients come back a little early. */
@@ -24,37 +25,39 @@ const GRACE_MS = 1_000;
  * the count at its end. Runs a timer only while somebody is being refused.
  */
 export class DenialStreaks {
-  private readonly streaks = new Map<string, DenialStreak>();
+  /** By policy and key, because an id made of both would be a new text, and so a hash, at each refusal. */
+  private readonly streaks = new Map<string, Map<string, DenialStreak>>();
   private timer: NodeJS.Timeout | undefined;
 
   constructor(private readonly onEnd: (streak: DenialStreak) => void) {}
 
   /** Counts a refusal; the answer is the streak where it begins one. */
   add({ policy, key, limit, windowMs }: Hit, waitMs: number): DenialStreak | undefined {
-    const id = streakId(policy, key);
     const now = monotonicNow();
-    const known = this.streaks.get(id);
+    const known = this.get(policy.id, key);
     if (known && now <= known.until + GRACE_MS) {
       known.count++;
       known.until = Math.max(known.until, now + waitMs);
       return undefined;
     }
     if (known) this.end(known);
-    const [oldest] = this.streaks.size >= MOST_STREAKS ? this.streaks.values() : [];
+    const ofPolicy = this.streaks.get(policy.id) ?? new Map<string, DenialStreak>();
+    const [oldest] = ofPolicy.size >= MOST_STREAKS ? ofPolicy.values() : [];
     if (oldest) this.end(oldest);
+    const id = `${policy.id}:${key}`;
     const streak: DenialStreak = { id, policy, key, limit, windowMs, since: new Date(), count: 1, until: now + waitMs };
-    this.streaks.set(id, streak);
+    this.streaks.set(policy.id, ofPolicy.set(key, streak));
     this.timer ??= setInterval(() => this.sweep(), SWEEP_MS).unref();
     return streak;
   }
 
-  get(id: string): DenialStreak | undefined {
-    return this.streaks.get(id);
+  get(policyId: string, key: string): DenialStreak | undefined {
+    return this.streaks.get(policyId)?.get(key);
   }
 
   top(count: number): DenialStreak[] {
     const now = monotonicNow();
-    return [...this.streaks.values()]
+    return this.all()
       .filter(({ until }) => until > now)
       .sort((a, b) => b.count - a.count)
       .slice(0, count);
@@ -62,8 +65,10 @@ export class DenialStreaks {
 
   /** Ends a streak, or all of them. */
   end(streak?: DenialStreak): void {
-    for (const one of streak ? [streak] : [...this.streaks.values()]) {
-      this.streaks.delete(one.id);
+    for (const one of streak ? [streak] : this.all()) {
+      const ofPolicy = this.streaks.get(one.policy.id);
+      ofPolicy?.delete(one.key);
+      if (ofPolicy?.size === 0) this.streaks.delete(one.policy.id);
       this.onEnd(one);
     }
     if (this.streaks.size > 0) return;
@@ -73,11 +78,10 @@ export class DenialStreaks {
 
   private sweep(): void {
     const now = monotonicNow();
-    for (const streak of this.streaks.values()) if (now > streak.until + GRACE_MS) this.end(streak);
+    for (const streak of this.all()) if (now > streak.until + GRACE_MS) this.end(streak);
   }
-}
 
-/** `tier:scope:kind:key`. */
-export function streakId(policy: Policy, key: string): string {
-  return `${policy.id}:${key}`;
+  private all(): DenialStreak[] {
+    return [...this.streaks.values()].flatMap((ofPolicy) => [...ofPolicy.values()]);
+  }
 }

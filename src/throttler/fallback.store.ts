@@ -54,10 +54,11 @@ export class FallbackStore implements ThrottleStore {
     return decision instanceof Promise ? this.inTime(decision, hits) : decision;
   }
 
-  async refund(hits: readonly Hit[]): Promise<void> {
-    if (this.breaker.isOpen) return this.local.refund(hits);
+  async refund(hits: readonly Hit[], decision: Decision): Promise<void> {
+    if (decision.isLocal) return this.local.refund(hits);
+    if (this.breaker.isOpen) return;
     try {
-      await withTimeLimit(Promise.resolve(this.shared.refund(hits)), this.options.timeoutMs);
+      await withTimeLimit(Promise.resolve(this.shared.refund(hits, decision)), this.options.timeoutMs);
     } catch (error) {
       // It stays spent: the limit is a little stricter than it should be, and nobody waits.
       this.fail(error);
@@ -98,6 +99,7 @@ export class FallbackStore implements ThrottleStore {
     let next = 0;
     return {
       allowed,
+      isLocal: true,
       verdicts: hits.map((hit) => (hit.policy.fallback === 'local' ? (verdicts[next++] as Verdict) : open(hit))),
     };
   }

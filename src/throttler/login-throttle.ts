@@ -26,8 +26,9 @@ export class LoginThrottle extends FailureThrottle {
 
   async attempt(subject: FailureSubject): Promise<() => Promise<void>> {
     const hits = this.hitsOf(subject);
-    const { allowed, verdicts, isUnavailable } = await this.service.spend(hits);
-    if (allowed) return async () => this.service.refund(hits);
+    const decision = await this.service.spend(hits);
+    const { allowed, verdicts, isUnavailable } = decision;
+    if (allowed) return async () => this.service.refund(hits, decision);
     const waitMs = Math.max(...verdicts.map((verdict) => verdict.waitMs));
     const headers = { 'Retry-After': String(toSeconds(waitMs)) };
     if (isUnavailable) {

@@ -75,6 +75,8 @@ export interface Decision {
   readonly verdicts: readonly Verdict[];
   /** No store could count, and the rule of a tier is to refuse then. */
   readonly isUnavailable?: boolean;
+  /** Made in this process because the shared store did not answer, which therefore has nothing to give back. */
+  readonly isLocal?: boolean;
 }
 
 /**
@@ -83,10 +85,15 @@ export interface Decision {
 export interface ThrottleStore {
   /** Synchronous where the counters are in memory, so that the hot path holds no promise. */
   consume(hits: readonly Hit[]): Decision | Promise<Decision>;
-  /** Gives back what was spent. */
-  refund(hits: readonly Hit[]): void | Promise<void>;
+  /** Gives back what a decision spent. */
+  refund(hits: readonly Hit[], decision: Decision): void | Promise<void>;
   /** Forgets a key, blocked or not. */
   lift(policy: Policy, key: string): void | Promise<void>;
+}
+
+/** The hits that a decision spent: all, but for those that a shadow policy would have refused. */
+export function spentHits(hits: readonly Hit[], { allowed, verdicts }: Decision): Hit[] {
+  return allowed ? hits.filter((_, i) => verdicts[i]?.allowed === true) : [];
 }
 
 /** A wait in the whole seconds of a header, never too early. */

@@ -1,6 +1,6 @@
 import { toSeconds, type Hit, type Verdict } from './policy.js';
 import { policyField, type RouteLimit, type RoutePlan } from './route-plan.js';
-import type { ThrottlerSettings } from './settings.js';
+import type { ThrottlerSettings, Tier } from './settings.js';
 
 /** A hit and the limit of the route that it is for. */
 export interface RouteHit extends Hit {
@@ -11,14 +11,14 @@ export interface RouteHit extends Hit {
 
 /** What a client is told of one policy. */
 interface Told {
-  readonly name: string;
-  readonly suffix: string;
+  readonly tier: Tier;
   readonly limit: number;
   readonly remaining: number;
   readonly resetSeconds: number;
 }
 
-type Write = (name: string, value: string | number) => void;
+/** Sets one header field of an adapter's response. */
+export type HeaderWriter<Response> = (response: Response, name: string, value: string | number) => void;
 
 const TOLD = Symbol('bulwark.throttler.told');
 type Telling = { [TOLD]?: readonly Told[] };
@@ -32,49 +32,65 @@ export class RateLimitHeaders {
   constructor(private readonly settings: Pick<ThrottlerSettings, 'standardHeaders' | 'legacyHeaders'>) {}
 
   /** Writes what was decided; a later phase of the same request adds to it. */
-  admitted(
-    write: Write,
+  admitted<Response>(
+    write: HeaderWriter<Response>,
     request: object,
+    response: Response,
     plan: RoutePlan,
     hits: readonly RouteHit[],
     verdicts: readonly Verdict[],
   ): void {
-    const told = toldOf(hits, verdicts, () => true);
+    const told = toldOf(hits, verdicts, false);
     if (told.length === 0) return;
     const before = (request as Telling)[TOLD];
     const all = before ? merged(before, told) : told;
     if (plan.address.length > 0 && plan.principal.length > 0) (request as Telling)[TOLD] = all;
-    this.write(write, all, plan.policyField ?? policyField(hits));
+    this.write(write, response, all, plan.policyField ?? policyField(hits));
   }
 
   /** Writes who refused, and when to come back: not before the end of the longest wait. */
-  refused(write: Write, plan: RoutePlan, hits: readonly RouteHit[], verdicts: readonly Verdict[]): number {
-    const wait = Math.max(
-      1,
-      ...hits.map((hit, i) => (isRefusal(hit, verdicts[i]) ? toSeconds(verdicts[i].waitMs) : 0)),
-    );
-    write('Retry-After', wait);
-    const told = toldOf(hits, verdicts, isRefusal);
-    for (const { suffix, resetSeconds } of told) if (suffix) write(`Retry-After${suffix}`, resetSeconds);
-    if (told.length > 0) this.write(write, told, plan.policyField ?? policyField(hits));
+  refused<Response>(
+    write: HeaderWriter<Response>,
+    response: Response,
+    plan: RoutePlan,
+    hits: readonly RouteHit[],
+    verdicts: readonly Verdict[],
+  ): number {
+    let wait = 1;
+    for (let i = 0; i < hits.length; i++) {
+      const verdict = verdicts[i];
+      if (isRefusal(hits[i] as RouteHit, verdict)) wait = Math.max(wait, toSeconds(verdict.waitMs));
+    }
+    write(response, 'Retry-After', wait);
+    const told = toldOf(hits, verdicts, true);
+    for (const { tier, resetSeconds } of told) {
+      if (tier.headerSuffix) write(response, `Retry-After${tier.headerSuffix}`, resetSeconds);
+    }
+    if (told.length > 0) this.write(write, response, told, plan.policyField ?? policyField(hits));
     return wait;
   }
 
-  private write(write: Write, told: readonly Told[], policies: string): void {
+  private write<Response>(
+    write: HeaderWriter<Response>,
+    response: Response,
+    told: readonly Told[],
+    policies: string,
+  ): void {
     if (this.settings.standardHeaders) {
-      write('RateLimit-Policy', policies);
-      write(
-        'RateLimit',
-        told.map(({ name, remaining, resetSeconds }) => `"${name}";r=${remaining};t=${resetSeconds}`).join(', '),
-      );
+      let field = '';
+      for (const { tier, remaining, resetSeconds } of told) {
+        field += `${field && ', '}"${tier.name}";r=${remaining};t=${resetSeconds}`;
+      }
+      write(response, 'RateLimit-Policy', policies);
+      write(response, 'RateLimit', field);
     }
     if (!this.settings.legacyHeaders) return;
     let tightest: Told | undefined;
     for (const one of told) {
-      if (one.suffix) writeLegacy(write, one, one.suffix);
+      if (one.tier.headerSuffix) writeLegacy(write, response, one, one.tier.headerSuffix);
       if (tightest === undefined || isTighter(one, tightest)) tightest = one;
     }
-    if (tightest) writeLegacy(write, tightest, '');
+    if (tightest) writeLegacy(write, response, tightest, '');
   }
 }
 
@@ -83,36 +99,37 @@ export function isRefusal(hit: RouteHit, verdict: Verdict | undefined): verdict 
   return verdict !== undefined && !verdict.allowed && !hit.policy.isShadow;
 }
 
-function writeLegacy(write: Write, { limit, remaining, resetSeconds }: Told, suffix: string): void {
-  write(`X-RateLimit-Limit${suffix}`, limit);
-  write(`X-RateLimit-Remaining${suffix}`, remaining);
-  write(`X-RateLimit-Reset${suffix}`, resetSeconds);
+function writeLegacy<Response>(
+  write: HeaderWriter<Response>,
+  response: Response,
+  { limit, remaining, resetSeconds }: Told,
+  suffix: string,
+): void {
+  write(response, `X-RateLimit-Limit${suffix}`, limit);
+  write(response, `X-RateLimit-Remaining${suffix}`, remaining);
+  write(response, `X-RateLimit-Reset${suffix}`, resetSeconds);
 }
 
-function toldOf(
-  hits: readonly RouteHit[],
-  verdicts: readonly Verdict[],
-  isMeant: (hit: RouteHit, verdict: Verdict | undefined) => boolean,
-): Told[] {
+function toldOf(hits: readonly RouteHit[], verdicts: readonly Verdict[], isOfRefusals: boolean): Told[] {
   const told: Told[] = [];
-  hits.forEach((hit, i) => {
-    const { tier } = hit.of;
+  for (let i = 0; i < hits.length; i++) {
+    const hit = hits[i] as RouteHit;
     const verdict = verdicts[i];
-    if (!verdict || tier.shadow || !tier.setHeaders || !isMeant(hit, verdict)) return;
+    const { tier } = hit.of;
+    if (!verdict || tier.shadow || !tier.setHeaders || (isOfRefusals && verdict.allowed)) continue;
     const { limit, remaining, resetMs, waitMs } = verdict;
-    const resetSeconds = toSeconds(waitMs > 0 ? waitMs : resetMs);
-    told.push({ name: tier.name, suffix: tier.headerSuffix, limit, remaining, resetSeconds });
-  });
+    told.push({ tier, limit, remaining, resetSeconds: toSeconds(waitMs > 0 ? waitMs : resetMs) });
+  }
   return told.length > 1 ? merged([], told) : told;
 }
 
 function merged(before: readonly Told[], after: readonly Told[]): Told[] {
-  const byName = new Map(before.map((one) => [one.name, one]));
+  const byTier = new Map(before.map((one) => [one.tier, one]));
   for (const one of after) {
-    const other = byName.get(one.name);
-    if (other === undefined || isTighter(one, other)) byName.set(one.name, one);
+    const other = byTier.get(one.tier);
+    if (other === undefined || isTighter(one, other)) byTier.set(one.tier, one);
   }
-  return [...byName.values()];
+  return [...byTier.values()];
 }
 
 function isTighter(one: Told, other: Told): boolean {

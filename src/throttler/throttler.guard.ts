@@ -2,7 +2,7 @@ import { Inject, Injectable, type CanActivate, type ExecutionContext, type OnMod
 import { Reflector } from '@nestjs/core';
 import { ProblemException, type AdapterRequest, type RouteMemo } from '../common/index.js';
 import { Policy, type Decision, type Verdict } from './policy.js';
-import { isRefusal, type RouteHit } from './rate-limit-headers.js';
+import { isRefusal, type HeaderWriter, type RouteHit } from './rate-limit-headers.js';
 import { RouteHits } from './route-hits.js';
 import type { PlanOverrides, RouteLimit, RoutePlan } from './route-plan.js';
 import { recordOf } from './stock-storage.js';
@@ -13,6 +13,27 @@ import type { ThrottlerModuleOptions } from './throttler.options.js';
 import { ThrottlerService } from './throttler.service.js';
 
 type AnyRequest = Parameters<ThrottlerGuard['getTracker']>[0];
+
+/** What is the same for every request of a guard. */
+interface Prepared {
+  readonly plans: Pick<RouteMemo<RoutePlan>, 'get'>;
+  readonly hits: RouteHits;
+  readonly write: HeaderWriter<AnyRequest>;
+  /** Which steps a subclass does its own way. */
+  readonly own: Readonly<Record<Step, boolean>>;
+  readonly hasOwnSteps: boolean;
+}
+
+/** What the address of a request has spent, until it is known whether its user may spend too. */
+interface Spent {
+  readonly hits: readonly RouteHit[];
+  readonly decision: Decision;
+}
+const SPENT = Symbol('bulwark.throttler.spent');
+type Spending = { [SPENT]?: Spent };
+
+const STEPS = ['getTracker', 'generateKey', 'handleRequest', 'shouldSkip', 'getRequestResponse'] as const;
+type Step = (typeof STEPS)[number];
 
 /** What a refused request is about, beyond what @nestjs/throttler tells. @publicApi */
 export interface ThrottlerRefusal extends ThrottlerLimitDetail {
@@ -36,8 +57,7 @@ export class ThrottlerGuard implements CanActivate, OnModuleInit {
   protected throttlers: ThrottlerOptions[] = [];
   /** Which of a route's limits the guard holds. */
   protected readonly phase: 'address' | 'principal' | 'all' = 'all';
-  private plans: Pick<RouteMemo<RoutePlan>, 'get'> | undefined;
-  private hits: RouteHits | undefined;
+  private prepared: Prepared | undefined;
 
   constructor(
     @InjectThrottlerOptions() protected readonly options: ThrottlerModuleOptions,
@@ -47,7 +67,6 @@ export class ThrottlerGuard implements CanActivate, OnModuleInit {
 
   async onModuleInit(): Promise<void> {
     this.throttlers = (Array.isArray(this.options) ? this.options : this.options.throttlers) ?? [];
-    this.prepare();
   }
 
   canActivate(context: ExecutionContext): boolean | Promise<boolean> {
@@ -60,8 +79,9 @@ export class ThrottlerGuard implements CanActivate, OnModuleInit {
 
   /** Whether the guard has anything to do: it knows HTTP, and of other transports what a subclass tells it. */
   protected isMeant(context: ExecutionContext): boolean {
-    if (context.getType() !== 'http' && !this.isOverridden('getRequestResponse')) return false;
-    return !this.service.settings.globalGuards || this.hasOwnSteps();
+    const { own, hasOwnSteps } = this.prepare();
+    if (context.getType() !== 'http' && !own.getRequestResponse) return false;
+    return !this.service.settings.globalGuards || hasOwnSteps;
   }
 
   /** Whether this request is not counted at all. */
@@ -72,7 +92,7 @@ export class ThrottlerGuard implements CanActivate, OnModuleInit {
   /** Who is counted. */
   // oxlint-disable-next-line typescript/no-explicit-any
   protected getTracker(request: Record<string, any>, _context?: ExecutionContext): string | Promise<string> {
-    return this.prepare().addressOf(request as unknown as AdapterRequest);
+    return this.prepare().hits.addressOf(request as unknown as AdapterRequest);
   }
 
   /** What is counted. */
@@ -81,8 +101,9 @@ export class ThrottlerGuard implements CanActivate, OnModuleInit {
   }
 
   protected getRequestResponse(context: ExecutionContext): { req: AnyRequest; res: AnyRequest } {
-    const http = context.switchToHttp();
-    return { req: http.getRequest<AnyRequest>(), res: http.getResponse<AnyRequest>() };
+    // As switchToHttp() has them, which makes three functions at each call.
+    const [req, res] = context.getArgs<[AnyRequest, AnyRequest]>();
+    return { req, res };
   }
 
   protected setResponseHeader(response: AnyRequest, name: string, value: string | number): void {
@@ -128,7 +149,7 @@ export class ThrottlerGuard implements CanActivate, OnModuleInit {
   }: ThrottlerRequest): Promise<boolean> {
     const { req, res } = this.getRequestResponse(context);
     const name = throttler.name ?? 'default';
-    const plan = this.planOf(context);
+    const plan = this.prepare().plans.get(context);
     const of = plan.all.find(({ tier }) => tier.name === name);
     if (!of) return true;
     const tracker = await steps.getTracker(req, context);
@@ -147,16 +168,15 @@ export class ThrottlerGuard implements CanActivate, OnModuleInit {
   }
 
   private limit(context: ExecutionContext): boolean | Promise<boolean> {
-    const plan = this.planOf(context);
+    const { plans, hits, own } = this.prepare();
+    const plan = plans.get(context);
     const limits = plan[this.phase];
     if (limits.length === 0) return true;
-    if (this.isOverridden('handleRequest')) return this.limitOneByOne(context, limits);
+    if (own.handleRequest) return this.limitOneByOne(context, limits);
     const exchange = this.getRequestResponse(context);
     const request = exchange.req as unknown as AdapterRequest;
-    if (!plan.isDynamic) return this.spend(context, exchange, plan, this.prepare().of(limits, request, context));
-    return this.prepare()
-      .resolved(limits, request, context)
-      .then((hits) => this.spend(context, exchange, plan, hits));
+    if (!plan.isDynamic) return this.spend(context, exchange, plan, hits.of(limits, request, context));
+    return hits.resolved(limits, request, context).then((found) => this.spend(context, exchange, plan, found));
   }
 
   private spend(
@@ -179,12 +199,14 @@ export class ThrottlerGuard implements CanActivate, OnModuleInit {
     decision: Decision,
   ): boolean | Promise<boolean> {
     const { headers } = this.service;
-    const write = (name: string, value: string | number) => this.setResponseHeader(res, name, value);
+    const { write } = this.prepare();
     if (decision.allowed) {
-      headers.admitted(write, req, plan, hits, decision.verdicts);
+      if (this.phase === 'address' && plan.principal.length > 0) (req as Spending)[SPENT] = { hits, decision };
+      headers.admitted(write, req, res, plan, hits, decision.verdicts);
       return true;
     }
-    const retryAfter = headers.refused(write, plan, hits, decision.verdicts);
+    this.giveBack((req as Spending)[SPENT]);
+    const retryAfter = headers.refused(write, res, plan, hits, decision.verdicts);
     if (decision.isUnavailable) {
       throw withoutStack(
         () =>
@@ -195,13 +217,27 @@ export class ThrottlerGuard implements CanActivate, OnModuleInit {
           ),
       );
     }
-    const refused = this.throwThrottlingException(context, refusalOf(hits, decision.verdicts, retryAfter));
-    return refused ? refused.then(() => true) : true;
+    return this.refuse(context, refusalOf(hits, decision.verdicts, retryAfter));
+  }
+
+  /** A request that is refused after authentication costs nothing before it either. Nobody waits for that. */
+  private giveBack(spent: Spent | undefined): void {
+    if (spent) void this.service.refund(spent.hits, spent.decision);
+  }
+
+  /**
+   * Rejects a moment later, when Nest waits for it: what is thrown before that, Node would note down as a rejection that
+   * nobody handles, and strike out again.
+   */
+  private async refuse(context: ExecutionContext, refusal: ThrottlerRefusal): Promise<boolean> {
+    await Promise.resolve();
+    await this.throwThrottlingException(context, refusal);
+    return true;
   }
 
   private async limitOneByOne(context: ExecutionContext, limits: readonly RouteLimit[]): Promise<boolean> {
     const { req } = this.getRequestResponse(context);
-    const hits = await this.prepare().resolved(limits, req as unknown as AdapterRequest, context);
+    const hits = await this.prepare().hits.resolved(limits, req as unknown as AdapterRequest, context);
     for (const { of, limit, windowMs: ttl, blockMs: blockDuration, tracker, policy } of hits) {
       const throttler = { name: of.tier.name, limit, ttl, blockDuration };
       const isHandled = await this.handleRequest({
@@ -218,41 +254,40 @@ export class ThrottlerGuard implements CanActivate, OnModuleInit {
     return true;
   }
 
-  private planOf(context: ExecutionContext): RoutePlan {
-    this.prepare();
-    return (this.plans ?? { get: (of: ExecutionContext) => this.service.planOf(of) }).get(context);
+  /** Once, at the first call: subclasses may have an onModuleInit() of their own that does not call this one's. */
+  private prepare(): Prepared {
+    return (this.prepared ??= this.preparation());
   }
 
-  /** Subclasses may have an onModuleInit() of their own that does not call this one's. */
-  private prepare(): RouteHits {
-    if (this.hits) return this.hits;
+  private preparation(): Prepared {
+    const own = Object.fromEntries(
+      STEPS.map((step) => [step, this[step] !== ThrottlerGuard.prototype[step]]),
+    ) as Record<Step, boolean>;
     const overrides: PlanOverrides = {
-      ...(this.isOverridden('getTracker') && { getTracker: (request, context) => this.getTracker(request, context) }),
-      ...(this.isOverridden('generateKey') && {
+      ...(own.getTracker && { getTracker: (request, context) => this.getTracker(request, context) }),
+      ...(own.generateKey && {
         generateKey: (context, tracker, name) => this.generateKey(context, tracker, name),
       }),
     };
-    this.plans = Object.keys(overrides).length > 0 ? this.service.plansWith(overrides) : undefined;
-    return (this.hits = new RouteHits(this.service.settings));
-  }
-
-  private hasOwnSteps(): boolean {
-    return (['getTracker', 'generateKey', 'handleRequest', 'shouldSkip', 'getRequestResponse'] as const).some((step) =>
-      this.isOverridden(step),
-    );
-  }
-
-  private isOverridden(
-    step: 'getTracker' | 'generateKey' | 'handleRequest' | 'shouldSkip' | 'getRequestResponse',
-  ): boolean {
-    return this[step] !== ThrottlerGuard.prototype[step];
+    const { service } = this;
+    return {
+      plans:
+        own.getTracker || own.generateKey
+          ? service.plansWith(overrides)
+          : { get: (context) => service.planOf(context) },
+      hits: new RouteHits(service.settings),
+      write: (response, name, value) => this.setResponseHeader(response, name, value),
+      own,
+      hasOwnSteps: Object.values(own).includes(true),
+    };
   }
 }
 
 function refusalOf(hits: readonly RouteHit[], verdicts: readonly Verdict[], retryAfter: number): ThrottlerRefusal {
   const violatedPolicies: string[] = [];
   let longest: { hit: RouteHit; verdict: Verdict } | undefined;
-  for (const [i, hit] of hits.entries()) {
+  for (let i = 0; i < hits.length; i++) {
+    const hit = hits[i] as RouteHit;
     const verdict = verdicts[i];
     if (!isRefusal(hit, verdict)) continue;
     const { name } = hit.of.tier;

@@ -90,9 +90,9 @@ export class ThrottlerService implements OnApplicationShutdown {
     return this.reported(hits, decision);
   }
 
-  /** @internal */
-  refund(hits: readonly Hit[]): void | Promise<void> {
-    return this.store.refund(hits);
+  /** Gives back what a decision spent. @internal */
+  refund(hits: readonly Hit[], decision: Decision): void | Promise<void> {
+    return this.store.refund(hits, decision);
   }
 
   /** The clients that this process refuses most often at the moment. */
@@ -120,7 +120,7 @@ export class ThrottlerService implements OnApplicationShutdown {
   async lift(id: string): Promise<boolean> {
     const [, name = '', scope = '', kind, key] = /^([^:]*):([^:]*):(address|user|custom):(.+)$/s.exec(id) ?? [];
     if (kind === undefined || key === undefined || !this.tierNames.includes(name)) return false;
-    const streak = this.streaks.get(id);
+    const streak = this.streaks.get(`${name}:${scope}:${kind}`, key);
     const policy = streak?.policy ?? new Policy(name, this.tierIndex(name), kind as TrackerKind, scope);
     await this.store.lift(policy, key);
     if (streak) this.streaks.end(streak);

@@ -2,7 +2,7 @@ import { Inject, Injectable, Logger, Optional, type OnApplicationShutdown } from
 import { REDIS } from '../common/index.js';
 import { FallbackStore } from './fallback.store.js';
 import { MemoryStore } from './memory.store.js';
-import type { Decision, Hit, Policy, ThrottleStore } from './policy.js';
+import { spentHits, type Decision, type Hit, type Policy, type ThrottleStore } from './policy.js';
 import { RedisStore, type ThrottleRedis } from './redis.store.js';
 import type { ThrottlerSettings } from './settings.js';
 import { StockStorageStore } from './stock-storage.js';
@@ -50,8 +50,10 @@ export class ThrottlerStore implements ThrottleStore, OnApplicationShutdown {
     return (this.shared ?? this.local).consume(hits);
   }
 
-  refund(hits: readonly Hit[]): void | Promise<void> {
-    return (this.shared ?? this.local).refund(hits);
+  refund(hits: readonly Hit[], decision: Decision): void | Promise<void> {
+    const spent = spentHits(hits, decision);
+    if (spent.length === 0) return undefined;
+    return this.shared ? this.shared.refund(spent, decision) : this.local.refund(spent);
   }
 
   lift(policy: Policy, key: string): void | Promise<void> {

@@ -325,7 +325,7 @@ describe('guards made from its guard', () => {
     } as unknown as ExecutionContext;
     const guard = app.app.get(GraphQlGuard);
     expect(await guard.canActivate(context)).toBe(true);
-    expect(() => guard.canActivate(context)).toThrow(ThrottlerException);
+    await expect(guard.canActivate(context)).rejects.toThrow(ThrottlerException);
     expect(response['RateLimit-Policy']).toBe('"default";q=1;w=60');
   });
 });

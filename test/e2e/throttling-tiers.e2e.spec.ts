@@ -214,6 +214,17 @@ onBothAdapters('tiers', (adapter) => {
     expect(parseList(told['ratelimit'])['default']?.['r']).toBe(17);
   });
 
+  it('spend nothing of the address on a request that is refused for its user', async () => {
+    const from = someAddress();
+    const headers = { 'x-user': `noisy-${adapter}` };
+    const statuses = await app.statuses(30, '/things/strict', { from, headers });
+    expect(statuses.filter((status) => status === 200)).toHaveLength(2);
+    expect(statuses.filter((status) => status === 429)).toHaveLength(28);
+    // Who shares the address has all of it but the two, and this request.
+    const { headers: told } = await app.get('/things/plain', { from, headers: { 'x-user': `quiet-${adapter}` } });
+    expect(parseList(told['ratelimit'])['default']?.['r']).toBe(17);
+  });
+
   it('weigh requests', async () => {
     const from = someAddress();
     expect(await app.statuses(3, '/things/heavy', { from })).toEqual([200, 200, 429]);
