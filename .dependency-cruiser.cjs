@@ -12,10 +12,13 @@ const FOLDERS = {
   observability: ['common'],
   health: ['common'],
   authorization: ['common'],
+  cache: ['common'],
+  conventions: ['common'],
+  idempotency: ['common', 'database'],
   users: ['common', 'database'],
   throttler: ['common', 'redis'],
   audit: ['common', 'database', 'redis'],
-  auth: ['common', 'database', 'redis', 'authorization', 'users'],
+  auth: ['common', 'conventions', 'database', 'redis', 'authorization', 'users'],
   'production-test': ['common', 'config', 'database', 'redis', 'users', 'auth', 'audit', 'throttler', 'health'],
 };
 

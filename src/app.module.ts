@@ -9,6 +9,7 @@ import {
   type MailSender,
 } from './auth/index.js';
 import { AuthorizationModule } from './authorization/index.js';
+import { CacheModule } from './cache/index.js';
 import { ConfigModule, developmentSecret, type AppConfig } from './config/index.js';
 import { DatabaseModule } from './database/index.js';
 import { HealthModule } from './health/index.js';
@@ -33,6 +34,7 @@ export class AppModule {
         ObservabilityModule.forRoot({ metricsToken: config.metrics.token, metricsOpen: !config.isProduction }),
         DatabaseModule.forRoot({ ...database, migrations }),
         RedisModule.forRoot(config.redis),
+        CacheModule.forRoot(config.cache),
         HealthModule.forRoot({ detailsToken: config.metrics.token }),
         ...(http.managementPort === undefined ? [] : [ManagementModule.forRoot({ port: http.managementPort })]),
         ThrottlerModule.forRoot({

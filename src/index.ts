@@ -3,6 +3,7 @@ export * from './audit/index.js';
 export * from './auth/index.js';
 export * from './authorization/index.js';
 export * from './bootstrap.js';
+export * from './cache/index.js';
 export * from './common/index.js';
 export * from './config/index.js';
 export * from './database/index.js';

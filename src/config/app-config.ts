@@ -58,6 +58,7 @@ export class AppConfig {
   readonly mail: Readonly<{ url: string | undefined; from: string }>;
   readonly throttle: Readonly<Record<ThrottleTierName, TierLimit>>;
   readonly throttling: Readonly<{ failedLogins: TierLimit; replicas: number; redisTimeoutMs: number }>;
+  readonly cache: Readonly<{ maxBytes: number }>;
   readonly audit: Readonly<{
     batchSize: number;
     flushIntervalMs: number;
@@ -123,6 +124,7 @@ export class AppConfig {
       replicas: values.THROTTLE_REPLICAS,
       redisTimeoutMs: values.THROTTLE_REDIS_TIMEOUT,
     };
+    this.cache = { maxBytes: values.CACHE_MAX_SIZE };
     this.audit = {
       batchSize: values.AUDIT_BATCH_SIZE,
       flushIntervalMs: values.AUDIT_FLUSH_INTERVAL,

@@ -124,6 +124,7 @@ export const variables = z.object({
   THROTTLE_REDIS_TIMEOUT: duration()
     .prefault('40ms')
     .describe('Wait for Redis to decide on a request; then this process decides.'),
+  CACHE_MAX_SIZE: size('1mb', '64gb').prefault('64mb').describe('Memory of this process for cached results.'),
   AUDIT_BATCH_SIZE: integer(1, 10_000).prefault('100').describe('Audit events that are written together.'),
   AUDIT_FLUSH_INTERVAL: duration().prefault('5s').describe('Longest wait of an audit event before it is written.'),
   AUDIT_JOURNAL_DIR: z

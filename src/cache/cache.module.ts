@@ -1,0 +1,38 @@
+import { ConfigurableModuleBuilder, Global, Module } from '@nestjs/common';
+import { CacheModule as NestCacheModule } from '@nestjs/cache-manager';
+import { CacheHealth } from './cache.health.js';
+import { CACHE_OPTIONS, CACHE_SETTINGS, cacheSettings, type CacheModuleOptions } from './cache.options.js';
+import { CacheService } from './cache.service.js';
+import { keyvOf } from './keyv-stores.js';
+import { MemoryTier } from './memory.tier.js';
+
+const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<CacheModuleOptions>({
+  optionsInjectionToken: CACHE_OPTIONS,
+})
+  .setClassMethodName('forRoot')
+  .build();
+
+/**
+ * Remembers results of methods and routes that are marked `@Cached()`. It also gives `CACHE_MANAGER`, and with it the
+ * interceptor and decorators of @nestjs/cache-manager, the same Redis with the same behaviour in an outage.
+ *
+ * @publicApi
+ */
+@Global()
+@Module({
+  imports: [
+    NestCacheModule.registerAsync({
+      inject: [CacheService],
+      useFactory: ({ settings, shared }: CacheService) => ({
+        stores: keyvOf(new MemoryTier({ ...settings }), shared, settings.ttlMs),
+      }),
+    }),
+  ],
+  providers: [
+    { provide: CACHE_SETTINGS, inject: [CACHE_OPTIONS], useFactory: cacheSettings },
+    CacheService,
+    CacheHealth,
+  ],
+  exports: [CacheService, NestCacheModule],
+})
+export class CacheModule extends ConfigurableModuleClass {}

@@ -1,0 +1,276 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Redis } from 'ioredis';
+import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
+import { RedisServer } from '../../test/support/redis-server.js';
+import { until } from '../../test/support/until.js';
+import { cacheSettings, type CacheModuleOptions } from './cache.options.js';
+import { CacheService } from './cache.service.js';
+
+const started: { stop(): void }[] = [];
+
+/** A replica's cache; those with the same prefix share what is in Redis. */
+async function cacheOn(url: string | undefined, options: CacheModuleOptions = {}): Promise<CacheService> {
+  const client = url === undefined ? undefined : new Redis(url, { enableOfflineQueue: false, maxRetriesPerRequest: 0 });
+  if (client) {
+    client.on('error', () => undefined);
+    await new Promise((resolve) => client.once('ready', resolve));
+  }
+  const redisOptions = { timeoutMs: 500, failures: 3, probeIntervalMs: 50, ...options.redisOptions };
+  const cache = new CacheService(cacheSettings({ jitter: 0, ...options, redisOptions, redis: client ?? false }));
+  cache.onModuleInit();
+  started.push({
+    stop: () => {
+      cache.onApplicationShutdown();
+      client?.disconnect();
+    },
+  });
+  return cache;
+}
+
+/** A load that ends when it is told to. */
+function controlled<T>() {
+  let finish: (value: T) => void = () => undefined;
+  const result = new Promise<T>((resolve) => (finish = resolve));
+  let calls = 0;
+  const load = () => {
+    calls++;
+    return result;
+  };
+  return { load, finish: (value: T) => finish(value), calls: () => calls };
+}
+
+afterEach(() => {
+  for (const replica of started.splice(0)) replica.stop();
+});
+
+describe('the cache in memory', () => {
+  const request = { name: 'things', key: 'all' };
+
+  it('loads once for a thousand callers at once, and gives each a copy of its own', async () => {
+    const cache = await cacheOn(undefined);
+    const { load, finish, calls } = controlled<{ list: number[] }>();
+    const answers = Array.from({ length: 1_000 }, () => cache.wrap(request, load));
+    finish({ list: [1] });
+    const [first, second, ...others] = await Promise.all(answers);
+    first?.list.push(2);
+    expect(second).toEqual({ list: [1] });
+    expect(others.every(({ list }) => list.length === 1)).toBe(true);
+    expect(await cache.wrap(request, load)).toEqual({ list: [1] });
+    expect(calls()).toBe(1);
+  });
+
+  it('keeps nothing of a load that fails', async () => {
+    const cache = await cacheOn(undefined);
+    const fail = () => Promise.reject(new Error('no'));
+    const failed = await Promise.allSettled(Array.from({ length: 10 }, () => cache.wrap(request, fail)));
+    expect(new Set(failed.map(({ status }) => status))).toEqual(new Set(['rejected']));
+    expect(await cache.wrap(request, () => 'well')).toBe('well');
+  });
+
+  it('does not wait for ever for a load that hangs', async () => {
+    const cache = await cacheOn(undefined, { flightMs: 1 });
+    void cache.wrap(request, () => new Promise(() => undefined));
+    await sleep(5);
+    expect(await cache.wrap(request, () => 'mine')).toBe('mine');
+  });
+
+  it('gives a stale result while a new one is loaded', async () => {
+    const cache = await cacheOn(undefined);
+    const stale = { ...request, ttlMs: 1, staleWhileRevalidateMs: 60_000 };
+    let version = 0;
+    const load = () => ++version;
+    expect(await cache.wrap(stale, load)).toBe(1);
+    await sleep(5);
+    expect(await cache.lookup(stale, load)).toMatchObject({ value: 1, outcome: 'stale' });
+    await until('it was loaded anew', async () => version === 2);
+    expect((await cache.wrap(stale, load)) as number).toBeGreaterThanOrEqual(2);
+  });
+
+  it('gives a stale result where loading fails, if it may', async () => {
+    const cache = await cacheOn(undefined);
+    const fail = () => Promise.reject(new Error('no'));
+    const kept = { ...request, ttlMs: 1, staleIfErrorMs: 60_000 };
+    await cache.wrap(kept, () => 'old');
+    await sleep(5);
+    expect(await cache.lookup(kept, fail)).toMatchObject({ value: 'old', outcome: 'stale_error' });
+    await cache.wrap({ ...request, key: 'other', ttlMs: 1 }, () => 'old');
+    await sleep(5);
+    await expect(cache.wrap({ ...request, key: 'other', ttlMs: 1 }, fail)).rejects.toThrow('no');
+  });
+
+  it('never gives what was invalidated, not even where loading fails', async () => {
+    const cache = await cacheOn(undefined);
+    const kept = { ...request, tags: ['a', 'b'], staleIfErrorMs: 60_000, staleWhileRevalidateMs: 60_000 };
+    await cache.wrap(kept, () => 'old');
+    await cache.invalidate('b');
+    await expect(cache.wrap(kept, () => Promise.reject(new Error('no')))).rejects.toThrow('no');
+    expect(await cache.wrap(kept, () => 'new')).toBe('new');
+  });
+
+  it('does not keep what was being loaded when it was invalidated', async () => {
+    const cache = await cacheOn(undefined);
+    const tagged = { ...request, tags: ['a'] };
+    const { load, finish } = controlled<string>();
+    const early = cache.wrap(tagged, load);
+    await sleep(1);
+    await cache.invalidate('a');
+    finish('read before the write');
+    expect(await early).toBe('read before the write');
+    expect(await cache.wrap(tagged, () => 'read after it')).toBe('read after it');
+  });
+
+  it('remembers nothing found only where it is asked to', async () => {
+    const cache = await cacheOn(undefined);
+    let calls = 0;
+    const load = () => {
+      calls++;
+      return null;
+    };
+    await cache.wrap(request, load);
+    await cache.wrap(request, load);
+    expect(calls).toBe(2);
+    const negative = { ...request, key: 'negative', negativeTtlMs: 60_000 };
+    expect([await cache.wrap(negative, load), await cache.wrap(negative, load)]).toEqual([null, null]);
+    expect(calls).toBe(3);
+  });
+
+  it('keeps within its bounds', async () => {
+    const cache = await cacheOn(undefined, { maxEntries: 3 });
+    const load = (key: string) => cache.lookup({ name: 'things', key }, () => key);
+    for (const key of ['a', 'b', 'c', 'a', 'd']) await load(key);
+    // The one used least recently had to go.
+    expect((await load('a')).outcome).toBe('hit_memory');
+    expect((await load('b')).outcome).toBe('miss');
+  });
+
+  it('passes on what it cannot keep, and makes instances where it is told how', async () => {
+    class User {
+      constructor(readonly name: string) {}
+    }
+    const cache = await cacheOn(undefined);
+    const load = () => new User('ada');
+    await cache.wrap(request, load);
+    expect(await cache.lookup(request, load)).toMatchObject({ outcome: 'uncacheable', value: new User('ada') });
+    const revived = { ...request, key: 'revived', revive: ({ name }: User) => new User(name) };
+    await cache.wrap(revived, load);
+    const again = await cache.lookup(revived, load);
+    expect(again.outcome).toBe('hit_memory');
+    expect(again.value).toBeInstanceOf(User);
+  });
+});
+
+describe('the caches of two replicas', () => {
+  const replicas = (options: CacheModuleOptions = {}) => {
+    const shared = { keyPrefix: `${randomUUID()}:`, ...options };
+    return Promise.all([cacheOn(inject('redisUrl'), shared), cacheOn(inject('redisUrl'), shared)]);
+  };
+
+  it('load once between them', async () => {
+    const [one, other] = await replicas();
+    const { load, finish, calls } = controlled<string>();
+    const request = { name: 'things', key: 'all' };
+    const answers = Array.from({ length: 200 }, (_, i) => (i % 2 ? one : other).wrap(request, load));
+    await until('the load has begun', () => calls() > 0);
+    await sleep(50);
+    finish('loaded');
+    expect(new Set(await Promise.all(answers))).toEqual(new Set(['loaded']));
+    expect(calls()).toBe(1);
+  });
+
+  it('go on when the replica that loads fails', async () => {
+    const [one, other] = await replicas();
+    const request = { name: 'things', key: 'all' };
+    let fail: (error: Error) => void = () => undefined;
+    const failing = one.wrap(request, () => new Promise((_resolve, reject) => (fail = reject)));
+    failing.catch(() => undefined);
+    const waiting = sleep(30).then(() => other.wrap(request, () => 'well'));
+    await sleep(60);
+    fail(new Error('no'));
+    await expect(failing).rejects.toThrow('no');
+    expect(await waiting).toBe('well');
+  });
+
+  it('hear of invalidations by each other', async () => {
+    const [one, other] = await replicas();
+    const request = { name: 'things', key: 'all', tags: ['things'] };
+    await one.wrap(request, () => 'old');
+    expect((await other.lookup(request, () => 'never')).outcome).toBe('hit_redis');
+    expect((await other.lookup(request, () => 'never')).outcome).toBe('hit_memory');
+    await one.invalidate('things');
+    await until('the other one loads anew', async () => (await other.wrap(request, () => 'new')) === 'new');
+    expect(await one.wrap(request, () => 'never')).toBe('new');
+  });
+
+  it('do not keep what one was loading when the other invalidated it', async () => {
+    const [one, other] = await replicas();
+    const request = { name: 'things', key: 'all', tags: ['things'] };
+    const { load, finish, calls } = controlled<string>();
+    const early = one.wrap(request, load);
+    await until('the load has begun', () => calls() === 1);
+    await other.invalidate('things');
+    finish('read before the write');
+    await early;
+    expect(await other.wrap(request, () => 'read after it')).toBe('read after it');
+    await until('the first one has heard', async () => (await one.wrap(request, () => 'x')) === 'read after it');
+  });
+
+  it('work on a cluster', async () => {
+    const nodes = await RedisServer.cluster(3);
+    const { Cluster } = await import('ioredis');
+    const cluster = new Cluster([{ host: '127.0.0.1', port: nodes[0]?.port ?? 0 }], { enableOfflineQueue: false });
+    await new Promise((resolve) => cluster.once('ready', resolve));
+    const cache = new CacheService(cacheSettings({ redis: cluster, redisOptions: { timeoutMs: 2_000 } }));
+    cache.onModuleInit();
+    try {
+      for (let i = 0; i < 20; i++) {
+        const request = { name: 'things', key: String(i), tags: ['things', `thing:${i}`] };
+        expect(await cache.wrap(request, () => i)).toBe(i);
+      }
+      await cache.invalidate('things', 'thing:1');
+      expect(await cache.wrap({ name: 'things', key: '1', tags: ['things', 'thing:1'] }, () => 'new')).toBe('new');
+      expect(cache.isFallingBack).toBe(false);
+    } finally {
+      cache.onApplicationShutdown();
+      cluster.disconnect();
+      for (const node of nodes) await node.stop();
+    }
+  });
+});
+
+describe('an outage of Redis', () => {
+  let server: RedisServer;
+  beforeAll(async () => (server = await RedisServer.start()));
+  afterAll(() => server.stop());
+
+  it('costs no answer and no wait, and loses no invalidation', async () => {
+    const options = { keyPrefix: 'outage:', redisOptions: { timeoutMs: 100 }, lockMs: 300 };
+    const [one, other] = await Promise.all([cacheOn(server.url, options), cacheOn(server.url, options)]);
+    const request = { name: 'things', key: 'all', tags: ['things'] };
+    await until('it is kept', async () => (await one.lookup(request, () => 'old')).outcome === 'hit_memory');
+
+    server.hang();
+    const answers = await Promise.all(
+      Array.from({ length: 200 }, (_, i) => one.wrap({ name: 'things', key: `hung ${i}` }, () => i)),
+    );
+    expect(answers).toEqual(Array.from({ length: 200 }, (_, i) => i));
+    await until('it is left alone', () => one.isFallingBack);
+    expect(await one.wrap(request, () => 'never')).toBe('old');
+    await one.invalidate('things');
+    expect(await one.wrap(request, () => 'newer')).toBe('newer');
+
+    await server.resume();
+    await until('it serves again', () => !one.isFallingBack);
+    // Had the invalidation been lost, Redis would still have the old one for the other replica.
+    await until('the other replica is told', async () => (await other.wrap(request, () => 'newest')) !== 'old');
+
+    await server.kill();
+    expect(await other.wrap({ name: 'things', key: 'killed' }, () => 'loaded')).toBe('loaded');
+    await until('it is left alone', async () => {
+      await other.wrap({ name: 'things', key: randomUUID() }, () => 1);
+      return other.isFallingBack;
+    });
+    await server.resume();
+    await until('it serves again', () => !other.isFallingBack);
+  });
+});

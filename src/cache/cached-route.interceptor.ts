@@ -1,0 +1,162 @@
+import type { OutgoingHttpHeader } from 'node:http';
+import {
+  Injectable,
+  Optional,
+  StreamableFile,
+  type CallHandler,
+  type ExecutionContext,
+  type NestInterceptor,
+} from '@nestjs/common';
+import { SSE_METADATA } from '@nestjs/common/constants.js';
+import { HttpAdapterHost } from '@nestjs/core';
+import { from, lastValueFrom, type Observable } from 'rxjs';
+import { RouteMemo, type AdapterRequest } from '../common/index.js';
+import { ownerName, shortKey } from './cache-key.js';
+import { CacheService, DoNotStore, type CacheAnswer } from './cache.service.js';
+import { CACHED, requestOf, tagsOf, type CachedOptions } from './cached.options.js';
+import { partitionOf } from './partition.js';
+
+/** What both adapters know of a response. */
+interface RouteResponse {
+  readonly statusCode: number;
+  getHeaders(): Readonly<Record<string, unknown>>;
+  getHeader(name: string): OutgoingHttpHeader | undefined;
+}
+
+interface RoutePlan {
+  readonly name: string;
+  readonly options: CachedOptions;
+  readonly vary: readonly string[];
+}
+
+/** What the handler gave: its value, and what it set beside it. */
+type Stored = [value: unknown, status: number, headers: [name: string, value: string][]];
+
+/** These are of the connection or of the moment, and are set anew for each response. */
+const NOT_STORED = new Set(['content-length', 'transfer-encoding', 'connection', 'date', 'x-request-id', 'vary']);
+
+/**
+ * Gives what a route answered before, with the headers of RFC 9111. It stands at the routes that are marked and nowhere
+ * else, and remembers what the handler returned: guards have run, and interceptors around it still do.
+ *
+ * @internal
+ */
+@Injectable()
+export class CachedRouteInterceptor implements NestInterceptor {
+  private readonly plans = new RouteMemo<RoutePlan | undefined>((handler, controller) => {
+    const options = Reflect.getMetadata(CACHED, handler) as CachedOptions | undefined;
+    if (!options || Reflect.hasMetadata(SSE_METADATA, handler)) return undefined;
+    return {
+      name: `${ownerName(controller)}.${handler.name}`,
+      options,
+      vary: (options.vary ?? []).map((name) => name.toLowerCase()),
+    };
+  });
+
+  constructor(
+    private readonly adapterHost: HttpAdapterHost,
+    @Optional() private readonly cache?: CacheService,
+  ) {}
+
+  intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
+    const plan = context.getType() === 'http' ? this.plans.get(context) : undefined;
+    if (!plan || !this.cache) return next.handle();
+    const request = context.switchToHttp().getRequest<AdapterRequest>();
+    if (request.method !== 'GET' && request.method !== 'HEAD') return next.handle();
+    const partition = this.partition(plan, request, this.cache);
+    const key = partition === undefined ? undefined : keyOf(plan, request, partition);
+    if (key === undefined) {
+      this.cache.bypassed(plan.name);
+      return next.handle();
+    }
+    return from(this.answer(this.cache, plan, key, partition !== 'public', context, next));
+  }
+
+  private async answer(
+    cache: CacheService,
+    plan: RoutePlan,
+    key: string,
+    isPrivate: boolean,
+    context: ExecutionContext,
+    next: CallHandler,
+  ): Promise<unknown> {
+    const http = context.switchToHttp();
+    const response = http.getResponse<RouteResponse>();
+    const { revive, ...options } = plan.options;
+    const request = requestOf(plan.name, key, options, tagsOf(plan.options, [http.getRequest()]));
+    const revived = revive && { revive: (stored: never) => reviveFirst(stored, revive) };
+    const answer = await cache.lookup({ ...request, ...revived, isNothing }, () => this.load(plan, response, next));
+    this.setHeaders(plan, response, answer, isPrivate);
+    const [value, status, headers] = answer.value as Stored;
+    // Loaded for this very request: the handler has set everything already.
+    if (answer.outcome === 'miss' || answer.outcome === 'uncacheable') return value;
+    const { httpAdapter } = this.adapterHost;
+    if (status !== response.statusCode) httpAdapter.status(response, status);
+    for (const [name, text] of headers) httpAdapter.setHeader(response, name, text);
+    return value;
+  }
+
+  /** Whose answer it is. Credentials that no guard has looked at may still mean something to the handler. */
+  private partition({ options }: RoutePlan, request: AdapterRequest, cache: CacheService): string | undefined {
+    const { authorization, cookie } = request.headers;
+    const isAnonymous = authorization === undefined && cookie === undefined;
+    return partitionOf(options.scope, isAnonymous, request.user, cache.settings.tenantOf);
+  }
+
+  /** What the handler gave; for this request alone where it must not be stored. */
+  private async load({ options }: RoutePlan, response: RouteResponse, next: CallHandler): Promise<Stored | DoNotStore> {
+    const before = response.getHeaders();
+    const value: unknown = await lastValueFrom(next.handle(), { defaultValue: undefined });
+    const after = response.getHeaders();
+    const set = Object.entries(after)
+      .filter(([name, text]) => before[name] !== text && !NOT_STORED.has(name))
+      .map(([name, text]): [string, string] => [name, String(text)]);
+    const stored: Stored = [value, response.statusCode, set];
+    // A handler that answers by itself returns nothing either.
+    const isNeverKept = value === undefined || (value === null && !options.negativeTtl);
+    const mayStore =
+      !isNeverKept &&
+      !(value instanceof StreamableFile) &&
+      response.statusCode >= 200 &&
+      response.statusCode < 300 &&
+      after['set-cookie'] === undefined &&
+      !set.some(([name, text]) => name === 'cache-control' && text.includes('no-store'));
+    return mayStore ? stored : new DoNotStore(stored);
+  }
+
+  private setHeaders({ options, vary }: RoutePlan, response: RouteResponse, answer: CacheAnswer, isPrivate: boolean) {
+    const { httpAdapter } = this.adapterHost;
+    const { outcome, ageMs, ttlMs } = answer;
+    const isHit = outcome !== 'miss' && outcome !== 'uncacheable';
+    if (isHit) httpAdapter.setHeader(response, 'Age', String(Math.floor(ageMs / 1_000)));
+    httpAdapter.setHeader(response, 'Cache-Status', `bulwark; ${isHit ? 'hit' : 'fwd=miss'}`);
+    if (vary.length > 0) {
+      const given = response.getHeader('vary');
+      httpAdapter.setHeader(response, 'Vary', [...(given ? [String(given)] : []), ...vary].join(', '));
+    }
+    // An answer that is not stored here, as an error is not, says nothing of being stored elsewhere.
+    if (response.getHeader('cache-control') !== undefined || ttlMs === undefined) return;
+    httpAdapter.setHeader(response, 'Cache-Control', isPrivate ? 'no-store' : publicControl(options, ttlMs));
+  }
+}
+
+function keyOf({ options, vary }: RoutePlan, request: AdapterRequest, partition: string): string | undefined {
+  const { key } = options;
+  const text = typeof key === 'function' ? key(request) : (key ?? `${request.headers.host ?? ''} ${request.url}`);
+  if (text === undefined) return undefined;
+  return shortKey(JSON.stringify([partition, text, vary.map((name) => request.headers[name] ?? null)]));
+}
+
+function isNothing(stored: unknown): boolean {
+  return (stored as Stored)[0] === null;
+}
+
+function reviveFirst([value, status, headers]: Stored, revive: (value: never) => unknown): Stored {
+  return [revive(value as never), status, headers];
+}
+
+/** Nobody can take back what a browser keeps; so what can be invalidated is to be asked for each time. */
+function publicControl({ clientTtl, tags }: CachedOptions, ttlMs: number): string {
+  const clientMs = clientTtl ?? (tags === undefined ? ttlMs : 0);
+  return clientMs > 0 ? `public, max-age=${Math.floor(clientMs / 1_000)}` : 'public, no-cache';
+}

@@ -1,0 +1,58 @@
+import type { CacheRequest } from './cache.service.js';
+import type { CacheScope } from './partition.js';
+
+/** @publicApi */
+export interface CachedOptions {
+  /** How long a result is fresh, in milliseconds. @default `ttlMs` of the module */
+  ttl?: number;
+  /**
+   * What tells results apart, besides the method and whom they belong to: a text, or a function of the arguments of a
+   * method or of the request of a route. Undefined from the function means not to cache.
+   * @default all arguments; host and URL of a route
+   */
+  // The arguments are those of whatever method is decorated.
+  // oxlint-disable-next-line typescript/no-explicit-any
+  key?: string | ((...args: any[]) => string | undefined);
+  /** Names by which `CacheService.invalidate()` finds it; a function gets what that of `key` gets. @default none */
+  // oxlint-disable-next-line typescript/no-explicit-any
+  tags?: readonly string[] | ((...args: any[]) => readonly string[]);
+  /**
+   * Who shares a result: `user` keeps it to the user who asked, `tenant` to the users of a tenant, `public` to nobody.
+   * @default the user, where a request has one; everybody, where a public route is asked without credentials; where it is
+   * not known who asks, nothing is cached
+   */
+  scope?: CacheScope;
+  /** How long after being fresh a result is still given while a new one is loaded, in milliseconds. @default 0 */
+  staleWhileRevalidate?: number;
+  /** How long after being fresh a result is given where loading fails, in milliseconds. @default 0 */
+  staleIfError?: number;
+  /** How long `null` and `undefined` are remembered, in milliseconds. @default 0: they are not */
+  negativeTtl?: number;
+  /** Request headers that the answer of a route depends on. @default none */
+  vary?: readonly string[];
+  /** How long browsers and proxies may keep a public answer, in milliseconds. @default `ttl` without tags, 0 with tags */
+  clientTtl?: number;
+  /** Makes instances of what comes back plain. Without it, results with instances of classes are not cached. */
+  revive?: (value: never) => unknown;
+}
+
+export const CACHED = Symbol('bulwark.cached');
+
+/** The part of a request to the cache that does not change from call to call. */
+export function requestOf(name: string, key: string, options: CachedOptions, tags: readonly string[]): CacheRequest {
+  return {
+    name,
+    key,
+    tags,
+    ttlMs: options.ttl,
+    staleWhileRevalidateMs: options.staleWhileRevalidate,
+    staleIfErrorMs: options.staleIfError,
+    negativeTtlMs: options.negativeTtl,
+    revive: options.revive,
+  };
+}
+
+/** The tags of one call. */
+export function tagsOf({ tags = [] }: CachedOptions, args: readonly unknown[]): readonly string[] {
+  return typeof tags === 'function' ? tags(...args) : tags;
+}

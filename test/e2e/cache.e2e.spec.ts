@@ -1,0 +1,230 @@
+import { Controller, Get, Header, HttpCode, Injectable, Module, Post, Res, UseInterceptors } from '@nestjs/common';
+import { CACHE_MANAGER, CacheInterceptor, type Cache } from '@nestjs/cache-manager';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Cached, CacheModule, CacheService } from '../../src/cache/index.js';
+import {
+  GuardChainModule,
+  ProblemException,
+  RequestContext,
+  runWithContext,
+  type AdapterRequest,
+} from '../../src/common/index.js';
+import { onBothAdapters } from '../support/harness.js';
+import { ThrottledApp } from '../support/throttled-app.js';
+
+let loads = 0;
+
+@Injectable()
+class Reports {
+  @Cached({ tags: (id: number) => [`report:${id}`] })
+  async report(id: number): Promise<{ id: number; load: number }> {
+    return { id, load: ++loads };
+  }
+}
+
+@Controller()
+class CachedController {
+  constructor(private readonly cache: CacheService) {}
+
+  @Get('me')
+  @Cached()
+  me() {
+    return { load: ++loads };
+  }
+
+  @Get('list')
+  @Cached({ ttl: 60_000, scope: 'public', vary: ['accept-language'] })
+  list() {
+    return { load: ++loads };
+  }
+
+  @Get('tagged')
+  @Cached({ scope: 'public', tags: ['tagged'] })
+  tagged() {
+    return { load: ++loads };
+  }
+
+  @Post('tagged')
+  @HttpCode(204)
+  async change(): Promise<void> {
+    await this.cache.invalidate('tagged');
+  }
+
+  @Get('cookie')
+  @Cached({ scope: 'public' })
+  @Header('Set-Cookie', 'a=b')
+  cookie() {
+    return { load: ++loads };
+  }
+
+  @Get('missing')
+  @Cached({ scope: 'public' })
+  missing() {
+    throw new ProblemException('NOT_FOUND', `load ${++loads}`);
+  }
+
+  @Get('headers')
+  @Cached({ scope: 'public' })
+  headers(@Res({ passthrough: true }) response: { header(name: string, value: string): void }) {
+    response.header('X-Total', '7');
+    return { load: ++loads };
+  }
+
+  @Post('written')
+  @Cached({ scope: 'public' })
+  written() {
+    return { load: ++loads };
+  }
+
+  @Get('plain')
+  plain() {
+    return { load: ++loads };
+  }
+
+  @Get('stock')
+  @UseInterceptors(CacheInterceptor)
+  stock() {
+    return { load: ++loads };
+  }
+}
+
+@Module({ controllers: [CachedController], providers: [Reports], exports: [Reports] })
+class CachedModule {}
+
+onBothAdapters('cached routes', (adapter) => {
+  let app: ThrottledApp;
+  beforeAll(async () => {
+    app = await ThrottledApp.start(adapter, {
+      imports: [GuardChainModule, CacheModule.forRoot({ redis: false }), CachedModule],
+    });
+  });
+  afterAll(() => app.stop());
+
+  const as = (user: string) => ({ headers: { 'x-user': user } });
+
+  it('are not shared between users, nor with nobody, unless it is said', async () => {
+    const [ada, bob, nobody] = await Promise.all([
+      app.get('/me', as('ada')),
+      app.get('/me', as('bob')),
+      app.get('/me'),
+    ]);
+    expect(new Set([ada, bob, nobody].map(({ body }) => body.load)).size).toBe(3);
+    expect((await app.get('/me', as('ada'))).body).toEqual(ada.body);
+    expect((await app.get('/me', as('bob'))).body).toEqual(bob.body);
+    // What was worked out for an administrator is not for who is one no more.
+    expect((await app.get('/me', as('ada Admin'))).body).not.toEqual(ada.body);
+    expect((await app.get('/list', as('ada'))).body).toEqual((await app.get('/list', as('bob'))).body);
+  });
+
+  it('are not cached by default where there are credentials that no guard has looked at', async () => {
+    const { body } = await app.get('/me', { headers: { cookie: 'session=1' } });
+    expect((await app.get('/me', { headers: { cookie: 'session=1' } })).body).not.toEqual(body);
+  });
+
+  it('say what they are, to whom it is of use', async () => {
+    const [first, second] = [await app.get('/list?a'), await app.get('/list?a')];
+    expect(first.headers).toMatchObject({
+      'cache-status': 'bulwark; fwd=miss',
+      'cache-control': expect.stringMatching(/^public, max-age=\d+$/),
+    });
+    expect(first.headers).not.toHaveProperty('age');
+    expect(second.headers).toMatchObject({ 'cache-status': 'bulwark; hit', age: '0', vary: 'accept-language' });
+    expect(second.headers['content-type']).toBe(first.headers['content-type']);
+    expect((await app.get('/me', as('eve'))).headers['cache-control']).toBe('no-store');
+    expect((await app.get('/tagged')).headers['cache-control']).toBe('public, no-cache');
+  });
+
+  it('are told apart by URL, host and the headers they depend on', async () => {
+    const german = { headers: { 'accept-language': 'de' } };
+    const answers = [
+      await app.get('/list?b'),
+      await app.get('/list?c'),
+      await app.get('/list?b', german),
+      await app.get('/list?b', { headers: { host: 'other.example' } }),
+    ];
+    expect(new Set(answers.map(({ body }) => body.load)).size).toBe(4);
+  });
+
+  it('answer HEAD from the same entry, without a body', async () => {
+    const { headers } = await app.get('/list?head');
+    const head = await app.send('HEAD', '/list?head');
+    expect(head.headers['cache-status']).toBe('bulwark; hit');
+    expect(head.headers['content-length']).toBe(headers['content-length']);
+    expect(head.text).toBe('');
+  });
+
+  it('load once for many requests at once', async () => {
+    const before = loads;
+    const answers = await Promise.all(Array.from({ length: 100 }, () => app.get('/list?many')));
+    expect(new Set(answers.map(({ text }) => text)).size).toBe(1);
+    expect(loads).toBe(before + 1);
+  });
+
+  it('are loaded anew once they are invalidated', async () => {
+    const { body } = await app.get('/tagged');
+    expect((await app.get('/tagged')).body).toEqual(body);
+    await app.post('/tagged');
+    expect((await app.get('/tagged')).body).not.toEqual(body);
+  });
+
+  it('keep the headers that the handler set', async () => {
+    await app.get('/headers');
+    const hit = await app.get('/headers');
+    expect(hit.headers).toMatchObject({ 'x-total': '7', 'cache-status': 'bulwark; hit' });
+  });
+
+  it.each([
+    ['set cookies', 'GET', '/cookie'],
+    ['are errors', 'GET', '/missing'],
+    ['answer other methods', 'POST', '/written'],
+    ['are not marked', 'GET', '/plain'],
+  ])('are not cached where they %s', async (_what, method, path) => {
+    const before = loads;
+    await app.send(method, path);
+    await app.send(method, path);
+    expect(loads).toBe(before + 2);
+  });
+
+  it('count how calls ended', async () => {
+    await app.get('/list?counted');
+    await app.get('/list?counted');
+    const { counts } = app.metrics;
+    expect(counts.get('cache_lookups_total CachedController.list miss')).toBeGreaterThan(0);
+    expect(counts.get('cache_lookups_total CachedController.list hit_memory')).toBeGreaterThan(0);
+  });
+
+  it('work beside the interceptor of @nestjs/cache-manager, which has the same stores', async () => {
+    const { body } = await app.get('/stock');
+    expect((await app.get('/stock')).body).toEqual(body);
+    const manager = app.app.get<Cache>(CACHE_MANAGER);
+    await manager.set('a', { b: 1 });
+    expect(await manager.get('a')).toEqual({ b: 1 });
+  });
+
+  describe('methods', () => {
+    const context = (id?: string) =>
+      new RequestContext(undefined, {
+        headers: {},
+        ...(id && { user: { id, roles: [], email: '', sessionId: '' } }),
+      } as unknown as AdapterRequest);
+    const report = (id: number, user?: string) => runWithContext(context(user), () => app.app.get(Reports).report(id));
+
+    it('are cached by their arguments and for the user who asks', async () => {
+      const first = await report(1, 'ada');
+      expect(await report(1, 'ada')).toEqual(first);
+      expect(await report(2, 'ada')).not.toEqual(first);
+      expect(await report(1, 'bob')).not.toEqual(first);
+      await app.app.get(CacheService).invalidate('report:1');
+      expect(await report(1, 'ada')).not.toEqual(first);
+    });
+
+    it('are not cached where it is not known who asks', async () => {
+      const reports = app.app.get(Reports);
+      expect(await reports.report(3)).not.toEqual(await reports.report(3));
+    });
+
+    it('work in an object that nobody injected into', async () => {
+      expect(await new Reports().report(4)).toMatchObject({ id: 4 });
+    });
+  });
+});
