@@ -56,7 +56,7 @@ export function cacheSettings(options: CacheModuleOptions): CacheSettings {
     jitter: options.jitter ?? 0.1,
     flightMs: options.flightMs ?? 10_000,
     lockMs: options.lockMs ?? 5_000,
-    tenantOf: options.tenantOf ?? ((principal: Principal) => (principal as { tenantId?: string }).tenantId),
+    tenantOf: options.tenantOf ?? ((principal: Principal) => principal.tenantId),
     redis: options.redis,
     redisOptions: {
       timeoutMs: options.redisOptions?.timeoutMs ?? 40,

@@ -4,8 +4,8 @@ import type { Principal } from '../common/index.js';
 export type CacheScope = 'user' | 'tenant' | 'public';
 
 /**
- * Names those who share a result; undefined where nobody may. Roles belong to a user's part: who has lost one must not
- * be given what was worked out while he had it.
+ * Names those who share a result; undefined where nobody may. Roles and the key that acts for a user belong to the
+ * user's part: who may do less must not be given what was worked out for more.
  *
  * @param scope as it was said; undefined where it was not
  * @param known whether it is known if there is a principal at all
@@ -20,5 +20,7 @@ export function partitionOf(
   if (!principal) return scope === undefined && known ? 'public' : undefined;
   const tenant = tenantOf(principal);
   if (scope === 'tenant') return tenant === undefined ? undefined : JSON.stringify(['tenant', tenant]);
-  return JSON.stringify(['user', tenant ?? null, principal.id, [...principal.roles].sort()]);
+  const { id, roles, apiKey } = principal;
+  const key = apiKey ? [apiKey.id, [...apiKey.permissions].sort()] : null;
+  return JSON.stringify(['user', tenant ?? null, id, [...roles].sort(), key]);
 }
