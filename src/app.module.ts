@@ -4,6 +4,7 @@ import {
   AuthModule,
   FileMailSender,
   LogMailSender,
+  PwnedPasswords,
   SmtpMailSender,
   type AuthModuleOptions,
   type MailSender,
@@ -60,7 +61,13 @@ export function authOptions(config: AppConfig): AuthModuleOptions {
   const { auth, database } = config;
   const hasKeys = auth.privateKey !== undefined || auth.keysFile !== undefined;
   const key = hasKeys ? {} : { secret: auth.secret ?? developmentSecret(database.dataDir) };
-  return { ...auth, ...key, mailSender: mailSenderOf(config) };
+  const { url, timeoutMs } = config.breachedPasswords;
+  return {
+    ...auth,
+    ...key,
+    mailSender: mailSenderOf(config),
+    ...(url !== undefined && { breachedPasswords: new PwnedPasswords({ url, timeoutMs }) }),
+  };
 }
 
 /** Undefined in production where no server is named: mails hold tokens, which have no business in its log. */

@@ -4,14 +4,18 @@ import {
   ExtendAuditEvents1795000100000,
 } from './audit/index.js';
 import {
+  AddSessionAuthentication1795000201000,
   AddSessionClients1795000010000,
   CreateAccountMail1795000011000,
+  CreateSecondFactors1795000202000,
   CreateSessions1795000001000,
 } from './auth/index.js';
 import {
+  AddUserDeactivation1795000200000,
   AddUserLocks1795000009000,
   AllowConfiguredRoles1795000300000,
   CreateUsers1795000000000,
+  TieAccountsToUsers1795000209000,
 } from './users/index.js';
 
 /** Every migration of the reference application. */
@@ -24,5 +28,9 @@ export const migrations = [
   CreateAccountMail1795000011000,
   ExtendAuditEvents1795000100000,
   CreateAuditSeals1795000101000,
+  AddUserDeactivation1795000200000,
+  AddSessionAuthentication1795000201000,
+  CreateSecondFactors1795000202000,
+  TieAccountsToUsers1795000209000,
   AllowConfiguredRoles1795000300000,
 ];

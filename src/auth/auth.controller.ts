@@ -1,4 +1,4 @@
-import { Body, Controller, Get, Header, HttpCode, Post, Req, VERSION_NEUTRAL } from '@nestjs/common';
+import { Body, Controller, Get, Header, HttpCode, Post, Req, Res, VERSION_NEUTRAL } from '@nestjs/common';
 import { ProblemException, Public, ThrottleTier, type AdapterRequest, type Principal } from '../common/index.js';
 import { LoginDto, RefreshDto, RegisterDto, type TokenView, type UserView } from './auth.dto.js';
 import { AuthService } from './auth.service.js';
@@ -18,8 +18,14 @@ export class AuthController {
   @Public()
   @ThrottleTier('auth')
   @TokenRoute('opens')
-  register(@Body() body: RegisterDto): Promise<TokenView> {
-    return this.auth.register(body);
+  async register(
+    @Body() body: RegisterDto,
+    @Res({ passthrough: true }) response: { status(code: number): unknown },
+  ): Promise<TokenView | undefined> {
+    const tokens = await this.auth.register(body);
+    // Accepted, and for all that is said, nothing has come of it yet.
+    if (!tokens) response.status(202);
+    return tokens;
   }
 
   @Post('login')

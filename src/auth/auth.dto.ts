@@ -1,5 +1,5 @@
 import { IsEmail, IsOptional, IsString, Length, Matches, MaxLength } from 'class-validator';
-import type { User } from '../users/index.js';
+import type { UserRecord } from '../users/index.js';
 
 export const EMAIL_MAXIMUM = 254;
 export const NO_CONTROL_CHARACTERS = /^\P{Cc}*$/u;
@@ -56,6 +56,6 @@ export class TokenView {
   user!: UserView;
 }
 
-export function viewOf({ id, email, name, roles, createdAt }: User): UserView {
+export function viewOf({ id, email, name, roles, createdAt }: UserRecord): UserView {
   return { id, email, name, roles, createdAt };
 }

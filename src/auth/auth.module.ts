@@ -2,10 +2,12 @@ import { ConfigurableModuleBuilder, Global, Module } from '@nestjs/common';
 import { JwtModule } from '@nestjs/jwt';
 import { PassportModule } from '@nestjs/passport';
 import { TypeOrmModule } from '@nestjs/typeorm';
+import { DataSource } from 'typeorm';
 import { AuthorizationGuardModule } from '../authorization/index.js';
 import { GuardChainModule, PrincipalResolver } from '../common/index.js';
-import { UsersModule } from '../users/index.js';
+import { TypeOrmUserStore, User, UserStore, UsersService } from '../users/index.js';
 import { AccountController } from './accounts/account.controller.js';
+import { AccountMails } from './accounts/account-mails.service.js';
 import { AccountService } from './accounts/account.service.js';
 import { AdministratorsService } from './accounts/administrators.service.js';
 import { AdminUsersController } from './accounts/admin-users.controller.js';
@@ -13,6 +15,7 @@ import { AdminUsersService } from './accounts/admin-users.service.js';
 import { AccessTokenService } from './tokens/access-token.service.js';
 import { AuthController } from './auth.controller.js';
 import { AUTH_SETTINGS, authSettings, type AuthModuleOptions, type AuthSettings } from './auth.options.js';
+import { BackgroundWork } from './background-work.js';
 import { AuthService } from './auth.service.js';
 import { AccessTokenVerifier } from './tokens/access-token.verifier.js';
 import { CsrfController } from './cookies/csrf.controller.js';
@@ -27,6 +30,12 @@ import { MailOutbox } from './mail/mail-outbox.service.js';
 import { MailSender, NoMailSender } from './mail/mail.sender.js';
 import { OneTimeTokenService } from './accounts/one-time-token.service.js';
 import { PasswordService } from './passwords/password.service.js';
+import { ReauthenticationService } from './accounts/reauthentication.service.js';
+import { RecentAuthenticationGuard } from './recent-authentication.guard.js';
+import { Sealer } from './sealer.js';
+import { SecondFactorController } from './second-factor/second-factor.controller.js';
+import { SecondFactorService } from './second-factor/second-factor.service.js';
+import { SecondFactorStore } from './second-factor/second-factor.store.js';
 import { RevocationService } from './sessions/revocation.service.js';
 import { Session } from './sessions/session.entity.js';
 import { SessionService } from './sessions/session.service.js';
@@ -49,10 +58,16 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     GuardChainModule,
     JwtModule.register({}),
     PassportModule,
-    TypeOrmModule.forFeature([Session]),
-    UsersModule,
+    TypeOrmModule.forFeature([Session, User]),
   ],
-  controllers: [AuthController, AccountController, AdminUsersController, CsrfController, JwksController],
+  controllers: [
+    AuthController,
+    AccountController,
+    SecondFactorController,
+    AdminUsersController,
+    CsrfController,
+    JwksController,
+  ],
   providers: [
     { provide: AUTH_SETTINGS, useFactory: authSettings, inject: [MODULE_OPTIONS_TOKEN] },
     { provide: SIGNING_KEY, useFactory: signingKey, inject: [AUTH_SETTINGS] },
@@ -61,12 +76,19 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
       inject: [AUTH_SETTINGS],
       useFactory: ({ mailSender }: AuthSettings) => mailSender ?? new NoMailSender(),
     },
+    {
+      provide: UserStore,
+      inject: [AUTH_SETTINGS, DataSource],
+      useFactory: ({ userStore }: AuthSettings, source: DataSource) => userStore ?? new TypeOrmUserStore(source),
+    },
     AccessTokenService,
     AccessTokenVerifier,
+    AccountMails,
     AccountService,
     AdministratorsService,
     AdminUsersService,
     AuthService,
+    BackgroundWork,
     CsrfGuard,
     CsrfTokens,
     JwtAuthGuard,
@@ -75,10 +97,16 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     MailOutbox,
     OneTimeTokenService,
     PasswordService,
+    ReauthenticationService,
+    RecentAuthenticationGuard,
     RevocationService,
+    Sealer,
+    SecondFactorService,
+    SecondFactorStore,
     SessionCookies,
     SessionService,
     TokenDelivery,
+    UsersService,
   ],
   exports: [
     AccessTokenService,
@@ -87,6 +115,8 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     AuthService,
     PrincipalResolver,
     RevocationService,
+    UserStore,
+    UsersService,
   ],
 })
 export class AuthModule extends ConfigurableModuleClass {}

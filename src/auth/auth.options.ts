@@ -1,4 +1,6 @@
+import type { UserStore } from '../users/index.js';
 import type { MailSender } from './mail/mail.sender.js';
+import type { BreachedPasswordCheck } from './passwords/breached-password-check.js';
 import type { PasswordProfile } from './passwords/password-policy.js';
 
 /**
@@ -20,6 +22,12 @@ export interface CookieOptions {
   trustedOrigins?: readonly string[];
 }
 
+/** What a registration tells of the address. @publicApi */
+export type Registration = 'open' | 'silent';
+
+/** What becomes of the address of a registration. @publicApi */
+export type EmailVerification = 'off' | 'sent' | 'required';
+
 /** @publicApi */
 export interface AuthModuleOptions {
   /** HS256 secret of 32 bytes or more. One of `secret`, `privateKey` and `keysFile` is needed. */
@@ -39,6 +47,10 @@ export interface AuthModuleOptions {
   accessTtlMs?: number;
   /** Life of a refresh token that is not used, in milliseconds. @default 2592000000 (30 days) */
   refreshTtlMs?: number;
+  /** Life of a session however often it is refreshed, in milliseconds. @default 7776000000 (90 days) */
+  sessionMaximumMs?: number;
+  /** How old a login may be for what asks for a recent one, in milliseconds. @default 600000 (10 minutes) */
+  recentAuthenticationMs?: number;
   /**
    * Within this time the client whose answer got lost may send its used refresh token again and gets the same successor,
    * in milliseconds; 0 takes every second use for theft. @default 10000
@@ -71,6 +83,25 @@ export interface AuthModuleOptions {
   hashConcurrency?: number;
   /** Passwords that wait to be hashed; beyond it the answer is 503. @default 100 */
   maxWaitingHashes?: number;
+  /**
+   * Secrets that what must be read again is encrypted with: second factors, waiting mail. The first encrypts, all
+   * decrypt. @default one derived from the signing key, with which it would be lost
+   */
+  encryptionKeys?: readonly string[];
+  /** Where users are kept. @default the table `users` */
+  userStore?: UserStore;
+  /** Asks whether a new password has leaked. @default nobody is asked */
+  breachedPasswords?: BreachedPasswordCheck;
+  /**
+   * `open`: who registers is logged in at once, and told where the address is taken. `silent`: the answer never tells; the
+   * owner of the address gets a mail, and confirms it before the first login. @default 'open'
+   */
+  registration?: Registration;
+  /**
+   * Whether a registration mails a token to confirm the address, and whether the login waits for it. With `silent`
+   * registration it does. @default 'sent'
+   */
+  emailVerification?: EmailVerification;
   /** How mail goes out. @default not at all: it waits in the outbox */
   mailSender?: MailSender;
   /** Address of the page that takes a mailed token. @default none: mails hold the bare token */
@@ -84,6 +115,10 @@ type Defaulted =
   | 'audience'
   | 'accessTtlMs'
   | 'refreshTtlMs'
+  | 'sessionMaximumMs'
+  | 'recentAuthenticationMs'
+  | 'registration'
+  | 'emailVerification'
   | 'refreshGraceMs'
   | 'sessionCheck'
   | 'sessionCacheSize'
@@ -97,12 +132,18 @@ export type AuthSettings = Readonly<AuthModuleOptions & Required<Pick<AuthModule
 export const AUTH_SETTINGS = Symbol('bulwark.authSettings');
 
 export function authSettings(options: AuthModuleOptions): AuthSettings {
+  const { registration = 'open' } = options;
   return Object.freeze({
     ...options,
     issuer: options.issuer ?? 'nest-bulwark',
     audience: options.audience ?? 'nest-bulwark',
     accessTtlMs: options.accessTtlMs ?? 15 * 60_000,
     refreshTtlMs: options.refreshTtlMs ?? 30 * 86_400_000,
+    sessionMaximumMs: options.sessionMaximumMs ?? 90 * 86_400_000,
+    recentAuthenticationMs: options.recentAuthenticationMs ?? 10 * 60_000,
+    registration,
+    // A login that works at once would tell that the address was free.
+    emailVerification: registration === 'silent' ? 'required' : (options.emailVerification ?? 'sent'),
     refreshGraceMs: options.refreshGraceMs ?? 10_000,
     sessionCheck: options.sessionCheck ?? 'cached',
     sessionCacheSize: options.sessionCacheSize ?? 10_000,

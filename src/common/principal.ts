@@ -10,6 +10,10 @@ export interface Principal {
   readonly roles: readonly string[];
   /** Login session that the access token belongs to. */
   readonly sessionId: string;
+  /** When the user last proved to be who they are, in milliseconds since 1970 (claim `auth_time`). None for an API key. */
+  readonly authenticatedAtMs?: number;
+  /** How, by the names of RFC 8176 (claim `amr`); `mfa` among them after two factors. */
+  readonly methods?: readonly string[];
   /** Tenant that the request acts in. */
   readonly tenantId?: string;
   /** Set where an API key acts for its owner. */

@@ -2,12 +2,16 @@ import { inspect } from 'node:util';
 import type { ServerResponse } from 'node:http';
 import { Catch, HttpException, Logger, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
+import { isDatabaseOutage } from './database-outage.js';
 import { codeForStatus, ERROR_CODES, type ErrorCode } from './error-codes.js';
 import { problemDocument, ProblemException } from './problem.js';
 import { contextOf, type AdapterRequest } from './request-context.js';
 import { requestPath } from './request-path.js';
 
 const OPAQUE_DETAIL = 'The server failed to handle the request. Quote the requestId when you report it.';
+
+const OUTAGE_DETAIL = 'A server that this needs does not answer at the moment. Try again.';
+const OUTAGE_RETRY_SECONDS = '2';
 
 const NO_ROUTE = /^Cannot [A-Z-]+ (?:\/|\*|https?:)/;
 
@@ -74,6 +78,10 @@ export class ProblemFilter implements ExceptionFilter {
       const status = error.getStatus();
       const code = codeForStatus(status);
       return { code, status, detail: detailOf(error, code), headers: {}, extensions: {} };
+    }
+    if (isDatabaseOutage(error)) {
+      const headers = { 'Retry-After': OUTAGE_RETRY_SECONDS };
+      return { code: 'SERVICE_UNAVAILABLE', status: 503, detail: OUTAGE_DETAIL, headers, extensions: {} };
     }
     return { code: 'INTERNAL_ERROR', status: 500, detail: OPAQUE_DETAIL, headers: {}, extensions: {} };
   }

@@ -52,6 +52,11 @@ export class RequestContext {
     else condition.catch(() => undefined);
   }
 
+  /** The same request without its answer, for work that goes on after it. */
+  detached(): RequestContext {
+    return new RequestContext(this.requestId, this.request);
+  }
+
   /** What the answer waits for; undefined, as a rule. @internal */
   get hold(): ResponseHold | undefined {
     return this.held;

@@ -44,6 +44,11 @@ export class AppConfig {
     keysFile: string | undefined;
     accessTtlMs: number;
     refreshTtlMs: number;
+    sessionMaximumMs: number;
+    recentAuthenticationMs: number;
+    registration: Variables['AUTH_REGISTRATION'];
+    emailVerification: Variables['AUTH_EMAIL_VERIFICATION'];
+    encryptionKeys: readonly string[];
     refreshGraceMs: number;
     sessionCheck: Variables['AUTH_SESSION_CHECK'];
     tokenCacheSize: number;
@@ -55,6 +60,7 @@ export class AppConfig {
     admin: Readonly<{ email: string; password: string }> | undefined;
   }>;
   readonly authorization: Readonly<{ rolesFile: string | undefined }>;
+  readonly breachedPasswords: Readonly<{ url: string | undefined; timeoutMs: number }>;
   readonly mail: Readonly<{ url: string | undefined; from: string }>;
   readonly throttle: Readonly<Record<ThrottleTierName, TierLimit>>;
   readonly throttling: Readonly<{ failedLogins: TierLimit; replicas: number; redisTimeoutMs: number }>;
@@ -101,6 +107,11 @@ export class AppConfig {
       keysFile: values.JWT_KEYS_FILE,
       accessTtlMs: values.JWT_ACCESS_TTL,
       refreshTtlMs: values.JWT_REFRESH_TTL,
+      sessionMaximumMs: values.SESSION_MAX_TTL,
+      recentAuthenticationMs: values.AUTH_RECENT_LOGIN,
+      registration: values.AUTH_REGISTRATION,
+      emailVerification: values.AUTH_EMAIL_VERIFICATION,
+      encryptionKeys: values.AUTH_ENCRYPTION_KEYS,
       refreshGraceMs: values.JWT_REFRESH_GRACE,
       sessionCheck: values.AUTH_SESSION_CHECK,
       tokenCacheSize: values.AUTH_TOKEN_CACHE_SIZE,
@@ -117,6 +128,7 @@ export class AppConfig {
           : undefined,
     };
     this.authorization = { rolesFile: values.ROLES_FILE };
+    this.breachedPasswords = { url: values.BREACHED_PASSWORDS_URL, timeoutMs: values.BREACHED_PASSWORDS_TIMEOUT };
     this.mail = { url: values.MAIL_URL, from: values.MAIL_FROM };
     this.throttle = tierLimits(values);
     this.throttling = {

@@ -99,3 +99,17 @@ export const origins = parsed((text): string[] =>
     .filter(Boolean)
     .map(origin),
 );
+
+const SHORTEST_SECRET = 32;
+
+/** Secrets separated by commas. The message does not repeat them. */
+export const secrets = parsed((text): string[] => {
+  const items = text
+    .split(',')
+    .map((item) => item.trim())
+    .filter(Boolean);
+  if (items.every((item) => item.length >= SHORTEST_SECRET)) return items;
+  throw new RangeError(
+    `holds a secret of fewer than ${SHORTEST_SECRET} characters; make one with: openssl rand -base64 48`,
+  );
+});

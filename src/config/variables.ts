@@ -1,5 +1,17 @@
 import { z } from 'zod';
-import { choice, duration, email, flag, integer, origins, parsed, port, size, trustProxy } from './notations.js';
+import {
+  choice,
+  duration,
+  email,
+  flag,
+  integer,
+  origins,
+  parsed,
+  port,
+  secrets,
+  size,
+  trustProxy,
+} from './notations.js';
 import { httpUrl, postgresUrl, redisUrl } from './server-urls.js';
 
 /** Every rate limit tier with its shipped limit: `THROTTLE_<TIER>_LIMIT` requests in `THROTTLE_<TIER>_TTL`. */
@@ -76,6 +88,9 @@ export const variables = z.object({
     ),
   JWT_ACCESS_TTL: duration('1s', '3650d').prefault('15m').describe('Life of an access token.'),
   JWT_REFRESH_TTL: duration('1s', '3650d').prefault('30d').describe('Life of a refresh token that is not used.'),
+  SESSION_MAX_TTL: duration('1s', '3650d')
+    .prefault('90d')
+    .describe('Life of a session, however often it is refreshed.'),
   JWT_REFRESH_GRACE: duration('0ms')
     .prefault('10s')
     .describe('How long a used refresh token gives its own client the same successor again.'),
@@ -101,6 +116,24 @@ export const variables = z.object({
     .min(32)
     .optional()
     .describe('Secret mixed into passwords (openssl rand -base64 48). Once set, it must stay.'),
+  AUTH_RECENT_LOGIN: duration('1s', '3650d')
+    .prefault('10m')
+    .describe('How old a login may be for what asks for a recent one: deleting the account, the second factor.'),
+  AUTH_REGISTRATION: choice('open', 'silent')
+    .prefault('open')
+    .describe('open: logged in at once, 409 for a known address. silent: 202 for every address, and a mail.'),
+  AUTH_EMAIL_VERIFICATION: choice('off', 'sent', 'required')
+    .prefault('sent')
+    .describe('Mail to confirm the address of a registration; required: no login before. Silent means required.'),
+  AUTH_ENCRYPTION_KEYS: secrets
+    .prefault('')
+    .describe('Secrets for second factors and waiting mail, by commas; the first encrypts. Unset: by the signing key.'),
+  BREACHED_PASSWORDS_URL: parsed(httpUrl)
+    .optional()
+    .describe('Service of leaked passwords, such as https://api.pwnedpasswords.com/range/. Unset: nobody is asked.'),
+  BREACHED_PASSWORDS_TIMEOUT: duration()
+    .prefault('1s')
+    .describe('Wait for that service; then the password is accepted.'),
   MAIL_URL: z
     .string()
     .regex(/^(?:smtps?:\/\/|file:).+/)

@@ -29,6 +29,10 @@ export class User {
   @Column('timestamptz', { name: 'locked_at', nullable: true })
   lockedAt!: Date | null;
 
+  /** Set while its owner has put the account aside. */
+  @Column('timestamptz', { name: 'deactivated_at', nullable: true })
+  deactivatedAt!: Date | null;
+
   /** When the owner proved to get mail at the address; null where that is open. */
   @Column('timestamptz', { name: 'email_verified_at', nullable: true })
   emailVerifiedAt!: Date | null;

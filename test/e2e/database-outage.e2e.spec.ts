@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { uuidv7 } from '../../src/common/index.js';
 import { EmbeddedPostgres } from '../../src/database/index.js';
 import { testFolder } from '../support/folder.js';
 import { TestApp } from '../support/harness.js';
@@ -53,9 +54,17 @@ describe('an application whose database', () => {
     await signal('SIGKILL');
     await until('the outage shows', async () => !(await isReady()));
     expect((await app.get('/health/live')).status).toBe(200);
-    const login = await app.post('/auth/login', { email: 'nobody@example.com', password: 'whatever' });
-    expect(login.status).toBe(500);
-    expect(login.text).not.toMatch(/ECONNREFUSED|terminat|postgres/i);
+    const calls: [string, object][] = [
+      ['/auth/login', { email: 'nobody@example.com', password: 'whatever' }],
+      ['/auth/register', { email: 'nobody@example.com', password: 'correct horse battery', name: 'Nobody' }],
+      ['/auth/refresh', { refreshToken: `${uuidv7()}.${'a'.repeat(43)}` }],
+    ];
+    for (const [path, body] of calls) {
+      const answer = await app.post(path, body);
+      expect([answer.status, answer.body.code]).toEqual([503, 'SERVICE_UNAVAILABLE']);
+      expect(Number(answer.headers['retry-after'])).toBeGreaterThan(0);
+      expect(answer.text).not.toMatch(/ECONNREFUSED|terminat|postgres/i);
+    }
     database = await EmbeddedPostgres.start({ dataDir: folder.path, port: lastingPort(), settings: { fsync: 'off' } });
     await until('the application is ready again', isReady, { withinMs: 5_000 });
     await app.register();

@@ -24,6 +24,7 @@ import {
 } from './account.dto.js';
 import { AccountService } from './account.service.js';
 import type { UserView } from '../auth.dto.js';
+import { RecentAuthentication } from '../recent-authentication.guard.js';
 import { CurrentUser } from '../current-user.decorator.js';
 
 /** What users do with an account of their own: profile, password, address, sessions. */
@@ -100,7 +101,17 @@ export class AccountController {
     return this.accounts.sendVerification(id);
   }
 
+  /** For those who may not log in before. */
+  @Post('verify-email/resend')
+  @Public()
+  @ThrottleTier('auth', 'email')
+  @HttpCode(202)
+  resendVerification(@Body() { email }: ForgotPasswordDto): void {
+    this.accounts.resendVerification(email);
+  }
+
   @Post('change-email')
+  @RecentAuthentication()
   @ThrottleTier('auth', 'email')
   @HttpCode(202)
   changeEmail(@CurrentUser() user: Principal, @Body() body: ChangeEmailDto): Promise<void> {
@@ -115,8 +126,17 @@ export class AccountController {
     return this.accounts.confirmEmail(token);
   }
 
+  @Post('deactivate-account')
+  @RecentAuthentication()
+  @ThrottleTier('auth')
+  @HttpCode(204)
+  deactivateAccount(@CurrentUser() user: Principal, @Body() { currentPassword }: CurrentPasswordDto): Promise<void> {
+    return this.accounts.deactivateAccount(user, currentPassword);
+  }
+
   /** A POST, because proxies drop the body of a DELETE. */
   @Post('delete-account')
+  @RecentAuthentication()
   @ThrottleTier('auth')
   @HttpCode(204)
   deleteAccount(@CurrentUser() user: Principal, @Body() { currentPassword }: CurrentPasswordDto): Promise<void> {

@@ -98,6 +98,10 @@ export class AdminUserDto {
   @IsOptional()
   @IsBoolean()
   locked?: boolean;
+
+  @IsOptional()
+  @IsBoolean()
+  deactivated?: boolean;
 }
 
 /** A login of the caller. */

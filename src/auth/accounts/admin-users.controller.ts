@@ -17,6 +17,7 @@ import { Management, type Principal } from '../../common/index.js';
 import { Role } from '../../users/index.js';
 import { AdminUserDto, ListUsersDto } from './account.dto.js';
 import { AdminUsersService, type AdminUserView, type UserPage } from './admin-users.service.js';
+import { RecentAuthentication } from '../recent-authentication.guard.js';
 import { CurrentUser } from '../current-user.decorator.js';
 
 /** Other people's accounts, for administrators. */
@@ -47,6 +48,14 @@ export class AdminUsersController {
   @HttpCode(202)
   resetPassword(@Param('id', ParseUUIDPipe) id: string): Promise<void> {
     return this.admin.forceReset(id);
+  }
+
+  /** For a user who has lost the app and the recovery codes. */
+  @Delete(':id/mfa')
+  @RecentAuthentication()
+  @HttpCode(204)
+  removeSecondFactor(@Param('id', ParseUUIDPipe) id: string): Promise<void> {
+    return this.admin.removeSecondFactor(id);
   }
 
   @Delete(':id/sessions')

@@ -2,12 +2,13 @@ import { randomBytes } from 'node:crypto';
 import { Injectable, Optional } from '@nestjs/common';
 import { AccessControl } from '../../authorization/index.js';
 import { AuditTrail, NoAuditTrail, ProblemException, type Principal } from '../../common/index.js';
-import { Role, UsersService, type User } from '../../users/index.js';
+import { Role, UsersService, type UserRecord } from '../../users/index.js';
 import type { AdminUserDto, ListUsersDto } from './account.dto.js';
 import { AccountService } from './account.service.js';
-import type { UserView } from '../auth.dto.js';
+import { viewOf, type UserView } from '../auth.dto.js';
 import { PasswordService } from '../passwords/password.service.js';
 import { RevocationService } from '../sessions/revocation.service.js';
+import { SecondFactorService } from '../second-factor/second-factor.service.js';
 import { SessionService } from '../sessions/session.service.js';
 
 const PAGE = 20;
@@ -15,6 +16,7 @@ const PAGE = 20;
 /** What administrators see of a user. */
 export interface AdminUserView extends UserView {
   locked: boolean;
+  deactivated: boolean;
   emailVerified: boolean;
 }
 
@@ -33,6 +35,7 @@ export class AdminUsersService {
     private readonly passwords: PasswordService,
     private readonly sessions: SessionService,
     private readonly revocations: RevocationService,
+    private readonly factors: SecondFactorService,
     private readonly access: AccessControl,
     @Optional() private readonly audit: AuditTrail = new NoAuditTrail(),
   ) {}
@@ -45,8 +48,8 @@ export class AdminUsersService {
   }
 
   /** @throws ProblemException `NOT_FOUND`, `VALIDATION_FAILED`, or `CONFLICT` where administrators would shut themselves out */
-  async change(admin: Principal, id: string, { roles, locked }: AdminUserDto): Promise<AdminUserView> {
-    if (id === admin.id && (locked === true || roles?.includes(Role.Admin) === false)) {
+  async change(admin: Principal, id: string, { roles, locked, deactivated }: AdminUserDto): Promise<AdminUserView> {
+    if (id === admin.id && (locked === true || deactivated === true || roles?.includes(Role.Admin) === false)) {
       throw new ProblemException('CONFLICT', 'You cannot lock yourself or give up your own role. Ask another admin.');
     }
     this.assertRoles(roles ?? []);
@@ -54,12 +57,22 @@ export class AdminUsersService {
     const user = await this.users.update(id, {
       ...(roles && { roles: [...new Set(roles)] }),
       ...(locked !== undefined && { lockedAt: locked ? (before.lockedAt ?? new Date()) : null }),
+      ...(deactivated !== undefined && { deactivatedAt: deactivated ? (before.deactivatedAt ?? new Date()) : null }),
     });
-    if (locked === true) await this.sessions.revokeAll(id);
+    if (locked === true || deactivated === true) await this.sessions.revokeAll(id);
     else await this.revocations.userChanged(id);
     if (roles) this.note('user.roles_change', id, { before: before.roles, after: user.roles });
     if (locked !== undefined) this.note(locked ? 'user.lock' : 'user.unlock', id);
+    if (deactivated !== undefined) this.note(deactivated ? 'user.deactivate' : 'user.reactivate', id);
     return adminViewOf(user);
+  }
+
+  /** For a user who has lost the app and the recovery codes. @throws ProblemException `NOT_FOUND` */
+  async removeSecondFactor(id: string): Promise<void> {
+    await this.users.get(id);
+    await this.factors.remove(id);
+    await this.sessions.revokeAll(id);
+    this.note('user.mfa_removed', id);
   }
 
   async forceReset(id: string): Promise<void> {
@@ -89,7 +102,10 @@ export class AdminUsersService {
   }
 }
 
-function adminViewOf(user: User): AdminUserView {
-  const { id, email, name, roles, createdAt, lockedAt, emailVerifiedAt } = user;
-  return { id, email, name, roles, createdAt, locked: lockedAt !== null, emailVerified: emailVerifiedAt !== null };
+function adminViewOf(user: UserRecord): AdminUserView {
+  return Object.assign(viewOf(user), {
+    locked: user.lockedAt !== null,
+    deactivated: user.deactivatedAt !== null,
+    emailVerified: user.emailVerifiedAt !== null,
+  });
 }

@@ -1,6 +1,6 @@
 import { Inject, Injectable, Logger, Optional, type OnApplicationBootstrap } from '@nestjs/common';
 import { AuditTrail, NoAuditTrail, ProblemException } from '../../common/index.js';
-import { normalizeEmail, Role, UsersService, type User } from '../../users/index.js';
+import { normalizeEmail, Role, UsersService, type UserRecord } from '../../users/index.js';
 import { AUTH_SETTINGS, type AuthSettings } from '../auth.options.js';
 import { PasswordService } from '../passwords/password.service.js';
 
@@ -37,14 +37,20 @@ export class AdministratorsService implements OnApplicationBootstrap {
   }
 
   /** @throws ProblemException `EMAIL_TAKEN`, `VALIDATION_FAILED` where the password may not be used */
-  create(admin: NewAdministrator): Promise<User> {
-    this.passwords.assertUsable(admin.password, admin);
+  async create(admin: NewAdministrator): Promise<UserRecord> {
+    await this.passwords.assertUsable(admin.password, admin);
     return this.add(admin);
   }
 
-  private async add({ email, password, name = 'Administrator' }: NewAdministrator): Promise<User> {
+  private async add({ email, password, name = 'Administrator' }: NewAdministrator): Promise<UserRecord> {
     const passwordHash = await this.passwords.hash(password);
-    const user = await this.users.create({ email, name, passwordHash, roles: [Role.Admin, Role.User] });
+    const user = await this.users.create({
+      email,
+      name,
+      passwordHash,
+      roles: [Role.Admin, Role.User],
+      emailVerifiedAt: new Date(),
+    });
     this.audit.record({ action: 'user.admin_create', outcome: 'success', target: `user:${user.id}` });
     return user;
   }

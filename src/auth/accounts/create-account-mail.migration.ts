@@ -5,7 +5,7 @@ export class CreateAccountMail1795000011000 implements MigrationInterface {
     await runner.query(`
       CREATE TABLE auth_one_time_tokens (
         secret_hash bytea PRIMARY KEY,
-        user_id     uuid NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+        user_id     uuid NOT NULL,
         purpose     text NOT NULL,
         email       text NOT NULL,
         expires_at  timestamptz NOT NULL,

@@ -4,16 +4,17 @@ import { DataSource } from 'typeorm';
 import { ProblemException } from '../../common/index.js';
 
 /** What a token is good for, and nothing else. */
-export type OneTimePurpose = 'reset-password' | 'verify-email' | 'change-email';
+export type OneTimePurpose = 'reset-password' | 'verify-email' | 'change-email' | 'second-factor';
 
 /** Life of a token, in milliseconds: short where it opens an account. */
 const LIFE_MS: Readonly<Record<OneTimePurpose, number>> = {
   'reset-password': 30 * 60_000,
   'verify-email': 24 * 3_600_000,
   'change-email': 3_600_000,
+  'second-factor': 5 * 60_000,
 };
 
-/** Tokens that are mailed: random, hashed at rest, good once, for one purpose, and only the newest of its purpose. */
+/** Tokens that are mailed, or stand between the steps of a login: random, hashed at rest, good once, for one purpose, and only the newest of its purpose. */
 @Injectable()
 export class OneTimeTokenService {
   constructor(private readonly source: DataSource) {}
@@ -47,6 +48,15 @@ export class OneTimeTokenService {
       'ONE_TIME_TOKEN_INVALID',
       'The token is unknown, used up or expired. Ask for a new mail, and use the newest.',
     );
+  }
+
+  /** Whose token it is, without using it up; undefined where it is not good. */
+  async ownerOf(purpose: OneTimePurpose, token: string): Promise<string | undefined> {
+    const [row] = await this.source.query<{ user_id: string }[]>(
+      'SELECT user_id FROM auth_one_time_tokens WHERE secret_hash = $1 AND purpose = $2 AND expires_at > now()',
+      [hashOf(token), purpose],
+    );
+    return row?.user_id;
   }
 
   /** Makes every token of a user void. */

@@ -22,7 +22,8 @@ const DELIVERY_HEADER = 'token-delivery';
 
 interface Tokens {
   readonly accessToken: string;
-  readonly refreshToken: string;
+  /** Missing where the browser keeps the one that it has. */
+  readonly refreshToken?: string | undefined;
 }
 
 /** Where the tokens of a request come from, and go to: the `Authorization` header and the body, or cookies. */
@@ -76,7 +77,7 @@ export class SessionCookies {
 
   setTokens(response: unknown, { accessToken, refreshToken }: Tokens): void {
     this.set(response, ACCESS_COOKIE, accessToken, this.settings.accessTtlMs);
-    this.set(response, REFRESH_COOKIE, refreshToken, this.settings.refreshTtlMs);
+    if (refreshToken !== undefined) this.set(response, REFRESH_COOKIE, refreshToken, this.settings.refreshTtlMs);
   }
 
   /** Lives as long as the browser runs; it is of no use without the session. */

@@ -12,13 +12,17 @@ import { Reflector } from '@nestjs/core';
 import { catchError, mergeMap, throwError, type Observable } from 'rxjs';
 import { PrincipalResolver, ProblemException, type AdapterRequest } from '../../common/index.js';
 import type { TokenView } from '../auth.dto.js';
+import type { AccessTokenView } from '../second-factor/second-factor.dto.js';
 import { sessionIdOf, SessionService } from '../sessions/session.service.js';
 import { CsrfTokens } from './csrf-tokens.js';
 import { SessionCookies } from './session-cookies.js';
 import { TOKEN_ROUTE, type TokenRouteKind } from './token-route.js';
 
 /** What is left of the answer when the tokens are in cookies, and the token that the next requests need. */
-type CookieView = Omit<TokenView, 'accessToken' | 'refreshToken' | 'tokenType'> & { csrfToken: string };
+type CookieView = Omit<Tokens, 'accessToken' | 'refreshToken' | 'tokenType'> & { csrfToken: string };
+
+/** A step-up keeps the refresh token as it is. */
+type Tokens = TokenView | (AccessTokenView & { refreshToken?: undefined });
 
 /**
  * Takes the tokens of an answer to where its client wants them: to cookies or to the body, never to both. A refresh token
@@ -54,10 +58,11 @@ export class TokenDelivery implements NestInterceptor {
     );
   }
 
-  private inCookies(request: AdapterRequest, response: unknown, answer: TokenView): CookieView {
+  private inCookies(request: AdapterRequest, response: unknown, answer: Tokens): CookieView {
     const { accessToken, refreshToken, tokenType: _, ...rest } = answer;
     this.cookies.setTokens(response, { accessToken, refreshToken });
-    const csrfToken = this.csrf.tokenFor(sessionIdOf(refreshToken) ?? '', this.cookies.csrfTokenOf(request));
+    const session = refreshToken === undefined ? this.cookies.sessionOf(request) : sessionIdOf(refreshToken);
+    const csrfToken = this.csrf.tokenFor(session ?? '', this.cookies.csrfTokenOf(request));
     this.cookies.setCsrfToken(response, csrfToken);
     return { ...rest, csrfToken };
   }
@@ -71,8 +76,8 @@ export class TokenDelivery implements NestInterceptor {
   }
 }
 
-function isTokens(answer: unknown): answer is TokenView {
-  return typeof answer === 'object' && answer !== null && 'accessToken' in answer && 'refreshToken' in answer;
+function isTokens(answer: unknown): answer is Tokens {
+  return typeof answer === 'object' && answer !== null && 'accessToken' in answer;
 }
 
 /**

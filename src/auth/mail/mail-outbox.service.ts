@@ -1,18 +1,17 @@
-import { createCipheriv, createDecipheriv, randomBytes, type KeyObject } from 'node:crypto';
-import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { Injectable, Logger, Optional, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import { uuidv7 } from '../../common/index.js';
-import { MailSender, type Mail } from './mail.sender.js';
-import { derivedKey, SIGNING_KEY, type SigningKey } from '../tokens/signing-key.js';
+import { AuditTrail, NoAuditTrail, uuidv7 } from '../../common/index.js';
+import { Sealer } from '../sealer.js';
+import { MailRefusedError, MailSender, type Mail } from './mail.sender.js';
 
 const POLL_MS = 5_000;
-const BATCH = 10;
-/** How long a replica has for the mails it took, before another one may. */
-const LEASE_SECONDS = 60;
+/** How long a replica has for the mail it took, before another one may; longer than a sender takes. */
+const LEASE_SECONDS = 90;
 const LONGEST_PAUSE_SECONDS = 3_600;
 /** About a day. */
 const MOST_ATTEMPTS = 30;
-const CIPHER = 'aes-256-gcm';
+/** Top-level domain that no mail can ever reach (RFC 2606). */
+const NOWHERE = /\.invalid$/i;
 
 interface OutboxRow {
   id: string;
@@ -27,7 +26,6 @@ interface OutboxRow {
 @Injectable()
 export class MailOutbox implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly logger = new Logger('Mail');
-  private readonly key: KeyObject;
   private timer: NodeJS.Timeout | undefined;
   private delivering: Promise<void> | undefined;
   private isClosed = false;
@@ -35,10 +33,9 @@ export class MailOutbox implements OnApplicationBootstrap, OnModuleDestroy {
   constructor(
     private readonly source: DataSource,
     private readonly sender: MailSender,
-    @Inject(SIGNING_KEY) signingKey: SigningKey,
-  ) {
-    this.key = derivedKey(signingKey, 'bulwark mail outbox');
-  }
+    private readonly sealer: Sealer,
+    @Optional() private readonly audit: AuditTrail = new NoAuditTrail(),
+  ) {}
 
   onApplicationBootstrap(): void {
     this.timer = setInterval(() => this.deliverInBackground(), POLL_MS).unref();
@@ -52,8 +49,10 @@ export class MailOutbox implements OnApplicationBootstrap, OnModuleDestroy {
 
   /** Resolves when the mail is kept, not when it is sent. */
   async enqueue(mail: Omit<Mail, 'id'>): Promise<void> {
+    if (NOWHERE.test(mail.to)) return;
     const id = uuidv7();
-    await this.source.query('INSERT INTO mail_outbox (id, sealed) VALUES ($1, $2)', [id, this.seal({ ...mail, id })]);
+    const sealed = this.sealer.seal(JSON.stringify({ ...mail, id }), ownerOf(id));
+    await this.source.query('INSERT INTO mail_outbox (id, sealed) VALUES ($1, $2)', [id, sealed]);
     this.deliverInBackground();
   }
 
@@ -71,43 +70,42 @@ export class MailOutbox implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   private async deliver(): Promise<void> {
+    // One by one, so that the lease of each begins when its turn comes.
+    for (let row = await this.take(); row && !this.isClosed; row = await this.take()) await this.attempt(row);
+  }
+
+  private async take(): Promise<OutboxRow | undefined> {
     // TypeORM answers an UPDATE with the rows and their number.
-    const [rows] = await this.source.query<[OutboxRow[], number]>(
+    const [[row]] = await this.source.query<[OutboxRow[], number]>(
       `UPDATE mail_outbox SET attempts = attempts + 1, next_attempt_at = now() + make_interval(secs => $1)
-        WHERE id IN (SELECT id FROM mail_outbox WHERE next_attempt_at <= now() AND attempts < $2
-          ORDER BY next_attempt_at LIMIT $3 FOR UPDATE SKIP LOCKED)
+        WHERE id = (SELECT id FROM mail_outbox WHERE next_attempt_at <= now() AND attempts < $2
+          ORDER BY next_attempt_at LIMIT 1 FOR UPDATE SKIP LOCKED)
         RETURNING id, sealed, attempts`,
-      [LEASE_SECONDS, MOST_ATTEMPTS, BATCH],
+      [LEASE_SECONDS, MOST_ATTEMPTS],
     );
-    for (const row of rows) await this.attempt(row);
+    return row;
   }
 
   private async attempt({ id, sealed, attempts }: OutboxRow): Promise<void> {
     try {
-      await this.sender.send(this.open(sealed));
+      await this.sender.send(JSON.parse(this.sealer.open(sealed, ownerOf(id))) as Mail);
       await this.source.query('DELETE FROM mail_outbox WHERE id = $1', [id]);
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const isFinal = error instanceof MailRefusedError || attempts >= MOST_ATTEMPTS;
       const pause = Math.min(2 ** attempts, LONGEST_PAUSE_SECONDS);
-      const next = attempts < MOST_ATTEMPTS ? `next attempt in ${pause} s` : 'given up; the row stays in mail_outbox';
+      const next = isFinal ? 'given up; the row stays in mail_outbox' : `next attempt in ${pause} s`;
       this.logger.warn({ err: error, mail: id, msg: `a mail could not be sent; ${next}` });
+      if (isFinal) this.audit.record({ action: 'auth.mail_given_up', outcome: 'failure', target: `mail:${id}` });
+      const reason = error instanceof Error ? error.message : String(error);
       await this.source.query(
-        'UPDATE mail_outbox SET next_attempt_at = now() + make_interval(secs => $2), last_error = $3 WHERE id = $1',
-        [id, pause, reason.slice(0, 500)],
+        `UPDATE mail_outbox SET next_attempt_at = now() + make_interval(secs => $2), last_error = $3, attempts = $4
+          WHERE id = $1`,
+        [id, pause, reason.slice(0, 500), isFinal ? MOST_ATTEMPTS : attempts],
       );
     }
   }
+}
 
-  private seal(mail: Mail): Buffer {
-    const nonce = randomBytes(12);
-    const cipher = createCipheriv(CIPHER, this.key, nonce);
-    const body = Buffer.concat([cipher.update(JSON.stringify(mail), 'utf8'), cipher.final()]);
-    return Buffer.concat([nonce, cipher.getAuthTag(), body]);
-  }
-
-  private open(sealed: Buffer): Mail {
-    const decipher = createDecipheriv(CIPHER, this.key, sealed.subarray(0, 12)).setAuthTag(sealed.subarray(12, 28));
-    const text = Buffer.concat([decipher.update(sealed.subarray(28)), decipher.final()]).toString('utf8');
-    return JSON.parse(text) as Mail;
-  }
+function ownerOf(id: string): string {
+  return `mail:${id}`;
 }

@@ -17,8 +17,12 @@ export interface Mail {
  * @publicApi
  */
 export abstract class MailSender {
+  /** @throws MailRefusedError where trying again is of no use, anything else where it may be */
   abstract send(mail: Mail): Promise<void>;
 }
+
+/** The mail server will never take this mail: there is no such recipient, for example. @publicApi */
+export class MailRefusedError extends Error {}
 
 /** Writes mails to the log. For development: they hold tokens that open accounts. @publicApi */
 export class LogMailSender extends MailSender {
@@ -48,46 +52,5 @@ export class FileMailSender extends MailSender {
 export class NoMailSender extends MailSender {
   send(): Promise<void> {
     return Promise.reject(new Error('No mail sender is configured. Give AuthModule the option "mailSender"'));
-  }
-}
-
-interface Transport {
-  sendMail(mail: object): Promise<unknown>;
-}
-
-/** Sends over SMTP by nodemailer, which is loaded at the first mail. @publicApi */
-export class SmtpMailSender extends MailSender {
-  private transport: Promise<Transport> | undefined;
-
-  /**
-   * @param url `smtp://user:password@host:port`, or `smtps://…` for TLS from the start
-   * @param from sender, `Name <address>`
-   */
-  constructor(
-    private readonly url: string,
-    private readonly from: string,
-  ) {
-    super();
-  }
-
-  async send({ id, to, subject, text }: Mail): Promise<void> {
-    this.transport ??= openTransport(this.url);
-    const transport = await this.transport.catch((error: unknown) => {
-      this.transport = undefined;
-      throw error;
-    });
-    const domain = this.from.replace(/^.*@|>$/g, '');
-    await transport.sendMail({ from: this.from, to, subject, text, messageId: `<${id}@${domain}>` });
-  }
-}
-
-async function openTransport(url: string): Promise<Transport> {
-  // A name in a variable, so that the types of a package that may be absent are not asked for.
-  const name = 'nodemailer';
-  try {
-    const nodemailer = (await import(name)) as { createTransport(url: string): Transport };
-    return nodemailer.createTransport(url);
-  } catch (cause) {
-    throw new Error('Mail over SMTP needs the package nodemailer. Install it: npm install nodemailer', { cause });
   }
 }

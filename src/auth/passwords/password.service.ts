@@ -1,8 +1,8 @@
 import { createHmac, createSecretKey, type KeyObject } from 'node:crypto';
 import { availableParallelism } from 'node:os';
-import { Inject, Injectable } from '@nestjs/common';
+import { Inject, Injectable, Logger, Optional } from '@nestjs/common';
 import { compare, getRounds, hash } from 'bcrypt';
-import { ProblemException } from '../../common/index.js';
+import { Metrics, NoMetrics, ProblemException, type Counter, type MetricFamily } from '../../common/index.js';
 import { AUTH_SETTINGS, type AuthSettings } from '../auth.options.js';
 import { passwordWeakness, type PasswordContext } from './password-policy.js';
 import { WorkQueue } from './work-queue.js';
@@ -23,7 +23,18 @@ export class PasswordService {
   /** Hash of no account's password, made at the first use: what unknown accounts are compared with. */
   private decoy: Promise<string> | undefined;
 
-  constructor(@Inject(AUTH_SETTINGS) private readonly settings: AuthSettings) {
+  private readonly breachChecks: MetricFamily<Counter>;
+  private readonly logger = new Logger('Auth');
+
+  constructor(
+    @Inject(AUTH_SETTINGS) private readonly settings: AuthSettings,
+    @Optional() metrics: Metrics = new NoMetrics(),
+  ) {
+    this.breachChecks = metrics.counter({
+      name: 'auth_breached_password_checks_total',
+      help: 'New passwords that were looked up among leaked ones, by result: clean, breached, failed',
+      labelNames: ['result'],
+    });
     if (settings.pepper !== undefined) this.pepper = createSecretKey(Buffer.from(settings.pepper));
     this.queue = new WorkQueue(settings.hashConcurrency ?? DEFAULT_CONCURRENCY, settings.maxWaitingHashes);
   }
@@ -33,12 +44,16 @@ export class PasswordService {
    *
    * @throws ProblemException `VALIDATION_FAILED`
    */
-  assertUsable(password: string, { path = 'password', ...context }: PasswordContext & { path?: string }): void {
+  async assertUsable(
+    password: string,
+    { path = 'password', ...context }: PasswordContext & { path?: string },
+  ): Promise<void> {
     const profile = this.settings.passwordProfile;
     const problem =
       this.encoded(password) === undefined
         ? { code: 'passwordEncoding', message: this.encodingRule }
-        : passwordWeakness(password, profile, { appName: this.settings.issuer, ...context });
+        : (passwordWeakness(password, profile, { appName: this.settings.issuer, ...context }) ??
+          (await this.breach(password)));
     if (!problem) return;
     throw new ProblemException('VALIDATION_FAILED', 'The password cannot be used.', { errors: [{ path, ...problem }] });
   }
@@ -75,6 +90,23 @@ export class PasswordService {
     const isPeppered = passwordHash.startsWith(PEPPERED);
     const isCheaper = getRounds(passwordHash.replace(PEPPERED, '')) < this.settings.bcryptCost;
     return isCheaper || isPeppered !== (this.pepper !== undefined);
+  }
+
+  /** A service that is away keeps nobody from choosing a password. */
+  private async breach(password: string): Promise<{ code: string; message: string } | undefined> {
+    const { breachedPasswords } = this.settings;
+    if (!breachedPasswords) return undefined;
+    const times = await breachedPasswords.timesSeen(password).catch((error: unknown) => {
+      this.logger.warn({
+        err: error,
+        msg: 'a new password could not be looked up among leaked ones, and was accepted',
+      });
+      return undefined;
+    });
+    const result = times === undefined ? 'failed' : times > 0 ? 'breached' : 'clean';
+    this.breachChecks.labels({ result }).add();
+    if (result !== 'breached') return undefined;
+    return { code: 'passwordBreached', message: 'password is known from a leak; choose another' };
   }
 
   private get encodingRule(): string {

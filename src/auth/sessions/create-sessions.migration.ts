@@ -5,7 +5,7 @@ export class CreateSessions1795000001000 implements MigrationInterface {
     await runner.query(`
       CREATE TABLE auth_sessions (
         id           uuid PRIMARY KEY,
-        user_id      uuid NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+        user_id      uuid NOT NULL,
         refresh_hash bytea NOT NULL,
         created_at   timestamptz NOT NULL,
         last_used_at timestamptz NOT NULL,

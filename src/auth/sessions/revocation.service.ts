@@ -2,6 +2,7 @@ import { Inject, Injectable, Logger, Optional, type OnModuleDestroy, type OnModu
 import { DataSource } from 'typeorm';
 import { ProblemException, REDIS } from '../../common/index.js';
 import type { RedisClient } from '../../redis/index.js';
+import { UserStore } from '../../users/index.js';
 import { AUTH_SETTINGS, type AuthSettings } from '../auth.options.js';
 import { PostgresChannel, redisChannel, type RevocationChannel } from './revocation-channel.js';
 import { BLIND_AGE_MS, SessionStates, type SessionVerdict } from './session-states.js';
@@ -12,8 +13,6 @@ const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 interface SessionRow {
   user_id: string;
-  email: string;
-  roles: string[];
   expires_at: Date;
 }
 
@@ -35,6 +34,7 @@ export class RevocationService implements OnModuleInit, OnModuleDestroy {
 
   constructor(
     private readonly source: DataSource,
+    private readonly users: UserStore,
     @Inject(AUTH_SETTINGS) private readonly settings: AuthSettings,
     @Optional() @Inject(REDIS) private readonly redis?: RedisClient,
   ) {
@@ -117,12 +117,13 @@ export class RevocationService implements OnModuleInit, OnModuleDestroy {
     if (!UUID.test(String(sessionId))) return null;
     try {
       const [row] = await this.source.query<SessionRow[]>(
-        `SELECT s.user_id, u.email, u.roles, s.expires_at FROM auth_sessions s JOIN users u ON u.id = s.user_id
-          WHERE s.id = $1 AND s.revoked_at IS NULL AND s.expires_at > now() AND u.locked_at IS NULL`,
+        'SELECT user_id, expires_at FROM auth_sessions WHERE id = $1 AND revoked_at IS NULL AND expires_at > now()',
         [sessionId],
       );
-      if (!row) return null;
-      return { userId: row.user_id, email: row.email, roles: row.roles, expiresAtMs: row.expires_at.getTime() };
+      // Not by a join: users may be in another store.
+      const user = row && (await this.users.findById(row.user_id));
+      if (!user || user.lockedAt || user.deactivatedAt) return null;
+      return { userId: user.id, email: user.email, roles: user.roles, expiresAtMs: row.expires_at.getTime() };
     } catch (cause) {
       throw new ProblemException(
         'SERVICE_UNAVAILABLE',

@@ -1,5 +1,8 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 
+/** Ways to prove who one is, by their names in the claim `amr` (RFC 8176). @publicApi */
+export type AuthenticationMethod = 'pwd' | 'otp' | 'mfa';
+
 /** A login: the family of refresh tokens that follow from it. */
 @Entity('auth_sessions')
 export class Session {
@@ -27,6 +30,14 @@ export class Session {
   /** Time of the login or of the last refresh. */
   @Column('timestamptz', { name: 'last_used_at' })
   lastUsedAt!: Date;
+
+  /** When the user last proved to be who they are, at the login or at a step-up. */
+  @Column('timestamptz', { name: 'authenticated_at' })
+  authenticatedAt!: Date;
+
+  /** How they proved it then (RFC 8176). */
+  @Column('text', { array: true })
+  methods!: AuthenticationMethod[];
 
   @Column('timestamptz', { name: 'expires_at' })
   expiresAt!: Date;

@@ -5,7 +5,7 @@ import { IsNull, MoreThan, Not, Repository } from 'typeorm';
 import { AuditTrail, currentContext, NoAuditTrail, uuidv7 } from '../../common/index.js';
 import { AUTH_SETTINGS, type AuthSettings } from '../auth.options.js';
 import { RevocationService } from './revocation.service.js';
-import { Session } from './session.entity.js';
+import { Session, type AuthenticationMethod } from './session.entity.js';
 import { derivedKey, SIGNING_KEY, type SigningKey } from '../tokens/signing-key.js';
 
 const SECRET_BYTES = 32;
@@ -17,6 +17,8 @@ export interface OpenSession {
   sessionId: string;
   userId: string;
   refreshToken: string;
+  authenticatedAt: Date;
+  methods: readonly AuthenticationMethod[];
 }
 
 /**
@@ -39,7 +41,7 @@ export class SessionService {
     this.key = derivedKey(signingKey, 'bulwark refresh successor');
   }
 
-  async open(userId: string): Promise<OpenSession> {
+  async open(userId: string, methods: readonly AuthenticationMethod[] = ['pwd']): Promise<OpenSession> {
     const id = uuidv7();
     const secret = randomBytes(SECRET_BYTES).toString('base64url');
     const now = new Date();
@@ -50,11 +52,13 @@ export class SessionService {
       refreshHash: hashOf(secret),
       createdAt: now,
       lastUsedAt: now,
-      expiresAt: this.expiry(now),
+      authenticatedAt: now,
+      methods: [...methods],
+      expiresAt: new Date(now.getTime() + Math.min(this.settings.refreshTtlMs, this.settings.sessionMaximumMs)),
       userAgent: context?.userAgent?.slice(0, USER_AGENT_LENGTH) ?? null,
       address: context?.clientAddress ?? null,
     });
-    return { sessionId: id, userId, refreshToken: `${id}.${secret}` };
+    return { sessionId: id, userId, refreshToken: `${id}.${secret}`, authenticatedAt: now, methods };
   }
 
   /** Exchanges a refresh token for its successor; undefined where it is unknown, used up, expired or revoked. */
@@ -71,14 +75,15 @@ export class SessionService {
         previousHash: used,
         rotatedBy: clientHash(),
         lastUsedAt: now,
-        expiresAt: this.expiry(now),
+        expiresAt: () => this.expiry(now),
         address: currentContext()?.clientAddress ?? null,
       },
     );
     const session = await this.sessions.findOneBy({ id: parsed.id });
     if (!session || session.revokedAt || session.expiresAt <= now) return undefined;
     if (affected === 1 || this.isLostAnswer(session, used, secret, now)) {
-      return { sessionId: session.id, userId: session.userId, refreshToken: `${session.id}.${secret}` };
+      const { id: sessionId, userId, authenticatedAt, methods } = session;
+      return { sessionId, userId, refreshToken: `${sessionId}.${secret}`, authenticatedAt, methods };
     }
     await this.endAfterReuse(session);
     return undefined;
@@ -101,6 +106,19 @@ export class SessionService {
       order: { lastUsedAt: 'DESC' },
       take: 100,
     });
+  }
+
+  /** Notes that the user of a session has proved anew who they are. */
+  async renewAuthentication(id: string, methods: readonly AuthenticationMethod[]): Promise<Date> {
+    const authenticatedAt = new Date();
+    await this.sessions.update({ id }, { authenticatedAt, methods: [...methods] });
+    return authenticatedAt;
+  }
+
+  /** Removes all that is kept of a user who is gone. */
+  async forget(userId: string): Promise<void> {
+    await this.sessions.delete({ userId });
+    await this.revocations.userChanged(userId);
   }
 
   /** Ends one session of a user; false where the user has no such session. */
@@ -146,8 +164,11 @@ export class SessionService {
     return createHmac('sha256', this.key).update(`${id}.${secret}`).digest('base64url');
   }
 
-  private expiry(from: Date): Date {
-    return new Date(from.getTime() + this.settings.refreshTtlMs);
+  /** In SQL: a while from now, but never past the end that a session has from its beginning (ASVS 5.0, 7.3.2). */
+  private expiry(now: Date): string {
+    const { refreshTtlMs, sessionMaximumMs } = this.settings;
+    const idle = new Date(now.getTime() + refreshTtlMs).toISOString();
+    return `LEAST('${idle}'::timestamptz, created_at + interval '${sessionMaximumMs} milliseconds')`;
   }
 }
 

@@ -14,6 +14,9 @@ export interface AccessTokenClaims {
   sid: string;
   email: string;
   roles: string[];
+  /** When and how the user last proved to be who they are (OpenID Connect Core 1.0, section 2). */
+  auth_time?: number;
+  amr?: string[];
 }
 
 @Injectable()
@@ -29,7 +32,7 @@ export class AccessTokenService {
     return Math.floor(this.settings.accessTtlMs / 1000);
   }
 
-  async issue({ id, email, roles, sessionId }: Principal): Promise<string> {
+  async issue({ id, email, roles, sessionId, authenticatedAtMs, methods }: Principal): Promise<string> {
     const { algorithm, kid, sign: privateKey } = this.key;
     const now = Math.floor(Date.now() / 1000);
     const header = { alg: algorithm, typ: ACCESS_TOKEN_TYPE, ...(kid !== undefined && { kid }) };
@@ -37,6 +40,8 @@ export class AccessTokenService {
       sid: sessionId,
       email,
       roles: [...roles],
+      ...(authenticatedAtMs !== undefined && { auth_time: Math.floor(authenticatedAtMs / 1000) }),
+      ...(methods && { amr: [...methods] }),
       iat: now,
       exp: now + this.expiresInSeconds,
       aud: this.settings.audience,

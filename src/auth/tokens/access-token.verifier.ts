@@ -103,7 +103,7 @@ export class AccessTokenVerifier {
   private read(encoded: string): VerifiedToken | TokenFault {
     const claims = decoded(encoded);
     if (!claims) return TokenFault.claims;
-    const { iss, aud, exp, nbf, sub, sid, email, roles } = claims;
+    const { iss, aud, exp, nbf, sub, sid, email, roles, auth_time: authTime, amr } = claims;
     const { issuer, audience } = this.settings;
     if (iss !== issuer) return TokenFault.issuer;
     if (aud !== audience && !(Array.isArray(aud) && aud.includes(audience))) return TokenFault.audience;
@@ -112,7 +112,17 @@ export class AccessTokenVerifier {
     const now = Date.now();
     if (exp * 1000 <= now) return TokenFault.expired;
     if (nbf !== undefined && nbf * 1000 > now) return TokenFault.early;
-    return { principal: { id: sub, email, roles, sessionId: sid }, expiresAtMs: exp * 1000 };
+    if ((authTime !== undefined && !isTime(authTime)) || (amr !== undefined && !isTexts(amr)))
+      return TokenFault.claimTypes;
+    const principal = {
+      id: sub,
+      email,
+      roles,
+      sessionId: sid,
+      ...(authTime !== undefined && { authenticatedAtMs: authTime * 1000 }),
+      ...(amr !== undefined && { methods: amr }),
+    };
+    return { principal, expiresAtMs: exp * 1000 };
   }
 }
 

@@ -105,8 +105,8 @@ export class JwtAuthGuard implements CanActivate, PrincipalResolver {
 }
 
 /** Roles and email are those of now, not those of the time when the token was issued. */
-function merge({ id, sessionId }: Principal, state: SessionVerdict): Principal | undefined {
-  return state?.userId === id ? { id, sessionId, email: state.email, roles: state.roles } : undefined;
+function merge(claimed: Principal, state: SessionVerdict): Principal | undefined {
+  return state?.userId === claimed.id ? { ...claimed, email: state.email, roles: state.roles } : undefined;
 }
 
 function missing(): ProblemException {

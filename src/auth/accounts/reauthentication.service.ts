@@ -1,0 +1,30 @@
+import { Injectable, Optional } from '@nestjs/common';
+import { AuditTrail, FailureThrottle, NoAuditTrail, NoFailureThrottle, ProblemException } from '../../common/index.js';
+import { UsersService, type UserWithPassword } from '../../users/index.js';
+import { PasswordService } from '../passwords/password.service.js';
+
+/** Asks a user who is logged in for the password again: a copied access token must not be enough. */
+@Injectable()
+export class ReauthenticationService {
+  constructor(
+    private readonly users: UsersService,
+    private readonly passwords: PasswordService,
+    @Optional() private readonly audit: AuditTrail = new NoAuditTrail(),
+    @Optional() private readonly failures: FailureThrottle = new NoFailureThrottle(),
+  ) {}
+
+  /** @throws ProblemException `VALIDATION_FAILED`, `RATE_LIMITED` */
+  async check(userId: string, password: string): Promise<UserWithPassword> {
+    const { email } = await this.users.get(userId);
+    const succeeded = await this.failures.attempt({ account: email });
+    const user = await this.users.findForLogin(email);
+    if (user && (await this.passwords.verify(password, user.passwordHash))) {
+      await succeeded();
+      return user;
+    }
+    this.audit.record({ action: 'auth.reauthentication_failed', outcome: 'failure', actorId: userId });
+    throw new ProblemException('VALIDATION_FAILED', 'The current password is wrong.', {
+      errors: [{ path: 'currentPassword', code: 'passwordWrong', message: 'currentPassword is wrong' }],
+    });
+  }
+}

@@ -1,0 +1,20 @@
+import { Injectable, Logger, Optional } from '@nestjs/common';
+import { currentContext, Lifecycle, RequestContext, runWithContext } from '../common/index.js';
+
+/**
+ * Work whose outcome, and time, the client must not learn: the answer goes out without it. A shutdown waits for it.
+ */
+@Injectable()
+export class BackgroundWork {
+  private readonly logger = new Logger('Auth');
+
+  constructor(@Optional() private readonly lifecycle: Lifecycle = new Lifecycle()) {}
+
+  start(what: string, work: () => Promise<void>): void {
+    // Who and where stay known; the response does not, so that no audit event holds it back.
+    const context = currentContext()?.detached() ?? new RequestContext();
+    void this.lifecycle
+      .run(what, () => runWithContext(context, work))
+      .catch((error: unknown) => this.logger.error({ err: error, msg: `${what} failed` }));
+  }
+}

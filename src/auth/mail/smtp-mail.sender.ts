@@ -1,0 +1,61 @@
+import { MailRefusedError, MailSender, type Mail } from './mail.sender.js';
+
+/** A server that hangs is one that is away. Well within the time that the outbox gives a sender. */
+const TIMEOUTS = { dnsTimeout: 10_000, connectionTimeout: 10_000, greetingTimeout: 10_000, socketTimeout: 20_000 };
+
+/** Stages at which a 5xx is about the mail itself, and not about the connection or the login (RFC 5321, section 4.2.1). */
+const ABOUT_THE_MAIL = new Set(['EENVELOPE', 'EMESSAGE']);
+
+interface Transport {
+  sendMail(mail: object): Promise<unknown>;
+}
+
+interface SmtpError extends Error {
+  readonly code?: string;
+  readonly responseCode?: number;
+}
+
+/** Sends over SMTP by nodemailer, which is loaded at the first mail. @publicApi */
+export class SmtpMailSender extends MailSender {
+  private transport: Promise<Transport> | undefined;
+
+  /**
+   * @param url `smtp://user:password@host:port`, with TLS where the server offers it and `?requireTLS=true` where it must;
+   *   or `smtps://…` for TLS from the start
+   * @param from sender, `Name <address>`
+   */
+  constructor(
+    private readonly url: string,
+    private readonly from: string,
+  ) {
+    super();
+  }
+
+  async send({ id, to, subject, text }: Mail): Promise<void> {
+    this.transport ??= openTransport(this.url);
+    const transport = await this.transport.catch((error: unknown) => {
+      this.transport = undefined;
+      throw error;
+    });
+    const domain = this.from.replace(/^.*@|>$/g, '');
+    try {
+      await transport.sendMail({ from: this.from, to, subject, text, messageId: `<${id}@${domain}>` });
+    } catch (cause) {
+      const { code = '', responseCode = 0, message } = cause as SmtpError;
+      if (responseCode >= 500 && ABOUT_THE_MAIL.has(code)) throw new MailRefusedError(message, { cause });
+      throw cause;
+    }
+  }
+}
+
+async function openTransport(url: string): Promise<Transport> {
+  // A name in a variable, so that the types of a package that may be absent are not asked for.
+  const name = 'nodemailer';
+  let nodemailer: { createTransport(options: object): Transport };
+  try {
+    nodemailer = (await import(name)) as typeof nodemailer;
+  } catch (cause) {
+    throw new Error('Mail over SMTP needs the package nodemailer. Install it: npm install nodemailer', { cause });
+  }
+  return nodemailer.createTransport({ url, ...TIMEOUTS });
+}

@@ -1,0 +1,95 @@
+import { Body, Controller, Get, Header, HttpCode, Post, VERSION_NEUTRAL } from '@nestjs/common';
+import { Public, ThrottleTier, type Principal } from '../../common/index.js';
+import { ReauthenticationService } from '../accounts/reauthentication.service.js';
+import type { TokenView } from '../auth.dto.js';
+import { AuthService } from '../auth.service.js';
+import { TokenRoute } from '../cookies/token-delivery.interceptor.js';
+import { CurrentUser } from '../current-user.decorator.js';
+import { RecentAuthentication } from '../recent-authentication.guard.js';
+import { SessionService } from '../sessions/session.service.js';
+import {
+  CodeDto,
+  DisableSecondFactorDto,
+  LoginCodeDto,
+  StepUpDto,
+  type AccessTokenView,
+  type RecoveryCodesView,
+  type SecondFactorView,
+  type TotpEnrolmentView,
+} from './second-factor.dto.js';
+import { SecondFactorService } from './second-factor.service.js';
+
+/** The second factor of the caller's account, and what asks for it. */
+@Controller({ path: 'auth', version: ['1', VERSION_NEUTRAL] })
+export class SecondFactorController {
+  constructor(
+    private readonly auth: AuthService,
+    private readonly factors: SecondFactorService,
+    private readonly sessions: SessionService,
+    private readonly reauthentication: ReauthenticationService,
+  ) {}
+
+  /** The second step of a login. */
+  @Post('login/mfa')
+  @Public()
+  @ThrottleTier('auth')
+  @HttpCode(200)
+  @TokenRoute('opens')
+  login(@Body() body: LoginCodeDto): Promise<TokenView> {
+    return this.auth.completeLogin(body);
+  }
+
+  /** Proves anew who the caller is. */
+  @Post('step-up')
+  @ThrottleTier('auth')
+  @HttpCode(200)
+  @TokenRoute('renews')
+  stepUp(@CurrentUser() user: Principal, @Body() body: StepUpDto): Promise<AccessTokenView> {
+    return this.auth.stepUp(user, body);
+  }
+
+  @Get('mfa')
+  @Header('Cache-Control', 'no-store')
+  view(@CurrentUser() { id }: Principal): Promise<SecondFactorView> {
+    return this.factors.view(id);
+  }
+
+  @Post('mfa/totp')
+  @RecentAuthentication()
+  @ThrottleTier('auth')
+  @Header('Cache-Control', 'no-store')
+  begin(@CurrentUser() { id }: Principal): Promise<TotpEnrolmentView> {
+    return this.factors.begin(id);
+  }
+
+  /** Puts the factor in force, and ends the other sessions: they were opened without it. */
+  @Post('mfa/totp/confirm')
+  @RecentAuthentication()
+  @ThrottleTier('auth')
+  @HttpCode(200)
+  @Header('Cache-Control', 'no-store')
+  async confirm(@CurrentUser() { id, sessionId }: Principal, @Body() { code }: CodeDto): Promise<RecoveryCodesView> {
+    const view = await this.factors.confirm(id, code);
+    await this.sessions.revokeAll(id, sessionId);
+    return view;
+  }
+
+  /** A POST, because proxies drop the body of a DELETE. */
+  @Post('mfa/totp/disable')
+  @RecentAuthentication()
+  @ThrottleTier('auth')
+  @HttpCode(204)
+  async disable(@CurrentUser() { id }: Principal, @Body() body: DisableSecondFactorDto): Promise<void> {
+    await this.reauthentication.check(id, body.currentPassword);
+    await this.factors.disable(id, body.code);
+  }
+
+  @Post('mfa/recovery-codes')
+  @RecentAuthentication()
+  @ThrottleTier('auth')
+  @HttpCode(200)
+  @Header('Cache-Control', 'no-store')
+  renewCodes(@CurrentUser() { id }: Principal, @Body() { code }: CodeDto): Promise<RecoveryCodesView> {
+    return this.factors.renewCodes(id, code);
+  }
+}

@@ -1,0 +1,64 @@
+import { Injectable } from '@nestjs/common';
+import { DataSource, QueryFailedError, type Repository } from 'typeorm';
+import { User } from './user.entity.js';
+import { UserStore, type UserChanges, type UserRecord, type UserSearch, type UserWithPassword } from './user.store.js';
+
+const UNIQUE_VIOLATION = '23505';
+
+/** Users in the table `users`. @publicApi */
+@Injectable()
+export class TypeOrmUserStore extends UserStore {
+  private readonly users: Repository<User>;
+
+  constructor(source: DataSource) {
+    super();
+    this.users = source.getRepository(User);
+  }
+
+  insert(user: UserWithPassword): Promise<boolean> {
+    return unlessTaken(() => this.users.insert(user));
+  }
+
+  findById(id: string): Promise<UserRecord | null> {
+    return this.users.findOneBy({ id });
+  }
+
+  findByEmail(email: string): Promise<UserWithPassword | null> {
+    return this.users
+      .createQueryBuilder('user')
+      .addSelect('user.passwordHash')
+      .where('user.email = :email', { email })
+      .getOne();
+  }
+
+  update(id: string, changes: UserChanges): Promise<boolean> {
+    return unlessTaken(() => this.users.update({ id }, changes));
+  }
+
+  search({ search, after, limit }: UserSearch): Promise<UserRecord[]> {
+    const query = this.users.createQueryBuilder('user').orderBy('user.id').limit(limit);
+    if (after !== undefined) query.andWhere('user.id > :after', { after });
+    // position() takes the text as it is: with LIKE, % and _ would be wildcards.
+    if (search !== undefined) {
+      const needle = search.normalize('NFKC').toLowerCase();
+      query.andWhere('(position(:needle IN user.email) > 0 OR position(:needle IN lower(user.name)) > 0)', { needle });
+    }
+    return query.getMany();
+  }
+
+  async delete(id: string): Promise<void> {
+    await this.users.delete({ id });
+  }
+}
+
+/** Two requests for one address at the same moment are told apart by the database's own constraint. */
+async function unlessTaken(write: () => Promise<unknown>): Promise<boolean> {
+  try {
+    await write();
+    return true;
+  } catch (error) {
+    const { code } = error instanceof QueryFailedError ? (error.driverError as { code?: string }) : {};
+    if (code === UNIQUE_VIOLATION) return false;
+    throw error;
+  }
+}
