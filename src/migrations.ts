@@ -1,5 +1,6 @@
 import {
   CreateAuditEvents1795000002000,
+  CreateAuditFeed1795000110000,
   CreateAuditSeals1795000101000,
   ExtendAuditEvents1795000100000,
 } from './audit/index.js';
@@ -28,6 +29,7 @@ export const migrations = [
   CreateAccountMail1795000011000,
   ExtendAuditEvents1795000100000,
   CreateAuditSeals1795000101000,
+  CreateAuditFeed1795000110000,
   AddUserDeactivation1795000200000,
   AddSessionAuthentication1795000201000,
   CreateSecondFactors1795000202000,

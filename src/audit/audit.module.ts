@@ -10,6 +10,9 @@ import { AuditSealer } from './audit.sealer.js';
 import { AuditService } from './audit.service.js';
 import { AuditStore } from './audit.store.js';
 import { AuditVerifier } from './audit.verifier.js';
+import { AuditFeed } from './feed/audit.feed.js';
+import { FeedEvents } from './feed/feed-events.js';
+import { AuditSinks } from './sinks/audit.sinks.js';
 
 const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE, ASYNC_OPTIONS_TYPE } =
   new ConfigurableModuleBuilder<AuditModuleOptions>().setClassMethodName('forRoot').build();
@@ -30,9 +33,12 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE, ASYNC_OPTIO
     AuditReader,
     AuditSealer,
     AuditVerifier,
+    AuditFeed,
+    FeedEvents,
+    AuditSinks,
     { provide: AuditTrail, useExisting: AuditService },
   ],
-  exports: [AuditService, AuditTrail, AuditReader, AuditSealer, AuditVerifier],
+  exports: [AuditService, AuditTrail, AuditReader, AuditSealer, AuditSinks, AuditVerifier],
 })
 export class AuditModule extends ConfigurableModuleClass {
   static override forRoot(options: typeof OPTIONS_TYPE = {}): DynamicModule {

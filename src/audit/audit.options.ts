@@ -1,5 +1,6 @@
 import type { AuditDelivery, AuditSeverity } from '../common/index.js';
 import type { AuditActionDefinition } from './actions.js';
+import type { AuditSink } from './sinks/audit-sink.js';
 
 /** @publicApi */
 export interface AuditModuleOptions {
@@ -43,6 +44,17 @@ export interface AuditModuleOptions {
    * who has it. All replicas have the same, and it does not change. @default none
    */
   sealSecret?: string;
+  /** Further places that every stored event goes to. @default [] */
+  sinks?: readonly AuditSink[];
+  /** Longest wait for a sink to take a batch, in milliseconds; then it has failed and gets it again. @default 30000 */
+  sinkTimeoutMs?: number;
+  /** Pause between two looks for stored events by sinks and live tails that are up to date, in milliseconds. @default 500 */
+  feedPollMs?: number;
+  /**
+   * How long the order of storing is kept, in milliseconds, for live tails that come back. What a sink still needs is
+   * kept in any case. @default 3600000
+   */
+  feedKeepMs?: number;
 }
 
 export type AuditSettings = Readonly<
@@ -79,5 +91,9 @@ export function auditSettings(options: AuditModuleOptions): AuditSettings {
     adminRole: options.adminRole ?? 'Admin',
     sealIntervalMs: options.sealIntervalMs ?? 1_000,
     sealSecret: options.sealSecret,
+    sinks: options.sinks ?? [],
+    sinkTimeoutMs: options.sinkTimeoutMs ?? 30_000,
+    feedPollMs: options.feedPollMs ?? 500,
+    feedKeepMs: options.feedKeepMs ?? 3_600_000,
   });
 }

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
-import { Repository } from 'typeorm';
+import { Repository, type SelectQueryBuilder } from 'typeorm';
 import type { AuditOutcome, AuditSeverity } from '../common/index.js';
 import { AuditEvent } from './audit-event.entity.js';
 
@@ -21,6 +21,9 @@ export interface AuditFilter {
   requestId?: string;
 }
 
+/** Whose events a reader may see. @publicApi */
+export type AuditReach = 'all' | { readonly tenant: string };
+
 /** @publicApi */
 export interface AuditPage {
   readonly events: readonly AuditEvent[];
@@ -40,13 +43,38 @@ const EXPORT_PAGE = 500;
 export class AuditReader {
   constructor(@InjectRepository(AuditEvent) private readonly events: Repository<AuditEvent>) {}
 
-  /** @param after `next` of the page before */
-  async page(filter: AuditFilter, limit: number, after?: string): Promise<AuditPage> {
-    const query = this.events
-      .createQueryBuilder('e')
+  /**
+   * @param after `next` of the page before
+   * @param reach whose events there are at all
+   */
+  async page(filter: AuditFilter, limit: number, after?: string, reach: AuditReach = 'all'): Promise<AuditPage> {
+    const query = this.matching(filter, reach)
       .orderBy('e.id', 'DESC')
       .limit(limit + 1);
     if (after !== undefined) query.andWhere('e.id < :after', { after });
+    const rows = await query.getMany();
+    const events = rows.slice(0, limit);
+    return { events, next: rows.length > limit ? (events.at(-1)?.id ?? null) : null };
+  }
+
+  /** Those of some events that are meant, in no order. */
+  among(ids: readonly string[], filter: AuditFilter = {}, reach: AuditReach = 'all'): Promise<AuditEvent[]> {
+    return this.matching(filter, reach).andWhere('e.id = ANY(:ids)', { ids }).getMany();
+  }
+
+  /** Every event that is meant, newest first, a page of them in memory at a time. */
+  async *all(filter: AuditFilter, reach: AuditReach = 'all'): AsyncGenerator<readonly AuditEvent[]> {
+    let after: string | undefined;
+    do {
+      const { events, next } = await this.page(filter, EXPORT_PAGE, after, reach);
+      if (events.length > 0) yield events;
+      after = next ?? undefined;
+    } while (after !== undefined);
+  }
+
+  private matching(filter: AuditFilter, reach: AuditReach): SelectQueryBuilder<AuditEvent> {
+    const query = this.events.createQueryBuilder('e');
+    if (reach !== 'all') query.andWhere('e.tenantId = :reach', { reach: reach.tenant });
     // An id begins with the time of its event, so that one index serves times as well.
     if (filter.from) query.andWhere('e.id >= :from', { from: firstIdOf(filter.from) });
     if (filter.to) query.andWhere('e.id < :to', { to: firstIdOf(filter.to) });
@@ -59,19 +87,7 @@ export class AuditReader {
     if (filter.tenant !== undefined) query.andWhere('e.tenantId = :tenant', { tenant: filter.tenant });
     if (filter.target !== undefined) query.andWhere('e.targets @> ARRAY[:target]::text[]', { target: filter.target });
     if (filter.requestId !== undefined) query.andWhere('e.requestId = :requestId', { requestId: filter.requestId });
-    const rows = await query.getMany();
-    const events = rows.slice(0, limit);
-    return { events, next: rows.length > limit ? (events.at(-1)?.id ?? null) : null };
-  }
-
-  /** Every event that is meant, newest first, a page of them in memory at a time. */
-  async *all(filter: AuditFilter): AsyncGenerator<readonly AuditEvent[]> {
-    let after: string | undefined;
-    do {
-      const { events, next } = await this.page(filter, EXPORT_PAGE, after);
-      if (events.length > 0) yield events;
-      after = next ?? undefined;
-    } while (after !== undefined);
+    return query;
   }
 }
 

@@ -21,6 +21,7 @@ import { AuditApp } from '../support/audit-app.js';
 import { testDatabase } from '../support/database.js';
 import { testFolder } from '../support/folder.js';
 import { onBothAdapters, TestApp } from '../support/harness.js';
+import { canMount } from '../support/mount.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 import { until } from '../support/until.js';
 
@@ -263,15 +264,3 @@ describe('the audit trail', () => {
     }
   });
 });
-
-function canMount(): boolean {
-  try {
-    const folder = execFileSync('mktemp', ['-d'], { encoding: 'utf8' }).trim();
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', folder], { stdio: 'ignore' });
-    execFileSync('umount', [folder]);
-    execFileSync('rmdir', [folder]);
-    return true;
-  } catch {
-    return false;
-  }
-}

@@ -1,6 +1,6 @@
 import { NestFactory } from '@nestjs/core';
 import { DataSource } from 'typeorm';
-import type { INestApplicationContext } from '@nestjs/common';
+import type { INestApplicationContext, Type } from '@nestjs/common';
 import {
   AuditModule,
   AuditSealer,
@@ -17,7 +17,7 @@ export class AuditApp {
 
   static async start(url: string, options: AuditModuleOptions = {}): Promise<AuditApp> {
     const database = DatabaseModule.forRoot({ url, migrations, poolMin: 0, poolMax: 3, connectTimeoutMs: 1_000 });
-    const imports = [database, AuditModule.forRoot({ flushIntervalMs: 20, ...options })];
+    const imports = [database, AuditModule.forRoot({ flushIntervalMs: 20, feedPollMs: 20, ...options })];
     const app = await NestFactory.createApplicationContext(
       { module: class {}, imports },
       { logger: false, abortOnError: false },
@@ -35,6 +35,10 @@ export class AuditApp {
 
   get verifier(): AuditVerifier {
     return this.app.get(AuditVerifier);
+  }
+
+  get<T>(token: Type<T>): T {
+    return this.app.get(token);
   }
 
   // oxlint-disable-next-line typescript/no-explicit-any

@@ -1,0 +1,117 @@
+import {
+  Inject,
+  Injectable,
+  Logger,
+  Optional,
+  type BeforeApplicationShutdown,
+  type OnApplicationBootstrap,
+} from '@nestjs/common';
+import { InjectDataSource } from '@nestjs/typeorm';
+import { DataSource } from 'typeorm';
+import {
+  HealthCheckOf,
+  Metrics,
+  NoMetrics,
+  type HealthContributor,
+  type HealthReport,
+  type MetricFamily,
+  type Counter,
+} from '../../common/index.js';
+import { AUDIT_SETTINGS, type AuditSettings } from '../audit.options.js';
+import { AuditFeed } from '../feed/audit.feed.js';
+import { FeedEvents } from '../feed/feed-events.js';
+import { SinkPositions } from './sink-positions.js';
+import { SinkRunner, type SinkState } from './sink.runner.js';
+
+const PRUNE_EVERY_MS = 60_000;
+const LONG_BEHIND_MS = 60_000;
+
+/** Runs a loop for each sink, and clears up behind all of them. None waits for another. */
+@Injectable()
+@HealthCheckOf({ key: 'audit-sinks', critical: false, groups: ['full', 'deep'] })
+export class AuditSinks implements HealthContributor, OnApplicationBootstrap, BeforeApplicationShutdown {
+  private readonly logger = new Logger('Audit');
+  private readonly runners: readonly SinkRunner[];
+  private pruning: NodeJS.Timeout | undefined;
+
+  constructor(
+    @InjectDataSource() source: DataSource,
+    @Inject(AUDIT_SETTINGS) private readonly settings: AuditSettings,
+    private readonly feed: AuditFeed,
+    events: FeedEvents,
+    @Optional() metrics: Metrics = new NoMetrics(),
+  ) {
+    const { sinks, sinkTimeoutMs: timeoutMs, feedPollMs: pollMs } = settings;
+    refuseTwins(sinks.map(({ name }) => name));
+    const positions = new SinkPositions(source);
+    const counter = (name: string, help: string): MetricFamily<Counter> =>
+      metrics.counter({ name, help, labelNames: ['sink'] });
+    const delivered = counter('audit_sink_delivered_total', 'Audit events that a sink has taken.');
+    const failures = counter('audit_sink_failures_total', 'Times that a sink took no events.');
+    const skipped = counter('audit_sink_skipped_total', 'Audit events that were gone before a sink had got them.');
+    this.runners = sinks.map((sink) => {
+      const labels = { sink: sink.name };
+      const series = {
+        delivered: delivered.labels(labels),
+        failures: failures.labels(labels),
+        skipped: skipped.labels(labels),
+      };
+      // From zero on, so that the first failure is an increase.
+      for (const one of Object.values(series)) one.add(0);
+      return new SinkRunner(sink, feed, events, positions, { timeoutMs, pollMs, ...series });
+    });
+    metrics.gauges(
+      {
+        name: 'audit_sink_behind_seconds',
+        help: 'Age of the oldest event that a sink has not got, as the process sees it that writes to the sink.',
+        labelNames: ['sink'],
+      },
+      () => this.runners.map(({ sink, status }) => ({ labels: { sink: sink.name }, value: status.behindMs / 1_000 })),
+    );
+  }
+
+  /** How each sink is doing. */
+  get states(): Readonly<Record<string, SinkState>> {
+    return Object.fromEntries(this.runners.map(({ sink, status }) => [sink.name, status]));
+  }
+
+  isActive(): boolean {
+    return this.runners.length > 0;
+  }
+
+  check(): HealthReport {
+    const { states } = this;
+    const late = Object.entries(states).filter(
+      ([, { state, behindMs }]) => state === 'failing' || behindMs > LONG_BEHIND_MS,
+    );
+    if (late.length === 0) return { ...states };
+    return { ...states, degraded: `events wait for: ${late.map(([name]) => name).join(', ')}` };
+  }
+
+  async onApplicationBootstrap(): Promise<void> {
+    await Promise.all(this.runners.map((runner) => runner.start()));
+    this.pruning = setInterval(() => void this.prune(), PRUNE_EVERY_MS).unref();
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    clearInterval(this.pruning);
+    await Promise.all(this.runners.map((runner) => runner.stop()));
+  }
+
+  private async prune(): Promise<void> {
+    try {
+      await this.feed.prune(
+        this.settings.feedKeepMs,
+        this.runners.map(({ sink }) => sink.name),
+      );
+    } catch (error) {
+      this.logger.debug({ err: error, msg: 'the feed of audit events was not cleared up; it is tried again' });
+    }
+  }
+}
+
+/** @throws Error */
+function refuseTwins(names: readonly string[]): void {
+  const twin = names.find((name, index) => names.indexOf(name) !== index);
+  if (twin !== undefined) throw new Error(`Two audit sinks have the name "${twin}". Give one of them another name.`);
+}

@@ -1,0 +1,14 @@
+import { execFileSync } from 'node:child_process';
+
+/** Whether the tests may mount file systems, to fill them. */
+export function canMount(): boolean {
+  try {
+    const folder = execFileSync('mktemp', ['-d'], { encoding: 'utf8' }).trim();
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', folder], { stdio: 'ignore' });
+    execFileSync('umount', [folder]);
+    execFileSync('rmdir', [folder]);
+    return true;
+  } catch {
+    return false;
+  }
+}
