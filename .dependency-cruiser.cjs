@@ -19,7 +19,19 @@ const FOLDERS = {
   throttler: ['common', 'redis'],
   audit: ['common', 'database', 'redis'],
   auth: ['common', 'conventions', 'database', 'redis', 'authorization', 'users'],
-  'production-test': ['common', 'config', 'database', 'redis', 'users', 'auth', 'audit', 'throttler', 'health'],
+  'production-test': [
+    'common',
+    'config',
+    'reports',
+    'doctor',
+    'database',
+    'redis',
+    'users',
+    'auth',
+    'audit',
+    'throttler',
+    'health',
+  ],
 };
 
 const names = Object.keys(FOLDERS);

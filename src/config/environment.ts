@@ -63,3 +63,8 @@ export function readEnvironment(file = '.env'): Environment {
     throw new ConfigError([{ variable: file, cause, remedy: 'make it a file this user may read, or remove it' }]);
   }
 }
+
+/** Whether Node checks the certificates of servers; one variable of its own turns that off for the whole process. */
+export function checksCertificates(environment: Environment = process.env): boolean {
+  return environment['NODE_TLS_REJECT_UNAUTHORIZED'] !== '0';
+}

@@ -3,7 +3,7 @@ export * from './config-error.js';
 export * from './config.module.js';
 export * from './development-secret.js';
 export * from './env-example.js';
-export { readEnvironment, type Environment } from './environment.js';
+export { checksCertificates, readEnvironment, type Environment } from './environment.js';
 export * from './load-config.js';
 export { THROTTLE_TIERS, type ThrottleTierName } from './variables.js';
 export { weaknessOf } from './secret-strength.js';

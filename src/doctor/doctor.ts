@@ -53,7 +53,7 @@ export function planOf({ only, throttleRequests = DEFAULT_THROTTLE_REQUESTS }: D
  * @publicApi
  */
 export async function examine(url: URL, options: DoctorOptions = {}): Promise<DoctorReport> {
-  const target = new Target(url, options.onWait);
+  const target = new Target(url, { onWait: options.onWait });
   const around = new Surroundings(target, options);
   const { checks } = planOf(options);
   const started = performance.now();

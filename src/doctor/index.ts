@@ -1,2 +1,6 @@
+export { DOCTOR_CHECKS } from './checks/index.js';
 export * from './doctor.js';
+export * from './doctor.check.js';
 export { watchRestart } from './restart-watch.js';
+export { Surroundings, type SurroundingsOptions } from './surroundings.js';
+export { Target, type TargetOptions } from './target.js';

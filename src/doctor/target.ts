@@ -32,8 +32,16 @@ export interface SeenCookie {
 
 const TIMEOUT_MS = 10_000;
 const KEPT_BYTES = 1024 * 1024;
-/** All waiting for an exhausted limit together. */
-const LONGEST_WAIT_MS = 150_000;
+const DEFAULT_LONGEST_WAIT_MS = 150_000;
+
+export interface TargetOptions {
+  /** Told before the target is waited for, because a limit is used up. */
+  onWait?: (ms: number) => void;
+  /** All such waiting together, in milliseconds. @default 150000 */
+  longestWaitMs?: number;
+  /** Local address to send from. */
+  from?: string;
+}
 
 /** The API under examination: sends requests exactly as they are written, follows nothing, and counts them. */
 export class Target {
@@ -44,7 +52,7 @@ export class Target {
 
   constructor(
     readonly url: URL,
-    private readonly onWait: (ms: number) => void = () => undefined,
+    private readonly options: TargetOptions = {},
   ) {}
 
   get isTls(): boolean {
@@ -72,9 +80,9 @@ export class Target {
     const answer = await this.sendOnce(path, ask);
     if (answer.status !== 429 || ask.patient === false) return answer;
     const waitMs = 1000 * (Number(answer.headers['retry-after']) || 5);
-    if (this.waitedMs + waitMs > LONGEST_WAIT_MS) return answer;
+    if (this.waitedMs + waitMs > (this.options.longestWaitMs ?? DEFAULT_LONGEST_WAIT_MS)) return answer;
     this.waitedMs += waitMs;
-    this.onWait(waitMs);
+    this.options.onWait?.(waitMs);
     await sleep(waitMs);
     return this.send(path, ask);
   }
@@ -92,6 +100,7 @@ export class Target {
           port: this.url.port,
           path: `${this.base}${path}`,
           method,
+          localAddress: this.options.from,
           agent: false,
           // The certificate has a check of its own, which is the one to complain.
           rejectUnauthorized: false,

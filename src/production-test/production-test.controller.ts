@@ -1,28 +1,41 @@
-import { Controller, Get, Inject, Injectable, VERSION_NEUTRAL, type ControllerOptions } from '@nestjs/common';
-import { Roles, CurrentUser } from '../auth/index.js';
-import { Authenticated, Public, type Principal } from '../common/index.js';
+import {
+  Controller,
+  Get,
+  Inject,
+  Injectable,
+  Param,
+  Query,
+  Res,
+  VERSION_NEUTRAL,
+  type ControllerOptions,
+} from '@nestjs/common';
+import { CurrentUser, Roles } from '../auth/index.js';
+import { Authenticated, ProblemException, Public, type Principal } from '../common/index.js';
+import { toJUnit, toSarif, type CheckReport } from '../reports/index.js';
 import { Throttle } from '../throttler/index.js';
 import { Role } from '../users/index.js';
-import { RATE_LIMIT } from './http.checks.js';
-import { ProductionTestService, type Report } from './production-test.service.js';
-import type { CheckResult } from './self-test.check.js';
+import { RATE_LIMIT } from './checks/http.checks.js';
+import { streamRun, type RawResponse } from './report/event-stream.js';
+import { SelfTestRunner, type GroupResult } from './self-test.runner.js';
 
 const ROUTES: ControllerOptions = { path: 'production-test', version: ['1', VERSION_NEUTRAL] };
 const PAYLOAD_LINES = 200;
+/** A run takes seconds of work, so it is started seldom. */
+const RUNS = { default: { limit: 10, ttl: 60_000 } };
+
+/** What both adapters' responses have in common. */
+interface Reply {
+  header(name: string, value: string): unknown;
+}
 
 /** The routes. Who may call them is said by the two controllers below. */
 @Injectable()
 abstract class ProductionTestRoutes {
-  @Inject(ProductionTestService) protected readonly tests!: ProductionTestService;
+  @Inject(SelfTestRunner) protected readonly tests!: SelfTestRunner;
 
   @Get()
-  list(): { checks: ReturnType<ProductionTestService['list']> } {
+  list(): { checks: ReturnType<SelfTestRunner['list']> } {
     return { checks: this.tests.list() };
-  }
-
-  @Get('config')
-  config(): Promise<CheckResult> {
-    return this.tests.run('config');
   }
 
   /** The route that is limited: what a client does to it is the test. */
@@ -32,30 +45,10 @@ abstract class ProductionTestRoutes {
     return { check: 'rate-limit', admitted: true, limit: RATE_LIMIT, windowSeconds: 60 };
   }
 
-  @Get('compression')
-  compression(): Promise<CheckResult> {
-    return this.tests.run('compression');
-  }
-
   /** A body that is large enough to be compressed. */
   @Get('compression/payload')
   payload(): { lines: string[] } {
     return { lines: Array.from({ length: PAYLOAD_LINES }, (_, i) => `line ${i} of a body that compresses well`) };
-  }
-
-  @Get('headers')
-  headers(): Promise<CheckResult> {
-    return this.tests.run('headers');
-  }
-
-  @Get('auth-flow')
-  authFlow(): Promise<CheckResult> {
-    return this.tests.run('auth-flow');
-  }
-
-  @Get('audit')
-  audit(): Promise<CheckResult> {
-    return this.tests.run('audit');
   }
 
   /** Closed: that the caller gets here at all is the test. */
@@ -67,8 +60,8 @@ abstract class ProductionTestRoutes {
 
   @Get('roles')
   @Authenticated()
-  roles(): Promise<CheckResult> {
-    return this.tests.run('roles');
+  roles(): Promise<GroupResult> {
+    return this.tests.runGroup('roles');
   }
 
   @Get('roles/admin-only')
@@ -80,8 +73,48 @@ abstract class ProductionTestRoutes {
 
   @Get('all-features')
   @Authenticated()
-  allFeatures(): Promise<Report> {
+  @Throttle(RUNS)
+  allFeatures(): Promise<CheckReport> {
     return this.tests.runAll();
+  }
+
+  /** The run as server-sent events: `result` for each check as it ends, then `report`. */
+  @Get('all-features/stream')
+  @Authenticated()
+  @Throttle(RUNS)
+  stream(@Res() response: RawResponse): Promise<void> {
+    return streamRun(response, (listener) => this.tests.runAll(listener));
+  }
+
+  /** The last runs of this process, latest first. */
+  @Get('history')
+  @Authenticated()
+  history(): { runs: Omit<CheckReport, 'checks'>[] } {
+    return { runs: this.tests.history.map(({ checks: _checks, ...run }) => run) };
+  }
+
+  /** A past report. `format` is json, junit or sarif. */
+  @Get('history/:index')
+  @Authenticated()
+  pastReport(
+    @Param('index') index: string,
+    @Query('format') format: string | undefined,
+    @Res({ passthrough: true }) response: Reply,
+  ): unknown {
+    const report = this.tests.history[/^\d{1,3}$/.test(index) ? Number(index) : -1];
+    if (!report)
+      throw new ProblemException('NOT_FOUND', 'There is no such run; GET /production-test/history lists them.');
+    if (format === 'junit') {
+      response.header('Content-Type', 'application/xml; charset=utf-8');
+      return toJUnit(report, 'production-test');
+    }
+    return format === 'sarif' ? toSarif(report, 'production-test') : report;
+  }
+
+  /** One group of checks, such as `headers`, or one check, such as `headers.nosniff`. */
+  @Get(':group')
+  group(@Param('group') group: string): Promise<GroupResult> {
+    return this.tests.runGroup(group);
   }
 }
 

@@ -1,12 +1,16 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
 import { UsersModule } from '../users/index.js';
-import { AuthFlowCheck, ProtectedCheck, RolesCheck } from './auth.checks.js';
-import { CompressionCheck, HeadersCheck, RateLimitCheck } from './http.checks.js';
+import { AuditChecks } from './checks/audit.checks.js';
+import { AuthFlowCheck, ProtectedCheck, RolesCheck } from './checks/auth.checks.js';
+import { CompressionCheck, HeadersCheck, RateLimitCheck } from './checks/http.checks.js';
+import { OutsideChecks } from './checks/outside.checks.js';
+import { ConfigurationChecks, DatabaseChecks, RedisChecks, RuntimeChecks } from './checks/system.checks.js';
+import { VersioningCheck } from './checks/versioning.checks.js';
 import { AdminProductionTestController, OpenProductionTestController } from './production-test.controller.js';
-import { ProductionTestService } from './production-test.service.js';
+import { ReportPageController } from './report/report-page.controller.js';
 import { SelfClient } from './self-client.js';
-import { AuditCheck, ConfigCheck } from './system.checks.js';
+import { SelfTestRunner } from './self-test.runner.js';
 import { ThrowAwayAccounts } from './throw-away-account.js';
 
 /** @publicApi */
@@ -26,19 +30,24 @@ export class ProductionTestModule {
     return {
       module: ProductionTestModule,
       imports: [DiscoveryModule, UsersModule],
-      controllers: [adminOnly ? AdminProductionTestController : OpenProductionTestController],
+      controllers: [ReportPageController, adminOnly ? AdminProductionTestController : OpenProductionTestController],
       providers: [
-        ProductionTestService,
+        SelfTestRunner,
         SelfClient,
         ThrowAwayAccounts,
-        ConfigCheck,
+        ConfigurationChecks,
+        RuntimeChecks,
+        DatabaseChecks,
+        RedisChecks,
+        OutsideChecks,
         RateLimitCheck,
         CompressionCheck,
         HeadersCheck,
         AuthFlowCheck,
         ProtectedCheck,
         RolesCheck,
-        AuditCheck,
+        AuditChecks,
+        VersioningCheck,
       ],
     };
   }

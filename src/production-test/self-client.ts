@@ -38,6 +38,11 @@ export class SelfClient {
     return platform() === 'linux' ? `127.${randomInt(1, 255)}.${randomInt(256)}.${randomInt(1, 255)}` : '127.0.0.1';
   }
 
+  /** Where the application listens. @throws Error while it does not */
+  get url(): string {
+    return `http://127.0.0.1:${this.port()}`;
+  }
+
   send(
     path: string,
     { method = 'GET', headers = {}, body, from = '127.0.0.1' }: SelfRequest = {},

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Injectable } from '@nestjs/common';
+import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { RevocationService, type TokenView } from '../auth/index.js';
 import { UsersService, type Role } from '../users/index.js';
 import { SelfClient, type SelfResponse } from './self-client.js';
@@ -11,6 +11,9 @@ const DOMAIN = 'self-test.invalid';
 const MOST_LOOKS = 100;
 const LOOK_MS = 50;
 
+const LEFT_AFTER_MS = 10 * 60_000;
+const LEFT_AT_MOST = 1_000;
+
 export interface Account {
   id: string;
   email: string;
@@ -20,30 +23,48 @@ export interface Account {
   refreshToken: string;
 }
 
-/** Accounts that exist for one check and are gone after it, however it ends. */
+/** Accounts that exist for one check and are gone after it, however it ends; those of a crashed process at the next start. */
 @Injectable()
-export class ThrowAwayAccounts {
+export class ThrowAwayAccounts implements OnApplicationBootstrap {
   constructor(
     private readonly client: SelfClient,
     private readonly users: UsersService,
     private readonly revocations: RevocationService,
   ) {}
 
-  async with<T>(from: string, use: (account: Account) => Promise<T>): Promise<T> {
+  async onApplicationBootstrap(): Promise<void> {
+    const left = await this.users.search({ search: `@${DOMAIN}`, limit: LEFT_AT_MOST });
+    // Younger ones may be in use by another replica.
+    const old = left.filter(({ createdAt }) => createdAt.getTime() < Date.now() - LEFT_AFTER_MS);
+    await Promise.all(old.map(({ id }) => this.users.delete(id)));
+  }
+
+  async open(from: string): Promise<Account> {
     const email = `${randomUUID()}@${DOMAIN}`;
     const password = randomUUID();
+    const body = { email, password, name: 'Self test' };
     try {
-      const registration = await this.client.send('/auth/register', {
-        method: 'POST',
-        body: { email, password, name: 'Self test' },
-        from,
-      });
+      const registration = await this.client.send('/auth/register', { method: 'POST', body, from });
       const answer = registration.status === 202 ? await this.firstLogin(email, password, from) : registration;
       const { accessToken = '', refreshToken = '', user } = answer.body as Partial<TokenView>;
-      return await use({ id: user?.id ?? '', email, password, registration, accessToken, refreshToken });
+      return { id: user?.id ?? '', email, password, registration, accessToken, refreshToken };
+    } catch (error) {
+      await this.close({ email });
+      throw error;
+    }
+  }
+
+  async close(account: Pick<Account, 'email'> | undefined): Promise<void> {
+    const user = account && (await this.users.findForLogin(account.email));
+    if (user) await this.users.delete(user.id);
+  }
+
+  async with<T>(from: string, use: (account: Account) => Promise<T>): Promise<T> {
+    const account = await this.open(from);
+    try {
+      return await use(account);
     } finally {
-      const user = await this.users.findForLogin(email);
-      if (user) await this.users.delete(user.id);
+      await this.close(account);
     }
   }
 

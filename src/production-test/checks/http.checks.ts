@@ -1,14 +1,16 @@
 import { Injectable } from '@nestjs/common';
-import { SelfClient } from './self-client.js';
-import { judge, SelfTest, type CheckFinding, type SelfTestCheck } from './self-test.check.js';
+import { SelfClient } from '../self-client.js';
+import { judge, type CheckFinding } from '../../reports/index.js';
+import { SelfTest, type SelfTestCheck } from '../self-test.js';
 
 /** Requests that `/production-test/rate-limit` allows an address in a minute. */
 export const RATE_LIMIT = 10;
 
 @Injectable()
-@SelfTest({ description: 'An address of its own sends more requests than a route allows, and is stopped in time.' })
+@SelfTest()
 export class RateLimitCheck implements SelfTestCheck {
-  readonly name = 'rate-limit';
+  readonly name = 'rate-limit.address';
+  readonly title = 'An address of its own sends more requests than a route allows, and is stopped in time.';
   readonly reference = 'OWASP ASVS 5.0 V2.4; RFC 6585 section 4';
 
   constructor(private readonly client: SelfClient) {}
@@ -40,9 +42,10 @@ export class RateLimitCheck implements SelfTestCheck {
 }
 
 @Injectable()
-@SelfTest({ description: 'A large body is compressed for clients that ask for it, and only for them.' })
+@SelfTest()
 export class CompressionCheck implements SelfTestCheck {
-  readonly name = 'compression';
+  readonly name = 'compression.encodings';
+  readonly title = 'A large body is compressed for clients that ask for it, and only for them.';
   readonly reference = 'RFC 9110 section 8.4';
 
   constructor(private readonly client: SelfClient) {}
@@ -78,9 +81,10 @@ export class CompressionCheck implements SelfTestCheck {
 }
 
 @Injectable()
-@SelfTest({ description: 'Responses, errors among them, carry the security headers and no banner.' })
+@SelfTest()
 export class HeadersCheck implements SelfTestCheck {
-  readonly name = 'headers';
+  readonly name = 'headers.suite';
+  readonly title = 'Responses, errors among them, carry the security headers and no banner.';
   readonly reference = 'OWASP ASVS 5.0 V3.4';
 
   constructor(private readonly client: SelfClient) {}
@@ -98,6 +102,7 @@ export class HeadersCheck implements SelfTestCheck {
       ['x-frame-options', /^DENY$/i],
       ['referrer-policy', /no-referrer/],
       ['cross-origin-resource-policy', /^same-origin$/],
+      ['cross-origin-opener-policy', /^same-origin$/],
       ['x-request-id', /^[\w.-]{8,64}$/],
     ];
     const both = [found, missing];

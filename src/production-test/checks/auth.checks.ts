@@ -1,17 +1,19 @@
 import { Injectable } from '@nestjs/common';
-import type { TokenView } from '../auth/index.js';
-import { Role } from '../users/index.js';
-import { SelfClient } from './self-client.js';
-import { judge, SelfTest, type CheckFinding, type SelfTestCheck } from './self-test.check.js';
-import { ThrowAwayAccounts, type Account } from './throw-away-account.js';
+import type { TokenView } from '../../auth/index.js';
+import { Role } from '../../users/index.js';
+import { SelfClient } from '../self-client.js';
+import { judge, type CheckFinding } from '../../reports/index.js';
+import { SelfTest, type SelfTestCheck } from '../self-test.js';
+import { ThrowAwayAccounts, type Account } from '../throw-away-account.js';
 
 const codeOf = (body: unknown) => (body as { code?: unknown } | undefined)?.code;
 const bearer = (token: string) => ({ Authorization: `Bearer ${token}` });
 
 @Injectable()
-@SelfTest({ description: 'A throw-away account registers, logs in, reads its profile, refreshes and logs out.' })
+@SelfTest()
 export class AuthFlowCheck implements SelfTestCheck {
-  readonly name = 'auth-flow';
+  readonly name = 'auth-flow.session';
+  readonly title = 'A throw-away account registers, logs in, reads its profile, refreshes and logs out.';
   readonly reference = 'OWASP ASVS 5.0 V6, V7';
 
   constructor(
@@ -67,9 +69,10 @@ export class AuthFlowCheck implements SelfTestCheck {
 }
 
 @Injectable()
-@SelfTest({ description: 'A closed route refuses missing, broken and foreign tokens and accepts a good one.' })
+@SelfTest()
 export class ProtectedCheck implements SelfTestCheck {
-  readonly name = 'protected';
+  readonly name = 'protected.tokens';
+  readonly title = 'A closed route refuses missing, broken and foreign tokens and accepts a good one.';
   readonly reference = 'OWASP ASVS 5.0 V9.1; RFC 6750 section 3';
 
   constructor(
@@ -117,9 +120,10 @@ export class ProtectedCheck implements SelfTestCheck {
 }
 
 @Injectable()
-@SelfTest({ description: 'A route for administrators refuses users and lets administrators in.' })
+@SelfTest()
 export class RolesCheck implements SelfTestCheck {
-  readonly name = 'roles';
+  readonly name = 'roles.hierarchy';
+  readonly title = 'A route for administrators refuses users and lets administrators in.';
   readonly reference = 'OWASP ASVS 5.0 V8.2';
 
   constructor(

@@ -1,0 +1,272 @@
+import { tmpdir } from 'node:os';
+import { resolve } from 'node:path';
+import { weaknessOf, type AppConfig } from '../../config/index.js';
+import type { Rule } from './rule.js';
+
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+const MB = 1024 * 1024;
+
+/** Names and passwords that come with a database, its image or its tutorial. */
+const STOCK_PASSWORDS = ['postgres', 'password', 'admin', 'root', 'changeme', 'secret', 'example', 'test', '123456'];
+
+const urlOf = (text: string | undefined) => (text !== undefined && URL.canParse(text) ? new URL(text) : undefined);
+const isHere = (url: URL) => /^(?:localhost|127\.[\d.]+|\[::1\]|)$/.test(url.hostname);
+const perMinute = ({ limit, ttlMs }: { limit: number; ttlMs: number }) => (limit * 60_000) / ttlMs;
+
+/** What the environment says, judged for production. Outside it, a failure is a warning. */
+export const CONFIGURATION_RULES: readonly Rule<AppConfig>[] = [
+  {
+    name: 'config.node-env',
+    title: 'The application runs in production mode',
+    reference: 'OWASP ASVS 5.0 V13.4.2',
+    remedy: 'Set NODE_ENV=production.',
+    holds: ({ isProduction }) => isProduction,
+    seen: ({ mode }) => mode,
+  },
+  {
+    name: 'config.signing-key',
+    title: 'Tokens are signed with a strong key of their own',
+    reference: 'OWASP ASVS 5.0 V11.2.3; RFC 8725 section 3.5',
+    remedy: 'Set JWT_SECRET to 32 random bytes or more (openssl rand -base64 48), or JWT_KEYS_FILE.',
+    holds: ({ auth }) =>
+      auth.privateKey !== undefined ||
+      auth.keysFile !== undefined ||
+      (auth.secret !== undefined && weaknessOf(auth.secret) === undefined),
+  },
+  {
+    name: 'config.access-ttl',
+    title: 'Access tokens live an hour or less',
+    reference: 'OWASP ASVS 5.0 V7.3.2',
+    remedy: 'Lower JWT_ACCESS_TTL; 15m is the default.',
+    holds: ({ auth }) => auth.accessTtlMs <= HOUR_MS,
+    seen: ({ auth }) => `${auth.accessTtlMs / 60_000} minutes`,
+  },
+  {
+    name: 'config.refresh-ttl',
+    title: 'Refresh tokens live 90 days or less',
+    reference: 'OWASP ASVS 5.0 V7.3.1',
+    remedy: 'Lower JWT_REFRESH_TTL; 30d is the default.',
+    otherwise: 'warn',
+    holds: ({ auth }) => auth.refreshTtlMs <= 90 * DAY_MS,
+    seen: ({ auth }) => `${Math.round(auth.refreshTtlMs / DAY_MS)} days`,
+  },
+  {
+    name: 'config.session-check',
+    title: 'Revoked sessions are refused from the next request',
+    reference: 'OWASP ASVS 5.0 V7.4.1',
+    remedy: 'Set AUTH_SESSION_CHECK=cached.',
+    holds: ({ auth }) => auth.sessionCheck !== 'off',
+    seen: ({ auth }) => auth.sessionCheck,
+  },
+  {
+    name: 'config.bcrypt-cost',
+    title: 'Password hashes cost 10 or more',
+    reference: 'OWASP ASVS 5.0 V11.4.2',
+    remedy: 'Raise BCRYPT_COST; 12 is the default. Hashes are renewed at the next login.',
+    holds: ({ auth }) => auth.bcryptCost >= 10,
+    seen: ({ auth }) => auth.bcryptCost,
+  },
+  {
+    name: 'config.pepper',
+    title: 'Passwords are mixed with a secret that is not in the database',
+    reference: 'OWASP Password Storage Cheat Sheet, peppering',
+    remedy: 'Set PASSWORD_PEPPER, which also lifts the limit of 72 bytes. Keep it as long as the accounts.',
+    otherwise: 'warn',
+    holds: ({ auth }) => auth.pepper !== undefined,
+  },
+  {
+    name: 'config.admin-password',
+    title: 'The first administrator’s password is not in the environment any more',
+    reference: 'OWASP ASVS 5.0 V13.3.1',
+    remedy: 'Remove ADMIN_PASSWORD once the administrator exists and has changed it.',
+    otherwise: 'warn',
+    holds: ({ auth }) => auth.admin === undefined,
+  },
+  {
+    name: 'config.database-server',
+    title: 'The database is a server of its own',
+    reference: 'OWASP ASVS 5.0 V13.2.2',
+    remedy: 'Set DATABASE_URL; the embedded server is for one process on one machine.',
+    holds: ({ database }) => database.url !== undefined,
+  },
+  {
+    name: 'config.database-password',
+    title: 'The database’s password is not one that came with it',
+    reference: 'OWASP ASVS 5.0 V13.2.3',
+    remedy: 'Give the database user a random password.',
+    holds: ({ database }) => {
+      const url = urlOf(database.url);
+      if (!url) return 'the embedded server makes a password of its own';
+      if (url.password === '') return 'the URL holds no password';
+      const password = decodeURIComponent(url.password).toLowerCase();
+      return !STOCK_PASSWORDS.includes(password) && password !== decodeURIComponent(url.username).toLowerCase();
+    },
+  },
+  {
+    name: 'config.database-tls',
+    title: 'A database elsewhere is reached over TLS, and its certificate checked',
+    reference: 'OWASP ASVS 5.0 V12.3.1, V12.3.2',
+    remedy: 'Add ?sslmode=verify-full&sslrootcert=ca.pem to DATABASE_URL.',
+    otherwise: 'warn',
+    holds: ({ database }) => {
+      const url = urlOf(database.url);
+      if (!url || isHere(url)) return 'the database is on this machine';
+      return /^verify-(?:full|ca)$/.test(url.searchParams.get('sslmode') ?? '');
+    },
+    seen: ({ database }) => urlOf(database.url)?.searchParams.get('sslmode') ?? 'no sslmode',
+  },
+  {
+    name: 'config.statement-timeout',
+    title: 'No statement runs without an end',
+    reference: 'OWASP ASVS 5.0 V13.1.3',
+    remedy: 'Set DATABASE_STATEMENT_TIMEOUT to a minute or less.',
+    holds: ({ database }) => database.statementTimeoutMs > 0 && database.statementTimeoutMs <= 60_000,
+    seen: ({ database }) => `${database.statementTimeoutMs} ms`,
+  },
+  {
+    name: 'config.redis',
+    title: 'Limits and caches are shared between replicas',
+    reference: 'OWASP ASVS 5.0 V2.4.1',
+    remedy: 'Set REDIS_URL, or run one process only.',
+    otherwise: 'warn',
+    holds: ({ redis }) => redis.url !== undefined,
+  },
+  {
+    name: 'config.redis-password',
+    title: 'A Redis elsewhere asks for a password',
+    reference: 'OWASP ASVS 5.0 V13.2.1',
+    remedy: 'Set requirepass or an ACL user in Redis and put it into REDIS_URL; use rediss:// on foreign networks.',
+    holds: ({ redis }) => {
+      const url = urlOf(redis.url?.split(',')[0]);
+      if (!url || isHere(url)) return 'no Redis, or one on this machine';
+      return url.password !== '';
+    },
+  },
+  {
+    name: 'config.cors-origins',
+    title: 'Browsers of all origins are not let in',
+    reference: 'OWASP ASVS 5.0 V3.4.2',
+    remedy: 'List the origins in CORS_ORIGINS, exactly.',
+    holds: ({ http }) => !http.corsOrigins.includes('*'),
+    seen: ({ http }) => http.corsOrigins,
+  },
+  {
+    name: 'config.cors-https',
+    title: 'Origins that are let in are https',
+    reference: 'OWASP ASVS 5.0 V12.2.1',
+    remedy: 'Replace http:// origins in CORS_ORIGINS: whoever is on the wire speaks for them.',
+    otherwise: 'warn',
+    holds: ({ http }) =>
+      http.corsOrigins.every((origin) => !origin.startsWith('http://') || /\/\/localhost/.test(origin)),
+    seen: ({ http }) => http.corsOrigins.filter((origin) => origin.startsWith('http://')),
+  },
+  {
+    name: 'config.trust-proxy',
+    title: 'X-Forwarded-For is believed from few addresses only',
+    reference: 'OWASP ASVS 5.0 V4.1.3',
+    remedy: 'Name your proxies in TRUST_PROXY by number of hops or by narrow ranges.',
+    holds: ({ http: { trustProxy } }) =>
+      !Array.isArray(trustProxy) || trustProxy.every((range) => !isWide(String(range))),
+    seen: ({ http }) => http.trustProxy,
+  },
+  {
+    name: 'config.metrics-token',
+    title: 'Metrics need a token',
+    reference: 'OWASP ASVS 5.0 V13.4.5',
+    remedy: 'Set METRICS_TOKEN.',
+    holds: ({ metrics }) => metrics.token !== undefined,
+  },
+  {
+    name: 'config.body-limit',
+    title: 'Request bodies are limited to 10 MB or less',
+    reference: 'CWE-770',
+    remedy: 'Lower BODY_LIMIT, and raise it only on the routes that need more.',
+    holds: ({ http }) => http.bodyLimitBytes <= 10 * MB,
+    seen: ({ http }) => `${http.bodyLimitBytes} bytes`,
+  },
+  {
+    name: 'config.limit-default',
+    title: 'A client may send 1,000 requests a minute or fewer',
+    reference: 'OWASP ASVS 5.0 V2.4.1',
+    remedy: 'Lower THROTTLE_DEFAULT_LIMIT, and give heavy users a tier of their own.',
+    otherwise: 'warn',
+    holds: ({ throttle }) => perMinute(throttle.default) <= 1_000,
+    seen: ({ throttle }) => throttle.default,
+  },
+  {
+    name: 'config.limit-auth',
+    title: 'A client may try 30 logins a minute or fewer',
+    reference: 'OWASP ASVS 5.0 V6.3.1',
+    remedy: 'Lower THROTTLE_AUTH_LIMIT; 10 in 1m is the default.',
+    holds: ({ throttle }) => perMinute(throttle.auth) <= 30,
+    seen: ({ throttle }) => throttle.auth,
+  },
+  {
+    name: 'config.limit-failed-logins',
+    title: 'An account may have 100 failed logins a day or fewer before it slows down',
+    reference: 'OWASP ASVS 5.0 V6.3.1',
+    remedy: 'Lower THROTTLE_FAILED_LOGIN_LIMIT; 5 in 15m is the default.',
+    holds: ({ throttling: { failedLogins } }) => failedLogins.limit <= 100,
+    seen: ({ throttling }) => throttling.failedLogins,
+  },
+  {
+    name: 'config.audit-secret',
+    title: 'Audit events are sealed with a key of their own',
+    reference: 'OWASP ASVS 5.0 V16.4.2',
+    remedy: 'Set AUDIT_SEAL_SECRET: without a key, whoever can write the table can also write the seals.',
+    otherwise: 'warn',
+    holds: ({ audit }) => audit.sealSecret !== undefined,
+  },
+  {
+    name: 'config.audit-journal',
+    title: 'The journal of audit events is on a disk that stays',
+    reference: 'OWASP ASVS 5.0 V16.4.3',
+    remedy: 'Set AUDIT_JOURNAL_DIR to a folder on a volume.',
+    otherwise: 'warn',
+    holds: ({ audit }) => !isBelow(resolve(audit.journalDir), [tmpdir(), '/tmp', '/dev/shm', '/run']),
+    seen: ({ audit }) => audit.journalDir,
+  },
+  {
+    name: 'config.mail',
+    title: 'Mails leave by a mail server',
+    reference: 'OWASP ASVS 5.0 V6.4.3',
+    remedy: 'Set MAIL_URL; without it nobody can reset a password.',
+    otherwise: 'warn',
+    holds: ({ mail }) => mail.url !== undefined && /^smtps?:/.test(mail.url),
+  },
+  {
+    name: 'config.log-level',
+    title: 'The log is not flooded with debugging',
+    reference: 'OWASP ASVS 5.0 V13.4.2',
+    remedy: 'Set LOG_LEVEL=info.',
+    otherwise: 'warn',
+    holds: ({ log }) => !['debug', 'trace', 'silent'].includes(log.level),
+    seen: ({ log }) => log.level,
+  },
+  {
+    name: 'shutdown.drain-delay',
+    title: 'Readiness says no for a while before the port closes',
+    reference: 'Kubernetes: termination of pods',
+    remedy: 'Set SHUTDOWN_DRAIN_DELAY to what the load balancer needs to notice; 5s is production’s default.',
+    holds: ({ shutdown }) => shutdown.drainDelayMs >= 1_000,
+    seen: ({ shutdown }) => `${shutdown.drainDelayMs} ms`,
+  },
+  {
+    name: 'shutdown.timeout',
+    title: 'Requests in flight get time to finish, and no more than a minute',
+    reference: 'Kubernetes: termination of pods',
+    remedy: 'Set SHUTDOWN_TIMEOUT between 1s and 60s, and the grace period of the platform above it.',
+    otherwise: 'warn',
+    holds: ({ shutdown }) => shutdown.timeoutMs >= 1_000 && shutdown.timeoutMs <= 60_000,
+    seen: ({ shutdown }) => `${shutdown.timeoutMs} ms`,
+  },
+];
+
+/** Whether a range holds more than a private network may. */
+function isWide(range: string): boolean {
+  const [address = '', bits] = range.split('/');
+  return bits !== undefined && Number(bits) < (address.includes(':') ? 16 : 8);
+}
+
+const isBelow = (path: string, folders: string[]) => folders.some((folder) => path.startsWith(`${resolve(folder)}/`));

@@ -1,0 +1,28 @@
+import type { ServerResponse } from 'node:http';
+import type { CheckReport } from '../../reports/index.js';
+import type { ProgressListener } from '../self-test.runner.js';
+
+/** Express' response, or Fastify's reply with Node's response inside. */
+export type RawResponse = ServerResponse | { raw: ServerResponse; hijack(): unknown };
+
+/**
+ * Sends a run as server-sent events (HTML standard, section 9.2). Data is JSON in one line, so that nothing in it can
+ * end the event.
+ */
+export async function streamRun(
+  response: RawResponse,
+  run: (listener: ProgressListener) => Promise<CheckReport>,
+): Promise<void> {
+  const raw = 'raw' in response ? response.raw : response;
+  if ('raw' in response) response.hijack();
+  raw.writeHead(200, {
+    'Content-Type': 'text/event-stream; charset=utf-8',
+    'Cache-Control': 'no-store',
+    // Proxies of the nginx family would else collect the events.
+    'X-Accel-Buffering': 'no',
+  });
+  const send = (event: string, data: object) => void raw.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
+  const report = await run((progress) => send('result', progress));
+  send('report', report);
+  raw.end();
+}

@@ -1,0 +1,141 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
+import { DiscoveryService } from '@nestjs/core';
+import { ProblemException } from '../common/index.js';
+import { groupOf, reportOf, timed, type CheckReport, type CheckResult } from '../reports/index.js';
+import { SelfTest, type SelfTestCheck, type SelfTestSuite } from './self-test.js';
+
+/** A group as one result: its worst status, with the results of its checks. @publicApi */
+export interface GroupResult extends CheckResult {
+  checks: CheckResult[];
+}
+
+/** Told of each result of a run as it comes. */
+export type ProgressListener = (progress: { done: number; of: number; result: CheckResult }) => void;
+
+/** A run answers within this time; what is not finished then is reported as failed. */
+const RUN_LIMIT_MS = 10_000;
+/** Checks side by side: enough to hide waiting, too few to starve the requests of others. */
+const AT_ONCE = 8;
+const KEPT_RUNS = 20;
+
+/** Runs the checks. What is already running is not started again: its result serves all who ask meanwhile. */
+@Injectable()
+export class SelfTestRunner implements OnApplicationBootstrap {
+  private readonly checks = new Map<string, SelfTestCheck>();
+  private readonly runningGroups = new Map<string, Promise<CheckResult[]>>();
+  private readonly listeners = new Set<ProgressListener>();
+  private readonly kept: CheckReport[] = [];
+  private runningAll: Promise<CheckReport> | undefined;
+
+  constructor(private readonly discovery: DiscoveryService) {}
+
+  onApplicationBootstrap(): void {
+    for (const { instance } of this.discovery.getProviders({ metadataKey: SelfTest.KEY })) {
+      const provided = instance as SelfTestCheck | SelfTestSuite;
+      for (const check of 'checks' in provided ? provided.checks : [provided]) {
+        if (this.checks.has(check.name)) throw new Error(`Two self-tests are called "${check.name}"; rename one`);
+        this.checks.set(check.name, check);
+      }
+    }
+  }
+
+  list(): { check: string; group: string; title: string; reference: string }[] {
+    return [...this.checks.values()].map(({ name, title, reference }) => ({
+      check: name,
+      group: groupOf(name),
+      title,
+      reference,
+    }));
+  }
+
+  /** The last reports of this process, latest first. */
+  get history(): readonly CheckReport[] {
+    return this.kept;
+  }
+
+  /**
+   * Runs the checks of one group.
+   *
+   * @throws ProblemException `NOT_FOUND`
+   */
+  async runGroup(group: string): Promise<GroupResult> {
+    const checks = [...this.checks.values()].filter(({ name }) => name === group || groupOf(name) === group);
+    if (checks.length === 0) {
+      throw new ProblemException('NOT_FOUND', `There is no check "${group}"; GET /production-test lists them.`);
+    }
+    let running = this.runningGroups.get(group);
+    if (!running) {
+      running = this.runSideBySide(checks).finally(() => this.runningGroups.delete(group));
+      this.runningGroups.set(group, running);
+    }
+    return asOne(group, await running);
+  }
+
+  /** Runs every check; whoever asks meanwhile gets the same report, and whoever listens every result as it comes. */
+  async runAll(listener?: ProgressListener): Promise<CheckReport> {
+    if (listener) this.listeners.add(listener);
+    try {
+      this.runningAll ??= this.startAll().finally(() => (this.runningAll = undefined));
+      return await this.runningAll;
+    } finally {
+      if (listener) this.listeners.delete(listener);
+    }
+  }
+
+  private async startAll(): Promise<CheckReport> {
+    const startedAt = new Date();
+    const started = performance.now();
+    const checks = [...this.checks.values()];
+    let done = 0;
+    const results = await this.runSideBySide(checks, (result) => {
+      done += 1;
+      for (const listener of this.listeners) listener({ done, of: checks.length, result });
+    });
+    const report = reportOf(results, startedAt, performance.now() - started);
+    this.kept.unshift(report);
+    this.kept.length = Math.min(this.kept.length, KEPT_RUNS);
+    return report;
+  }
+
+  private async runSideBySide(
+    checks: readonly SelfTestCheck[],
+    onResult: (result: CheckResult) => void = () => undefined,
+  ): Promise<CheckResult[]> {
+    const limit = new AbortController();
+    const overtime = sleep(RUN_LIMIT_MS, 'overtime' as const, { signal: limit.signal }).catch(() => 'ended' as const);
+    const results: CheckResult[] = [];
+    const waiting = checks.entries();
+    const worker = async () => {
+      // All workers take from one iterator, each the next that nobody has taken.
+      for (const [i, check] of waiting) {
+        const result = await timed(check, async () => {
+          const finding = await Promise.race([overtime, check.run()]);
+          if (typeof finding === 'string') throw new Error(`not finished after ${RUN_LIMIT_MS / 1000} s`);
+          return finding;
+        });
+        results[i] = result;
+        onResult(result);
+      }
+    };
+    await Promise.all(Array.from({ length: AT_ONCE }, worker));
+    limit.abort();
+    return results;
+  }
+}
+
+/** As one check, in the form that every check answers in. */
+function asOne(group: string, checks: CheckResult[]): GroupResult {
+  const { status, summary, score } = reportOf(checks, new Date(), 0);
+  const remedies = checks.flatMap(({ remedy }) => (remedy === undefined ? [] : [remedy]));
+  return {
+    check: group,
+    title: checks.map(({ title }) => title).join('. '),
+    status,
+    evidence: { summary, score },
+    ...(remedies.length > 0 && { remedy: [...new Set(remedies)].join(' ') }),
+    durationMs: Math.max(...checks.map(({ durationMs }) => durationMs)),
+    reference: [...new Set(checks.flatMap(({ reference }) => reference.split('; ')))].join('; '),
+    checks,
+  };
+}
