@@ -1,5 +1,5 @@
 import { Module, type DynamicModule, type ModuleMetadata } from '@nestjs/common';
-import { AuditModule } from './audit/index.js';
+import { AuditModule, FileDigestStore, S3DigestStore, type DigestStore } from './audit/index.js';
 import {
   AuthModule,
   FileMailSender,
@@ -48,7 +48,7 @@ export class AppModule {
         // Without a file, an application's own import says which roles there are.
         ...(authorization.rolesFile === undefined ? [] : [AuthorizationModule.forRoot(authorization)]),
         AuthModule.forRoot(authOptions(config)),
-        AuditModule.forRoot({ ...config.audit, adminRoutes: true }),
+        AuditModule.forRoot({ ...config.audit, digests: digestStoreOf(config), adminRoutes: true }),
         ...(config.productionTest.enabled ? [ProductionTestModule.forRoot({ adminOnly: config.isProduction })] : []),
         ...imports,
       ],
@@ -75,4 +75,8 @@ function mailSenderOf({ mail: { url, from }, isProduction }: AppConfig): MailSen
   if (url?.startsWith('file:')) return new FileMailSender(url.slice('file:'.length));
   if (url !== undefined) return new SmtpMailSender(url, from);
   return isProduction ? undefined : new LogMailSender();
+}
+
+function digestStoreOf({ audit: { digestDir, digestBucket } }: AppConfig): DigestStore {
+  return digestBucket === undefined ? new FileDigestStore(digestDir) : new S3DigestStore(digestBucket);
 }

@@ -3,6 +3,7 @@ import {
   CreateAuditFeed1795000110000,
   CreateAuditSeals1795000101000,
   ExtendAuditEvents1795000100000,
+  PartitionAuditEvents1795000112000,
 } from './audit/index.js';
 import {
   AddSessionAuthentication1795000201000,
@@ -30,6 +31,7 @@ export const migrations = [
   ExtendAuditEvents1795000100000,
   CreateAuditSeals1795000101000,
   CreateAuditFeed1795000110000,
+  PartitionAuditEvents1795000112000,
   AddUserDeactivation1795000200000,
   AddSessionAuthentication1795000201000,
   CreateSecondFactors1795000202000,

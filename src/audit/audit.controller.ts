@@ -16,8 +16,9 @@ import { AUDIT_SETTINGS, type AuditSettings } from './audit.options.js';
 import { exportQuery, pageQuery, parsedQuery } from './audit.query.js';
 import { AuditReader, type AuditFilter, type AuditPage } from './audit.reader.js';
 import { AuditService } from './audit.service.js';
-import { AuditVerifier, type Verification } from './audit.verifier.js';
 import { EXPORT_FORMATS, type ExportFormat } from './export-format.js';
+import { AuditVerifier } from './integrity/audit.verifier.js';
+import type { Verification } from './integrity/verification.js';
 
 /** Closes routes to all but one role. It asks the principal itself, so that it holds whichever module authenticates. */
 @Injectable()

@@ -6,13 +6,19 @@ import { AuditController } from './audit.controller.js';
 import { AuditHealth } from './audit.health.js';
 import { AUDIT_SETTINGS, auditSettings, type AuditModuleOptions } from './audit.options.js';
 import { AuditReader } from './audit.reader.js';
-import { AuditSealer } from './audit.sealer.js';
 import { AuditService } from './audit.service.js';
 import { AuditStore } from './audit.store.js';
-import { AuditVerifier } from './audit.verifier.js';
 import { AuditFeed } from './feed/audit.feed.js';
 import { FeedEvents } from './feed/feed-events.js';
 import { AuditSinks } from './sinks/audit.sinks.js';
+import { AuditDigests } from './integrity/audit.digests.js';
+import { AuditSealer } from './integrity/audit.sealer.js';
+import { AuditSigner } from './integrity/audit.signer.js';
+import { AuditVerifier } from './integrity/audit.verifier.js';
+import { AuditStoreHealth } from './store/audit-store.health.js';
+import { AuditMaintenance } from './store/audit.maintenance.js';
+import { AuditRetention } from './store/audit.retention.js';
+import { AuditScope } from './store/audit.scope.js';
 
 const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE, ASYNC_OPTIONS_TYPE } =
   new ConfigurableModuleBuilder<AuditModuleOptions>().setClassMethodName('forRoot').build();
@@ -27,18 +33,34 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE, ASYNC_OPTIO
   imports: [TypeOrmModule.forFeature([AuditEvent])],
   providers: [
     { provide: AUDIT_SETTINGS, useFactory: auditSettings, inject: [MODULE_OPTIONS_TOKEN] },
+    AuditScope,
     AuditStore,
     AuditService,
     AuditHealth,
+    AuditStoreHealth,
     AuditReader,
+    AuditSigner,
     AuditSealer,
+    AuditDigests,
+    AuditRetention,
+    AuditMaintenance,
     AuditVerifier,
     AuditFeed,
     FeedEvents,
     AuditSinks,
     { provide: AuditTrail, useExisting: AuditService },
   ],
-  exports: [AuditService, AuditTrail, AuditReader, AuditSealer, AuditSinks, AuditVerifier],
+  exports: [
+    AuditService,
+    AuditTrail,
+    AuditReader,
+    AuditSealer,
+    AuditSinks,
+    AuditVerifier,
+    AuditDigests,
+    AuditMaintenance,
+    AuditScope,
+  ],
 })
 export class AuditModule extends ConfigurableModuleClass {
   static override forRoot(options: typeof OPTIONS_TYPE = {}): DynamicModule {

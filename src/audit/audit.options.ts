@@ -1,5 +1,6 @@
 import type { AuditDelivery, AuditSeverity } from '../common/index.js';
 import type { AuditActionDefinition } from './actions.js';
+import type { DigestStore } from './integrity/digest.store.js';
 import type { AuditSink } from './sinks/audit-sink.js';
 
 /** @publicApi */
@@ -41,9 +42,23 @@ export interface AuditModuleOptions {
   sealIntervalMs?: number;
   /**
    * Key of the seals. Without one, whoever may write to every table can make a chain anew that verifies; with one, only
-   * who has it. All replicas have the same, and it does not change. @default none
+   * who has it. All replicas have the same. @default none
    */
   sealSecret?: string;
+  /** Secrets that sealed before and still verify; `none` for the time when there was none. @default [] */
+  oldSealSecrets?: readonly string[];
+  /** Ed25519 private key (PEM) that signs digests and checkpoints. @default an HMAC key derived from `sealSecret` */
+  signingKey?: string;
+  /** Ed25519 public keys (PEM) that signed before and still verify. @default [] */
+  oldSigningKeys?: readonly string[];
+  /** Pause between two digests of the chains, in milliseconds. @default 1 hour */
+  digestIntervalMs?: number;
+  /** Where digests go out of the database: a folder, or a store of one's own. @default nowhere */
+  digests?: string | DigestStore;
+  /** Days after which events are dropped, a month at a time; the last days of a month stay until the whole month may go. @default never */
+  retentionDays?: number;
+  /** Pause between two looks at partitions and retention, in milliseconds; 0 never looks. @default 1 hour */
+  maintenanceIntervalMs?: number;
   /** Further places that every stored event goes to. @default [] */
   sinks?: readonly AuditSink[];
   /** Longest wait for a sink to take a batch, in milliseconds; then it has failed and gets it again. @default 30000 */
@@ -57,10 +72,12 @@ export interface AuditModuleOptions {
   feedKeepMs?: number;
 }
 
+type Unset = 'journalDir' | 'sealSecret' | 'signingKey' | 'digests' | 'retentionDays';
+
 export type AuditSettings = Readonly<
-  Required<Omit<AuditModuleOptions, 'journalDir' | 'delivery' | 'sealSecret'>> & {
-    journalDir: string | undefined;
-    sealSecret: string | undefined;
+  Required<Omit<AuditModuleOptions, Unset | 'delivery'>> & {
+    [Name in Unset]: AuditModuleOptions[Name] | undefined;
+  } & {
     delivery: Readonly<Record<AuditSeverity, AuditDelivery>>;
   }
 >;
@@ -68,6 +85,7 @@ export type AuditSettings = Readonly<
 export const AUDIT_SETTINGS = Symbol('bulwark.auditSettings');
 
 const MIB = 1024 * 1024;
+const HOUR_MS = 3_600_000;
 
 export function auditSettings(options: AuditModuleOptions): AuditSettings {
   return Object.freeze({
@@ -91,6 +109,13 @@ export function auditSettings(options: AuditModuleOptions): AuditSettings {
     adminRole: options.adminRole ?? 'Admin',
     sealIntervalMs: options.sealIntervalMs ?? 1_000,
     sealSecret: options.sealSecret,
+    oldSealSecrets: options.oldSealSecrets ?? [],
+    signingKey: options.signingKey,
+    oldSigningKeys: options.oldSigningKeys ?? [],
+    digestIntervalMs: options.digestIntervalMs ?? HOUR_MS,
+    digests: options.digests,
+    retentionDays: options.retentionDays,
+    maintenanceIntervalMs: options.maintenanceIntervalMs ?? HOUR_MS,
     sinks: options.sinks ?? [],
     sinkTimeoutMs: options.sinkTimeoutMs ?? 30_000,
     feedPollMs: options.feedPollMs ?? 500,

@@ -1,8 +1,9 @@
 import { Injectable } from '@nestjs/common';
-import { InjectRepository } from '@nestjs/typeorm';
-import { Repository, type SelectQueryBuilder } from 'typeorm';
+import type { EntityManager, SelectQueryBuilder } from 'typeorm';
 import type { AuditOutcome, AuditSeverity } from '../common/index.js';
 import { AuditEvent } from './audit-event.entity.js';
+import { AuditScope, type AuditReach } from './store/audit.scope.js';
+import { firstIdOf } from './store/months.js';
 
 /** Which events are meant; all that is given has to hold. @publicApi */
 export interface AuditFilter {
@@ -21,9 +22,6 @@ export interface AuditFilter {
   requestId?: string;
 }
 
-/** Whose events a reader may see. @publicApi */
-export type AuditReach = 'all' | { readonly tenant: string };
-
 /** @publicApi */
 export interface AuditPage {
   readonly events: readonly AuditEvent[];
@@ -41,25 +39,29 @@ const EXPORT_PAGE = 500;
  */
 @Injectable()
 export class AuditReader {
-  constructor(@InjectRepository(AuditEvent) private readonly events: Repository<AuditEvent>) {}
+  constructor(private readonly scope: AuditScope) {}
 
   /**
    * @param after `next` of the page before
-   * @param reach whose events there are at all
+   * @param reach whose events there are at all; the database itself shows no others
    */
   async page(filter: AuditFilter, limit: number, after?: string, reach: AuditReach = 'all'): Promise<AuditPage> {
-    const query = this.matching(filter, reach)
-      .orderBy('e.id', 'DESC')
-      .limit(limit + 1);
-    if (after !== undefined) query.andWhere('e.id < :after', { after });
-    const rows = await query.getMany();
+    const rows = await this.scope.read(reach, (manager) => {
+      const query = matching(manager, filter, reach)
+        .orderBy('e.id', 'DESC')
+        .limit(limit + 1);
+      if (after !== undefined) query.andWhere('e.id < :after', { after });
+      return query.getMany();
+    });
     const events = rows.slice(0, limit);
     return { events, next: rows.length > limit ? (events.at(-1)?.id ?? null) : null };
   }
 
   /** Those of some events that are meant, in no order. */
   among(ids: readonly string[], filter: AuditFilter = {}, reach: AuditReach = 'all'): Promise<AuditEvent[]> {
-    return this.matching(filter, reach).andWhere('e.id = ANY(:ids)', { ids }).getMany();
+    return this.scope.read(reach, (manager) =>
+      matching(manager, filter, reach).andWhere('e.id = ANY(:ids)', { ids }).getMany(),
+    );
   }
 
   /** Every event that is meant, newest first, a page of them in memory at a time. */
@@ -71,27 +73,22 @@ export class AuditReader {
       after = next ?? undefined;
     } while (after !== undefined);
   }
-
-  private matching(filter: AuditFilter, reach: AuditReach): SelectQueryBuilder<AuditEvent> {
-    const query = this.events.createQueryBuilder('e');
-    if (reach !== 'all') query.andWhere('e.tenantId = :reach', { reach: reach.tenant });
-    // An id begins with the time of its event, so that one index serves times as well.
-    if (filter.from) query.andWhere('e.id >= :from', { from: firstIdOf(filter.from) });
-    if (filter.to) query.andWhere('e.id < :to', { to: firstIdOf(filter.to) });
-    if (filter.actor !== undefined) query.andWhere('e.actorId = :actor', { actor: filter.actor });
-    if (filter.action?.endsWith('.*'))
-      query.andWhere('starts_with(e.action, :group)', { group: filter.action.slice(0, -1) });
-    else if (filter.action !== undefined) query.andWhere('e.action = :action', { action: filter.action });
-    if (filter.outcome) query.andWhere('e.outcome = :outcome', { outcome: filter.outcome });
-    if (filter.severity) query.andWhere('e.severity = :severity', { severity: filter.severity });
-    if (filter.tenant !== undefined) query.andWhere('e.tenantId = :tenant', { tenant: filter.tenant });
-    if (filter.target !== undefined) query.andWhere('e.targets @> ARRAY[:target]::text[]', { target: filter.target });
-    if (filter.requestId !== undefined) query.andWhere('e.requestId = :requestId', { requestId: filter.requestId });
-    return query;
-  }
 }
 
-function firstIdOf(time: Date): string {
-  const hex = Math.max(0, time.getTime()).toString(16).padStart(12, '0');
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-0000-0000-000000000000`;
+function matching(manager: EntityManager, filter: AuditFilter, reach: AuditReach): SelectQueryBuilder<AuditEvent> {
+  const query = manager.createQueryBuilder(AuditEvent, 'e');
+  if (reach !== 'all') query.andWhere('e.tenantId = :reach', { reach: reach.tenant });
+  // An id begins with the time of its event, so that one index serves times as well.
+  if (filter.from) query.andWhere('e.id >= :from', { from: firstIdOf(filter.from) });
+  if (filter.to) query.andWhere('e.id < :to', { to: firstIdOf(filter.to) });
+  if (filter.actor !== undefined) query.andWhere('e.actorId = :actor', { actor: filter.actor });
+  if (filter.action?.endsWith('.*'))
+    query.andWhere('starts_with(e.action, :group)', { group: filter.action.slice(0, -1) });
+  else if (filter.action !== undefined) query.andWhere('e.action = :action', { action: filter.action });
+  if (filter.outcome) query.andWhere('e.outcome = :outcome', { outcome: filter.outcome });
+  if (filter.severity) query.andWhere('e.severity = :severity', { severity: filter.severity });
+  if (filter.tenant !== undefined) query.andWhere('e.tenantId = :tenant', { tenant: filter.tenant });
+  if (filter.target !== undefined) query.andWhere('e.targets @> ARRAY[:target]::text[]', { target: filter.target });
+  if (filter.requestId !== undefined) query.andWhere('e.requestId = :requestId', { requestId: filter.requestId });
+  return query;
 }

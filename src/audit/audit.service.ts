@@ -6,8 +6,6 @@ import {
   type BeforeApplicationShutdown,
   type OnModuleInit,
 } from '@nestjs/common';
-import { InjectRepository } from '@nestjs/typeorm';
-import { Repository } from 'typeorm';
 import {
   AuditTrail,
   currentContext,
@@ -30,6 +28,7 @@ import { AuditStore } from './audit.store.js';
 import { AuditWriter } from './audit.writer.js';
 import { fitsRecord, Journal } from './journal/journal.js';
 import { Redaction } from './redaction.js';
+import { AuditScope } from './store/audit.scope.js';
 
 const HEARTBEAT_MS = 10_000;
 
@@ -66,7 +65,7 @@ export class AuditService extends AuditTrail implements ShutdownParticipant, OnM
   private isDropping = false;
 
   constructor(
-    @InjectRepository(AuditEvent) private readonly events: Repository<AuditEvent>,
+    private readonly scope: AuditScope,
     @Inject(AUDIT_SETTINGS) private readonly settings: AuditSettings,
     store: AuditStore,
     @Optional() metrics: Metrics = new NoMetrics(),
@@ -148,7 +147,9 @@ export class AuditService extends AuditTrail implements ShutdownParticipant, OnM
 
   /** Stored events of one request, oldest first. */
   findByRequest(requestId: string): Promise<AuditEvent[]> {
-    return this.events.find({ where: { requestId }, order: { id: 'ASC' } });
+    return this.scope.read('all', (manager) =>
+      manager.find(AuditEvent, { where: { requestId }, order: { id: 'ASC' } }),
+    );
   }
 
   /** Events that are recorded and not yet stored, and whether the store takes them. */

@@ -2,43 +2,12 @@ import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
 
-const COLUMNS = {
-  id: 'uuid',
-  occurred_at: 'timestamptz',
-  action: 'text',
-  outcome: 'text',
-  severity: 'text',
-  actor_id: 'text',
-  tenant_id: 'text',
-  target: 'text',
-  targets: 'text[]',
-  request_id: 'text',
-  trace_id: 'text',
-  address: 'text',
-  user_agent: 'text',
-  route: 'text',
-  idempotency_key: 'text',
-  schema_version: 'smallint',
-  metadata: 'jsonb',
-} as const;
-
-const NAMES = Object.keys(COLUMNS).join(', ');
-const TYPED = Object.entries(COLUMNS)
-  .map(([name, type]) => `${name} ${type}`)
-  .join(', ');
-
 /**
  * One parameter, whatever the number of events, which PostgreSQL takes apart: the text that stands in the journal is
- * what is sent. A batch whose answer was lost, or that a journal holds as well, may come again; its ids tell.
+ * what is sent. A batch whose answer was lost, or that a journal holds as well, may come again; its ids tell. The
+ * function runs as a role that may only insert.
  */
-const INSERT = `
-  WITH inserted AS (
-    INSERT INTO audit_events (${NAMES})
-    SELECT ${NAMES} FROM json_to_recordset($1::json) AS event(${TYPED})
-    ON CONFLICT DO NOTHING
-    RETURNING id, tenant_id
-  )
-  INSERT INTO audit_unsealed (tenant, event_id) SELECT coalesce(tenant_id, ''), id FROM inserted`;
+const INSERT = 'SELECT audit_append($1)';
 
 /** Puts events into PostgreSQL. */
 @Injectable()

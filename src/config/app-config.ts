@@ -7,6 +7,9 @@ export interface TierLimit {
   readonly ttlMs: number;
 }
 
+/** Each key of several in one text. */
+const PEM = /-----BEGIN [^-]+-----[^-]+-----END [^-]+-----/g;
+
 /**
  * The configuration of the reference application: every variable parsed, grouped by the module that reads it, frozen.
  * Durations are milliseconds, sizes bytes.
@@ -71,6 +74,14 @@ export class AppConfig {
     journalDir: string;
     journalMaxBytes: number;
     sealSecret: string | undefined;
+    oldSealSecrets: readonly string[];
+    signingKey: string | undefined;
+    oldSigningKeys: readonly string[];
+    digestIntervalMs: number;
+    digestDir: string;
+    /** Takes the place of `digestDir`. */
+    digestBucket: string | undefined;
+    retentionDays: number | undefined;
   }>;
   readonly shutdown: Readonly<{ drainDelayMs: number; timeoutMs: number }>;
   readonly log: Readonly<{ level: Variables['LOG_LEVEL'] }>;
@@ -143,6 +154,13 @@ export class AppConfig {
       journalDir: values.AUDIT_JOURNAL_DIR ?? join(values.DATA_DIR, 'audit-journal'),
       journalMaxBytes: values.AUDIT_JOURNAL_MAX_SIZE,
       sealSecret: values.AUDIT_SEAL_SECRET,
+      oldSealSecrets: values.AUDIT_SEAL_OLD_SECRETS,
+      signingKey: values.AUDIT_SIGNING_KEY,
+      oldSigningKeys: values.AUDIT_SIGNING_OLD_KEYS.match(PEM) ?? [],
+      digestIntervalMs: values.AUDIT_DIGEST_INTERVAL,
+      digestDir: values.AUDIT_DIGEST_DIR ?? join(values.DATA_DIR, 'audit-digests'),
+      digestBucket: values.AUDIT_DIGEST_BUCKET,
+      retentionDays: values.AUDIT_RETENTION_DAYS,
     };
     this.shutdown = {
       drainDelayMs: values.SHUTDOWN_DRAIN_DELAY ?? (isProduction ? 5_000 : 0),

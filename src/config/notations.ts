@@ -92,22 +92,22 @@ function origin(text: string): string {
   return text;
 }
 
-export const origins = parsed((text): string[] =>
+const itemsOf = (text: string) =>
   text
     .split(',')
     .map((item) => item.trim())
-    .filter(Boolean)
-    .map(origin),
-);
+    .filter(Boolean);
+
+/** Items separated by commas. */
+export const list = parsed(itemsOf);
+
+export const origins = parsed((text): string[] => itemsOf(text).map(origin));
 
 const SHORTEST_SECRET = 32;
 
 /** Secrets separated by commas. The message does not repeat them. */
 export const secrets = parsed((text): string[] => {
-  const items = text
-    .split(',')
-    .map((item) => item.trim())
-    .filter(Boolean);
+  const items = itemsOf(text);
   if (items.every((item) => item.length >= SHORTEST_SECRET)) return items;
   throw new RangeError(
     `holds a secret of fewer than ${SHORTEST_SECRET} characters; make one with: openssl rand -base64 48`,

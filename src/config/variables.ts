@@ -5,6 +5,7 @@ import {
   email,
   flag,
   integer,
+  list,
   origins,
   parsed,
   port,
@@ -165,8 +166,26 @@ export const variables = z.object({
     .optional()
     .describe('Folder of the journal of audit events. Unset: audit-journal in DATA_DIR.'),
   AUDIT_JOURNAL_MAX_SIZE: size('1mb', '1024gb').prefault('256mb').describe('Largest size of that journal.'),
-  AUDIT_SEAL_SECRET: z.string().optional().describe('Key of the seals of audit events. It must not change.'),
-  AUDIT_RETENTION_DAYS: integer(1, 36_500).optional().describe('Days after which audit events may be dropped.'),
+  AUDIT_SEAL_SECRET: z.string().optional().describe('Key of the seals of audit events (openssl rand -base64 48).'),
+  AUDIT_SEAL_OLD_SECRETS: list
+    .prefault('')
+    .describe('Secrets that sealed before, separated by commas; none for the time without one. They still verify.'),
+  AUDIT_SIGNING_KEY: z
+    .string()
+    .optional()
+    .describe('PEM Ed25519 private key that signs audit digests. Unset: a key derived from AUDIT_SEAL_SECRET.'),
+  AUDIT_SIGNING_OLD_KEYS: z
+    .string()
+    .prefault('')
+    .describe('PEM Ed25519 public keys that signed before, one after the other. They still verify.'),
+  AUDIT_DIGEST_INTERVAL: duration('1s').prefault('1h').describe('Pause between two digests of the audit trail.'),
+  AUDIT_DIGEST_DIR: z.string().optional().describe('Folder of those digests. Unset: audit-digests in DATA_DIR.'),
+  AUDIT_DIGEST_BUCKET: parsed(httpUrl)
+    .optional()
+    .describe('Bucket for them instead: https://KEY:SECRET@endpoint/bucket/prefix?region=eu-central-1.'),
+  AUDIT_RETENTION_DAYS: integer(1, 36_500)
+    .optional()
+    .describe('Days that audit events are kept; whole months are dropped. Unset: for ever.'),
   SHUTDOWN_DRAIN_DELAY: duration('0ms')
     .optional()
     .describe('Pause between an unready probe and the closed port. Unset: 5s in production, else none.'),
@@ -194,8 +213,4 @@ export function defaultOf(name: VariableName): string | undefined {
 }
 
 /** Variables of the contract that no module acts upon yet. A start that sets one says so. */
-export const RESERVED_VARIABLES: readonly VariableName[] = [
-  'AUDIT_RETENTION_DAYS',
-  'SENTRY_DSN',
-  'OTEL_EXPORTER_OTLP_ENDPOINT',
-];
+export const RESERVED_VARIABLES: readonly VariableName[] = ['SENTRY_DSN', 'OTEL_EXPORTER_OTLP_ENDPOINT'];

@@ -42,6 +42,7 @@ onBothAdapters('health', (adapter) => {
     expect(await keys('/health/ready')).toEqual(['database', 'disk', 'memory']);
     expect(await keys('/health')).toEqual([
       'audit',
+      'audit-store',
       'database',
       'disk',
       'event-loop',

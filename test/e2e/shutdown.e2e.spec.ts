@@ -11,7 +11,7 @@ import {
   ShutdownService,
   type ShutdownParticipant,
 } from '../../src/index.js';
-import { freshDatabase, query, testDatabase } from '../support/database.js';
+import { auditRows, freshDatabase, testDatabase } from '../support/database.js';
 import { onBothAdapters, TestApp } from '../support/harness.js';
 import { freePort } from '../support/ports.js';
 import { Program } from '../support/program.js';
@@ -260,10 +260,10 @@ describe('the process', () => {
         body: JSON.stringify(body),
       });
     await post('/auth/login', { email: 'nobody@example.com', password: 'wrong' });
-    expect((await query(database, 'SELECT action FROM audit_events')).rows).toEqual([]);
+    expect(await auditRows(database)).toEqual([]);
     program.kill();
     expect(await program.ends()).toBe(0);
-    expect((await query(database, 'SELECT action FROM audit_events')).rows).toEqual([{ action: 'auth.failed_login' }]);
+    expect(await auditRows(database)).toEqual([{ action: 'auth.failed_login' }]);
   });
 
   it('ends with 0 when it is stopped while it starts', async () => {

@@ -1,15 +1,20 @@
 import { NestFactory } from '@nestjs/core';
-import { DataSource } from 'typeorm';
+import { DataSource, type EntityManager } from 'typeorm';
 import type { INestApplicationContext, Type } from '@nestjs/common';
 import {
+  AuditDigests,
   AuditModule,
   AuditSealer,
   AuditService,
   AuditVerifier,
   type AuditModuleOptions,
+  type ChainHead,
+  type Verification,
+  type VerifyOptions,
 } from '../../src/audit/index.js';
 import { DatabaseModule } from '../../src/database/index.js';
 import { migrations } from '../../src/migrations.js';
+import { sqlSeeingAll } from './database.js';
 
 /** The audit module and a database, and nothing else. */
 export class AuditApp {
@@ -37,16 +42,65 @@ export class AuditApp {
     return this.app.get(AuditVerifier);
   }
 
+  get digests(): AuditDigests {
+    return this.app.get(AuditDigests);
+  }
+
   get<T>(token: Type<T>): T {
     return this.app.get(token);
   }
 
-  // oxlint-disable-next-line typescript/no-explicit-any
-  sql(sql: string, values: unknown[] = []): Promise<any[]> {
-    return this.app.get(DataSource).query(sql, values);
+  /** Records events, one a target, and seals them. */
+  async sealed(targets: readonly string[], tenantId?: string): Promise<void> {
+    for (const target of targets) {
+      this.audit.record({ action: 'thing.made', outcome: 'success', target, tenantId, metadata: { target } });
+    }
+    await this.audit.flush();
+    await this.sealer.seal();
+  }
+
+  /** What the verifier says of changes by somebody whom no trigger stops. They are undone. */
+  async verifyWith(
+    change: (manager: EntityManager) => Promise<unknown>,
+    options: VerifyOptions = {},
+    kept: readonly ChainHead[] = [],
+  ): Promise<Verification> {
+    const runner = this.app.get(DataSource).createQueryRunner();
+    try {
+      await runner.startTransaction('REPEATABLE READ');
+      await withoutTriggers(runner.manager);
+      await change(runner.manager);
+      const heads = new Map(kept.map((head) => [head.tenant, head]));
+      return await this.verifier.verifyWithin(runner.manager, options, { heads, count: 0 });
+    } finally {
+      await runner.rollbackTransaction();
+      await runner.release();
+    }
+  }
+
+  /** Changes that no trigger stops, and that stay. */
+  async tamper(...statements: string[]): Promise<void> {
+    await this.app.get(DataSource).transaction(async (manager) => {
+      await withoutTriggers(manager);
+      for (const statement of statements) await manager.query(statement);
+      for (const table of PROTECTED) await manager.query(`ALTER TABLE ${table} ENABLE TRIGGER USER`);
+    });
+  }
+
+  /** Sees the audit rows of all tenants. */
+  sql(sql: string, values: unknown[] = []) {
+    return sqlSeeingAll(this.app.get(DataSource), sql, values);
   }
 
   stop(): Promise<void> {
     return this.app.close();
   }
+}
+
+/** Tables whose rows triggers protect; their owner can switch those off. */
+const PROTECTED = ['audit_events', 'audit_seals', 'audit_checkpoints', 'audit_digests', 'audit_log'];
+
+async function withoutTriggers(manager: EntityManager): Promise<void> {
+  await manager.query(`SELECT set_config('app.audit_scope', 'all', true)`);
+  for (const table of PROTECTED) await manager.query(`ALTER TABLE ${table} DISABLE TRIGGER USER`);
 }

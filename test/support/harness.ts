@@ -8,7 +8,7 @@ import { describe } from 'vitest';
 import { AuditService } from '../../src/audit/index.js';
 import { createApp, type CreateAppOptions } from '../../src/bootstrap.js';
 import { TestClient, type Answer } from './client.js';
-import { testDatabase } from './database.js';
+import { sqlSeeingAll, testDatabase } from './database.js';
 
 export type AdapterName = 'fastify' | 'express';
 
@@ -63,6 +63,7 @@ export class TestApp extends TestClient {
         THROTTLE_FAILED_LOGIN_LIMIT: '100000',
         AUDIT_FLUSH_INTERVAL: '20ms',
         AUDIT_JOURNAL_DIR: join(tmpdir(), 'bulwark-test-audit'),
+        AUDIT_DIGEST_DIR: join(tmpdir(), 'bulwark-test-audit-digests'),
         ...env,
       },
       imports,
@@ -88,10 +89,9 @@ export class TestApp extends TestClient {
     return { id: user.id, email: user.email, password, token: accessToken, refreshToken };
   }
 
-  /** Rows of the application's own database. */
-  // oxlint-disable-next-line typescript/no-explicit-any
-  sql(sql: string, values: unknown[] = []): Promise<any[]> {
-    return this.app.get(DataSource).query(sql, values);
+  /** Rows of the application's own database; audit rows of all tenants among them. */
+  sql(sql: string, values: unknown[] = []) {
+    return sqlSeeingAll(this.app.get(DataSource), sql, values);
   }
 
   /** Stored audit events of one request, once all that was recorded has been written. */

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
-import { AuditReader, type AuditFilter, type AuditReach } from '../audit.reader.js';
+import { AuditReader, type AuditFilter } from '../audit.reader.js';
 import type { DeliveredEvent } from '../sinks/audit-sink.js';
+import type { AuditReach } from '../store/audit.scope.js';
 import type { StoredBatch } from './audit.feed.js';
 
 /** The events of batches, in the order of storing. */

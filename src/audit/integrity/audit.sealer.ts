@@ -1,0 +1,147 @@
+import {
+  Inject,
+  Injectable,
+  Logger,
+  type BeforeApplicationShutdown,
+  type OnApplicationBootstrap,
+} from '@nestjs/common';
+import { InjectDataSource } from '@nestjs/typeorm';
+import { DataSource, type EntityManager } from 'typeorm';
+import { AUDIT_SETTINGS, type AuditSettings } from '../audit.options.js';
+import { SEE_ALL } from '../store/audit.scope.js';
+import { CANONICAL, exactTime, genesis, seal } from './chain.js';
+import { CompactRange, leafHash } from './merkle.js';
+import { SealKeys } from './seal-keys.js';
+
+/** First key of the advisory locks; the second is the tenant's hash. "seal" in ASCII. */
+const SEAL_LOCK = 0x7365616c;
+
+const BATCH = 1_000;
+
+interface End {
+  readonly seq: string;
+  readonly hash: string;
+  readonly frontier: Buffer;
+  readonly now: string;
+}
+
+/** Where a chain goes on: after its last seal, or after what stands for the seals that were dropped. */
+const END = `
+  SELECT coalesce(seq, 0) AS seq, encode(hash, 'hex') AS hash, frontier,
+    ${exactTime('greatest(clock_timestamp(), sealed_at)')} AS now
+  FROM (SELECT) AS one LEFT JOIN LATERAL (
+    (SELECT seq, hash, frontier, sealed_at FROM audit_seals WHERE tenant = $1 ORDER BY audit_seals.seq DESC LIMIT 1)
+    UNION ALL
+    (SELECT seq, hash, frontier, sealed_at FROM audit_checkpoints WHERE tenant = $1
+     ORDER BY audit_checkpoints.seq DESC LIMIT 1)
+    ORDER BY seq DESC LIMIT 1
+  ) AS last ON true`;
+
+const LINK = `
+  WITH link AS (
+    SELECT $2::bigint + place AS seq, id, decode(leaf, 'hex') AS leaf, decode(hash, 'hex') AS hash, place
+    FROM unnest($3::uuid[], $4::text[], $5::text[]) WITH ORDINALITY AS link(id, leaf, hash, place)
+  ), gone AS (
+    DELETE FROM audit_unsealed u USING link WHERE u.tenant = $1 AND u.event_id = link.id
+  )
+  INSERT INTO audit_seals (tenant, seq, event_id, leaf, hash, key_id, sealed_at, root, frontier)
+  SELECT $1, seq, id, leaf, hash, $6, $7, CASE WHEN place = cardinality($3) THEN $8::bytea END,
+    CASE WHEN place = cardinality($3) THEN $9::bytea END
+  FROM link`;
+
+/**
+ * Links stored events to the chain of their tenant, and to its Merkle tree. Writers know nothing of chains: they insert
+ * side by side, and whichever replica gets the tenant's lock seals what has come, in one transaction for many events.
+ */
+@Injectable()
+export class AuditSealer implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  private readonly logger = new Logger('Audit');
+  private readonly keys: SealKeys;
+  private timer: NodeJS.Timeout | undefined;
+  private running: Promise<unknown> | undefined;
+  private isFailing = false;
+  private isStopped = false;
+
+  constructor(
+    @InjectDataSource() private readonly source: DataSource,
+    @Inject(AUDIT_SETTINGS) private readonly settings: AuditSettings,
+  ) {
+    this.keys = new SealKeys(settings.sealSecret, settings.oldSealSecrets);
+  }
+
+  onApplicationBootstrap(): void {
+    this.sealLater();
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    this.isStopped = true;
+    clearTimeout(this.timer);
+    await this.running;
+  }
+
+  /** Seals all that is stored, and answers with the number of events; those that another replica seals are not in it. */
+  async seal(): Promise<number> {
+    const rows = await this.source.transaction('READ COMMITTED', async (manager) => {
+      await manager.query(`SELECT ${SEE_ALL}`);
+      return (await manager.query('SELECT DISTINCT tenant FROM audit_unsealed')) as { tenant: string }[];
+    });
+    let sum = 0;
+    for (const { tenant } of rows) {
+      for (let count = BATCH; count === BATCH && !this.isStopped; sum += count) count = await this.sealBatch(tenant);
+    }
+    return sum;
+  }
+
+  private sealLater(): void {
+    if (this.settings.sealIntervalMs === 0 || this.isStopped) return;
+    this.timer = setTimeout(() => {
+      this.running = this.sealNow().finally(() => this.sealLater());
+    }, this.settings.sealIntervalMs).unref();
+  }
+
+  private async sealNow(): Promise<void> {
+    try {
+      await this.seal();
+      this.isFailing = false;
+    } catch (error) {
+      if (!this.isFailing) this.logger.warn({ err: error, msg: 'audit events cannot be sealed; it is tried again' });
+      this.isFailing = true;
+    }
+  }
+
+  private sealBatch(tenant: string): Promise<number> {
+    return this.source.transaction('READ COMMITTED', async (manager) => {
+      const locks = (await manager.query(`SELECT pg_try_advisory_xact_lock($1, hashtext($2)) AS mine, ${SEE_ALL}`, [
+        SEAL_LOCK,
+        tenant,
+      ])) as { mine: boolean }[];
+      return locks[0]?.mine === true ? this.link(manager, tenant) : 0;
+    });
+  }
+
+  private async link(manager: EntityManager, tenant: string): Promise<number> {
+    const rows = (await manager.query(
+      `SELECT u.event_id AS id, ${CANONICAL} AS canonical FROM audit_unsealed u JOIN audit_events e ON e.id = u.event_id
+       WHERE u.tenant = $1 ORDER BY u.event_id LIMIT ${BATCH}`,
+      [tenant],
+    )) as { id: string; canonical: string }[];
+    if (rows.length === 0) return 0;
+    const [end] = (await manager.query(END, [tenant])) as End[];
+    const [start, sealedAt] = [Number(end?.seq ?? 0), end?.now ?? ''];
+    const tree = CompactRange.of(start, end?.frontier ?? undefined);
+    const { current } = this.keys;
+    let last = end?.hash ?? genesis(tenant);
+    const [leaves, hashes]: [string[], string[]] = [[], []];
+    for (const { canonical } of rows) {
+      const leaf = leafHash(canonical);
+      tree.append(Buffer.from(leaf, 'hex'));
+      last = seal(last, { seq: tree.size, leaf, sealedAt }, current);
+      leaves.push(leaf);
+      hashes.push(last);
+    }
+    const ids = rows.map(({ id }) => id);
+    const values = [tenant, start, ids, leaves, hashes, current.id, sealedAt, tree.root(), tree.frontier()];
+    await manager.query(LINK, values);
+    return rows.length;
+  }
+}

@@ -1,0 +1,107 @@
+import { DigestStore } from './digest.store.js';
+import { signedHeaders, type S3Credentials } from './s3-signature.js';
+
+const TIMEOUT_MS = 10_000;
+
+/** An answer of the store that is none of those that were expected. */
+class S3Error extends Error {}
+
+/**
+ * One object a digest in a bucket of S3 or of what speaks its protocol, written once (`If-None-Match: *`) and never
+ * again. Give the bucket Object Lock, and the application's key nothing but PutObject, GetObject and ListBucket.
+ *
+ * The SDK of AWS would bring a hundred packages for three requests.
+ *
+ * @publicApi
+ */
+export class S3DigestStore extends DigestStore {
+  private readonly base: URL;
+  private readonly prefix: string;
+  private readonly credentials: S3Credentials;
+
+  /** @param url `https://KEY:SECRET@endpoint/bucket/prefix?region=eu-central-1` */
+  constructor(url: string) {
+    super();
+    const parsed = new URL(url);
+    const [bucket = '', ...prefix] = parsed.pathname.split('/').filter(Boolean);
+    this.base = new URL(`/${bucket}`, parsed.origin);
+    this.prefix = prefix.map((part) => `${decodeURIComponent(part)}/`).join('');
+    this.credentials = {
+      accessKeyId: decodeURIComponent(parsed.username),
+      secretAccessKey: decodeURIComponent(parsed.password),
+      region: parsed.searchParams.get('region') ?? 'us-east-1',
+    };
+  }
+
+  async last(log: string): Promise<string | undefined> {
+    let last: string | undefined;
+    for await (const key of this.keys(log)) last = key;
+    return last === undefined ? undefined : this.get(last);
+  }
+
+  async append(log: string, seq: number, line: string): Promise<void> {
+    const key = `${this.folderOf(log)}${String(seq).padStart(12, '0')}.json`;
+    const { status, text } = await this.send('PUT', key, { body: line, headers: { 'if-none-match': '*' } });
+    if (status === 200) return;
+    // Another replica was faster, or this one was not told that it had done it.
+    if (status === 412 || status === 409) {
+      if ((await this.get(key)) === line) return;
+      throw new S3Error(`${key} is there already, and holds another digest`);
+    }
+    throw new S3Error(`PUT ${key} was answered with ${status}: ${text.slice(0, 300)}`);
+  }
+
+  async *lines(log: string): AsyncGenerator<string> {
+    for await (const key of this.keys(log)) yield await this.get(key);
+  }
+
+  private async *keys(log: string): AsyncGenerator<string> {
+    for (let token: string | undefined; ;) {
+      const query = { 'list-type': '2', prefix: this.folderOf(log), ...(token && { 'continuation-token': token }) };
+      const { status, text } = await this.send('GET', '', { query });
+      if (status !== 200) throw new S3Error(`the list of digests was answered with ${status}: ${text.slice(0, 300)}`);
+      for (const [, key = ''] of text.matchAll(/<Key>([^<]*)<\/Key>/g)) yield unescaped(key);
+      token = /<NextContinuationToken>([^<]*)</.exec(text)?.[1];
+      if (token === undefined) return;
+      token = unescaped(token);
+    }
+  }
+
+  private async get(key: string): Promise<string> {
+    const { status, text } = await this.send('GET', key);
+    if (status !== 200) throw new S3Error(`GET ${key} was answered with ${status}: ${text.slice(0, 300)}`);
+    return text;
+  }
+
+  private async send(
+    method: string,
+    key: string,
+    {
+      body,
+      query = {},
+      headers = {},
+    }: { body?: string; query?: Record<string, string>; headers?: Record<string, string> } = {},
+  ): Promise<{ status: number; text: string }> {
+    const url = new URL(this.base);
+    if (key !== '') url.pathname += `/${key.split('/').map(encodeURIComponent).join('/')}`;
+    for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
+    const signed = signedHeaders({ method, url, headers, body: body ?? '', now: new Date() }, this.credentials);
+    const init = {
+      method,
+      headers: signed,
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+      ...(body !== undefined && { body }),
+    };
+    const answer = await fetch(url, init);
+    return { status: answer.status, text: await answer.text() };
+  }
+
+  private folderOf(log: string): string {
+    return `${this.prefix}${log}/`;
+  }
+}
+
+const ENTITIES: Record<string, string> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" };
+
+const unescaped = (text: string) =>
+  text.replace(/&(amp|lt|gt|quot|apos);/g, (_all, name: string) => ENTITIES[name] ?? '');

@@ -1,0 +1,28 @@
+import { Injectable } from '@nestjs/common';
+import { HealthCheckOf, type HealthContributor, type HealthReport } from '../../common/index.js';
+import { AuditDigests } from '../integrity/audit.digests.js';
+import { AuditMaintenance } from './audit.maintenance.js';
+import { AuditScope } from './audit.scope.js';
+
+/** The tables themselves: what looks after them, and who may do what. */
+@Injectable()
+@HealthCheckOf({ key: 'audit-store', critical: false, groups: ['full', 'deep'] })
+export class AuditStoreHealth implements HealthContributor {
+  constructor(
+    private readonly maintenance: AuditMaintenance,
+    private readonly digests: AuditDigests,
+    private readonly scope: AuditScope,
+  ) {}
+
+  check(): HealthReport {
+    const { isolation } = this.scope;
+    const { contradiction } = this.digests;
+    if (contradiction !== undefined) return { isolation, degraded: `the database was changed: ${contradiction}` };
+    const [failed] = this.maintenance.failures;
+    if (failed) return { isolation, degraded: `${failed[0]}: ${failed[1]}` };
+    const isOpen = !isolation.writer || !isolation.readers;
+    return isOpen
+      ? { isolation, degraded: 'roles are missing: events are written and read as the login' }
+      : { isolation };
+  }
+}

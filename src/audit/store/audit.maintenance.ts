@@ -1,0 +1,102 @@
+import {
+  Inject,
+  Injectable,
+  Logger,
+  type BeforeApplicationShutdown,
+  type OnApplicationBootstrap,
+  type OnModuleInit,
+} from '@nestjs/common';
+import { InjectDataSource } from '@nestjs/typeorm';
+import { DataSource, type EntityManager } from 'typeorm';
+import { AUDIT_SETTINGS, type AuditSettings } from '../audit.options.js';
+import { AuditDigests } from '../integrity/audit.digests.js';
+import { AuditRetention } from './audit.retention.js';
+import { SEE_ALL } from './audit.scope.js';
+import { EVENTS, makePartitions, SEALS } from './partitions.js';
+
+/** Key of the advisory lock under which one replica looks after the tables. "tidy" in ASCII. */
+const MAINTENANCE_LOCK = 0x74696479;
+
+/** What is done from time to time, by one replica for all. */
+type Task = 'partitions' | 'retention' | 'digests';
+
+/**
+ * Makes partitions before they are needed, drops those that nobody needs any more, and has digests made. What fails is
+ * tried again and costs no event: those of a month without a partition go to the default one.
+ */
+@Injectable()
+export class AuditMaintenance implements OnModuleInit, OnApplicationBootstrap, BeforeApplicationShutdown {
+  /** What failed at its last try, and why. */
+  readonly failures = new Map<Task, string>();
+  private readonly logger = new Logger('Audit');
+  private timer: NodeJS.Timeout | undefined;
+  private running: Promise<void> | undefined;
+  private isStopped = false;
+
+  constructor(
+    @InjectDataSource() private readonly source: DataSource,
+    @Inject(AUDIT_SETTINGS) private readonly settings: AuditSettings,
+    private readonly retention: AuditRetention,
+    private readonly digests: AuditDigests,
+  ) {}
+
+  async onModuleInit(): Promise<void> {
+    if (this.settings.maintenanceIntervalMs > 0) await this.attempt('partitions', () => this.makePartitions());
+  }
+
+  onApplicationBootstrap(): void {
+    if (this.settings.maintenanceIntervalMs > 0) this.runAndGoOn();
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    this.isStopped = true;
+    clearTimeout(this.timer);
+    await this.running;
+  }
+
+  /** Everything that is due. Never throws; what failed is in {@link failures} and in the log. */
+  async run(now = new Date()): Promise<void> {
+    await this.attempt('partitions', () => this.makePartitions(now));
+    await this.attempt('retention', () => this.alone((manager) => this.retention.run(manager, now)));
+    await this.attempt('digests', () => this.digests.run());
+  }
+
+  private makePartitions(now = new Date()): Promise<void> {
+    return this.alone(async (manager) => {
+      for (const monthly of [EVENTS, SEALS]) {
+        const names = await makePartitions(manager, monthly, now);
+        if (names.length > 0) this.logger.log(`made the audit partitions ${names.join(', ')}`);
+      }
+    });
+  }
+
+  private runAndGoOn(): void {
+    const { maintenanceIntervalMs, digestIntervalMs } = this.settings;
+    this.running = this.run().finally(() => {
+      if (this.isStopped) return;
+      const pauseMs = Math.min(maintenanceIntervalMs, digestIntervalMs);
+      this.timer = setTimeout(() => this.runAndGoOn(), pauseMs).unref();
+    });
+  }
+
+  /** Of many replicas the first does it; the others have nothing to do. */
+  private alone(work: (manager: EntityManager) => Promise<void>): Promise<void> {
+    return this.source.transaction('READ COMMITTED', async (manager) => {
+      const [lock] = (await manager.query(`SELECT pg_try_advisory_xact_lock($1) AS mine, ${SEE_ALL}`, [
+        MAINTENANCE_LOCK,
+      ])) as { mine: boolean }[];
+      if (lock?.mine === true) await work(manager);
+    });
+  }
+
+  private async attempt(task: Task, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+      this.failures.delete(task);
+    } catch (error) {
+      const isKnown = this.failures.has(task);
+      this.failures.set(task, error instanceof Error ? error.message : String(error));
+      if (!isKnown) this.logger.warn({ err: error, msg: `the ${task} of the audit trail failed; it is tried again` });
+    }
+  }
+}

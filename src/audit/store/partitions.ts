@@ -1,0 +1,144 @@
+import type { EntityManager } from 'typeorm';
+import { firstIdOf, monthName, monthOf, timeOfId } from './months.js';
+
+/** Months that have a partition before they begin. */
+const AHEAD = 3;
+
+/** No event of this trail is older; what claims to be stays in the default partition. */
+const EARLIEST = Date.UTC(2020, 0);
+
+const LOCK_TIMEOUT = `SET LOCAL lock_timeout = '5s'`;
+
+/** A table in partitions of a month, and how its key tells the time. */
+interface Monthly {
+  readonly table: 'audit_events' | 'audit_seals';
+  readonly tenant: string;
+  readonly key: string;
+  readonly bound: (month: Date) => string;
+  readonly timeOf: (bound: string) => Date;
+}
+
+export const EVENTS: Monthly = {
+  table: 'audit_events',
+  tenant: 'tenant_id',
+  key: 'id',
+  bound: firstIdOf,
+  timeOf: timeOfId,
+};
+
+export const SEALS: Monthly = {
+  table: 'audit_seals',
+  tenant: 'tenant',
+  key: 'sealed_at',
+  bound: (month) => month.toISOString(),
+  timeOf: (bound) => new Date(bound),
+};
+
+export interface Partition {
+  readonly name: string;
+  /** First time that belongs to it; in the oldest, the beginning of time. */
+  readonly from: Date;
+  /** First time that no longer does. */
+  readonly to: Date;
+}
+
+/** The partitions of a table by time, oldest first, without the default one. */
+export async function partitionsOf(manager: EntityManager, { table, timeOf }: Monthly): Promise<Partition[]> {
+  const rows = (await manager.query(
+    `SELECT c.relname AS name, pg_get_expr(c.relpartbound, c.oid) AS bound
+     FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = $1::regclass`,
+    [table],
+  )) as { name: string; bound: string }[];
+  return rows
+    .flatMap(({ name, bound }) => {
+      const [, from, to] = /FROM \((?:'(.*)'|MINVALUE)\) TO \('(.*)'\)/.exec(bound) ?? [];
+      return to === undefined ? [] : [{ name, from: from === undefined ? new Date(0) : timeOf(from), to: timeOf(to) }];
+    })
+    .sort((a, b) => a.to.getTime() - b.to.getTime());
+}
+
+/**
+ * Makes the partitions of this month and the next ones, and of every month whose rows had to go to the default
+ * partition; from there they move to where they belong. Answers with the names of what was made.
+ */
+export async function makePartitions(manager: EntityManager, monthly: Monthly, now: Date): Promise<string[]> {
+  const { table, key } = monthly;
+  // Locks go from the whole to its parts, as in everybody else's statements.
+  await manager.query(`LOCK TABLE ONLY ${table} IN ACCESS SHARE MODE`);
+  const present = await partitionsOf(manager, monthly);
+  const strays = await strayMonths(manager, monthly, monthOf(now, AHEAD + 1));
+  const ahead = Array.from({ length: AHEAD + 1 }, (_, later) => monthOf(now, later).getTime());
+  const missing = [...new Set([...ahead, ...strays])]
+    .sort((a, b) => a - b)
+    .map((time) => new Date(time))
+    .filter((month) => !present.some(({ from, to }) => from <= month && month < to));
+  if (missing.length === 0) return [];
+  await manager.query(LOCK_TIMEOUT);
+  const moving = strays.length > 0 ? `${table}_moving` : undefined;
+  if (moving !== undefined) {
+    // Nobody writes meanwhile; it is as short as the rows are few.
+    await manager.query(`LOCK TABLE ${table} IN ACCESS EXCLUSIVE MODE`);
+    await manager.query(`ALTER TABLE ${table} DETACH PARTITION ${table}_default`);
+    await manager.query(`ALTER TABLE ${table}_default RENAME TO ${moving}`);
+  }
+  const ranges: string[] = [];
+  for (const month of missing) {
+    const [from, to] = [monthly.bound(month), monthly.bound(monthOf(month, 1))];
+    const range = `${key} >= '${from}' AND ${key} < '${to}'`;
+    const name = `${table}_${monthName(month)}`;
+    const rows = moving && `SELECT * FROM ${moving} WHERE ${range}`;
+    await createPartition(manager, monthly, name, { bounds: `FOR VALUES FROM ('${from}') TO ('${to}')`, rows });
+    ranges.push(`(${range})`);
+  }
+  if (moving !== undefined) {
+    const rows = `SELECT * FROM ${moving} WHERE NOT (${ranges.join(' OR ')})`;
+    await createPartition(manager, monthly, `${table}_default`, { bounds: 'DEFAULT', rows });
+    await manager.query(`DROP TABLE ${moving}`);
+  }
+  return missing.map((month) => `${table}_${monthName(month)}`);
+}
+
+/**
+ * A table of its own first, filled and then attached, which lets others go on writing, and which those who follow what
+ * is stored do not take for news. The policies of the whole table do not hold for who names a partition; each has its
+ * own.
+ */
+async function createPartition(
+  manager: EntityManager,
+  { table, tenant }: Monthly,
+  name: string,
+  { bounds, rows }: { bounds: string; rows?: string | undefined },
+): Promise<void> {
+  await manager.query(`CREATE TABLE ${name} (LIKE ${table} INCLUDING DEFAULTS)`);
+  await manager.query(`ALTER TABLE ${name} ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY`);
+  await manager.query(
+    `CREATE POLICY audit_owner ON ${name} TO CURRENT_USER USING (
+       current_setting('app.audit_scope', true) = 'all' OR ${tenant} = current_setting('app.tenant_id', true)
+     ) WITH CHECK (true)`,
+  );
+  await manager.query(
+    `CREATE TRIGGER audit_no_truncate BEFORE TRUNCATE ON ${name} FOR EACH STATEMENT EXECUTE FUNCTION audit_immutable()`,
+  );
+  if (rows !== undefined) await manager.query(`INSERT INTO ${name} ${rows}`);
+  await manager.query(`ALTER TABLE ${table} ATTACH PARTITION ${name} ${bounds}`);
+}
+
+/** Months of rows in the default partition, as far as they can be true. */
+async function strayMonths(
+  manager: EntityManager,
+  { table, key, bound, timeOf }: Monthly,
+  end: Date,
+): Promise<number[]> {
+  const months = new Set<number>();
+  let from = new Date(EARLIEST);
+  for (;;) {
+    const [row] = (await manager.query(
+      `SELECT ${key}::text AS key FROM ${table}_default WHERE ${key} >= $1 AND ${key} < $2 ORDER BY ${key} LIMIT 1`,
+      [bound(from), bound(end)],
+    )) as { key: string }[];
+    if (!row) return [...months];
+    const month = monthOf(timeOf(row.key));
+    months.add(month.getTime());
+    from = monthOf(month, 1);
+  }
+}
