@@ -1,7 +1,8 @@
 import type { Scenario } from '../harness/scenario.js';
 import { outage } from './outage.js';
 import { stack } from './stack.js';
-import { throttler, throttlerStore } from './throttler.js';
+import { throttlerStore } from './throttler-store.js';
+import { throttler } from './throttler.js';
 
 /** In the order in which they run; a new scenario needs one module and one entry here. */
 export const scenarios: Scenario[] = [stack, outage, throttlerStore, throttler];

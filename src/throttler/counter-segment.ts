@@ -20,6 +20,7 @@ export const HASH_B = 7;
  * nobody, and only says until when a refused key must not be evicted.
  */
 export class Segment {
+  readonly memory: ArrayBuffer;
   readonly doubles: Float64Array;
   readonly words: Uint32Array;
   readonly mask: number;
@@ -28,14 +29,19 @@ export class Segment {
   /** Until when making room is not worth another try. */
   fullUntil = 0;
 
+  /** @param used memory of another segment of that size; what it holds is overwritten */
   constructor(
     readonly slots: number,
     /** Most slots that may be filled. */
     readonly capacity: number,
+    /** How many low bits of their hash all its keys have in common. */
+    readonly depth: number,
+    used?: ArrayBuffer,
   ) {
-    const memory = new ArrayBuffer(slots * BYTES_PER_SLOT);
-    this.doubles = new Float64Array(memory);
-    this.words = new Uint32Array(memory);
+    this.memory = used ?? new ArrayBuffer(slots * BYTES_PER_SLOT);
+    this.doubles = new Float64Array(this.memory);
+    this.words = new Uint32Array(this.memory);
+    if (used) this.words.fill(0);
     this.mask = slots - 1;
   }
 
@@ -61,6 +67,15 @@ export class Segment {
   has(slot: number, a: number, b: number): boolean {
     const at = slot * WORDS_PER_SLOT;
     return this.words[at + HASH_A] === a && this.words[at + HASH_B] === b;
+  }
+
+  hashB(slot: number): number {
+    return this.words[slot * WORDS_PER_SLOT + HASH_B];
+  }
+
+  /** Only for a segment that is about to be replaced: a gap would end a search too early. */
+  empty(slot: number): void {
+    this.doubles[slot * DOUBLES_PER_SLOT + START] = 0;
   }
 
   /** Begins a key's first window in a slot. */

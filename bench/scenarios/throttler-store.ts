@@ -1,0 +1,63 @@
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import type { MicroScenario, Row, RunOptions } from '../harness/scenario.js';
+import type { Counted } from '../servers/count-keys.js';
+
+const run = promisify(execFile);
+const PROGRAM = fileURLToPath(new URL('../servers/count-keys.js', import.meta.url));
+const SUBJECTS = ['nest-bulwark', '@nestjs/throttler'];
+/** Ten times as many keys as the cap; the stock store has no cap, and would need seven gigabytes. */
+const FLOOD = 10_000_000;
+const CASES = [
+  ...[1, 10_000, 1_000_000].flatMap((keys) => SUBJECTS.map((subject) => ({ subject, keys }))),
+  { subject: 'nest-bulwark', keys: FLOOD },
+];
+
+/** A fresh process each time, so that nothing of before is in its memory. */
+async function count(subject: string, keys: number, seconds: number): Promise<Counted> {
+  const { stdout } = await run(process.execPath, ['--expose-gc', PROGRAM, subject, String(keys), String(seconds)]);
+  return JSON.parse(stdout) as Counted;
+}
+
+function median(values: number[]): number {
+  return values.toSorted((a, b) => a - b)[values.length >> 1];
+}
+
+async function measure({ rounds, seconds }: RunOptions): Promise<Row[]> {
+  const results = CASES.map(() => [] as Counted[]);
+  for (let round = 0; round < rounds; round++) {
+    for (const i of round % 2 === 0 ? CASES.keys() : [...CASES.keys()].toReversed()) {
+      const { subject, keys } = CASES[i];
+      const counted = await count(subject, keys, seconds);
+      results[i].push(counted);
+      console.log(`  round ${round + 1}  ${keys} keys  ${subject}: ${counted.nanoseconds.toFixed(0)} ns`);
+    }
+  }
+  return CASES.map(({ subject, keys }, i) => {
+    const of = (figure: keyof Counted) => median(results[i].map((counted) => counted[figure]));
+    return {
+      store: subject,
+      keys,
+      'CPU ns per decision': Math.round(of('nanoseconds')),
+      'bytes per key': keys === 1 ? '–' : Math.round(of('bytesPerKey')),
+      'longest decision ms': of('longestMs').toFixed(1),
+      'longest collection ms': of('longestCollectionMs').toFixed(1),
+    };
+  });
+}
+
+export const throttlerStore: MicroScenario = {
+  kind: 'micro',
+  name: 'throttler-store',
+  description:
+    'One decision in memory: ours and that of `@nestjs/throttler`, with 1000 hits of the first key in the window before it begins.',
+  packages: ['@nestjs/throttler'],
+  notes: [
+    'CPU time of the process, its garbage collector included, by decisions. Keys are made before, and visited in the order in which they were made: a server has just read the key that it asks for.',
+    'Bytes per key are those on the heap and in typed arrays after a collection, in a fresh process, without the key that the caller holds; the table is at its emptiest when it has just been split.',
+    'The longest decision is that of the first visit to each key, when tables grow, unless a garbage collection fell into it; the longest of these, among all first visits, stands beside it, and most of that is the million keys of the benchmark. Both are by the clock on the wall, and include whatever else the machine did.',
+    `${FLOOD} keys are ten times the cap (\`maxKeys\`), so that most decisions about a new key find the table full; bytes are those of the table by the keys that it may hold.`,
+  ],
+  run: measure,
+};
