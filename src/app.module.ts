@@ -1,4 +1,5 @@
 import { Module, type DynamicModule, type ModuleMetadata } from '@nestjs/common';
+import { DataSource } from 'typeorm';
 import { AuditModule, FileDigestStore, S3DigestStore, type DigestStore } from './audit/index.js';
 import {
   AuthModule,
@@ -14,6 +15,7 @@ import { CacheModule } from './cache/index.js';
 import { ConfigModule, developmentSecret, type AppConfig } from './config/index.js';
 import { DatabaseModule } from './database/index.js';
 import { HealthModule } from './health/index.js';
+import { IdempotencyModule, PostgresIdempotencyStore } from './idempotency/index.js';
 import { ManagementModule } from './management/index.js';
 import { migrations } from './migrations.js';
 import { ObservabilityModule } from './observability/index.js';
@@ -36,6 +38,10 @@ export class AppModule {
         DatabaseModule.forRoot({ ...database, migrations }),
         RedisModule.forRoot(config.redis),
         CacheModule.forRoot(config.cache),
+        IdempotencyModule.forRootAsync({
+          inject: [DataSource],
+          useFactory: (source: DataSource) => ({ store: new PostgresIdempotencyStore(source) }),
+        }),
         HealthModule.forRoot({ detailsToken: config.metrics.token }),
         ...(http.managementPort === undefined ? [] : [ManagementModule.forRoot({ port: http.managementPort })]),
         ThrottlerModule.forRoot({

@@ -8,6 +8,7 @@ export * from './common/index.js';
 export * from './config/index.js';
 export * from './database/index.js';
 export * from './health/index.js';
+export * from './idempotency/index.js';
 export * from './management/index.js';
 export * from './observability/index.js';
 export * from './production-test/index.js';

@@ -12,6 +12,7 @@ import {
   CreateSecondFactors1795000202000,
   CreateSessions1795000001000,
 } from './auth/index.js';
+import { CreateIdempotencyKeys1795000400000 } from './idempotency/index.js';
 import {
   AddUserDeactivation1795000200000,
   AddUserLocks1795000009000,
@@ -37,4 +38,5 @@ export const migrations = [
   CreateSecondFactors1795000202000,
   TieAccountsToUsers1795000209000,
   AllowConfiguredRoles1795000300000,
+  CreateIdempotencyKeys1795000400000,
 ];

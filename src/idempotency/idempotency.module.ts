@@ -1,0 +1,19 @@
+import { ConfigurableModuleBuilder, Global, Module } from '@nestjs/common';
+import { IDEMPOTENCY_OPTIONS, type IdempotencyModuleOptions } from './idempotency.options.js';
+import { IdempotencyService } from './idempotency.service.js';
+
+const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<IdempotencyModuleOptions>({
+  optionsInjectionToken: IDEMPOTENCY_OPTIONS,
+})
+  .setClassMethodName('forRoot')
+  .build();
+
+/**
+ * Idempotency keys for the routes that are marked `@Idempotent()`
+ * (https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/).
+ *
+ * @publicApi
+ */
+@Global()
+@Module({ providers: [IdempotencyService], exports: [IdempotencyService] })
+export class IdempotencyModule extends ConfigurableModuleClass {}

@@ -1,0 +1,225 @@
+import { randomUUID } from 'node:crypto';
+import type { ServerResponse } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  Inject,
+  Injectable,
+  Logger,
+  Optional,
+  type OnApplicationBootstrap,
+  type OnApplicationShutdown,
+} from '@nestjs/common';
+import { Metrics, NoMetrics, ProblemException, REDIS, withTimeLimit, type AdapterRequest } from '../common/index.js';
+import { callerOf, fingerprintOf, idOf, parseKey } from './idempotency-key.js';
+import { IDEMPOTENCY_OPTIONS, type IdempotencyModuleOptions, type IdempotentOptions } from './idempotency.options.js';
+import type { IdempotencyClaim, IdempotencyState, IdempotencyStore, StoredAnswer } from './idempotency.store.js';
+import { MemoryIdempotencyStore } from './memory.idempotency-store.js';
+import { RedisIdempotencyStore, type IdempotencyRedis } from './redis.idempotency-store.js';
+import { captureResponse } from './response-capture.js';
+
+const KEPT_HEADERS = [
+  'cache-control',
+  'content-disposition',
+  'content-language',
+  'content-location',
+  'content-type',
+  'etag',
+  'last-modified',
+  'link',
+  'location',
+];
+/** Who is told this has done nothing yet, or may well try the same again. */
+const NOT_FINAL = new Set([400, 401, 403, 408, 413, 415, 425, 429]);
+const POLL_MS = 50;
+const LONGEST_POLL_MS = 400;
+const STORE_ATTEMPTS = 3;
+
+/** Lets a request through once, and knows its answer when it comes again. @publicApi */
+@Injectable()
+export class IdempotencyService implements OnApplicationBootstrap, OnApplicationShutdown {
+  private readonly logger = new Logger('Idempotency');
+  private readonly store: IdempotencyStore;
+  private readonly keptHeaders: ReadonlySet<string>;
+  private readonly outcomes;
+  /** One look at the store serves all who wait for the same answer here. */
+  private readonly watched = new Map<string, Promise<IdempotencyState>>();
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(
+    @Inject(IDEMPOTENCY_OPTIONS) private readonly options: IdempotencyModuleOptions,
+    @Optional() @Inject(REDIS) redis?: IdempotencyRedis,
+    @Optional() metrics: Metrics = new NoMetrics(),
+  ) {
+    this.store = options.store ?? (redis ? new RedisIdempotencyStore(redis) : new MemoryIdempotencyStore());
+    this.keptHeaders = new Set([...KEPT_HEADERS, ...(options.headers ?? []).map((name) => name.toLowerCase())]);
+    this.outcomes = metrics.counter({
+      name: 'idempotency_requests_total',
+      help: 'Requests with an idempotency key, by what became of them.',
+      labelNames: ['outcome'],
+    });
+  }
+
+  onApplicationBootstrap(): void {
+    const prune = () => {
+      this.store.prune?.().catch((error: unknown) => this.logger.warn({ err: error, msg: 'pruning failed' }));
+    };
+    this.timer = setInterval(prune, this.options.pruneIntervalMs ?? 600_000).unref();
+  }
+
+  onApplicationShutdown(): void {
+    clearInterval(this.timer);
+  }
+
+  /**
+   * The answer that the request has had before, or undefined where it has to be done now; its answer is then stored.
+   *
+   * @throws ProblemException `IDEMPOTENCY_KEY_MISSING`, `IDEMPOTENCY_KEY_INVALID`, `IDEMPOTENCY_KEY_REUSED`,
+   * `IDEMPOTENCY_IN_PROGRESS`, `IDEMPOTENCY_OUTCOME_UNKNOWN`, `IDEMPOTENCY_UNAVAILABLE`
+   */
+  async admit(
+    request: AdapterRequest,
+    response: ServerResponse,
+    route: IdempotentOptions,
+  ): Promise<StoredAnswer | undefined> {
+    const header = request.headers['idempotency-key'];
+    if (header === undefined) {
+      if (!route.required) return undefined;
+      throw new ProblemException(
+        'IDEMPOTENCY_KEY_MISSING',
+        'Send an Idempotency-Key, such as a new UUID, and the same again with each repetition of this request.',
+      );
+    }
+    const claim = this.claim(request, parseKey(String(header)), route);
+    const state = await this.begin(claim);
+    if (state.state !== 'started') {
+      this.count(state.state === 'done' ? 'replayed' : state.state);
+      return answerOf(state);
+    }
+    this.count('started');
+    this.follow(claim, request, response);
+    return undefined;
+  }
+
+  private claim(request: AdapterRequest, key: string, route: IdempotentOptions): IdempotencyClaim {
+    const caller = (this.options.callerOf ?? callerOf)(request);
+    return {
+      id: idOf(caller, request, key),
+      fingerprint: fingerprintOf(request),
+      owner: randomUUID(),
+      leaseMs: this.options.leaseMs ?? 30_000,
+      ttlMs: route.ttl ?? this.options.ttlMs ?? 86_400_000,
+      mayTakeOver: (route.afterCrash ?? this.options.afterCrash ?? 'execute') === 'execute',
+    };
+  }
+
+  /** Begins, or waits a while for whoever has. */
+  private async begin(claim: IdempotencyClaim): Promise<IdempotencyState> {
+    const deadline = performance.now() + (this.options.waitMs ?? 2_000);
+    for (let pause = POLL_MS; ; pause = Math.min(pause * 2, LONGEST_POLL_MS)) {
+      const state = await this.look(claim);
+      if ('fingerprint' in state && state.fingerprint !== undefined && state.fingerprint !== claim.fingerprint) {
+        this.count('reused');
+        throw new ProblemException(
+          'IDEMPOTENCY_KEY_REUSED',
+          'This Idempotency-Key was sent before, with another request. Send a new key with a new request.',
+        );
+      }
+      if (state.state !== 'running' || performance.now() + pause > deadline) return state;
+      await sleep(pause);
+    }
+  }
+
+  private look(claim: IdempotencyClaim): Promise<IdempotencyState> {
+    const watched = this.watched.get(claim.id);
+    if (!watched) {
+      const look = this.ask(claim).finally(() => this.watched.delete(claim.id));
+      this.watched.set(claim.id, look);
+      return look;
+    }
+    // Whoever was let through is another request than this one.
+    return watched.then((state) => (state.state === 'started' ? { state: 'running', fingerprint: undefined } : state));
+  }
+
+  private async ask(claim: IdempotencyClaim): Promise<IdempotencyState> {
+    const begun = this.store.begin(claim);
+    try {
+      return await withTimeLimit(begun, this.options.storeTimeoutMs ?? 2_000);
+    } catch (cause) {
+      // Should it begin after all, nobody does the work.
+      begun
+        .then(
+          ({ state }) => (state === 'started' ? this.store.release(claim) : undefined),
+          () => undefined,
+        )
+        .catch(() => undefined);
+      this.count('unavailable');
+      throw new ProblemException(
+        'IDEMPOTENCY_UNAVAILABLE',
+        'Whether this request has been done before cannot be found out now, so it was not done. Send it again later.',
+        { cause, headers: { 'Retry-After': '5' } },
+      );
+    }
+  }
+
+  /** Gives signs of life while the request is worked on, and stores how it ends. */
+  private follow(claim: IdempotencyClaim, request: AdapterRequest, response: ServerResponse): void {
+    const endsAt = performance.now() + (this.options.maxRunMs ?? 600_000);
+    const heartbeat = setInterval(() => {
+      if (performance.now() > endsAt) clearInterval(heartbeat);
+      // A sign that is lost is followed by another before the lease is over.
+      else this.store.extend(claim).catch(() => undefined);
+    }, claim.leaseMs / 3).unref();
+    // A stored answer is for clients of every coding.
+    request.headers['accept-encoding'] = 'identity';
+    const settings = { headers: this.keptHeaders, maxBytes: this.options.maxBodyBytes ?? 1_048_576 };
+    captureResponse(response, settings, async (answer) => {
+      clearInterval(heartbeat);
+      await this.settle(claim, answer);
+    });
+  }
+
+  private async settle(claim: IdempotencyClaim, answer: StoredAnswer): Promise<void> {
+    const isFinal = answer.status < 500 && !NOT_FINAL.has(answer.status);
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const timeoutMs = this.options.storeTimeoutMs ?? 2_000;
+        if (!isFinal) await withTimeLimit(this.store.release(claim), timeoutMs);
+        else if (!(await withTimeLimit(this.store.complete(claim, answer), timeoutMs)) && attempt === 1) {
+          this.logger.error('A request outlived its lease and may have been done twice. Raise leaseMs');
+        }
+        return;
+      } catch (error) {
+        if (attempt < STORE_ATTEMPTS) continue;
+        // It has been done; to tell the client otherwise would not undo it.
+        this.logger.error({ err: error, msg: 'an answer could not be stored; a repetition may be done again' });
+        return;
+      }
+    }
+  }
+
+  private count(outcome: string): void {
+    this.outcomes.labels({ outcome }).add();
+  }
+}
+
+function answerOf(state: Exclude<IdempotencyState, { state: 'started' }>): StoredAnswer {
+  if (state.state === 'running') {
+    throw new ProblemException(
+      'IDEMPOTENCY_IN_PROGRESS',
+      'The same request is being worked on. Send it again in a moment to get its answer.',
+      { headers: { 'Retry-After': '1' } },
+    );
+  }
+  if (state.state !== 'done') {
+    throw new ProblemException(
+      'IDEMPOTENCY_OUTCOME_UNKNOWN',
+      'The same request was begun and broken off. Find out whether it took effect before you send it with a new key.',
+    );
+  }
+  return state.answer;
+}
+
+/** Node's own response, on either adapter. */
+export function rawResponse(response: { readonly raw?: ServerResponse }): ServerResponse {
+  return response.raw ?? (response as unknown as ServerResponse);
+}

@@ -1,0 +1,281 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Body, Controller, HttpCode, HttpException, Module, Post, Res, StreamableFile } from '@nestjs/common';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { GuardChainModule, ProblemException, Public } from '../../src/common/index.js';
+import {
+  Idempotent,
+  IdempotencyModule,
+  MemoryIdempotencyStore,
+  type IdempotencyStore,
+} from '../../src/idempotency/index.js';
+import { RedisModule } from '../../src/redis/index.js';
+import { onBothAdapters, TestApp } from '../support/harness.js';
+import { ThrottledApp } from '../support/throttled-app.js';
+import { until } from '../support/until.js';
+
+let done = 0;
+const KEY = 'Idempotency-Key';
+
+@Controller()
+@Public()
+class OrdersController {
+  @Post('orders')
+  @Idempotent()
+  async order(@Body() { pauseMs = 0 }: { pauseMs?: number }, @Res({ passthrough: true }) response: HeaderSetter) {
+    if (pauseMs > 0) await sleep(pauseMs);
+    response.header('Location', `/orders/${++done}`);
+    response.header('X-Private', 'not kept');
+    return { order: done, text: 'ä'.repeat(2_000) };
+  }
+
+  @Post('payments')
+  @HttpCode(202)
+  @Idempotent({ required: true })
+  pay() {
+    return { paid: ++done };
+  }
+
+  @Post('nothing')
+  @HttpCode(204)
+  @Idempotent()
+  nothing(): void {
+    done++;
+  }
+
+  @Post('file')
+  @Idempotent()
+  file() {
+    done++;
+    return new StreamableFile(Buffer.from([0xff, 0x00, 0xfe]));
+  }
+
+  @Post('large')
+  @Idempotent()
+  large() {
+    done++;
+    return { text: 'x'.repeat(5_000) };
+  }
+
+  @Post('fails/:status')
+  @Idempotent()
+  fail(@Body() { status }: { status: number }) {
+    done++;
+    if (status === 409) throw new ProblemException('CONFLICT', 'It is taken.');
+    throw new HttpException('no', status);
+  }
+}
+
+interface HeaderSetter {
+  header(name: string, value: string): void;
+}
+
+@Module({ controllers: [OrdersController] })
+class OrdersModule {}
+
+onBothAdapters('a request with an idempotency key', (adapter) => {
+  let app: ThrottledApp;
+  let store: MemoryIdempotencyStore;
+  beforeAll(async () => {
+    store = new MemoryIdempotencyStore();
+    const idempotency = IdempotencyModule.forRoot({ store, waitMs: 300, maxBodyBytes: 4_500 });
+    app = await ThrottledApp.start(adapter, { imports: [GuardChainModule, idempotency, OrdersModule] });
+  });
+  afterAll(() => app.stop());
+
+  const send = (path: string, key: string | undefined, body: unknown = {}, user = 'ada') =>
+    app.post(path, body, { headers: { 'x-user': user, ...(key !== undefined && { [KEY]: key }) } });
+
+  it('is done once and answered twice, alike', async () => {
+    const key = randomUUID();
+    const before = done;
+    const first = await send('/orders', key);
+    const again = await send('/orders', `"${key}"`);
+    expect(done).toBe(before + 1);
+    expect(first.status).toBe(201);
+    expect(first.headers).not.toHaveProperty('idempotent-replayed');
+    expect(again).toMatchObject({ status: 201, text: first.text });
+    expect(again.headers).toMatchObject({
+      'idempotent-replayed': 'true',
+      location: first.headers['location'],
+      'content-type': first.headers['content-type'],
+    });
+    expect(again.headers).not.toHaveProperty('x-private');
+  });
+
+  it('without a key, is done each time', async () => {
+    const before = done;
+    await send('/orders', undefined);
+    await send('/orders', undefined);
+    expect(done).toBe(before + 2);
+  });
+
+  it('is refused with another body', async () => {
+    const key = randomUUID();
+    await send('/orders', key, { a: 1 });
+    expect(await send('/orders', key, { a: 2 })).toMatchObject({
+      status: 422,
+      body: { code: 'IDEMPOTENCY_KEY_REUSED' },
+    });
+  });
+
+  it('has nothing to do with that of another user, or with another route', async () => {
+    const key = randomUUID();
+    const before = done;
+    await send('/orders', key);
+    await send('/orders', key, {}, 'bob');
+    await send('/payments', key);
+    expect(done).toBe(before + 3);
+  });
+
+  it('is refused without a key where one is required, and with one that is none', async () => {
+    expect(await send('/payments', undefined)).toMatchObject({
+      status: 400,
+      body: { code: 'IDEMPOTENCY_KEY_MISSING' },
+    });
+    for (const key of ['two words', '"', 'a,b', 'x'.repeat(256), 'ä', '']) {
+      expect(await send('/payments', key)).toMatchObject({ status: 400, body: { code: 'IDEMPOTENCY_KEY_INVALID' } });
+    }
+    expect((await send('/payments', 'x'.repeat(255))).status).toBe(202);
+  });
+
+  it('keeps answers without a body, and such that are no text', async () => {
+    const [empty, file] = [randomUUID(), randomUUID()];
+    expect((await send('/nothing', empty)).status).toBe(204);
+    expect(await send('/nothing', empty)).toMatchObject({ status: 204, text: '' });
+    const { bytes } = await send('/file', file);
+    expect((await send('/file', file)).bytes).toEqual(bytes);
+  });
+
+  it('is not done again where its answer was too long to keep', async () => {
+    const key = randomUUID();
+    const before = done;
+    expect((await send('/large', key)).status).toBe(201);
+    expect((await send('/large', key)).status).toBe(409);
+    expect(done).toBe(before + 1);
+  });
+
+  it('keeps a refusal that is final, and none that is not', async () => {
+    const final = randomUUID();
+    const first = await send('/fails/x', final, { status: 409 });
+    const again = await send('/fails/x', final, { status: 409 });
+    expect(again).toMatchObject({ status: 409, text: first.text });
+    for (const status of [500, 503, 429, 400]) {
+      const key = randomUUID();
+      const before = done;
+      await send('/fails/x', key, { status });
+      await send('/fails/x', key, { status });
+      expect(done).toBe(before + 2);
+    }
+  });
+
+  it('waits for the same one that runs, or is told to come again', async () => {
+    const key = randomUUID();
+    const before = done;
+    const first = send('/orders', key, { pauseMs: 150 });
+    const [waited] = await Promise.all([send('/orders', key, { pauseMs: 150 }), first]);
+    expect(waited.text).toBe((await first).text);
+
+    const slow = randomUUID();
+    const running = send('/orders', slow, { pauseMs: 900 });
+    const refused = await send('/orders', slow, { pauseMs: 900 });
+    expect(refused).toMatchObject({ status: 409, body: { code: 'IDEMPOTENCY_IN_PROGRESS' } });
+    expect(refused.headers['retry-after']).toBe('1');
+    expect((await running).status).toBe(201);
+    expect((await send('/orders', slow, { pauseMs: 900 })).text).toBe((await running).text);
+    expect(done).toBe(before + 2);
+  });
+
+  it('is done once where its client goes away and comes again', async () => {
+    const key = randomUUID();
+    const before = done;
+    const body = { pauseMs: 100 };
+    await fetch(`${app.baseUrl}/orders`, {
+      method: 'POST',
+      body: JSON.stringify(body),
+      headers: { 'Content-Type': 'application/json', 'x-user': 'ada', [KEY]: key },
+      signal: AbortSignal.timeout(50),
+    }).catch(() => undefined);
+    await until('it is done', () => done === before + 1);
+    await until('it has its answer', async () => (await send('/orders', key, body)).status === 201);
+    expect(done).toBe(before + 1);
+  });
+
+  it('is counted', () => {
+    expect(app.metrics.counts.get('idempotency_requests_total replayed')).toBeGreaterThan(0);
+  });
+});
+
+describe('a store that fails', () => {
+  const broken: IdempotencyStore = {
+    begin: () => Promise.reject(new Error('away')),
+    complete: () => Promise.reject(new Error('away')),
+    extend: () => Promise.reject(new Error('away')),
+    release: () => Promise.reject(new Error('away')),
+  };
+
+  it('lets nothing be done of which nobody would know, and leaves requests without a key alone', async () => {
+    const imports = [GuardChainModule, IdempotencyModule.forRoot({ store: broken }), OrdersModule];
+    const app = await ThrottledApp.start('fastify', { imports });
+    const before = done;
+    const refused = await app.post('/orders', {}, { headers: { [KEY]: 'a' } });
+    expect(refused).toMatchObject({ status: 503, body: { code: 'IDEMPOTENCY_UNAVAILABLE' } });
+    expect(refused.headers['retry-after']).toBe('5');
+    expect((await app.post('/orders', {})).status).toBe(201);
+    expect(done).toBe(before + 1);
+    await app.stop();
+  });
+
+  it('after the work, costs the client nothing', async () => {
+    const store = new MemoryIdempotencyStore();
+    store.complete = () => Promise.reject(new Error('away'));
+    const app = await ThrottledApp.start('express', {
+      imports: [GuardChainModule, IdempotencyModule.forRoot({ store }), OrdersModule],
+    });
+    expect((await app.post('/orders', {}, { headers: { [KEY]: 'a' } })).status).toBe(201);
+    await app.stop();
+  });
+});
+
+describe('two hundred duplicates at once', () => {
+  it('over two replicas of the application with one PostgreSQL are done once', async () => {
+    const replicas: TestApp[] = [];
+    for (const adapter of ['fastify', 'express']) {
+      replicas.push(await TestApp.start({ HTTP_ADAPTER: adapter }, { imports: [OrdersModule] }));
+    }
+    const before = done;
+    const headers = { [KEY]: randomUUID() };
+    const answers = await Promise.all(
+      Array.from({ length: 200 }, (_, i) =>
+        (replicas[i % 2] as TestApp).post('/v1/orders', { pauseMs: 100 }, { headers }),
+      ),
+    );
+    expect(done).toBe(before + 1);
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([201]));
+    expect(new Set(answers.map(({ text }) => text)).size).toBe(1);
+    await Promise.all(replicas.map((replica) => replica.stop()));
+  });
+
+  it('over two replicas with one Redis are done once', async () => {
+    const imports = () => [
+      GuardChainModule,
+      RedisModule.forRoot({ url: inject('redisUrl'), commandTimeoutMs: 2_000 }),
+      IdempotencyModule.forRoot({}),
+      OrdersModule,
+    ];
+    const replicas = await Promise.all([
+      ThrottledApp.start('fastify', { imports: imports() }),
+      ThrottledApp.start('express', { imports: imports() }),
+    ]);
+    const before = done;
+    const headers = { [KEY]: randomUUID() };
+    const answers = await Promise.all(
+      Array.from({ length: 200 }, (_, i) =>
+        (replicas[i % 2] as ThrottledApp).post('/orders', { pauseMs: 100 }, { headers }),
+      ),
+    );
+    expect(done).toBe(before + 1);
+    expect(new Set(answers.map(({ text }) => text)).size).toBe(1);
+    await Promise.all(replicas.map((replica) => replica.stop()));
+  });
+});
