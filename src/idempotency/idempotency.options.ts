@@ -13,7 +13,7 @@ export interface IdempotencyModuleOptions {
   leaseMs?: number;
   /** How long an attempt may run and give signs, in milliseconds. @default 600_000 */
   maxRunMs?: number;
-  /** Longest wait for the store, in milliseconds. @default 2000 */
+  /** Longest wait for the store, in milliseconds. @default 5000 */
   storeTimeoutMs?: number;
   /**
    * What a request gets whose first attempt ended with its process: `execute` does it again; `refuse` answers 409, for

@@ -143,7 +143,7 @@ export class IdempotencyService implements OnApplicationBootstrap, OnApplication
   private async ask(claim: IdempotencyClaim): Promise<IdempotencyState> {
     const begun = this.store.begin(claim);
     try {
-      return await withTimeLimit(begun, this.options.storeTimeoutMs ?? 2_000);
+      return await withTimeLimit(begun, this.options.storeTimeoutMs ?? 5_000);
     } catch (cause) {
       // Should it begin after all, nobody does the work.
       begun
@@ -182,7 +182,7 @@ export class IdempotencyService implements OnApplicationBootstrap, OnApplication
     const isFinal = answer.status < 500 && !NOT_FINAL.has(answer.status);
     for (let attempt = 1; ; attempt++) {
       try {
-        const timeoutMs = this.options.storeTimeoutMs ?? 2_000;
+        const timeoutMs = this.options.storeTimeoutMs ?? 5_000;
         if (!isFinal) await withTimeLimit(this.store.release(claim), timeoutMs);
         else if (!(await withTimeLimit(this.store.complete(claim, answer), timeoutMs)) && attempt === 1) {
           this.logger.error('A request outlived its lease and may have been done twice. Raise leaseMs');

@@ -64,7 +64,7 @@ export class PostgresIdempotencyStore implements IdempotencyStore {
     if (row.state === 'done') {
       return { state: 'done', fingerprint: row.fingerprint, answer: row.answer as StoredAnswer };
     }
-    return { state: row.state, fingerprint: row.fingerprint };
+    return row.state === 'started' ? { state: 'started' } : { state: row.state, fingerprint: row.fingerprint };
   }
 
   async complete({ id, owner, ttlMs }: IdempotencyClaim, answer: StoredAnswer): Promise<boolean> {
