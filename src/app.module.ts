@@ -77,9 +77,9 @@ export function authOptions(config: AppConfig): AuthModuleOptions {
 }
 
 /** Undefined in production where no server is named: mails hold tokens, which have no business in its log. */
-function mailSenderOf({ mail: { url, from }, isProduction }: AppConfig): MailSender | undefined {
+function mailSenderOf({ mail: { url, from, caFile }, isProduction }: AppConfig): MailSender | undefined {
   if (url?.startsWith('file:')) return new FileMailSender(url.slice('file:'.length));
-  if (url !== undefined) return new SmtpMailSender(url, from);
+  if (url !== undefined) return new SmtpMailSender(url, from, caFile);
   return isProduction ? undefined : new LogMailSender();
 }
 

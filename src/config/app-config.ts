@@ -64,7 +64,7 @@ export class AppConfig {
   }>;
   readonly authorization: Readonly<{ rolesFile: string | undefined }>;
   readonly breachedPasswords: Readonly<{ url: string | undefined; timeoutMs: number }>;
-  readonly mail: Readonly<{ url: string | undefined; from: string }>;
+  readonly mail: Readonly<{ url: string | undefined; from: string; caFile: string | undefined }>;
   readonly throttle: Readonly<Record<ThrottleTierName, TierLimit>>;
   readonly throttling: Readonly<{ failedLogins: TierLimit; replicas: number; redisTimeoutMs: number }>;
   readonly cache: Readonly<{ maxBytes: number }>;
@@ -140,7 +140,7 @@ export class AppConfig {
     };
     this.authorization = { rolesFile: values.ROLES_FILE };
     this.breachedPasswords = { url: values.BREACHED_PASSWORDS_URL, timeoutMs: values.BREACHED_PASSWORDS_TIMEOUT };
-    this.mail = { url: values.MAIL_URL, from: values.MAIL_FROM };
+    this.mail = { url: values.MAIL_URL, from: values.MAIL_FROM, caFile: values.MAIL_CA_FILE };
     this.throttle = tierLimits(values);
     this.throttling = {
       failedLogins: { limit: values.THROTTLE_FAILED_LOGIN_LIMIT, ttlMs: values.THROTTLE_FAILED_LOGIN_TTL },

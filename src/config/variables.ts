@@ -140,6 +140,10 @@ export const variables = z.object({
     .regex(/^(?:smtps?:\/\/|file:).+/)
     .optional()
     .describe('smtp://user:password@host:port, smtps://… or file:folder. Unset: to the log; in production, kept.'),
+  MAIL_CA_FILE: z
+    .string()
+    .optional()
+    .describe('PEM file of the authority behind the certificate of the mail server. Unset: those of Node.js.'),
   MAIL_FROM: z.string().prefault('no-reply@localhost').describe('Sender of mails.'),
   CORS_ORIGINS: origins.prefault('').describe('Origins that browsers may call from, separated by commas.'),
   CORS_CREDENTIALS: flag.prefault('false').describe('Lets browsers send cookies and credentials from CORS_ORIGINS.'),

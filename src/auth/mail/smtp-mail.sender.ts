@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { MailRefusedError, MailSender, type Mail } from './mail.sender.js';
 
 /** A server that hangs is one that is away. Well within the time that the outbox gives a sender. */
@@ -23,16 +24,18 @@ export class SmtpMailSender extends MailSender {
    * @param url `smtp://user:password@host:port`, with TLS where the server offers it and `?requireTLS=true` where it must;
    *   or `smtps://…` for TLS from the start
    * @param from sender, `Name <address>`
+   * @param caFile PEM file of the authority behind the server's certificate. @default those that Node.js trusts
    */
   constructor(
     private readonly url: string,
     private readonly from: string,
+    private readonly caFile?: string,
   ) {
     super();
   }
 
   async send({ id, to, subject, text }: Mail): Promise<void> {
-    this.transport ??= openTransport(this.url);
+    this.transport ??= openTransport(this.url, this.caFile);
     const transport = await this.transport.catch((error: unknown) => {
       this.transport = undefined;
       throw error;
@@ -48,7 +51,7 @@ export class SmtpMailSender extends MailSender {
   }
 }
 
-async function openTransport(url: string): Promise<Transport> {
+async function openTransport(url: string, caFile: string | undefined): Promise<Transport> {
   // A name in a variable, so that the types of a package that may be absent are not asked for.
   const name = 'nodemailer';
   let nodemailer: { createTransport(options: object): Transport };
@@ -57,5 +60,6 @@ async function openTransport(url: string): Promise<Transport> {
   } catch (cause) {
     throw new Error('Mail over SMTP needs the package nodemailer. Install it: npm install nodemailer', { cause });
   }
-  return nodemailer.createTransport({ url, ...TIMEOUTS });
+  const tls = caFile === undefined ? {} : { tls: { ca: await readFile(caFile, 'utf8') } };
+  return nodemailer.createTransport({ url, ...TIMEOUTS, ...tls });
 }
