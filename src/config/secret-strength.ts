@@ -99,6 +99,7 @@ export function passwordWeaknessOf(password: string, email = ''): string | undef
   if (isRepetition(lower)) return 'is a shorter text repeated';
   if (isSequence(lower)) return 'runs along the alphabet';
   // "P@ssw0rd123!" is the word "password" to a guesser.
-  const core = lower.replace(/[^a-z]+$/, '').replace(/[^a-z]/g, (character) => LETTER_OF[character] ?? '');
+  const [upToLastLetter = ''] = /^.*[a-z]/s.exec(lower) ?? [];
+  const core = upToLastLetter.replace(/[^a-z]/g, (character) => LETTER_OF[character] ?? '');
   return ONLY_COMMON_WORDS.test(core) ? 'is made of words that are guessed first' : undefined;
 }

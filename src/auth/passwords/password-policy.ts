@@ -46,7 +46,7 @@ function fold(text: string): string {
 
 /** Without the digits and signs that people put around a word. */
 function core(password: string): string {
-  return fold(password).replaceAll(/^[^\p{L}]+|[^\p{L}]+$/gu, '');
+  return /\p{L}(?:.*\p{L})?/su.exec(fold(password))?.[0] ?? '';
 }
 
 function wordsOf({ email = '', name = '', appName = '' }: PasswordContext): Set<string> {

@@ -1,0 +1,64 @@
+// Every regular expression of the source takes time linear in its input: a client who chooses the input must not be able
+// to make one run for seconds (ReDoS). recheck searches for an attack, by analysis and by fuzzing.
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { check } from 'recheck';
+import ts from 'typescript';
+
+const TIMEOUT_MS = 10_000;
+
+/** Literals, and what stands as plain text in `new RegExp()`. Others are made of parts that are checked by a test. */
+function expressionsOf(file) {
+  const source = ts.createSourceFile(file, readFileSync(file, 'utf8'), ts.ScriptTarget.Latest, true);
+  const found = [];
+  const visit = (node) => {
+    const [pattern, flags] = patternOf(node);
+    if (pattern !== undefined) {
+      const { line } = source.getLineAndCharacterOfPosition(node.getStart());
+      found.push({ where: `${file}:${line + 1}`, pattern, flags });
+    }
+    ts.forEachChild(node, visit);
+  };
+  visit(source);
+  return found;
+}
+
+function patternOf(node) {
+  if (ts.isRegularExpressionLiteral(node)) {
+    const end = node.text.lastIndexOf('/');
+    return [node.text.slice(1, end), node.text.slice(end + 1)];
+  }
+  const isConstructor =
+    (ts.isNewExpression(node) || ts.isCallExpression(node)) && node.expression.getText() === 'RegExp';
+  const [pattern, flags] = (isConstructor && node.arguments) || [];
+  return pattern && ts.isStringLiteralLike(pattern)
+    ? [pattern.text, flags && ts.isStringLiteral(flags) ? flags.text : '']
+    : [];
+}
+
+const files = process.argv.length > 2 ? process.argv.slice(2) : sources();
+const expressions = new Map();
+for (const file of files) {
+  for (const { where, pattern, flags } of expressionsOf(file)) {
+    const key = `/${pattern}/${flags}`;
+    expressions.set(key, { pattern, flags, where: [...(expressions.get(key)?.where ?? []), where] });
+  }
+}
+
+let failures = 0;
+for (const [text, { pattern, flags, where }] of expressions) {
+  const { status, complexity, attack, error } = await check(pattern, flags, { timeout: TIMEOUT_MS });
+  if (status === 'safe') continue;
+  failures++;
+  const reason =
+    status === 'vulnerable' ? `${complexity.summary}, by ${attack.pattern}` : `not decided: ${error?.kind}`;
+  console.error(`${where.join(', ')}: ${text} is not linear (${reason})`);
+}
+console.log(`${expressions.size} regular expressions, ${failures} not linear`);
+process.exitCode = failures === 0 ? 0 : 1;
+
+function sources() {
+  return readdirSync('src', { recursive: true })
+    .filter((file) => file.endsWith('.ts') && !file.endsWith('.spec.ts'))
+    .map((file) => join('src', file));
+}
