@@ -14,6 +14,7 @@ import { AuthorizationModule } from './authorization/index.js';
 import { CacheModule } from './cache/index.js';
 import { ConfigModule, developmentSecret, type AppConfig } from './config/index.js';
 import { DatabaseModule } from './database/index.js';
+import { DocsController } from './docs.controller.js';
 import { HealthModule } from './health/index.js';
 import { IdempotencyModule, PostgresIdempotencyStore } from './idempotency/index.js';
 import { ManagementModule } from './management/index.js';
@@ -21,6 +22,7 @@ import { migrations } from './migrations.js';
 import { ObservabilityModule } from './observability/index.js';
 import { ProductionTestModule } from './production-test/index.js';
 import { RedisModule } from './redis/index.js';
+import { SecurityModule, type SecurityModuleOptions } from './security/index.js';
 import { ShutdownModule } from './shutdown/index.js';
 import { ThrottlerModule } from './throttler/index.js';
 
@@ -31,6 +33,7 @@ export class AppModule {
     const { authorization, throttling, database, http } = config;
     return {
       module: AppModule,
+      controllers: [DocsController],
       imports: [
         ConfigModule.forRoot(config),
         ShutdownModule.forRoot(config.shutdown),
@@ -44,6 +47,7 @@ export class AppModule {
         }),
         HealthModule.forRoot({ detailsToken: config.metrics.token }),
         ...(http.managementPort === undefined ? [] : [ManagementModule.forRoot({ port: http.managementPort })]),
+        SecurityModule.forRoot(securityOf(config)),
         ThrottlerModule.forRoot({
           tiers: config.throttle,
           failedLogins: throttling.failedLogins,
@@ -85,4 +89,15 @@ function mailSenderOf({ mail: { url, from, caFile }, isProduction }: AppConfig):
 
 function digestStoreOf({ audit: { digestDir, digestBucket } }: AppConfig): DigestStore {
   return digestBucket === undefined ? new FileDigestStore(digestDir) : new S3DigestStore(digestBucket);
+}
+
+function securityOf({ http }: AppConfig): SecurityModuleOptions {
+  const { corsOrigins, corsCredentials, bodyLimitBytes, hstsPreload, allowAddresses, denyAddresses } = http;
+  return {
+    limits: { bodyBytes: bodyLimitBytes },
+    cors: corsOrigins.length === 0 ? undefined : { origins: corsOrigins, credentials: corsCredentials },
+    hstsPreload,
+    allowAddresses,
+    denyAddresses,
+  };
 }

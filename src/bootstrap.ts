@@ -7,9 +7,9 @@ import { loadConfig, readEnvironment, type AppConfig, type Environment } from '.
 import { stopEmbeddedServers } from './database/index.js';
 import { setUpExpress, setUpFastify, setUpServer, type AdapterSetup } from './http-adapters.js';
 import { PinoLogger, RequestPipeline } from './observability/index.js';
-import { DOCS_PATHS, setUpDocs } from './openapi.js';
+import { setUpDocs } from './openapi.js';
 import { endOnSignals, shutDownOnSignals, ShutdownService } from './shutdown/index.js';
-import { answerClientError, DOCS_PAGE_POLICY, responseHeaders, validationPipe } from './security/index.js';
+import { answerClientError, HardenedHttp, validationPipe } from './security/index.js';
 
 /** @publicApi */
 export interface CreateAppOptions {
@@ -32,17 +32,6 @@ export interface CreatedApp {
 
 /** Paths that platforms poll; a log line for each poll would bury the others. */
 const QUIET_PATHS = /^\/(?:health(?:\/(?:live|ready|startup|deep))?|livez|readyz|healthz|metrics)\/?$/i;
-
-/** Headers that scripts of another origin may read. */
-const EXPOSED_HEADERS = [
-  'X-Request-Id',
-  'Retry-After',
-  'RateLimit',
-  'RateLimit-Policy',
-  'X-RateLimit-Limit',
-  'X-RateLimit-Remaining',
-  'X-RateLimit-Reset',
-];
 
 /**
  * Builds the application, ready to listen: the same for `main.ts`, for tests and for benchmarks.
@@ -67,7 +56,7 @@ export async function createApp(options: CreateAppOptions = {}): Promise<Created
         abortOnError: false,
       },
     );
-    await configure(app, config, logger, setUp);
+    configure(app, logger, setUp);
     const shutdown = app.get(ShutdownService);
     shutdown.watch(app);
     endWatch();
@@ -80,28 +69,16 @@ export async function createApp(options: CreateAppOptions = {}): Promise<Created
   }
 }
 
-async function configure(app: INestApplication, config: AppConfig, logger: PinoLogger, setUp: AdapterSetup) {
-  const [apiHeaders, docsHeaders] = [responseHeaders(), responseHeaders(DOCS_PAGE_POLICY)];
-  setUpServer(app.getHttpServer(), answerClientError(apiHeaders));
+function configure(app: INestApplication, logger: PinoLogger, setUp: AdapterSetup): void {
+  const http = app.get(HardenedHttp);
+  setUpServer(app.getHttpServer(), answerClientError(http.headersOf({})));
   const hook = app.get(RequestPipeline).install(app, {
     logger,
-    responseHeaders: (path) => (DOCS_PATHS.test(path) ? docsHeaders : apiHeaders),
+    responseHeaders: (request) => http.headersOf(request),
     isQuiet: (path) => QUIET_PATHS.test(path),
   });
-  const { corsOrigins, corsCredentials } = config.http;
-  if (corsOrigins.length > 0) {
-    // Where the defaults of the two adapters differ: separators, methods, OPTIONS requests that are no preflights.
-    const alike = { methods: 'GET,HEAD,PUT,PATCH,POST,DELETE', strictPreflight: false };
-    app.enableCors({
-      ...alike,
-      origin: corsOrigins.includes('*') ? '*' : [...corsOrigins],
-      credentials: corsCredentials,
-      maxAge: 600,
-      exposedHeaders: EXPOSED_HEADERS.join(', '),
-    });
-  }
   const filter = new ProblemFilter(app.get(HttpAdapterHost));
-  await setUp.configure(app, hook, filter);
+  setUp.configure(hook, filter);
   app.enableVersioning({ type: VersioningType.URI, defaultVersion: '1' });
   app.useGlobalPipes(validationPipe());
   app.useGlobalFilters(filter);

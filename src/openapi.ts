@@ -2,10 +2,7 @@ import type { INestApplication } from '@nestjs/common';
 import { ApiProperty, DocumentBuilder, SwaggerModule, type ApiPropertyOptions } from '@nestjs/swagger';
 import { getMetadataStorage } from 'class-validator';
 
-/** The page and what it loads. */
-export const DOCS_PATHS = /^\/docs(?:\/|$)/i;
-
-/** Serves the OpenAPI document at `/docs/openapi.json` and a page for it at `/docs`. */
+/** Serves the OpenAPI document at `/docs/openapi.json` and `/docs/openapi.yaml`; DocsController has the page. */
 export function setUpDocs(app: INestApplication): void {
   const document = () => {
     describeValidatedClasses();
@@ -15,6 +12,7 @@ export function setUpDocs(app: INestApplication): void {
     );
   };
   SwaggerModule.setup('docs', app, document, {
+    ui: false,
     jsonDocumentUrl: 'docs/openapi.json',
     yamlDocumentUrl: 'docs/openapi.yaml',
   });

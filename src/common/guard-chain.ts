@@ -10,11 +10,13 @@ import { isObservable, lastValueFrom } from 'rxjs';
  */
 export enum GuardOrder {
   Port = 50,
+  Network = 75,
   Address = 100,
   Authentication = 200,
   CrossSite = 250,
   Principal = 300,
   Authorization = 400,
+  Input = 500,
 }
 
 /**

@@ -28,6 +28,9 @@ export class AppConfig {
     bodyLimitBytes: number;
     corsOrigins: readonly string[];
     corsCredentials: boolean;
+    hstsPreload: boolean;
+    allowAddresses: readonly string[];
+    denyAddresses: readonly string[];
   }>;
   readonly database: Readonly<{
     /** Unset: the embedded server under `dataDir`. */
@@ -100,6 +103,9 @@ export class AppConfig {
       bodyLimitBytes: values.BODY_LIMIT,
       corsOrigins: values.CORS_ORIGINS,
       corsCredentials: values.CORS_CREDENTIALS,
+      hstsPreload: values.HSTS_PRELOAD,
+      allowAddresses: values.IP_ALLOW,
+      denyAddresses: values.IP_DENY,
     };
     this.database = {
       url: values.DATABASE_URL,

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
-import { parseByteSize, parseDuration } from '../common/index.js';
+import { checkCorsOrigin, parseByteSize, parseDuration } from '../common/index.js';
 
 /** A text in a given notation, parsed once, outer space ignored. Parsers explain themselves by a RangeError. */
 export function parsed<T>(parse: (text: string) => T) {
@@ -81,17 +81,6 @@ export const trustProxy = parsed((text): number | string[] | false => {
   );
 });
 
-function origin(text: string): string {
-  if (text === '*') return text;
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  const isWeb = url?.protocol === 'https:' || url?.protocol === 'http:';
-  if (!url || !isWeb || url.host.includes('*')) {
-    throw new RangeError(`"${text}" is not an origin such as https://app.example.com`);
-  }
-  if (url.origin !== text) throw new RangeError(`"${text}" is more than an origin, or spelt otherwise: ${url.origin}`);
-  return text;
-}
-
 const itemsOf = (text: string) =>
   text
     .split(',')
@@ -101,7 +90,20 @@ const itemsOf = (text: string) =>
 /** Items separated by commas. */
 export const list = parsed(itemsOf);
 
-export const origins = parsed((text): string[] => itemsOf(text).map(origin));
+/** Addresses and networks. */
+export const addresses = parsed((text): string[] => {
+  const items = itemsOf(text);
+  const wrong = items.find((item) => !isAddressOrRange(item));
+  if (wrong === undefined) return items;
+  throw new RangeError(`"${wrong}" is neither an address nor a network such as 10.0.0.0/8 or 2001:db8::/32`);
+});
+
+/** Origins, and patterns of them. */
+export const origins = parsed((text): string[] => {
+  const items = itemsOf(text);
+  for (const item of items) checkCorsOrigin(item);
+  return items;
+});
 
 const SHORTEST_SECRET = 32;
 

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import {
+  addresses,
   choice,
   duration,
   email,
@@ -145,8 +146,15 @@ export const variables = z.object({
     .optional()
     .describe('PEM file of the authority behind the certificate of the mail server. Unset: those of Node.js.'),
   MAIL_FROM: z.string().prefault('no-reply@localhost').describe('Sender of mails.'),
-  CORS_ORIGINS: origins.prefault('').describe('Origins that browsers may call from, separated by commas.'),
+  CORS_ORIGINS: origins
+    .prefault('')
+    .describe('Origins that browsers may call from, separated by commas; * for one label (https://*.app.example).'),
   CORS_CREDENTIALS: flag.prefault('false').describe('Lets browsers send cookies and credentials from CORS_ORIGINS.'),
+  HSTS_PRELOAD: flag.prefault('false').describe('Consents to the HSTS lists of browsers: HTTPS alone, for good.'),
+  IP_ALLOW: addresses
+    .prefault('')
+    .describe('Addresses and networks that may come in, separated by commas. Unset: all.'),
+  IP_DENY: addresses.prefault('').describe('Addresses and networks that may not.'),
   TRUST_PROXY: trustProxy
     .prefault('false')
     .describe('Proxies in front whose X-Forwarded-For is believed: their number, or a list of addresses.'),

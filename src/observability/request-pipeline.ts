@@ -25,8 +25,8 @@ export const MAXIMUM_PATH = 4096;
 
 export interface PipelineOptions {
   logger: PinoLogger;
-  /** Headers that every response to a path carries; lists that were worked out at start. */
-  responseHeaders: (path: string) => ReadonlyArray<readonly [name: string, value: string]>;
+  /** Headers that every response to a request carries; lists that were worked out at start. */
+  responseHeaders: (request: AdapterRequest) => ReadonlyArray<readonly [name: string, value: string]>;
   /** Whether a path leaves no access line: probes and metrics. */
   isQuiet: (path: string) => boolean;
 }
@@ -76,7 +76,7 @@ export class RequestPipeline {
     const context = new RequestContext(requestId, request, response);
     attachContext(request, context);
     const path = requestPath(request.url);
-    for (const [name, value] of options.responseHeaders(path)) response.setHeader(name, value);
+    for (const [name, value] of options.responseHeaders(request)) response.setHeader(name, value);
     response.setHeader('X-Request-Id', requestId);
     response.once('close', () => this.finish(request, response, context, path, options));
     const refusal = targetRefusal(path);

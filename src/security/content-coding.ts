@@ -1,12 +1,23 @@
-export type ContentCoding = 'br' | 'gzip' | 'identity';
+import * as zlib from 'node:zlib';
+
+export type ContentCoding = 'zstd' | 'br' | 'gzip' | 'identity';
+
+/** Node has Zstandard from 22.15 and 23.8. */
+export const HAS_ZSTD = 'createZstdCompress' in zlib;
+
+/** Among equals: Zstandard packs about as well as Brotli at the qualities used here, in a fraction of the time. */
+const PREFERENCE: readonly (readonly [coding: Exclude<ContentCoding, 'identity'>, ...aliases: string[]])[] = [
+  ...(HAS_ZSTD ? ([['zstd']] as const) : []),
+  ['br'],
+  ['gzip', 'x-gzip'],
+];
 
 const REMEMBERED = new Map<string, ContentCoding>();
 const MAXIMUM_REMEMBERED = 256;
 
 /**
- * The coding of a response, by the client's `Accept-Encoding` (RFC 9110, section 12.5.3): the one it weighs highest,
- * Brotli before gzip among equals. The compression libraries of the two adapters each read `*`, weights and aliases in
- * their own way; they are given this answer instead. There are few such headers, so the answers are kept.
+ * The coding of a response, by the client's `Accept-Encoding` (RFC 9110, section 12.5.3): the one it weighs highest, by
+ * our preference among equals. There are few such headers, so the answers are kept.
  */
 export function contentCoding(acceptEncoding: string): ContentCoding {
   const known = REMEMBERED.get(acceptEncoding);
@@ -18,12 +29,18 @@ export function contentCoding(acceptEncoding: string): ContentCoding {
 
 function choose(acceptEncoding: string): ContentCoding {
   const weights = new Map(acceptEncoding.split(',').map(weightOf));
-  const weight = (...names: string[]) => names.map((name) => weights.get(name)).find((q) => q !== undefined) ?? 0;
-  const [br, gzip] = [weight('br', '*'), weight('gzip', 'x-gzip', '*')];
-  if (Math.max(br, gzip) === 0 || weight('identity') > Math.max(br, gzip)) return 'identity';
-  return br >= gzip ? 'br' : 'gzip';
+  const weight = (...names: readonly string[]) =>
+    names.map((name) => weights.get(name)).find((q) => q !== undefined) ?? 0;
+  let best: ContentCoding = 'identity';
+  let highest = 0;
+  for (const names of PREFERENCE) {
+    const q = weight(...names, '*');
+    if (q > highest) [best, highest] = [names[0], q];
+  }
+  return weight('identity') > highest ? 'identity' : best;
 }
 
+/** A weight that cannot be read is none: what is unclear is not used. */
 function weightOf(item: string): [coding: string, weight: number] {
   const [coding = '', ...parameters] = item.split(';').map((part) => part.trim());
   const q = parameters.find((parameter) => parameter.startsWith('q='));

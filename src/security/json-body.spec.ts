@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseFormBody } from './form-body.js';
+import { parseFormText } from './form-body.js';
 import { parseJsonBody } from './json-body.js';
 
 const json = (text: string) => parseJsonBody(Buffer.from(text));
@@ -74,7 +74,7 @@ describe('reserved keys', () => {
 
 describe('a form body', () => {
   it('is read flat, repeated names as arrays', () => {
-    expect(parseFormBody(Buffer.from('a=1&b=x+y&a=2&c[d]=%C3%A4&e'))).toEqual({
+    expect(parseFormText('a=1&b=x+y&a=2&c[d]=%C3%A4&e', 10)).toEqual({
       a: ['1', '2'],
       b: 'x y',
       'c[d]': 'ä',
@@ -83,11 +83,23 @@ describe('a form body', () => {
   });
 
   it('is refused with reserved names, and when it is not UTF-8', () => {
-    expect(() => parseFormBody(Buffer.from('%5F_proto__=1'))).toThrow(
-      expect.objectContaining({ code: 'VALIDATION_FAILED' }),
-    );
-    expect(() => parseFormBody(Buffer.from([0x61, 0x3d, 0xff]))).toThrow(
-      expect.objectContaining({ code: 'INVALID_ENCODING' }),
-    );
+    expect(() => parseFormText('%5F_proto__=1', 10)).toThrow(expect.objectContaining({ code: 'VALIDATION_FAILED' }));
+    expect(() => parseFormText('a=1&b=2&c=3', 2)).toThrow(expect.objectContaining({ code: 'PAYLOAD_TOO_LARGE' }));
+  });
+});
+
+describe('a JSON body with many fields', () => {
+  const limits = { jsonDepth: 64, jsonKeys: 3 };
+  const refused = expect.objectContaining({ code: 'JSON_TOO_MANY_KEYS' });
+
+  it('is refused beyond the limit, wherever they stand', () => {
+    expect(parseJsonBody(Buffer.from('{"a":1,"b":{"c":"::::"}}'), limits)).toEqual({ a: 1, b: { c: '::::' } });
+    for (const text of [
+      '{"a":1,"b":2,"c":3,"d":4}',
+      '[{"a":1},{"a":1},{"a":1},{"a":1}]',
+      '{"a":{"a":{"a":{"a":1}}}}',
+    ]) {
+      expect(() => parseJsonBody(Buffer.from(text), limits)).toThrow(refused);
+    }
   });
 });

@@ -1,7 +1,9 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { ProblemException } from '../common/index.js';
-import { parseFormBody } from './form-body.js';
-import { parseJsonBody } from './json-body.js';
+import { mayHoldControlCharacters, withoutControlCharacters } from './control-characters.js';
+import { parseFormText } from './form-body.js';
+import { decodeBody, parseJsonText } from './json-body.js';
+import type { SecuritySettings } from './security.options.js';
 
 const FORM_TYPE = /^application\/x-www-form-urlencoded\s*(?:;|$)/i;
 const JSON_TYPES = /^application\/(?:json|[\w!#$&^.+-]+\+json)\s*(?:;|$)/i;
@@ -44,9 +46,25 @@ export function bodyRefusal(request: BodiedRequest): ProblemException | undefine
   return undefined;
 }
 
-/** Parses a body whose type {@link bodyRefusal} let pass. @throws ProblemException */
-export function parseBody(headers: IncomingHttpHeaders, body: Buffer): unknown {
-  return FORM_TYPE.test(headers['content-type'] ?? '') ? parseFormBody(body) : parseJsonBody(body);
+/**
+ * Parses a body whose type {@link bodyRefusal} let pass.
+ *
+ * @param onStripped told when control characters were taken out
+ * @throws ProblemException
+ */
+export function parseBody(
+  headers: IncomingHttpHeaders,
+  body: Buffer,
+  { limits, controlCharacters }: SecuritySettings,
+  onStripped: () => void,
+): unknown {
+  if (body.length === 0) return undefined;
+  const text = decodeBody(body);
+  if (FORM_TYPE.test(headers['content-type'] ?? '')) {
+    return withoutControlCharacters(parseFormText(text, limits.formFields), controlCharacters, onStripped);
+  }
+  const value = parseJsonText(body, text, limits);
+  return mayHoldControlCharacters(text) ? withoutControlCharacters(value, controlCharacters, onStripped) : value;
 }
 
 function unsupported(detail: string, headers = { Accept: 'application/json' } as Record<string, string>) {

@@ -1,13 +1,16 @@
 import { expect, it } from 'vitest';
-import { DOCS_PAGE_POLICY, responseHeaders } from './response-headers.js';
+import { ResponseHeaders } from './response-headers.js';
 
-const headersOf = (...options: Parameters<typeof responseHeaders>) =>
-  Object.fromEntries(responseHeaders(...options).map(([name, value]) => [name.toLowerCase(), value]));
+const headersOf = (protocol: string, ...options: ConstructorParameters<typeof ResponseHeaders>) =>
+  Object.fromEntries(
+    new ResponseHeaders(...options).of({ protocol }).map(([name, value]) => [name.toLowerCase(), value]),
+  );
 
 it('allows a browser nothing with what an API answers', () => {
-  expect(headersOf()).toMatchObject({
+  expect(headersOf('https')).toMatchObject({
     'content-security-policy': "default-src 'none';frame-ancestors 'none';base-uri 'none';form-action 'none'",
     'strict-transport-security': 'max-age=63072000; includeSubDomains',
+    'permissions-policy': expect.stringContaining('camera=(), '),
     'x-content-type-options': 'nosniff',
     'x-frame-options': 'DENY',
     'x-dns-prefetch-control': 'off',
@@ -20,20 +23,27 @@ it('allows a browser nothing with what an API answers', () => {
   });
 });
 
-it('lets the documentation page load its own files, and run nothing that stands in it', () => {
-  const policy = headersOf(DOCS_PAGE_POLICY)['content-security-policy'];
-  expect(policy).toContain("script-src 'self';");
-  expect(policy).toContain("frame-ancestors 'none'");
-  expect(policy).not.toContain('unsafe-eval');
+it('asks for HTTPS only where there is HTTPS (RFC 6797, section 7.2)', () => {
+  const { 'strict-transport-security': hsts, ...others } = headersOf('https');
+  expect(hsts).toBeDefined();
+  expect(headersOf('http')).toEqual(others);
+});
+
+it('asks to be preloaded only when that is wanted', () => {
+  expect(headersOf('https', undefined, { preload: true })['strict-transport-security']).toBe(
+    'max-age=63072000; includeSubDomains; preload',
+  );
 });
 
 it('has every value at hand: the list is made once and holds texts', () => {
-  for (const [name, value] of responseHeaders()) {
+  const headers = new ResponseHeaders();
+  expect(headers.of({ protocol: 'https' })).toBe(headers.of({ protocol: 'https' }));
+  for (const [name, value] of headers.of({ protocol: 'https' })) {
     expect(name).toMatch(/^[A-Za-z-]+$/);
     expect(value).toMatch(/^[\x20-\x7e]+$/);
   }
 });
 
 it('takes other options', () => {
-  expect(headersOf({ strictTransportSecurity: false })).not.toHaveProperty('strict-transport-security');
+  expect(headersOf('https', { strictTransportSecurity: false })).not.toHaveProperty('strict-transport-security');
 });

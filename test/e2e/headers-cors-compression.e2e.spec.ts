@@ -14,7 +14,7 @@ import {
 } from '@nestjs/common';
 import { Subject, type Observable } from 'rxjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Public } from '../../src/common/index.js';
+import { Authenticated, Public } from '../../src/common/index.js';
 import { onBothAdapters, TestApp } from '../support/harness.js';
 import '../support/problem.js';
 import { until } from '../support/until.js';
@@ -41,6 +41,19 @@ class ContentController {
   @Get('text')
   text(): string {
     return `<script>alert(1)</script>${LARGE}`;
+  }
+
+  @Get('mine')
+  @Authenticated()
+  mine(): { text: string } {
+    return { text: LARGE };
+  }
+
+  @Get('cached')
+  @Authenticated()
+  @Header('Cache-Control', 'private, max-age=60')
+  cached(): { text: string } {
+    return { text: LARGE };
   }
 
   @Get('secret')
@@ -112,27 +125,59 @@ onBothAdapters('response headers', (adapter) => {
     expect(headers).not.toHaveProperty('etag');
   });
 
+  it('ask for HTTPS where a trusted proxy says that there is', async () => {
+    const proxied = await TestApp.start({ HTTP_ADAPTER: adapter, TRUST_PROXY: 'loopback', HSTS_PRELOAD: 'true' });
+    try {
+      const hsts = async (to: TestApp, path: string, proto: string) => {
+        const { headers } = await to.get(path, { headers: { 'X-Forwarded-Proto': proto } });
+        return headers['strict-transport-security'];
+      };
+      for (const path of ['/livez', '/no/such/route']) {
+        expect(await hsts(proxied, path, 'https')).toBe('max-age=63072000; includeSubDomains; preload');
+        expect(await hsts(proxied, path, 'http')).toBeUndefined();
+        expect(await hsts(app, path, 'https')).toBeUndefined();
+      }
+    } finally {
+      await proxied.stop();
+    }
+  });
+
+  it('forbid to store what was meant for one person, errors included', async () => {
+    const { token } = await app.register();
+    const cacheControl = async (path: string, call = {}) => (await app.get(path, call)).headers['cache-control'];
+    expect(await cacheControl('/auth/profile', { token })).toBe('no-store');
+    expect(await cacheControl('/v1/content/mine', { token })).toBe('private, no-store');
+    expect(await cacheControl('/v1/content/mine', {})).toBe('no-store');
+    expect(await cacheControl('/v1/content/mine', { token: 'wrong' })).toBe('no-store');
+    expect(await cacheControl('/no/such/route', { token })).toBe('no-store');
+    // The route has said otherwise.
+    expect(await cacheControl('/v1/content/cached', { token })).toBe('private, max-age=60');
+    expect(await cacheControl('/v1/content/large')).toBeUndefined();
+  });
+
   describe('of the documentation page', () => {
     it.each(['/docs', '/docs/', '/DOCS'])('%s let it load what it needs, and nothing else', async (path) => {
       const page = await app.get(path);
       expect(page.status).toBe(200);
       expect(page.headers['content-type']).toMatch(/^text\/html/);
       const policy = String(page.headers['content-security-policy']);
-      expect(policy).toContain("script-src 'self'");
+      const [, nonce = ''] = /script-src 'nonce-([\w+/=]{22,})';/.exec(policy) ?? [];
+      expect(nonce).not.toBe('');
       expect(policy).toContain("default-src 'none'");
-      expect(policy).not.toMatch(/unsafe-eval|script-src[^;]*unsafe-inline|\*/);
-      // The policy allows no inline scripts, so there may be none.
-      expect(page.text).not.toMatch(/<script(?![^>]*\bsrc=)[^>]*>\s*\S/);
-      const files = [...page.text.matchAll(/(?:src|href)="([^"]+\.(?:js|css|png))"/g)].map(([, file = '']) => file);
-      expect(files.length).toBeGreaterThan(3);
-      for (const file of files) {
-        const { pathname } = new URL(file, `${app.baseUrl}${path}`);
-        expect({ pathname, status: (await app.get(pathname)).status }).toEqual({ pathname, status: 200 });
-      }
+      expect(policy).not.toMatch(/unsafe|\*/);
+      // A script without the nonce would not run.
+      const scripts = page.text.match(/<script\b[^>]*>/g) ?? [];
+      expect(scripts).toHaveLength(2);
+      expect(scripts.filter((script) => !script.includes(`nonce="${nonce}"`))).toEqual([]);
+      const files = [...page.text.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, file = '']) => file);
+      expect(files).toHaveLength(3);
+      for (const file of files) expect({ file, status: (await app.get(file)).status }).toEqual({ file, status: 200 });
+      const again = await app.get(path);
+      expect(again.headers['content-security-policy']).not.toBe(policy);
     });
 
     it('do not loosen those of other routes', async () => {
-      for (const path of ['/livez', '/docsx', '/no/docs/', '/v1/docs']) {
+      for (const path of ['/livez', '/docsx', '/no/docs/', '/v1/docs', '/docs/openapi.json', '/docs/swagger-ui.css']) {
         const { headers } = await app.get(path);
         expect(headers['content-security-policy']).toBe(
           "default-src 'none';frame-ancestors 'none';base-uri 'none';form-action 'none'",
@@ -196,8 +241,37 @@ onBothAdapters('CORS', (adapter) => {
       ]) {
         for (const { headers } of [await ask(app, origin), await preflight(app, origin)]) {
           expect(headers).not.toHaveProperty('access-control-allow-origin');
+          // No cache may hand this answer to an origin that is let in.
+          expect(headers['vary']).toMatch(/\bOrigin\b/);
         }
       }
+    }));
+
+  it('lets in whom a pattern names', () =>
+    withApp({ CORS_ORIGINS: 'https://*.app.example' }, async (app) => {
+      const allowed = async (origin: string) => (await ask(app, origin)).headers['access-control-allow-origin'];
+      expect(await allowed('https://a.app.example')).toBe('https://a.app.example');
+      for (const origin of ['https://a.b.app.example', 'https://app.example', 'https://aapp.example', 'null']) {
+        expect(await allowed(origin)).toBeUndefined();
+      }
+    }));
+
+  it('tells the audit trail of those it refuses, once for many', () =>
+    withApp({ CORS_ORIGINS: ALLOWED }, async (app) => {
+      const evil = `https://${adapter}.evil.example`;
+      const first = await ask(app, evil);
+      for (let i = 0; i < 5; i++) await ask(app, evil);
+      await ask(app, ALLOWED);
+      const [event, ...others] = await app.auditOf(String(first.headers['x-request-id']));
+      expect(event).toMatchObject({
+        action: 'security.violation',
+        outcome: 'denied',
+        metadata: { rule: 'cors_origin', origin: evil },
+      });
+      expect(others).toEqual([]);
+      const all = await app.sql("SELECT 1 FROM audit_events WHERE metadata->>'origin' = $1", [evil]);
+      expect(all).toHaveLength(1);
+      expect((await app.get('/metrics')).text).toContain('security_refusals_total{rule="cors_origin"} 6');
     }));
 
   it('answers preflights', () =>
@@ -297,6 +371,12 @@ onBothAdapters('compression', (adapter) => {
   ])('leaves %s alone', async (_what, path) => {
     const { headers } = await get(path, 'gzip, br');
     expect(headers).not.toHaveProperty('content-encoding');
+  });
+
+  it('compresses what a token has asked for, and not what a cookie may have', async () => {
+    const { token } = await app.register();
+    const { headers } = await app.get('/v1/content/mine', { token, headers: { 'Accept-Encoding': 'gzip' } });
+    expect(headers).toMatchObject({ 'cache-control': 'private, no-store', 'content-encoding': 'gzip' });
   });
 
   it('leaves alone what is compressed already', async () => {

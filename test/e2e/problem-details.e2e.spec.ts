@@ -113,7 +113,13 @@ onBothAdapters('problem documents', (adapter) => {
       expect(answer.text).not.toContain('hunter2');
     });
 
-    it.each(['DELETE', 'PUT', 'PATCH', 'GET', 'TRACE', 'PROPFIND', 'OPTIONS'])(
+    it.each(['TRACE', 'PROPFIND', 'PURGE', 'SEARCH'])('refuses %s anywhere', async (method) => {
+      const answer = await app.send(method, '/auth/login');
+      expect(answer).toBeProblem({ status: 405, code: 'METHOD_NOT_ALLOWED' });
+      expect(answer.headers['allow']).toBe('GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS');
+    });
+
+    it.each(['DELETE', 'PUT', 'PATCH', 'GET', 'OPTIONS'])(
       'refuses %s on a route that has only POST',
       async (method) => {
         expect(await app.send(method, '/auth/login')).toBeProblem({ status: 404, code: 'NOT_FOUND' });

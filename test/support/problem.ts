@@ -48,13 +48,16 @@ function isProblem({ status, headers, body }: Refusal, wanted: { status: number;
 function areSecure(headers: Refusal['headers']): void {
   expect(headers).toMatchObject({
     'content-security-policy': expect.stringContaining("default-src 'none'"),
-    'strict-transport-security': 'max-age=63072000; includeSubDomains',
+    'permissions-policy': expect.stringContaining('camera=()'),
+    'cross-origin-opener-policy': 'same-origin',
     'x-content-type-options': 'nosniff',
     'x-frame-options': 'DENY',
     'referrer-policy': 'no-referrer',
     'cross-origin-resource-policy': 'same-origin',
     'x-request-id': expect.stringMatching(/^[\w.-]{8,64}$/),
   });
+  // The tests speak plain HTTP, over which it must not be sent.
+  expect(headers).not.toHaveProperty('strict-transport-security');
   expect(headers).not.toHaveProperty('x-powered-by');
   expect(headers).not.toHaveProperty('server');
 }

@@ -97,7 +97,7 @@ export class HeadersCheck implements SelfTestCheck {
     ];
     const required: [string, RegExp][] = [
       ['content-security-policy', /default-src 'none'/],
-      ['strict-transport-security', /max-age=\d{8}/],
+      ['permissions-policy', /camera=\(\)/],
       ['x-content-type-options', /^nosniff$/],
       ['x-frame-options', /^DENY$/i],
       ['referrer-policy', /no-referrer/],

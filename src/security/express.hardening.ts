@@ -1,0 +1,62 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { AbstractHttpAdapter } from '@nestjs/core';
+import { requestPath, type AdapterRequest } from '../common/index.js';
+import { readBody } from './body-reader.js';
+import { compressResponse } from './express-compression.js';
+import { ExpressRouteLimits, type ExpressRouter } from './express-routes.js';
+import type { Hardening } from './hardening.js';
+import { mayHaveBody } from './request-body.js';
+
+type Next = (error?: unknown) => void;
+type ExpressRequest = IncomingMessage & { body?: unknown; url: string; method: string };
+
+interface ExpressInstance {
+  readonly router: ExpressRouter;
+  set(setting: string, value: unknown): unknown;
+}
+
+/** Puts the rules in front of every route of an Express application. */
+export function hardenExpress(adapter: AbstractHttpAdapter, hardening: Hardening): void {
+  const express = adapter.getInstance() as ExpressInstance;
+  express.set('x-powered-by', false);
+  // The other one makes objects and arrays of names with brackets.
+  express.set('query parser', 'simple');
+  const limits = new ExpressRouteLimits(() => express.router);
+  const { compressor, settings } = hardening;
+  adapter.use((request: ExpressRequest, response: ServerResponse, next: Next) => {
+    const refusal = hardening.refusalOf(request as unknown as AdapterRequest, request);
+    if (refusal) {
+      request.resume();
+      next(refusal);
+      return;
+    }
+    request.url = decodeUnreserved(hardening.targetOf(request.url));
+    if (compressor) compressResponse(request, response, compressor);
+    if (!mayHaveBody(request) || !hasBody(request)) {
+      next();
+      return;
+    }
+    const limit = limits.limitOf(request.method, requestPath(request.url)) ?? settings.limits.bodyBytes;
+    readBody(request, limit, (error, body) => {
+      if (error) return next(error);
+      try {
+        request.body = hardening.parse(request as unknown as AdapterRequest, body as Buffer);
+      } catch (problem) {
+        return next(problem);
+      }
+      next();
+    });
+  });
+}
+
+function hasBody({ headers }: IncomingMessage): boolean {
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+}
+
+/** Express compares paths as they are written; to RFC 3986, section 6.2.2.2, `%61` is `a`, as it is to Fastify. */
+function decodeUnreserved(target: string): string {
+  if (!target.includes('%')) return target;
+  const [path = '', ...query] = target.split('?');
+  const decoded = path.replace(/%(?:2[DE]|3\d|4[1-9A-F]|5[0-9AF]|6[1-9A-F]|7[0-9AE])/gi, decodeURIComponent);
+  return [decoded, ...query].join('?');
+}

@@ -1,0 +1,52 @@
+import type { ServerResponse } from 'node:http';
+import { Inject, Injectable } from '@nestjs/common';
+import { HttpAdapterHost, type AbstractHttpAdapter } from '@nestjs/core';
+import { corsOptionsOf } from './cors.js';
+import { hardenExpress } from './express.hardening.js';
+import { hardenFastify } from './fastify.hardening.js';
+import { Hardening } from './hardening.js';
+import type { Header } from './response-headers.js';
+import { SECURITY_SETTINGS, type SecuritySettings } from './security.options.js';
+import { SecurityReports } from './security-reports.js';
+
+type HookResponse = ServerResponse | { readonly raw: ServerResponse };
+
+/** Where Nest's adapters take more than their interface says. */
+interface HookableAdapter {
+  setOnRequestHook(hook: (request: object, response: HookResponse, done: () => void) => void): void;
+}
+
+/**
+ * Installs the rules as soon as it is made, which is before Nest registers routes.
+ *
+ * @publicApi
+ */
+@Injectable()
+export class HardenedHttp {
+  private readonly hardening: Hardening;
+
+  constructor(
+    adapterHost: HttpAdapterHost,
+    @Inject(SECURITY_SETTINGS) settings: SecuritySettings,
+    reports: SecurityReports,
+  ) {
+    this.hardening = new Hardening(settings, reports);
+    const adapter = adapterHost.httpAdapter as AbstractHttpAdapter | undefined;
+    // A context without HTTP, such as a job or a microservice.
+    if (!adapter) return;
+    // The adapter has one such hook. The request pipeline, where there is one, takes it over, with the headers.
+    (adapter as unknown as HookableAdapter).setOnRequestHook((request, response, done) => {
+      const raw = 'raw' in response ? response.raw : response;
+      for (const [name, value] of this.headersOf(request)) raw.setHeader(name, value);
+      done();
+    });
+    if (settings.cors) adapter.enableCors(corsOptionsOf(settings.cors, reports));
+    if (adapter.getType() === 'fastify') hardenFastify(adapter, this.hardening);
+    else hardenExpress(adapter, this.hardening);
+  }
+
+  /** The headers that every response to such a request carries; a list that was worked out at start. */
+  headersOf(request: object): readonly Header[] {
+    return this.hardening.headersOf(request);
+  }
+}

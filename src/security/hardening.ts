@@ -1,0 +1,50 @@
+import type { IncomingMessage } from 'node:http';
+import type { AdapterRequest, ProblemException } from '../common/index.js';
+import { Compressor } from './compressor.js';
+import { bodyRefusal, parseBody } from './request-body.js';
+import { RequestRules } from './request-rules.js';
+import { ResponseHeaders, type Header } from './response-headers.js';
+import type { SecuritySettings } from './security.options.js';
+import type { SecurityReports } from './security-reports.js';
+
+/** What happens to each request, the same on both adapters; they only differ in where it is put. */
+export class Hardening {
+  readonly compressor: Compressor | undefined;
+  private readonly headers: ResponseHeaders;
+  private readonly rules: RequestRules;
+
+  constructor(
+    readonly settings: SecuritySettings,
+    readonly reports: SecurityReports,
+  ) {
+    const { headers, hstsPreload, compression } = settings;
+    this.headers = new ResponseHeaders(headers, { preload: hstsPreload });
+    this.rules = new RequestRules(settings);
+    this.compressor = compression === false ? undefined : new Compressor(compression);
+  }
+
+  headersOf(request: object): readonly Header[] {
+    return this.headers.of(request);
+  }
+
+  /** Why a request goes no further than its headers, if so. */
+  refusalOf(request: AdapterRequest, raw: IncomingMessage): ProblemException | undefined {
+    const refusal = this.rules.refusalOf(raw);
+    if (!refusal) return bodyRefusal(raw);
+    const subject = request.ip ?? 'unknown';
+    this.reports.refused(refusal.rule, subject, { code: refusal.problem.code, reason: refusal.problem.detail });
+    return refusal.problem;
+  }
+
+  /** The target to route by. */
+  targetOf(target: string): string {
+    return this.rules.stripped(target);
+  }
+
+  /** @throws ProblemException */
+  parse(request: AdapterRequest, body: Buffer): unknown {
+    const subject = request.ip ?? 'unknown';
+    const onStripped = () => this.reports.refused('control_characters', subject, { handling: 'stripped' });
+    return parseBody(request.headers, body, this.settings, onStripped);
+  }
+}

@@ -1,0 +1,81 @@
+import { Inject, Injectable, SetMetadata, type CanActivate, type CustomDecorator } from '@nestjs/common';
+import type { ExecutionContext } from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
+import {
+  ChainedGuard,
+  contextOf,
+  GuardOrder,
+  ProblemException,
+  RouteMemo,
+  type AdapterRequest,
+} from '../common/index.js';
+import { SECURITY_SETTINGS, type SecuritySettings } from './security.options.js';
+import { SecurityReports } from './security-reports.js';
+
+const REFUSE_OPERATORS = Symbol('bulwark.refuseOperators');
+
+/** Body and query as both adapters hand them out. */
+interface ParsedRequest extends AdapterRequest {
+  readonly body?: unknown;
+  readonly query?: unknown;
+}
+
+/**
+ * Refuses names in bodies and queries that MongoDB and its like take for operators and paths: those that begin with `$`
+ * or hold a dot. `{"password": {"$ne": null}}` is every password.
+ *
+ * @publicApi
+ */
+export function RefuseOperators(isRefused = true): CustomDecorator<symbol> {
+  return SetMetadata(REFUSE_OPERATORS, isRefused);
+}
+
+/** @throws ProblemException `VALIDATION_FAILED` with the path of the first such name */
+export function refuseOperatorNames(value: unknown): void {
+  const pending: { value: unknown; path: string }[] = [{ value, path: '' }];
+  for (let next = pending.pop(); next; next = pending.pop()) {
+    if (typeof next.value !== 'object' || next.value === null) continue;
+    for (const [key, inner] of Object.entries(next.value)) {
+      const path = next.path === '' ? key : `${next.path}.${key}`;
+      if (key.startsWith('$') || key.includes('.')) throw operatorName(path);
+      pending.push({ value: inner, path });
+    }
+  }
+}
+
+function operatorName(path: string): ProblemException {
+  return new ProblemException('VALIDATION_FAILED', 'Remove the fields named in "errors".', {
+    errors: [{ path: path.slice(-200), code: 'operatorName', message: 'the name is one of an operator or a path' }],
+  });
+}
+
+/** Looks at bodies and queries of the routes that ask for it, once it is known who may call them. */
+@Injectable()
+@ChainedGuard({ order: GuardOrder.Input })
+export class OperatorKeysGuard implements CanActivate {
+  private readonly isAsked = new RouteMemo(
+    (handler, controller) =>
+      this.reflector.getAllAndOverride<boolean | undefined>(REFUSE_OPERATORS, [handler, controller]) ??
+      this.settings.refuseOperators ??
+      false,
+  );
+
+  constructor(
+    private readonly reflector: Reflector,
+    @Inject(SECURITY_SETTINGS) private readonly settings: SecuritySettings,
+    private readonly reports: SecurityReports,
+  ) {}
+
+  canActivate(context: ExecutionContext): boolean {
+    if (context.getType() !== 'http' || !this.isAsked.get(context)) return true;
+    const request = context.switchToHttp().getRequest<ParsedRequest>();
+    try {
+      refuseOperatorNames(request.body);
+      refuseOperatorNames(request.query);
+    } catch (error) {
+      this.reports.refused('operators', request.ip ?? 'unknown', { route: contextOf(request).route });
+      throw error;
+    }
+    return true;
+  }
+}

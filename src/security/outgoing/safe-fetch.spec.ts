@@ -1,0 +1,198 @@
+import { createServer, type RequestListener, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterEach, describe, expect, it } from 'vitest';
+import type { Resolver } from './checked-lookup.js';
+import { safeFetch, type SafeFetchOptions } from './safe-fetch.js';
+
+const servers: Server[] = [];
+
+afterEach(() => {
+  for (const server of servers.splice(0)) {
+    server.close();
+    server.closeAllConnections();
+  }
+});
+
+async function serve(host: string, listener: RequestListener): Promise<number> {
+  const server = createServer(listener);
+  servers.push(server);
+  await new Promise<void>((resolve) => server.listen(0, host, resolve));
+  return (server.address() as AddressInfo).port;
+}
+
+const refusal = (code: string) => expect.objectContaining({ name: 'OutgoingRequestError', code });
+const REFUSED = refusal('OUTGOING_ADDRESS_REFUSED');
+/** Stands for the Internet: the one address of this host that may be asked. */
+const local: SafeFetchOptions = { protocols: ['http:', 'https:'], allowAddresses: ['127.0.0.1/32'] };
+const to =
+  (address: string): Resolver =>
+  async () => [{ address, family: address.includes(':') ? 6 : 4 }];
+
+describe('a request to a URL of somebody else', () => {
+  it('is made', async () => {
+    const port = await serve('127.0.0.1', (request, response) => {
+      let body = '';
+      request.on('data', (chunk: Buffer) => (body += chunk.toString()));
+      request.on('end', () =>
+        response.end(`${request.method} ${request.headers.host} ${String(request.headers['x-a'])} ${body}`),
+      );
+    });
+    const options = { ...local, resolver: to('127.0.0.1'), method: 'POST', body: 'hello', headers: { 'X-A': '1' } };
+    const { status, body, url } = await safeFetch(`http://hook.example:${port}/x`, options);
+    expect({ status, body: body.toString(), url }).toEqual({
+      status: 200,
+      body: `POST hook.example:${port} 1 hello`,
+      url: `http://hook.example:${port}/x`,
+    });
+  });
+
+  it.each([
+    'http://127.0.0.2/',
+    'http://localhost/',
+    'http://2130706434/',
+    'http://0177.0.0.2/',
+    'http://0x7f.0.0.2/',
+    'http://0x7f000002/',
+    'http://127.2/',
+    'http://①②⑦.⓪.⓪.②/',
+    'http://127.0.0.2./',
+    'http://[::1]/',
+    'http://[::ffff:127.0.0.2]/',
+    'http://[::ffff:7f00:2]/',
+    'http://[64:ff9b::7f00:2]/',
+    'http://[2002:7f00:2::]/',
+    'http://[fd00:ec2::254]/latest/meta-data',
+    'http://169.254.169.254/latest/meta-data',
+    'http://0/',
+    'http://10.0.0.1:8080/',
+  ])('is not made to %s', async (url) => {
+    // Without the check, most of these connect to this very host.
+    const resolver: Resolver = async (name) => [{ address: name === 'localhost' ? '127.0.0.2' : name, family: 4 }];
+    await expect(safeFetch(url, { ...local, resolver })).rejects.toEqual(REFUSED);
+  });
+
+  it.each(['10.0.0.1', '169.254.169.254', '::1', '::ffff:10.0.0.1', '64:ff9b::a00:1'])(
+    'is not made to a name for %s',
+    async (address) => {
+      await expect(safeFetch('http://hook.example/', { ...local, resolver: to(address) })).rejects.toEqual(REFUSED);
+    },
+  );
+
+  it('is not made to a name that is public among others', async () => {
+    const resolver: Resolver = async () => [
+      { address: '8.8.8.8', family: 4 },
+      { address: '10.0.0.1', family: 4 },
+    ];
+    await expect(safeFetch('http://hook.example/', { ...local, resolver })).rejects.toEqual(REFUSED);
+  });
+
+  it('goes to the address that was checked, though the name has another by then (DNS rebinding)', async () => {
+    const port = await serve('127.0.0.1', (_request, response) => response.end('checked'));
+    const asked: string[] = [];
+    const resolver: Resolver = async () => {
+      const address = asked.length === 0 ? '127.0.0.1' : '127.0.0.2';
+      asked.push(address);
+      return [{ address, family: 4 }];
+    };
+    const { body } = await safeFetch(`http://rebound.example:${port}/`, { ...local, resolver });
+    expect(body.toString()).toBe('checked');
+    expect(asked).toEqual(['127.0.0.1']);
+    // The next request is checked anew, on a connection of its own.
+    await expect(safeFetch(`http://rebound.example:${port}/`, { ...local, resolver })).rejects.toEqual(REFUSED);
+  });
+
+  it.each([
+    ['ftp://hook.example/', 'OUTGOING_SCHEME_REFUSED'],
+    ['file:///etc/passwd', 'OUTGOING_SCHEME_REFUSED'],
+    ['gopher://127.0.0.1/', 'OUTGOING_SCHEME_REFUSED'],
+    ['http://user:password@hook.example/', 'OUTGOING_CREDENTIALS_REFUSED'],
+    ['http://hook.example@127.0.0.2/', 'OUTGOING_CREDENTIALS_REFUSED'],
+    ['http://hook.example:22/', 'OUTGOING_PORT_REFUSED'],
+    ['not a url', 'OUTGOING_URL_INVALID'],
+    ['//127.0.0.2/', 'OUTGOING_URL_INVALID'],
+  ])('is refused for what it says: %s', async (url, code) => {
+    await expect(safeFetch(url, { ...local, ports: [80, 443] })).rejects.toEqual(refusal(code));
+  });
+
+  it('is made by HTTPS, unless another scheme is allowed', async () => {
+    await expect(safeFetch('http://hook.example/')).rejects.toEqual(refusal('OUTGOING_SCHEME_REFUSED'));
+  });
+
+  describe('that redirects', () => {
+    const redirecting = (location: (path: string) => string, status = 302) =>
+      serve('127.0.0.1', (request, response) => {
+        const target = location(request.url ?? '');
+        if (target === '') response.end(`${request.method} ${request.headers.authorization ?? 'anonymous'}`);
+        else response.writeHead(status, { location: target }).end();
+      });
+
+    it('is checked at each step', async () => {
+      for (const target of ['http://127.0.0.2/', 'http://[::1]/', '//169.254.169.254/', 'http://0x7f000002/']) {
+        const port = await redirecting(() => target);
+        await expect(safeFetch(`http://127.0.0.1:${port}/`, local)).rejects.toEqual(REFUSED);
+      }
+      const port = await redirecting(() => 'file:///etc/passwd');
+      await expect(safeFetch(`http://127.0.0.1:${port}/`, local)).rejects.toEqual(refusal('OUTGOING_SCHEME_REFUSED'));
+    });
+
+    it('is followed so often and no further', async () => {
+      const port = await redirecting((path) => `${path}x`);
+      const endless = safeFetch(`http://127.0.0.1:${port}/`, { ...local, maxRedirects: 2 });
+      await expect(endless).rejects.toEqual(refusal('OUTGOING_REDIRECTS_EXCEEDED'));
+    });
+
+    it('keeps its token from another origin', async () => {
+      const other = await redirecting(() => '');
+      const port = await redirecting((path) =>
+        path === '/here' ? '/there' : path === '/there' ? '' : `http://127.0.0.1:${other}/`,
+      );
+      const options = { ...local, headers: { Authorization: 'Bearer secret' } };
+      const asked = async (path: string) =>
+        (await safeFetch(`http://127.0.0.1:${port}${path}`, options)).body.toString();
+      expect(await asked('/here')).toBe('GET Bearer secret');
+      expect(await asked('/away')).toBe('GET anonymous');
+    });
+
+    it.each([
+      [303, 'GET'],
+      [302, 'GET'],
+      [307, 'POST'],
+    ])('by %i goes on as %s', async (status, method) => {
+      const port = await redirecting((path) => (path === '/' ? '/end' : ''), status);
+      const { body } = await safeFetch(`http://127.0.0.1:${port}/`, { ...local, method: 'POST', body: 'x' });
+      expect(body.toString()).toBe(`${method} anonymous`);
+    });
+  });
+
+  it('ends when the answer is too large, however it is framed', async () => {
+    const port = await serve('127.0.0.1', (_request, response) => {
+      response.write('x'.repeat(600));
+      response.end('x'.repeat(600));
+    });
+    const large = safeFetch(`http://127.0.0.1:${port}/`, { ...local, maxBytes: 1_000 });
+    await expect(large).rejects.toEqual(refusal('OUTGOING_BODY_TOO_LARGE'));
+  });
+
+  it.each(['silent', 'slow'])('ends when the other side is %s', async (kind) => {
+    const port = await serve('127.0.0.1', (_request, response) => void (kind === 'slow' && response.write('x')));
+    const late = safeFetch(`http://127.0.0.1:${port}/`, { ...local, timeoutMs: 50 });
+    await expect(late).rejects.toEqual(refusal('OUTGOING_TIMEOUT'));
+  });
+
+  it('tells of a host that cannot be asked', async () => {
+    const resolver: Resolver = () => Promise.reject(new Error('ENOTFOUND'));
+    await expect(safeFetch('http://nowhere.example/', { ...local, resolver })).rejects.toEqual(
+      refusal('OUTGOING_FAILED'),
+    );
+  });
+
+  it('does not let headers frame the request anew', async () => {
+    const port = await serve('127.0.0.1', (request, response) => response.end(JSON.stringify(request.headers)));
+    const headers = { Host: 'internal', 'Transfer-Encoding': 'chunked', 'Content-Length': '999' };
+    const { body } = await safeFetch(`http://127.0.0.1:${port}/`, { ...local, headers });
+    expect(JSON.parse(body.toString())).toEqual(
+      expect.objectContaining({ host: `127.0.0.1:${port}`, 'accept-encoding': 'identity' }),
+    );
+    expect(body.toString()).not.toContain('999');
+  });
+});

@@ -1,0 +1,43 @@
+import { ConfigurableModuleBuilder, Module } from '@nestjs/common';
+import { AuditTrail, GuardChainModule, Metrics, NoAuditTrail, NoMetrics } from '../common/index.js';
+import { AddressGuard } from './address.guard.js';
+import { HardenedHttp } from './hardened-http.js';
+import { NoStoreGuard } from './no-store.guard.js';
+import { OperatorKeysGuard } from './operator-keys.js';
+import { SECURITY_OPTIONS, SECURITY_SETTINGS, settingsOf, type SecurityModuleOptions } from './security.options.js';
+import { SecurityReports } from './security-reports.js';
+
+const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<SecurityModuleOptions>({
+  optionsInjectionToken: SECURITY_OPTIONS,
+})
+  .setClassMethodName('forRoot')
+  .build();
+
+/**
+ * Hardens the HTTP of an application, on Express and on Fastify: response headers, CORS, limits of requests and their
+ * bodies, lists of addresses, compression. It works on any Nest application that imports it; create that with
+ * `bodyParser: false`, so that bodies are read here alone.
+ *
+ * @publicApi
+ */
+@Module({
+  imports: [GuardChainModule],
+  providers: [
+    { provide: SECURITY_SETTINGS, inject: [SECURITY_OPTIONS], useFactory: settingsOf },
+    {
+      provide: SecurityReports,
+      inject: [
+        { token: Metrics, optional: true },
+        { token: AuditTrail, optional: true },
+      ],
+      useFactory: (metrics: Metrics = new NoMetrics(), audit: AuditTrail = new NoAuditTrail()) =>
+        new SecurityReports(metrics, audit),
+    },
+    HardenedHttp,
+    AddressGuard,
+    NoStoreGuard,
+    OperatorKeysGuard,
+  ],
+  exports: [HardenedHttp],
+})
+export class SecurityModule extends ConfigurableModuleClass {}

@@ -1,0 +1,31 @@
+import type { Server } from 'node:http';
+
+/** How long a client may take, milliseconds. @publicApi */
+export interface ClientTimeouts {
+  /** For the request line and the headers. @default 15000 */
+  headersMs?: number;
+  /** For a whole request. Fastify turns this off, and with it what holds off slow senders. @default 120000 */
+  requestMs?: number;
+  /** Idle between two requests: longer than the usual load balancers (60 s), lest they reuse a closed one. @default 72000 */
+  keepAliveMs?: number;
+  /** How often connections are looked through for those that are late. @default 5000 */
+  checkMs?: number;
+}
+
+/**
+ * Sets the timeouts that hold off slow clients (slowloris). Call it before the server listens: Node starts to look at its
+ * connections then.
+ *
+ * @publicApi
+ */
+export function limitServer(
+  server: Server,
+  { headersMs = 15_000, requestMs = 120_000, keepAliveMs = 72_000, checkMs = 5_000 }: ClientTimeouts = {},
+): void {
+  Object.assign(server, {
+    headersTimeout: headersMs,
+    requestTimeout: requestMs,
+    keepAliveTimeout: keepAliveMs,
+    connectionsCheckingInterval: checkMs,
+  });
+}

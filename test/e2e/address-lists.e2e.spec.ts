@@ -1,0 +1,84 @@
+import { Controller, Get, Module } from '@nestjs/common';
+import { expect, it } from 'vitest';
+import { Public } from '../../src/common/index.js';
+import { AllowAddresses, DenyAddresses } from '../../src/security/index.js';
+import { onBothAdapters, TestApp } from '../support/harness.js';
+import '../support/problem.js';
+
+@Controller('places')
+@Public()
+@DenyAddresses('127.0.0.66')
+class PlacesController {
+  @Get('any')
+  any(): string {
+    return 'any';
+  }
+
+  @Get('office')
+  @AllowAddresses('127.0.1.0/24', '203.0.113.0/24', '2001:db8::/32')
+  office(): string {
+    return 'office';
+  }
+}
+
+@Module({ controllers: [PlacesController] })
+class PlacesModule {}
+
+const DENIED = { status: 403, code: 'ADDRESS_DENIED' };
+
+onBothAdapters('lists of addresses', (adapter) => {
+  async function withApp(env: Record<string, string>, work: (app: TestApp) => Promise<void>): Promise<void> {
+    const app = await TestApp.start({ HTTP_ADAPTER: adapter, ...env }, { imports: [PlacesModule] });
+    try {
+      await work(app);
+    } finally {
+      await app.stop();
+    }
+  }
+
+  it('open routes to those whom they name, and close them to others', () =>
+    withApp({}, async (app) => {
+      expect((await app.get('/v1/places/any', { from: '127.0.0.5' })).text).toBe('any');
+      expect(await app.get('/v1/places/any', { from: '127.0.0.66' })).toBeProblem(DENIED);
+      expect((await app.get('/v1/places/office', { from: '127.0.1.9' })).text).toBe('office');
+      expect(await app.get('/v1/places/office', { from: '127.0.0.5' })).toBeProblem(DENIED);
+    }));
+
+  it('believe no header, unless a trusted proxy has written it', async () => {
+    const forwarded = (address: string) => ({ from: '127.0.0.5', headers: { 'X-Forwarded-For': address } });
+    await withApp({}, async (app) => {
+      expect(await app.get('/v1/places/office', forwarded('203.0.113.9'))).toBeProblem(DENIED);
+    });
+    await withApp({ TRUST_PROXY: '1' }, async (app) => {
+      expect((await app.get('/v1/places/office', forwarded('203.0.113.9'))).status).toBe(200);
+      expect((await app.get('/v1/places/office', forwarded('2001:db8::7'))).status).toBe(200);
+      expect((await app.get('/v1/places/office', forwarded('::ffff:203.0.113.9'))).status).toBe(200);
+      expect(await app.get('/v1/places/office', forwarded('203.0.113.9, 198.51.100.1'))).toBeProblem(DENIED);
+      expect(await app.get('/v1/places/office', forwarded('no address'))).toBeProblem(DENIED);
+    });
+  });
+
+  it('hold for every route by IP_ALLOW and IP_DENY, but for the probes of the platform', () =>
+    withApp({ IP_ALLOW: '127.0.0.0/24, 127.0.1.0/24', IP_DENY: '127.0.0.7' }, async (app) => {
+      expect((await app.get('/v1/places/any', { from: '127.0.0.5' })).status).toBe(200);
+      expect(await app.get('/v1/places/any', { from: '127.0.2.5' })).toBeProblem(DENIED);
+      expect(await app.get('/v1/places/any', { from: '127.0.0.7' })).toBeProblem(DENIED);
+      expect(await app.get('/auth/profile', { from: '127.0.2.5' })).toBeProblem(DENIED);
+      expect((await app.get('/livez', { from: '127.0.2.5' })).status).toBe(200);
+      expect(await app.get('/livez', { from: '127.0.0.7' })).toBeProblem(DENIED);
+      // Both lists have to let in.
+      expect((await app.get('/v1/places/office', { from: '127.0.1.9' })).status).toBe(200);
+      expect(await app.get('/v1/places/office', { from: '127.0.0.5' })).toBeProblem(DENIED);
+    }));
+
+  it('turn clients away before they are counted or asked for a token', () =>
+    withApp({ IP_DENY: '127.0.0.7', THROTTLE_DEFAULT_LIMIT: '2' }, async (app) => {
+      for (let i = 0; i < 5; i++) {
+        const answer = await app.get('/v1/places/any', { from: '127.0.0.7' });
+        expect(answer).toBeProblem(DENIED);
+        expect(answer.headers).not.toHaveProperty('ratelimit');
+      }
+      const count = (await app.get('/metrics')).text;
+      expect(count).toContain('security_refusals_total{rule="address"} 5');
+    }));
+});

@@ -1,0 +1,239 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { Body, Controller, Get, Module, Param, Post, Query } from '@nestjs/common';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Public } from '../../src/common/index.js';
+import { BodyLimit, RefuseOperators } from '../../src/security/index.js';
+import { onBothAdapters, TestApp } from '../support/harness.js';
+import '../support/problem.js';
+import { sendBytes } from '../support/socket.js';
+
+@Controller('input')
+@Public()
+class InputController {
+  @Post('large')
+  @BodyLimit('2mb')
+  large(@Body() body: { text: string }): { length: number } {
+    return { length: body.text.length };
+  }
+
+  @Post('small')
+  @BodyLimit('100b')
+  small(@Body() body: unknown): unknown {
+    return body;
+  }
+
+  @Post('files/:name')
+  @BodyLimit('2mb')
+  file(@Param('name') name: string): { name: string } {
+    return { name };
+  }
+
+  @Post('operators')
+  @RefuseOperators()
+  operators(@Body() body: unknown): unknown {
+    return body;
+  }
+
+  @Get('operators')
+  @RefuseOperators()
+  search(@Query() query: unknown): unknown {
+    return query;
+  }
+
+  @Post('echo')
+  echo(@Body() body: unknown): unknown {
+    return body;
+  }
+
+  @Get('echo')
+  query(@Query() query: unknown): unknown {
+    return query;
+  }
+}
+
+/** Registered first, so that its routes come before those with parameters. */
+@Controller('input/files')
+@Public()
+class FixedController {
+  @Post('fixed')
+  fixed(): { fixed: true } {
+    return { fixed: true };
+  }
+}
+
+@Module({ controllers: [FixedController, InputController] })
+class InputModule {}
+
+const TOO_LARGE = { status: 413, code: 'PAYLOAD_TOO_LARGE' };
+const REFUSED = { status: 400, code: 'VALIDATION_FAILED' };
+
+onBothAdapters('limits of input', (adapter) => {
+  let app: TestApp;
+  beforeAll(async () => (app = await TestApp.start({ HTTP_ADAPTER: adapter }, { imports: [InputModule] })));
+  afterAll(() => app.stop());
+
+  const text = (bytes: number) => JSON.stringify({ text: 'x'.repeat(bytes) });
+  const chunked = { 'Transfer-Encoding': 'chunked', 'Content-Length': [] as string[] };
+
+  describe('of a body', () => {
+    it('are larger where a route says so', async () => {
+      for (const headers of [{}, chunked]) {
+        const large = await app.post('/v1/input/large', text(1_900_000), { headers });
+        expect(large.body).toEqual({ length: 1_900_000 });
+        expect(await app.post('/v1/input/large', text(2_200_000), { headers })).toBeProblem(TOO_LARGE);
+        expect(await app.post('/v1/input/echo', text(1_900_000), { headers })).toBeProblem(TOO_LARGE);
+      }
+    });
+
+    it('are smaller where a route says so', async () => {
+      for (const headers of [{}, chunked]) {
+        expect((await app.post('/v1/input/small', text(10), { headers })).body).toEqual({ text: 'x'.repeat(10) });
+        expect(await app.post('/v1/input/small', text(200), { headers })).toBeProblem(TOO_LARGE);
+      }
+    });
+
+    it('are those of the route that answers, and of no other whose pattern fits', async () => {
+      expect((await app.post('/v1/input/files/any', text(1_500_000))).status).toBe(201);
+      expect((await app.post('/V1/INPUT/files/any/', text(1_500_000))).status).toBe(201);
+      expect(await app.post('/v1/input/files/fixed', text(1_500_000))).toBeProblem(TOO_LARGE);
+      expect(await app.post('/v1/input/files/any/more', text(1_500_000))).toBeProblem(TOO_LARGE);
+    });
+
+    it('hold before the body is there', async () => {
+      const head = (path: string, length: number) =>
+        `POST ${path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${length}\r\n\r\n{`;
+      for (const [path, length] of [
+        ['/v1/input/echo', 1_048_577],
+        ['/v1/input/small', 101],
+        ['/v1/input/large', 2_097_153],
+      ] as const) {
+        const { hostname, port } = new URL(app.baseUrl);
+        const socket = connect(Number(port), hostname);
+        socket.write(head(path, length));
+        const [answer] = (await once(socket, 'data')) as [Buffer];
+        expect(answer.toString()).toMatch(/^HTTP\/1\.1 413 /);
+        socket.destroy();
+      }
+    });
+  });
+
+  describe('of a target', () => {
+    it('are its length, its parameters, and how often one of them stands in it', async () => {
+      const get = (query: string) => app.get(`/v1/input/echo?${query}`);
+      expect((await get(`a=${'x'.repeat(8_000)}`)).status).toBe(200);
+      expect(await get(`a=${'x'.repeat(8_200)}`)).toBeProblem({ status: 414, code: 'URI_TOO_LONG' });
+      const names = (length: number) => Array.from({ length }, (_, i) => `p${i}=1`).join('&');
+      expect((await get(names(100))).status).toBe(200);
+      expect(await get(names(101))).toBeProblem(REFUSED);
+      expect((await get('a=1&'.repeat(19) + 'a=1')).body.a).toHaveLength(20);
+      expect(await get('a=1&'.repeat(20) + 'a=1')).toBeProblem(REFUSED);
+      // Spelt otherwise, it is the same name.
+      expect(await get('a=1&'.repeat(10) + '%61=1&'.repeat(10) + 'a=1')).toBeProblem(REFUSED);
+    });
+
+    it('read a query flat: brackets make no objects and no arrays', async () => {
+      const { body } = await app.get('/v1/input/echo?a[b]=1&a[]=2&a.c=3&c=4&c=5');
+      expect(body).toEqual({ 'a[b]': '1', 'a[]': '2', 'a.c': '3', c: ['4', '5'] });
+    });
+  });
+
+  it('of headers are their number', async () => {
+    const many = (length: number) => Object.fromEntries(Array.from({ length }, (_, i) => [`X-${i}`, '1']));
+    expect((await app.get('/livez', { headers: many(90) })).status).toBe(200);
+    expect(await app.get('/livez', { headers: many(101) })).toBeProblem({ status: 431, code: 'HEADERS_TOO_LARGE' });
+  });
+
+  it.each(['X-HTTP-Method-Override', 'X-HTTP-Method', 'X-Method-Override'])(
+    'are not stepped over by %s',
+    async (header) => {
+      const answer = await app.post('/v1/input/echo', { a: 1 }, { headers: { [header]: 'GET' } });
+      expect({ status: answer.status, body: answer.body }).toEqual({ status: 201, body: { a: 1 } });
+      const query = await app.get('/v1/input/echo?_method=POST&a=1', { headers: { [header]: 'POST' } });
+      expect(query.body).toEqual({ _method: 'POST', a: '1' });
+    },
+  );
+
+  describe('of control characters', () => {
+    it.each(['\\u0000', '\\u0007', '\\b', '\\u001b[2J', '\\u007F', '\u007f'])(
+      'refuse %j in JSON',
+      async (character) => {
+        // PostgreSQL answers NUL with an error, which would be a 500.
+        const answer = await app.post('/v1/input/echo', `{"list":[{"name":"a${character}b"}]}`);
+        expect(answer).toBeProblem(REFUSED);
+        expect(answer.body.errors).toEqual([
+          expect.objectContaining({ path: 'list.0.name', code: 'controlCharacter' }),
+        ]);
+      },
+    );
+
+    it('refuse them in names, forms, queries and paths', async () => {
+      expect(await app.post('/v1/input/echo', '{"a\\u0000b":1}')).toBeProblem(REFUSED);
+      const headers = { 'Content-Type': 'application/x-www-form-urlencoded' };
+      expect(await app.post('/v1/input/echo', 'a=%00', { headers })).toBeProblem(REFUSED);
+      const malformed = { status: 400, code: 'MALFORMED_URL' };
+      expect(await app.get('/v1/input/echo?a=%00')).toBeProblem(malformed);
+      expect(await app.get('/v1/input/echo?%1b=1')).toBeProblem(malformed);
+      expect(await app.get('/v1/input/files/a%00b')).toBeProblem(malformed);
+      expect(await app.get('/v1/input/files/a%0d%0ab')).toBeProblem(malformed);
+    });
+
+    it('let text be text', async () => {
+      const body = { text: 'tab\tline\r\nend äöü 😀' };
+      expect((await app.post('/v1/input/echo', body)).body).toEqual(body);
+      expect((await app.get('/v1/input/echo?a=1%0d%0a%092')).body).toEqual({ a: '1\r\n\t2' });
+    });
+  });
+
+  describe('of operators', () => {
+    it.each([
+      ['{"password":{"$ne":null}}', 'password.$ne'],
+      ['{"a":[{"b":{"$where":"1"}}]}', 'a.0.b.$where'],
+      ['{"profile.roles":"Admin"}', 'profile.roles'],
+    ])('refuse %s where a route asks for it', async (json, path) => {
+      const answer = await app.post('/v1/input/operators', json);
+      expect(answer).toBeProblem(REFUSED);
+      expect(answer.body.errors).toEqual([expect.objectContaining({ path, code: 'operatorName' })]);
+      expect((await app.post('/v1/input/echo', json)).body).toEqual(JSON.parse(json));
+    });
+
+    it('refuse them in queries and forms, too', async () => {
+      expect(await app.get('/v1/input/operators?$ne=1')).toBeProblem(REFUSED);
+      const headers = { 'Content-Type': 'application/x-www-form-urlencoded' };
+      expect(await app.post('/v1/input/operators', '%24ne=1', { headers })).toBeProblem(REFUSED);
+      expect((await app.get('/v1/input/operators?price=$5.00')).status).toBe(200);
+    });
+  });
+
+  it('leave a count and one audit event of what they refuse', async () => {
+    await app.get('/v1/input/echo?a=%01');
+    await app.auditOf('none');
+    const count = async () => {
+      const [{ events }] = await app.sql(
+        `SELECT count(*)::int AS events FROM audit_events WHERE metadata->>'rule' = 'control_characters'`,
+      );
+      return events as number;
+    };
+    const before = await count();
+    expect(before).toBeGreaterThan(0);
+    for (let i = 0; i < 3; i++) await app.get('/v1/input/echo?a=%01');
+    await app.auditOf('none');
+    expect(await count()).toBe(before);
+    expect((await app.get('/metrics')).text).toMatch(/security_refusals_total\{rule="control_characters"\} \d/);
+  });
+
+  it('answer a client that breaks off in the middle of its body, for the log, and go on', async () => {
+    const { hostname, port } = new URL(app.baseUrl);
+    const socket = connect(Number(port), hostname);
+    socket.write(
+      'POST /v1/input/echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{"a"',
+    );
+    await once(socket, 'connect');
+    socket.destroy();
+    const errors = app.logs.filter(({ level }) => level === 'error');
+    expect((await sendBytes(app.baseUrl, 'GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')).status).toBe(
+      200,
+    );
+    expect(errors).toEqual([]);
+  });
+});
