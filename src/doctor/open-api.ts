@@ -63,7 +63,7 @@ export class OpenApi {
 function routeOf(template: string, method: string, operation: Operation, document: Document): Route {
   const security = operation.security ?? document.security ?? [];
   return {
-    path: template.replace(/\{[^}]*\}/g, '1'),
+    path: template.replace(/\{[^{}]*\}/g, '1'),
     method: method.toUpperCase(),
     // An empty requirement in the list makes authentication optional (OpenAPI 3.1, 4.8.10).
     isSecured: security.length > 0 && security.every((requirement) => Object.keys(requirement).length > 0),

@@ -9,6 +9,11 @@ export function cookieOf(header: string | undefined, name: string): string | und
     .split(';')
     .map((pair) => pair.replace(/^[ \t]+/, ''))
     .filter((pair) => pair.startsWith(name) && /^[ \t]*=/.test(pair.slice(name.length)))
-    .map((pair) => pair.slice(pair.indexOf('=') + 1).replace(/^[ \t]+|[ \t]+$/g, ''));
+    .map((pair) => trimmed(pair.slice(pair.indexOf('=') + 1)));
   return values.length === 1 ? values[0] : undefined;
+}
+
+/** The text from its first sign that is no space to its last; linear, as the client chooses how many spaces there are. */
+function trimmed(text: string): string {
+  return /[^ \t](?:.*[^ \t])?/s.exec(text)?.[0] ?? '';
 }

@@ -3,7 +3,7 @@ import type { DoctorCheck, Visit } from '../doctor.check.js';
 import type { Answer } from '../target.js';
 
 const STACK =
-  /\bat (?:async )?[\w.<>$ [\]]+ ?\(?(?:file:|node:|\/|[A-Z]:\\)|node_modules\/|Traceback \(most recent call last\)/;
+  /\bat (?:async |new )?[\w.<>$]+(?: \[as \w+\])? ?\(?(?:file:|node:|\/|[A-Z]:\\)|node_modules\/|Traceback \(most recent call last\)/;
 const INTERNALS =
   /QueryFailedError|syntax error at or near|invalid input syntax for type|ECONNREFUSED|PrismaClient|SequelizeDatabaseError|MongoServerError|SQLITE_ERROR|ER_PARSE_ERROR|relation "\w+" does not exist|column "?\w+"? does not exist/;
 const FRAMEWORKS: [name: string, sign: RegExp][] = [

@@ -3,7 +3,7 @@ import type { DoctorCheck, Visit } from '../doctor.check.js';
 
 /** Files that have no business on the web, each with what tells it from a page that answers to everything. */
 const FILES: [path: string, sign: RegExp][] = [
-  ['/.env', /^\s*(?:export )?[A-Z][A-Z0-9_]+=/m],
+  ['/.env', /^[ \t]*(?:export )?[A-Z][A-Z0-9_]+=/m],
   ['/.git/config', /^\[core\]/m],
   ['/.git/HEAD', /^ref: refs\//],
   ['/package.json', /"dependencies"\s*:/],
