@@ -51,7 +51,7 @@ export async function partitionsOf(manager: EntityManager, { table, timeOf }: Mo
   )) as { name: string; bound: string }[];
   return rows
     .flatMap(({ name, bound }) => {
-      const [, from, to] = /FROM \((?:'(.*)'|MINVALUE)\) TO \('(.*)'\)/.exec(bound) ?? [];
+      const [, from, to] = /FROM \((?:'([^']*)'|MINVALUE)\) TO \('([^']*)'\)/.exec(bound) ?? [];
       return to === undefined ? [] : [{ name, from: from === undefined ? new Date(0) : timeOf(from), to: timeOf(to) }];
     })
     .sort((a, b) => a.to.getTime() - b.to.getTime());
