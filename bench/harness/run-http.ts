@@ -37,8 +37,12 @@ export async function runHttp(scenario: HttpScenario, options: RunOptions): Prom
     rounds.push(measured);
   }
 
-  const baseline = servers.find((server) => server.name === scenario.baseline);
-  return servers.map((server) => row(server, baseline, rounds));
+  const { baseline } = scenario;
+  const nameFor = typeof baseline === 'string' ? () => baseline : baseline;
+  return servers.map((server) => {
+    const reference = servers.find(({ name }) => name === nameFor(server));
+    return row(server, reference, rounds);
+  });
 }
 
 function chosen(scenario: HttpScenario, wanted: string[]): BenchServer[] {

@@ -44,8 +44,8 @@ interface Described {
 export interface HttpScenario extends Described {
   kind: 'http';
   servers: BenchServer[];
-  /** Name of the server that the ratios refer to. */
-  baseline: string;
+  /** Name of the server that the ratios refer to, or that those of each server do. */
+  baseline: string | ((server: BenchServer) => string);
 }
 
 /** Code timed inside this process. The keys of the first row are the table's columns. */

@@ -1,8 +1,9 @@
 import type { Scenario } from '../harness/scenario.js';
+import { auth } from './auth.js';
 import { outage } from './outage.js';
 import { stack } from './stack.js';
 import { throttlerStore } from './throttler-store.js';
 import { throttler } from './throttler.js';
 
 /** In the order in which they run; a new scenario needs one module and one entry here. */
-export const scenarios: Scenario[] = [stack, outage, throttlerStore, throttler];
+export const scenarios: Scenario[] = [stack, auth, outage, throttlerStore, throttler];

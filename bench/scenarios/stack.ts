@@ -1,5 +1,5 @@
-import { JwtService } from '@nestjs/jwt';
 import type { BenchRequest, BenchServer, HttpScenario } from '../harness/scenario.js';
+import { JWT_SECRET, token } from './client-tokens.js';
 
 /**
  * A thousand users, each with an address and a token of its own. With one address for all, the cost of the stock
@@ -7,10 +7,8 @@ import type { BenchRequest, BenchServer, HttpScenario } from '../harness/scenari
  * request.
  */
 const CLIENTS = 1000;
-const JWT_SECRET = 'Zk3q9VxTz7RmW2yLcB8nHd5pJfGa4eUo6iKxSqYrTuQe1w0b';
 const env = { JWT_SECRET };
 
-const jwt = new JwtService({ secret: JWT_SECRET });
 const hello: BenchRequest = {
   method: 'GET',
   path: '/bench/hello',
@@ -25,25 +23,6 @@ const requests = Array.from({ length: CLIENTS }, (_, client) => ({
   },
 }));
 const body = { hello: 'world' };
-
-function token(client: number): string {
-  const id = String(client).padStart(12, '0');
-  return jwt.sign(
-    {
-      sub: `00000000-0000-4000-8000-${id}`,
-      jti: `00000000-0000-4000-9000-${id}`,
-      sid: `00000000-0000-4000-a000-${id}`,
-      email: `user${client}@example.com`,
-      roles: ['User'],
-    },
-    {
-      header: { alg: 'HS256', typ: 'at+jwt' },
-      issuer: 'nest-bulwark',
-      audience: 'nest-bulwark',
-      expiresIn: '1h',
-    },
-  );
-}
 
 function bare(adapter: string): BenchServer {
   return {

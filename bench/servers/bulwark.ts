@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Controller, Get, type INestApplication, Module, type Type, VERSION_NEUTRAL } from '@nestjs/common';
 import { DataSource } from 'typeorm';
+import { CLIENTS, SESSIONS } from './clients.js';
 import { required, serve } from './serve.js';
 
 /** The part of `src/bootstrap.ts` that is used here. */
@@ -26,17 +27,6 @@ class BenchModule {}
 interface Database {
   query(sql: string): Promise<unknown>;
 }
-
-/** The users and sessions that the tokens of the scenario name, so that the check of the session is measured too. */
-const CLIENTS = `
-  INSERT INTO users (id, email, name, password_hash, roles)
-  SELECT ('00000000-0000-4000-8000-' || lpad(i::text, 12, '0'))::uuid, 'user' || i || '@example.com', 'Bench', '-', '{User}'
-  FROM generate_series(0, 999) AS i`;
-const SESSIONS = `
-  INSERT INTO auth_sessions (id, user_id, refresh_hash, created_at, last_used_at, expires_at)
-  SELECT ('00000000-0000-4000-a000-' || lpad(i::text, 12, '0'))::uuid,
-         ('00000000-0000-4000-8000-' || lpad(i::text, 12, '0'))::uuid, '-', now(), now(), now() + interval '1 day'
-  FROM generate_series(0, 999) AS i`;
 
 /** Loaded by address, because the path from here differs before and after compilation. */
 async function bootstrap(): Promise<Bootstrap> {

@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { RecentMap, type ErrorCode, type Principal } from '../../common/index.js';
 import { AUTH_SETTINGS, type AuthSettings } from '../auth.options.js';
 import { ACCESS_TOKEN_TYPE } from './access-token.service.js';
-import { isSignedBy, type VerificationKey } from './jws.js';
+import type { VerificationKey } from './jws.js';
 import { SIGNING_KEY, type SigningKey } from './signing-key.js';
 
 /** Why a token is not accepted: the code for the client, and the reason for the audit trail. */
@@ -77,7 +77,7 @@ export class AccessTokenVerifier {
     const knownKey = this.headers.get(header);
     const key = knownKey ?? this.keyOf(header);
     if (key instanceof TokenFault) return key;
-    if (!isSignedBy(key, token.slice(0, signatureAt - 1), signature)) return TokenFault.signature;
+    if (!key.hasSigned(token.slice(0, signatureAt - 1), signature)) return TokenFault.signature;
     if (!knownKey) this.headers.set(header, key);
     const verified = this.read(token.slice(claimsAt, signatureAt - 1));
     if (verified instanceof TokenFault) return verified;
@@ -126,10 +126,13 @@ export class AccessTokenVerifier {
   }
 }
 
+/** Where parts of tokens are decoded, one after the other; all of them fit in. */
+const scratch = Buffer.alloc(LONGEST_TOKEN);
+
 /** The JSON object in a part of a token; undefined for anything else. */
 function decoded(part: string): Record<string, unknown> | undefined {
   try {
-    const value: unknown = JSON.parse(Buffer.from(part, 'base64url').toString());
+    const value: unknown = JSON.parse(scratch.toString('utf8', 0, scratch.write(part, 'base64url')));
     return typeof value === 'object' && value !== null && !Array.isArray(value)
       ? (value as Record<string, unknown>)
       : undefined;

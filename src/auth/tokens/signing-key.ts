@@ -9,7 +9,7 @@ import {
   type KeyObject,
 } from 'node:crypto';
 import type { AuthSettings } from '../auth.options.js';
-import type { JwsAlgorithm, VerificationKey } from './jws.js';
+import { verificationKey, type JwsAlgorithm, type VerificationKey } from './jws.js';
 
 /**
  * The keys of access tokens, imported once. Handed over as text, jsonwebtoken would try to read a secret as a public key
@@ -90,7 +90,7 @@ function keyRing(keys: readonly RingKey[]): SigningKey {
 
 function secretKey(bytes: Buffer, kid?: string): RingKey {
   const key = createSecretKey(bytes);
-  return { ...(kid !== undefined && { kid }), sign: key, verify: { algorithm: 'HS256', key } };
+  return { ...(kid !== undefined && { kid }), sign: key, verify: verificationKey('HS256', key) };
 }
 
 function asymmetricKey(key: KeyObject, name?: string): RingKey {
@@ -99,7 +99,7 @@ function asymmetricKey(key: KeyObject, name?: string): RingKey {
   return {
     kid: publicKey.kid,
     ...(key.type === 'private' && { sign: key }),
-    verify: { algorithm: publicKey.alg, key: verify },
+    verify: verificationKey(publicKey.alg, verify),
     publicKey,
   };
 }
