@@ -35,13 +35,13 @@ export class Child {
   constructor(
     readonly name: string,
     entry: URL,
-    core: number,
+    cores: number | string,
     env: Record<string, string> = {},
   ) {
     // An embedded PostgreSQL run as another user has to pass through it.
     chmodSync(this.directory, 0o755);
     const stderr = openSync(this.stderrFile, 'w');
-    const command = [...(canPin ? ['taskset', '-c', String(core)] : []), process.execPath, fileURLToPath(entry)];
+    const command = [...(canPin ? ['taskset', '-c', String(cores)] : []), process.execPath, fileURLToPath(entry)];
     this.process = spawn(command[0], command.slice(1), {
       // The caller's own variables (DATABASE_URL, NODE_OPTIONS, ...) must not change what is measured.
       env: {

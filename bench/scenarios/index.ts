@@ -1,9 +1,11 @@
 import type { Scenario } from '../harness/scenario.js';
 import { auth } from './auth.js';
+import { loginFlood } from './login-flood.js';
+import { loginTiming } from './login-timing.js';
 import { outage } from './outage.js';
 import { stack } from './stack.js';
 import { throttlerStore } from './throttler-store.js';
 import { throttler } from './throttler.js';
 
 /** In the order in which they run; a new scenario needs one module and one entry here. */
-export const scenarios: Scenario[] = [stack, auth, outage, throttlerStore, throttler];
+export const scenarios: Scenario[] = [stack, auth, loginFlood, loginTiming, outage, throttlerStore, throttler];

@@ -16,7 +16,7 @@ type Imports = NonNullable<ModuleMetadata['imports']>;
 interface Library {
   AuthModule: { forRoot(options: object): Imports[number] };
   DatabaseModule: { forRoot(options: object): Imports[number] };
-  Public(): MethodDecorator;
+  Public: () => MethodDecorator;
   migrations: unknown[];
 }
 
