@@ -19,6 +19,7 @@ const FOLDERS = {
   throttler: ['common', 'redis'],
   audit: ['common', 'database', 'redis'],
   auth: ['common', 'conventions', 'database', 'redis', 'authorization', 'users'],
+  tenants: ['common', 'database', 'authorization', 'users', 'auth'],
   'production-test': [
     'common',
     'config',

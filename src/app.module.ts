@@ -24,6 +24,7 @@ import { ProductionTestModule } from './production-test/index.js';
 import { RedisModule } from './redis/index.js';
 import { SecurityModule, type SecurityModuleOptions } from './security/index.js';
 import { ShutdownModule } from './shutdown/index.js';
+import { TenantsModule } from './tenants/index.js';
 import { ThrottlerModule } from './throttler/index.js';
 
 /** The reference application: the modules of the suite, each given its part of the configuration. */
@@ -58,6 +59,7 @@ export class AppModule {
         // Without a file, an application's own import says which roles there are.
         ...(authorization.rolesFile === undefined ? [] : [AuthorizationModule.forRoot(authorization)]),
         AuthModule.forRoot(authOptions(config)),
+        TenantsModule,
         AuditModule.forRoot({ ...config.audit, digests: digestStoreOf(config), adminRoutes: true }),
         ...(config.productionTest.enabled ? [ProductionTestModule.forRoot({ adminOnly: config.isProduction })] : []),
         ...imports,

@@ -15,5 +15,6 @@ export * from './production-test/index.js';
 export * from './redis/index.js';
 export * from './security/index.js';
 export * from './shutdown/index.js';
+export * from './tenants/index.js';
 export * from './throttler/index.js';
 export * from './users/index.js';

@@ -8,11 +8,13 @@ import {
 import {
   AddSessionAuthentication1795000201000,
   AddSessionClients1795000010000,
+  AddSessionTenants1795000301000,
   CreateAccountMail1795000011000,
   CreateSecondFactors1795000202000,
   CreateSessions1795000001000,
 } from './auth/index.js';
 import { CreateIdempotencyKeys1795000400000 } from './idempotency/index.js';
+import { CreateTenantRole1795000311000, CreateTenants1795000310000 } from './tenants/index.js';
 import {
   AddUserDeactivation1795000200000,
   AddUserLocks1795000009000,
@@ -38,5 +40,8 @@ export const migrations = [
   CreateSecondFactors1795000202000,
   TieAccountsToUsers1795000209000,
   AllowConfiguredRoles1795000300000,
+  AddSessionTenants1795000301000,
+  CreateTenants1795000310000,
+  CreateTenantRole1795000311000,
   CreateIdempotencyKeys1795000400000,
 ];

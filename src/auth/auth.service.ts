@@ -5,6 +5,7 @@ import {
   NoAuditTrail,
   NoFailureThrottle,
   ProblemException,
+  TenantDirectory,
   type Principal,
 } from '../common/index.js';
 import { normalizeEmail, Role, UsersService, type NewUser, type UserRecord } from '../users/index.js';
@@ -39,6 +40,7 @@ export class AuthService {
     @Inject(AUTH_SETTINGS) private readonly settings: AuthSettings,
     @Optional() private readonly audit: AuditTrail = new NoAuditTrail(),
     @Optional() private readonly failures: FailureThrottle = new NoFailureThrottle(),
+    @Optional() private readonly tenants?: TenantDirectory,
   ) {}
 
   /**
@@ -229,12 +231,39 @@ export class AuthService {
     }
   }
 
-  private async tokens(user: UserRecord, session: OpenSession): Promise<TokenView> {
-    const { id, email, roles } = user;
-    const { sessionId, refreshToken, authenticatedAt, methods } = session;
-    const authenticatedAtMs = authenticatedAt.getTime();
+  /**
+   * An access token for another tenant, or for none. What the session was switched to last is what its refreshes give;
+   * the refresh token stays.
+   *
+   * @returns undefined where the caller is no member of the tenant
+   */
+  async switchTenant(principal: Principal, tenantId: string | null): Promise<AccessTokenView | undefined> {
+    const place = await this.placeIn(await this.users.get(principal.id), tenantId);
+    if (tenantId !== null && place.tenantId === undefined) return undefined;
+    await this.sessions.switchTenant(principal.sessionId, tenantId);
     return {
-      accessToken: await this.accessTokens.issue({ id, email, roles, sessionId, authenticatedAtMs, methods }),
+      accessToken: await this.accessTokens.issue({ ...principal, ...place }),
+      tokenType: 'Bearer',
+      expiresIn: this.accessTokens.expiresInSeconds,
+    };
+  }
+
+  /** The tenant and the roles that a user has there; those of the account alone, where it is no member. */
+  private async placeIn(
+    { id, roles }: UserRecord,
+    tenantId: string | null,
+  ): Promise<Pick<Principal, 'roles' | 'tenantId'>> {
+    const there = tenantId === null ? undefined : (await this.tenants?.membershipsOf(id))?.get(tenantId);
+    return tenantId !== null && there ? { roles: [...roles, ...there], tenantId } : { roles, tenantId: undefined };
+  }
+
+  private async tokens(user: UserRecord, session: OpenSession): Promise<TokenView> {
+    const { id, email } = user;
+    const { sessionId, tenantId, refreshToken, authenticatedAt, methods } = session;
+    const authenticatedAtMs = authenticatedAt.getTime();
+    const place = await this.placeIn(user, tenantId);
+    return {
+      accessToken: await this.accessTokens.issue({ id, email, sessionId, authenticatedAtMs, methods, ...place }),
       refreshToken,
       tokenType: 'Bearer',
       expiresIn: this.accessTokens.expiresInSeconds,

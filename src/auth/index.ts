@@ -7,6 +7,7 @@ export * from './second-factor/second-factor.dto.js';
 export * from './second-factor/create-second-factors.migration.js';
 export * from './sessions/add-session-authentication.migration.js';
 export * from './sessions/add-session-clients.migration.js';
+export * from './sessions/add-session-tenants.migration.js';
 export * from './accounts/administrators.service.js';
 export { type AdminUserView, type UserPage } from './accounts/admin-users.service.js';
 export * from './auth.dto.js';

@@ -1,5 +1,5 @@
 import type { ExecutionContext } from '@nestjs/common';
-import type { AdapterRequest } from '../common/index.js';
+import type { AdapterRequest, Principal } from '../common/index.js';
 import { addressKey } from './client-address.js';
 import type { RouteHit } from './rate-limit-headers.js';
 import type { RouteLimit } from './route-plan.js';
@@ -23,7 +23,7 @@ export class RouteHits {
       const isByUser = of.tracker === 'user' && user !== undefined;
       const policy = of.tracker === 'user' && !isByUser ? of.addressPolicy : of.policy;
       if (policy === undefined) continue;
-      const tracker = isByUser ? user.id : this.addressOf(request);
+      const tracker = isByUser ? callerOf(user) : this.addressOf(request);
       hits.push({
         of,
         policy,
@@ -85,7 +85,7 @@ export class RouteHits {
       const found = await tracker(request, context);
       return found === undefined ? undefined : [policy, found];
     }
-    if (tracker === 'user' && request.user) return [policy, request.user.id];
+    if (tracker === 'user' && request.user) return [policy, callerOf(request.user)];
     const byAddress = tracker === 'user' ? addressPolicy : policy;
     return byAddress && [byAddress, this.addressOf(request)];
   }
@@ -99,6 +99,11 @@ export class RouteHits {
     const ofRoles = (request.user?.roles ?? []).flatMap((role) => roleLimits.get(role) ?? []);
     return ofRoles.length > 0 ? Math.min(Math.max(...ofRoles), MOST) : limit;
   }
+}
+
+/** Who is counted: each API key for itself, and its owner apart from them. */
+function callerOf({ id, apiKey }: Principal): string {
+  return apiKey === undefined ? id : `api-key:${apiKey.id}`;
 }
 
 function isSkipped({ tier }: RouteLimit, request: AdapterRequest, context: ExecutionContext): boolean {

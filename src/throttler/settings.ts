@@ -72,6 +72,7 @@ export function settingsOf(given: ThrottlerModuleOptions): ThrottlerSettings {
     maxKeys: options.maxKeys ?? 1_000_000,
     globalGuards: options.globalGuards ?? options.throttlers === undefined,
     adminRole: options.adminRole ?? 'Admin',
+    getTenant: options.getTenant ?? ((request) => request.user?.tenantId),
   };
   check(settings);
   return Object.freeze(settings);

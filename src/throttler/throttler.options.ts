@@ -119,7 +119,7 @@ export interface ThrottlerObjectOptions {
   standardHeaders?: boolean;
   /** `X-RateLimit-Limit`, `-Remaining` and `-Reset`. @default true */
   legacyHeaders?: boolean;
-  /** The tenant of a request, for `tenantLimits`. @default no tenants */
+  /** The tenant of a request, for `tenantLimits`. @default the one that the caller acts in */
   getTenant?: (request: AdapterRequest) => string | undefined;
   /** A storage made for @nestjs/throttler. @default Redis where RedisModule has one, else memory */
   storage?: ThrottlerStorage;

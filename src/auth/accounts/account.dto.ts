@@ -1,3 +1,4 @@
+import { Type } from 'class-transformer';
 import {
   ArrayMaxSize,
   IsArray,
@@ -5,9 +6,11 @@ import {
   IsEmail,
   IsOptional,
   IsString,
+  IsUUID,
   Length,
   Matches,
   MaxLength,
+  ValidateNested,
 } from 'class-validator';
 import { EMAIL_MAXIMUM, NO_CONTROL_CHARACTERS } from '../auth.dto.js';
 
@@ -87,6 +90,18 @@ export class ListUsersDto {
   limit?: string;
 }
 
+/** A tenant of a user. */
+export class MembershipDto {
+  @IsUUID()
+  id!: string;
+
+  @IsArray()
+  @ArrayMaxSize(32)
+  @IsString({ each: true })
+  @MaxLength(64, { each: true })
+  roles!: string[];
+}
+
 export class AdminUserDto {
   @IsOptional()
   @IsArray()
@@ -102,6 +117,14 @@ export class AdminUserDto {
   @IsOptional()
   @IsBoolean()
   deactivated?: boolean;
+
+  /** The tenants that the user shall belong to, and no others. */
+  @IsOptional()
+  @IsArray()
+  @ArrayMaxSize(1_000)
+  @ValidateNested({ each: true })
+  @Type(() => MembershipDto)
+  tenants?: MembershipDto[];
 }
 
 /** A login of the caller. */

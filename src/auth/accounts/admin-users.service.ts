@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { Injectable, Optional } from '@nestjs/common';
 import { AccessControl } from '../../authorization/index.js';
-import { AuditTrail, NoAuditTrail, ProblemException, type Principal } from '../../common/index.js';
+import { AuditTrail, NoAuditTrail, ProblemException, TenantDirectory, type Principal } from '../../common/index.js';
 import { Role, UsersService, type UserRecord } from '../../users/index.js';
-import type { AdminUserDto, ListUsersDto } from './account.dto.js';
+import type { AdminUserDto, ListUsersDto, MembershipDto } from './account.dto.js';
 import { AccountService } from './account.service.js';
 import { viewOf, type UserView } from '../auth.dto.js';
 import { PasswordService } from '../passwords/password.service.js';
@@ -38,6 +38,7 @@ export class AdminUsersService {
     private readonly factors: SecondFactorService,
     private readonly access: AccessControl,
     @Optional() private readonly audit: AuditTrail = new NoAuditTrail(),
+    @Optional() private readonly directory?: TenantDirectory,
   ) {}
 
   async list({ search, cursor, limit = String(PAGE) }: ListUsersDto): Promise<UserPage> {
@@ -48,12 +49,20 @@ export class AdminUsersService {
   }
 
   /** @throws ProblemException `NOT_FOUND`, `VALIDATION_FAILED`, or `CONFLICT` where administrators would shut themselves out */
-  async change(admin: Principal, id: string, { roles, locked, deactivated }: AdminUserDto): Promise<AdminUserView> {
-    if (id === admin.id && (locked === true || deactivated === true || roles?.includes(Role.Admin) === false)) {
+  async change(
+    admin: Principal,
+    id: string,
+    { roles, locked, deactivated, tenants }: AdminUserDto,
+  ): Promise<AdminUserView> {
+    if (
+      id.toLowerCase() === admin.id &&
+      (locked === true || deactivated === true || roles?.includes(Role.Admin) === false)
+    ) {
       throw new ProblemException('CONFLICT', 'You cannot lock yourself or give up your own role. Ask another admin.');
     }
     this.assertRoles(roles ?? []);
     const before = await this.users.get(id);
+    if (tenants) await this.replaceTenants(id, tenants);
     const user = await this.users.update(id, {
       ...(roles && { roles: [...new Set(roles)] }),
       ...(locked !== undefined && { lockedAt: locked ? (before.lockedAt ?? new Date()) : null }),
@@ -87,6 +96,14 @@ export class AdminUsersService {
   async endSessions(id: string): Promise<void> {
     await this.users.get(id);
     this.note('user.sessions_end', id, { ended: await this.sessions.revokeAll(id) });
+  }
+
+  private async replaceTenants(userId: string, tenants: readonly MembershipDto[]): Promise<void> {
+    if (!this.directory) throw new ProblemException('VALIDATION_FAILED', 'There are no tenants here.');
+    const before = Object.fromEntries(await this.directory.membershipsOf(userId));
+    const after = new Map(tenants.map(({ id, roles }) => [id.toLowerCase(), [...new Set(roles)]]));
+    await this.directory.replaceMemberships(userId, after);
+    this.note('user.tenants_change', userId, { before, after: Object.fromEntries(after) });
   }
 
   private assertRoles(roles: readonly string[]): void {

@@ -1,11 +1,11 @@
 import { Inject, Injectable, Logger, Optional, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import { ProblemException, REDIS } from '../../common/index.js';
+import { ProblemException, REDIS, TenantDirectory, type Memberships } from '../../common/index.js';
 import type { RedisClient } from '../../redis/index.js';
 import { UserStore } from '../../users/index.js';
 import { AUTH_SETTINGS, type AuthSettings } from '../auth.options.js';
 import { PostgresChannel, redisChannel, type RevocationChannel } from './revocation-channel.js';
-import { BLIND_AGE_MS, SessionStates, type SessionVerdict } from './session-states.js';
+import { BLIND_AGE_MS, SessionStates, type KeptState, type SessionVerdict } from './session-states.js';
 
 const HEARTBEAT = 'heartbeat';
 const HEARTBEAT_MS = 300;
@@ -27,6 +27,7 @@ interface SessionRow {
 export class RevocationService implements OnModuleInit, OnModuleDestroy {
   private readonly logger = new Logger('Auth');
   private readonly states: SessionStates;
+  private readonly others = new Map<string, Pick<SessionStates, 'forgetSession' | 'forgetUser' | 'forgetAll'>>();
   private channel: RevocationChannel | undefined;
   private heartbeat: NodeJS.Timeout | undefined;
   private isBeating = false;
@@ -37,6 +38,7 @@ export class RevocationService implements OnModuleInit, OnModuleDestroy {
     private readonly users: UserStore,
     @Inject(AUTH_SETTINGS) private readonly settings: AuthSettings,
     @Optional() @Inject(REDIS) private readonly redis?: RedisClient,
+    @Optional() private readonly directory?: TenantDirectory,
   ) {
     this.states = new SessionStates({
       size: settings.sessionCacheSize,
@@ -75,15 +77,48 @@ export class RevocationService implements OnModuleInit, OnModuleDestroy {
   }
 
   /** Announces that a session has ended, once that stands in the database. */
-  sessionChanged(sessionId: string): Promise<void> {
+  sessionChanged(given: string): Promise<void> {
+    const sessionId = given.toLowerCase();
     this.states.forgetSession(sessionId);
     return this.announce(`session:${sessionId}`);
   }
 
   /** Announces that all sessions of a user, or what the user may do, have changed, once that stands in the database. */
-  userChanged(userId: string): Promise<void> {
-    this.states.forgetUser(userId);
+  userChanged(given: string): Promise<void> {
+    // Ids come from URLs in either letter case; those of the states come from the database.
+    const userId = given.toLowerCase();
+    this.forgetUser(userId);
     return this.announce(`user:${userId}`);
+  }
+
+  /**
+   * A memory of verdicts on something else that users have, such as keys. The same news keep it true: those on users,
+   * and those on what is announced by {@link changed} under the same name.
+   *
+   * @param name letters, without a colon
+   * @internal
+   */
+  memoryOf<T extends KeptState>(name: string, size: number, load: (id: string) => Promise<T | null>): SessionStates<T> {
+    const isLive = (now: number) => now - this.lastHeardAt <= BLIND_AGE_MS;
+    const states = new SessionStates<T>({ size, load, isLive });
+    this.others.set(name, states);
+    return states;
+  }
+
+  /** Announces a change of what a {@link memoryOf} remembers, once that stands in the database. @internal */
+  changed(name: string, id: string): Promise<void> {
+    this.others.get(name)?.forgetSession(id);
+    return this.announce(`${name}:${id}`);
+  }
+
+  private forgetUser(userId: string): void {
+    this.states.forgetUser(userId);
+    for (const states of this.others.values()) states.forgetUser(userId);
+  }
+
+  private forgetAll(): void {
+    this.states.forgetAll();
+    for (const states of this.others.values()) states.forgetAll();
   }
 
   private async announce(message: string): Promise<void> {
@@ -98,11 +133,12 @@ export class RevocationService implements OnModuleInit, OnModuleDestroy {
   private heard(message: string): void {
     const now = performance.now();
     // News may have been missed in the silence.
-    if (now - this.lastHeardAt > BLIND_AGE_MS) this.states.forgetAll();
+    if (now - this.lastHeardAt > BLIND_AGE_MS) this.forgetAll();
     this.lastHeardAt = now;
     const [kind, id = ''] = message.split(':');
     if (kind === 'session') this.states.forgetSession(id);
-    if (kind === 'user') this.states.forgetUser(id);
+    else if (kind === 'user') this.forgetUser(id);
+    else this.others.get(kind ?? '')?.forgetSession(id);
   }
 
   /** Heard by all, so that few of the replicas have to send one. */
@@ -111,6 +147,12 @@ export class RevocationService implements OnModuleInit, OnModuleDestroy {
     this.isBeating = true;
     await this.channel.publish(HEARTBEAT).catch(() => undefined);
     this.isBeating = false;
+  }
+
+  /** Roles in a tenant come on top of those of the account. */
+  private async tenantsOf(userId: string, roles: readonly string[]): Promise<Memberships> {
+    const memberships = await this.directory?.membershipsOf(userId);
+    return new Map([...(memberships ?? [])].map(([tenantId, there]) => [tenantId, [...roles, ...there]]));
   }
 
   private async load(sessionId: string): Promise<SessionVerdict> {
@@ -123,7 +165,9 @@ export class RevocationService implements OnModuleInit, OnModuleDestroy {
       // Not by a join: users may be in another store.
       const user = row && (await this.users.findById(row.user_id));
       if (!user || user.lockedAt || user.deactivatedAt) return null;
-      return { userId: user.id, email: user.email, roles: user.roles, expiresAtMs: row.expires_at.getTime() };
+      const { id: userId, email, roles } = user;
+      const tenants = await this.tenantsOf(userId, roles);
+      return { userId, email, roles, expiresAtMs: row.expires_at.getTime(), tenants };
     } catch (cause) {
       throw new ProblemException(
         'SERVICE_UNAVAILABLE',

@@ -49,6 +49,10 @@ export class Session {
   @Column('text', { name: 'user_agent', nullable: true })
   userAgent!: string | null;
 
+  /** Tenant that the session was switched to last; whether its owner is still a member is not said here. */
+  @Column('uuid', { name: 'tenant_id', nullable: true })
+  tenantId!: string | null;
+
   /** Address of the last use. */
   @Column('text', { nullable: true })
   address!: string | null;

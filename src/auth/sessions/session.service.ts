@@ -16,6 +16,8 @@ const TOKEN = /^([0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]
 export interface OpenSession {
   sessionId: string;
   userId: string;
+  /** Tenant that the session was switched to. */
+  tenantId: string | null;
   refreshToken: string;
   authenticatedAt: Date;
   methods: readonly AuthenticationMethod[];
@@ -58,7 +60,7 @@ export class SessionService {
       userAgent: context?.userAgent?.slice(0, USER_AGENT_LENGTH) ?? null,
       address: context?.clientAddress ?? null,
     });
-    return { sessionId: id, userId, refreshToken: `${id}.${secret}`, authenticatedAt: now, methods };
+    return { sessionId: id, userId, tenantId: null, refreshToken: `${id}.${secret}`, authenticatedAt: now, methods };
   }
 
   /** Exchanges a refresh token for its successor; undefined where it is unknown, used up, expired or revoked. */
@@ -82,11 +84,16 @@ export class SessionService {
     const session = await this.sessions.findOneBy({ id: parsed.id });
     if (!session || session.revokedAt || session.expiresAt <= now) return undefined;
     if (affected === 1 || this.isLostAnswer(session, used, secret, now)) {
-      const { id: sessionId, userId, authenticatedAt, methods } = session;
-      return { sessionId, userId, refreshToken: `${sessionId}.${secret}`, authenticatedAt, methods };
+      const { id: sessionId, userId, tenantId, authenticatedAt, methods } = session;
+      return { sessionId, userId, tenantId, refreshToken: `${sessionId}.${secret}`, authenticatedAt, methods };
     }
     await this.endAfterReuse(session);
     return undefined;
+  }
+
+  /** Has later refreshes issue tokens for a tenant, or for none. Tokens that are out go on as they are. */
+  async switchTenant(id: string, tenantId: string | null): Promise<void> {
+    await this.sessions.update({ id, revokedAt: IsNull() }, { tenantId });
   }
 
   /** Ends the session of a refresh token. An unknown token is no error: the session is over either way. */

@@ -17,6 +17,8 @@ export interface AccessTokenClaims {
   /** When and how the user last proved to be who they are (OpenID Connect Core 1.0, section 2). */
   auth_time?: number;
   amr?: string[];
+  /** Tenant that the token is good for; without it, the account alone. */
+  tenant?: string;
 }
 
 @Injectable()
@@ -32,7 +34,7 @@ export class AccessTokenService {
     return Math.floor(this.settings.accessTtlMs / 1000);
   }
 
-  async issue({ id, email, roles, sessionId, authenticatedAtMs, methods }: Principal): Promise<string> {
+  async issue({ id, email, roles, sessionId, tenantId, authenticatedAtMs, methods }: Principal): Promise<string> {
     const { algorithm, kid, sign: privateKey } = this.key;
     const now = Math.floor(Date.now() / 1000);
     const header = { alg: algorithm, typ: ACCESS_TOKEN_TYPE, ...(kid !== undefined && { kid }) };
@@ -42,6 +44,7 @@ export class AccessTokenService {
       roles: [...roles],
       ...(authenticatedAtMs !== undefined && { auth_time: Math.floor(authenticatedAtMs / 1000) }),
       ...(methods && { amr: [...methods] }),
+      ...(tenantId !== undefined && { tenant: tenantId }),
       iat: now,
       exp: now + this.expiresInSeconds,
       aud: this.settings.audience,

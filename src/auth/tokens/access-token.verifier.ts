@@ -103,12 +103,13 @@ export class AccessTokenVerifier {
   private read(encoded: string): VerifiedToken | TokenFault {
     const claims = decoded(encoded);
     if (!claims) return TokenFault.claims;
-    const { iss, aud, exp, nbf, sub, sid, email, roles, auth_time: authTime, amr } = claims;
+    const { iss, aud, exp, nbf, sub, sid, email, roles, tenant, auth_time: authTime, amr } = claims;
     const { issuer, audience } = this.settings;
     if (iss !== issuer) return TokenFault.issuer;
     if (aud !== audience && !(Array.isArray(aud) && aud.includes(audience))) return TokenFault.audience;
     if (!isTime(exp) || (nbf !== undefined && !isTime(nbf))) return TokenFault.claimTypes;
     if (!isText(sub) || !isText(sid) || !isText(email) || !isTexts(roles)) return TokenFault.claimTypes;
+    if (tenant !== undefined && !isText(tenant)) return TokenFault.claimTypes;
     const now = Date.now();
     if (exp * 1000 <= now) return TokenFault.expired;
     if (nbf !== undefined && nbf * 1000 > now) return TokenFault.early;
@@ -119,6 +120,7 @@ export class AccessTokenVerifier {
       email,
       roles,
       sessionId: sid,
+      ...(tenant !== undefined && { tenantId: tenant }),
       ...(authTime !== undefined && { authenticatedAtMs: authTime * 1000 }),
       ...(amr !== undefined && { methods: amr }),
     };

@@ -3,6 +3,7 @@ import { Reflector } from '@nestjs/core';
 import {
   AuditTrail,
   ChainedGuard,
+  CredentialVerifier,
   GuardOrder,
   NoAuditTrail,
   PrincipalResolver,
@@ -20,12 +21,16 @@ import { RevocationService } from '../sessions/revocation.service.js';
 import type { SessionVerdict } from '../sessions/session-states.js';
 import { AccessTokenVerifier, TokenFault } from './access-token.verifier.js';
 
+/** What a good token can be without: its session, or its owner's membership of its tenant. */
+type Ended = 'AUTH_TOKEN_REVOKED' | 'AUTH_TENANT_REVOKED';
+
 const DETAILS: Partial<Record<ErrorCode, string>> = {
   AUTH_TOKEN_MALFORMED: 'The access token is not a JSON Web Token.',
   AUTH_TOKEN_INVALID: 'The access token was not issued by this API. Log in to get one that is.',
   AUTH_TOKEN_EXPIRED: 'The access token has expired. Use the refresh token to get a new one.',
   AUTH_TOKEN_WRONG_ISSUER: 'The access token was issued by somebody else. Log in here to get one.',
   AUTH_TOKEN_WRONG_AUDIENCE: 'The access token is meant for another API. Ask for one for this API.',
+  AUTH_TENANT_REVOKED: 'You are no member of the tenant of this access token. Refresh it, or switch to another.',
   AUTH_TOKEN_REVOKED: 'The session of this access token has ended. Log in again.',
 };
 
@@ -49,6 +54,7 @@ export class JwtAuthGuard implements CanActivate, PrincipalResolver {
     private readonly revocations: RevocationService,
     @Inject(AUTH_SETTINGS) private readonly settings: AuthSettings,
     @Optional() private readonly audit: AuditTrail = new NoAuditTrail(),
+    @Optional() private readonly otherCredentials?: CredentialVerifier,
   ) {}
 
   canActivate(context: ExecutionContext): boolean | Promise<boolean> {
@@ -64,7 +70,8 @@ export class JwtAuthGuard implements CanActivate, PrincipalResolver {
     const verified = token === undefined ? undefined : this.verifier.verify(token);
     if (verified === undefined || verified instanceof TokenFault) return undefined;
     try {
-      return await this.current(verified.principal);
+      const current = await this.current(verified.principal);
+      return typeof current === 'string' ? undefined : current;
     } catch {
       return undefined;
     }
@@ -78,23 +85,28 @@ export class JwtAuthGuard implements CanActivate, PrincipalResolver {
   private authenticate(request: AdapterRequest): Principal | Promise<Principal> {
     const token = this.cookies.accessTokenOf(request);
     if (token === undefined) throw missing();
+    const other = this.otherCredentials?.verify(token);
+    if (other) return other;
     const verified = this.verifier.verify(token);
     if (verified instanceof TokenFault) throw this.refusal(verified.code, verified.reason);
     const { principal } = verified;
     const current = this.current(principal);
-    if (current instanceof Promise) return current.then((late) => late ?? this.refuseRevoked(principal));
-    return current ?? this.refuseRevoked(principal);
+    if (current instanceof Promise) return current.then((late) => this.known(late, principal));
+    return this.known(current, principal);
   }
 
-  /** Who the token's session belongs to, and what this user may do now; undefined where the session is over. */
-  private current(claimed: Principal): Principal | undefined | Promise<Principal | undefined> {
+  /** Who the token's session belongs to, and what this user may do now; else what is over. */
+  private current(claimed: Principal): Principal | Ended | Promise<Principal | Ended> {
     if (this.settings.sessionCheck === 'off') return claimed;
     const verdict = this.revocations.verdictOf(claimed.sessionId);
     return verdict instanceof Promise ? verdict.then((late) => merge(claimed, late)) : merge(claimed, verdict);
   }
 
-  private refuseRevoked({ sessionId }: Principal): never {
-    throw this.refusal('AUTH_TOKEN_REVOKED', `session ${sessionId} is over`);
+  private known(current: Principal | Ended, { sessionId, tenantId }: Principal): Principal {
+    if (typeof current !== 'string') return current;
+    const reason =
+      current === 'AUTH_TOKEN_REVOKED' ? `session ${sessionId} is over` : `no member of tenant ${tenantId}`;
+    throw this.refusal(current, reason);
   }
 
   private refusal(code: ErrorCode, reason: string): ProblemException {
@@ -105,8 +117,11 @@ export class JwtAuthGuard implements CanActivate, PrincipalResolver {
 }
 
 /** Roles and email are those of now, not those of the time when the token was issued. */
-function merge(claimed: Principal, state: SessionVerdict): Principal | undefined {
-  return state?.userId === claimed.id ? { ...claimed, email: state.email, roles: state.roles } : undefined;
+function merge(claimed: Principal, state: SessionVerdict): Principal | Ended {
+  if (state?.userId !== claimed.id) return 'AUTH_TOKEN_REVOKED';
+  const { tenantId } = claimed;
+  const roles = tenantId === undefined ? state.roles : state.tenants.get(tenantId);
+  return roles ? { ...claimed, email: state.email, roles } : 'AUTH_TENANT_REVOKED';
 }
 
 function missing(): ProblemException {

@@ -1,0 +1,77 @@
+import {
+  Body,
+  Controller,
+  Delete,
+  Get,
+  Header,
+  HttpCode,
+  Param,
+  ParseUUIDPipe,
+  Post,
+  Put,
+  Query,
+  VERSION_NEUTRAL,
+} from '@nestjs/common';
+import { AllowApiKeys, Roles } from '../authorization/index.js';
+import { Management } from '../common/index.js';
+import {
+  CreateTenantDto,
+  ListTenantsDto,
+  MemberRolesDto,
+  type AdminTenantView,
+  type MemberView,
+  type TenantPage,
+} from './tenants.dto.js';
+import { TenantsService } from './tenants.service.js';
+
+/** All tenants, for administrators. */
+@Controller({ path: 'admin/tenants', version: ['1', VERSION_NEUTRAL] })
+@Management()
+@Roles('Admin')
+@AllowApiKeys(false)
+export class AdminTenantsController {
+  constructor(private readonly tenants: TenantsService) {}
+
+  @Get()
+  @Header('Cache-Control', 'no-store')
+  list(@Query() { cursor }: ListTenantsDto): Promise<TenantPage> {
+    return this.tenants.list(cursor);
+  }
+
+  @Post()
+  create(@Body() { name, ownerId }: CreateTenantDto): Promise<AdminTenantView> {
+    return this.tenants.create(name, ownerId);
+  }
+
+  @Delete(':tenantId')
+  @HttpCode(204)
+  remove(@Param('tenantId', ParseUUIDPipe) tenantId: string): Promise<void> {
+    return this.tenants.remove(tenantId);
+  }
+
+  @Get(':tenantId/members')
+  @Header('Cache-Control', 'no-store')
+  async members(@Param('tenantId', ParseUUIDPipe) tenantId: string): Promise<{ members: MemberView[] }> {
+    return { members: await this.tenants.members(tenantId) };
+  }
+
+  /** Adds a member, or changes its roles. */
+  @Put(':tenantId/members/:userId')
+  @HttpCode(204)
+  setMember(
+    @Param('tenantId', ParseUUIDPipe) tenantId: string,
+    @Param('userId', ParseUUIDPipe) userId: string,
+    @Body() { roles }: MemberRolesDto,
+  ): Promise<void> {
+    return this.tenants.setMember(tenantId, userId, roles);
+  }
+
+  @Delete(':tenantId/members/:userId')
+  @HttpCode(204)
+  removeMember(
+    @Param('tenantId', ParseUUIDPipe) tenantId: string,
+    @Param('userId', ParseUUIDPipe) userId: string,
+  ): Promise<void> {
+    return this.tenants.removeMember(tenantId, userId);
+  }
+}

@@ -1,0 +1,80 @@
+import {
+  Body,
+  Controller,
+  Delete,
+  Get,
+  Header,
+  HttpCode,
+  Param,
+  ParseUUIDPipe,
+  Post,
+  Put,
+  VERSION_NEUTRAL,
+} from '@nestjs/common';
+import { CurrentUser, type AccessTokenView } from '../auth/index.js';
+import { AllowApiKeys, Authorize, inTenant, param, Permissions } from '../authorization/index.js';
+import { ThrottleTier, type Principal } from '../common/index.js';
+import { MemberRolesDto, SwitchTenantDto, type MemberView, type TenantView } from './tenants.dto.js';
+import { NO_SUCH_TENANT, TenantsService } from './tenants.service.js';
+
+/** The caller's own tenants. */
+@Controller({ version: ['1', VERSION_NEUTRAL] })
+export class TenantsController {
+  constructor(private readonly tenants: TenantsService) {}
+
+  @Get('tenants')
+  @Header('Cache-Control', 'no-store')
+  async list(@CurrentUser() user: Principal): Promise<{ tenants: TenantView[] }> {
+    return { tenants: await this.tenants.listOf(user) };
+  }
+
+  /** An access token for another of the caller's tenants, or with `null` for none. */
+  @Post('auth/switch-tenant')
+  @ThrottleTier('auth')
+  @HttpCode(200)
+  @Header('Cache-Control', 'no-store')
+  switch(@CurrentUser() user: Principal, @Body() { tenantId }: SwitchTenantDto): Promise<AccessTokenView> {
+    return this.tenants.switch(user, tenantId);
+  }
+}
+
+/** Members of the tenant that the caller acts in. Whoever is not in it is not told that it is there. */
+@Controller({ path: 'tenants/:tenantId/members', version: ['1', VERSION_NEUTRAL] })
+@Authorize(inTenant(param('tenantId')), { hideAs: NO_SUCH_TENANT })
+@AllowApiKeys(false)
+export class TenantMembersController {
+  constructor(private readonly tenants: TenantsService) {}
+
+  @Get()
+  @Permissions('tenant:members:read')
+  @Header('Cache-Control', 'no-store')
+  async list(@Param('tenantId', ParseUUIDPipe) tenantId: string): Promise<{ members: MemberView[] }> {
+    return { members: await this.tenants.members(tenantId) };
+  }
+
+  /** Roles of a member. Who is none yet is added by an administrator. */
+  @Put(':userId')
+  @Permissions('tenant:members:write')
+  @HttpCode(204)
+  async change(
+    @CurrentUser() actor: Principal,
+    @Param('tenantId', ParseUUIDPipe) tenantId: string,
+    @Param('userId', ParseUUIDPipe) userId: string,
+    @Body() { roles }: MemberRolesDto,
+  ): Promise<void> {
+    await this.tenants.assertMayChange(actor, tenantId, userId, roles);
+    await this.tenants.setMember(tenantId, userId, roles);
+  }
+
+  @Delete(':userId')
+  @Permissions('tenant:members:write')
+  @HttpCode(204)
+  async remove(
+    @CurrentUser() actor: Principal,
+    @Param('tenantId', ParseUUIDPipe) tenantId: string,
+    @Param('userId', ParseUUIDPipe) userId: string,
+  ): Promise<void> {
+    await this.tenants.assertMayChange(actor, tenantId, userId, []);
+    await this.tenants.removeMember(tenantId, userId);
+  }
+}

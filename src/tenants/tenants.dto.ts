@@ -1,0 +1,74 @@
+import {
+  ArrayMaxSize,
+  IsArray,
+  IsOptional,
+  IsString,
+  IsUUID,
+  Length,
+  Matches,
+  MaxLength,
+  ValidateIf,
+} from 'class-validator';
+
+export class SwitchTenantDto {
+  /** Null leaves the tenant, for the account alone. */
+  @ValidateIf((_body, value) => value !== null)
+  @IsUUID()
+  tenantId!: string | null;
+}
+
+export class CreateTenantDto {
+  @IsString()
+  @Length(1, 100)
+  @Matches(/^\P{Cc}*$/u, { message: 'name must not contain control characters' })
+  name!: string;
+
+  /** User who gets the role `TenantOwner`. */
+  @IsOptional()
+  @IsUUID()
+  ownerId?: string;
+}
+
+export class MemberRolesDto {
+  @IsArray()
+  @ArrayMaxSize(32)
+  @IsString({ each: true })
+  @MaxLength(64, { each: true })
+  roles!: string[];
+}
+
+export class ListTenantsDto {
+  /** `next` of the page before. */
+  @IsOptional()
+  @IsUUID()
+  cursor?: string;
+}
+
+/** A tenant of the caller. */
+export class TenantView {
+  id!: string;
+  name!: string;
+  /** The caller's roles there. */
+  roles!: string[];
+  /** Whether the access token of the request is for this tenant. */
+  current!: boolean;
+}
+
+export class MemberView {
+  userId!: string;
+  email!: string;
+  name!: string;
+  roles!: string[];
+}
+
+export class AdminTenantView {
+  id!: string;
+  name!: string;
+  createdAt!: Date;
+}
+
+export class TenantPage {
+  tenants!: AdminTenantView[];
+  /** Cursor of the next page; null on the last. */
+  next!: string | null;
+}

@@ -1,0 +1,32 @@
+import { Global, Module } from '@nestjs/common';
+import { TypeOrmModule } from '@nestjs/typeorm';
+import { AuthorizationGuardModule } from '../authorization/index.js';
+import { TenantDirectory } from '../common/index.js';
+import { AdminTenantsController } from './admin-tenants.controller.js';
+import { IsolationState } from './isolation/isolation-state.js';
+import { TenantScope } from './isolation/tenant-scope.js';
+import { TenantMemberships } from './tenant-memberships.js';
+import { Tenant, TenantMember } from './tenant.entity.js';
+import { TenantMembersController, TenantsController } from './tenants.controller.js';
+import { TenantsService } from './tenants.service.js';
+
+/**
+ * Tenants, who belongs to them, and transactions that PostgreSQL holds to one of them. Needs AuthModule and
+ * DatabaseModule; it has no options.
+ *
+ * @publicApi
+ */
+@Global()
+@Module({
+  imports: [AuthorizationGuardModule, TypeOrmModule.forFeature([Tenant, TenantMember])],
+  controllers: [TenantsController, TenantMembersController, AdminTenantsController],
+  providers: [
+    TenantMemberships,
+    { provide: TenantDirectory, useExisting: TenantMemberships },
+    TenantsService,
+    IsolationState,
+    TenantScope,
+  ],
+  exports: [TenantDirectory, TenantsService, TenantScope],
+})
+export class TenantsModule {}

@@ -1,0 +1,140 @@
+import { Injectable, Optional } from '@nestjs/common';
+import { InjectRepository } from '@nestjs/typeorm';
+import { DataSource, MoreThan, Repository } from 'typeorm';
+import { AuthService, RevocationService, type AccessTokenView } from '../auth/index.js';
+import { AccessControl } from '../authorization/index.js';
+import { AuditTrail, NoAuditTrail, ProblemException, uuidv7, type Principal } from '../common/index.js';
+import { TenantMemberships } from './tenant-memberships.js';
+import { Tenant } from './tenant.entity.js';
+import type { AdminTenantView, MemberView, TenantPage, TenantView } from './tenants.dto.js';
+
+const PAGE = 50;
+export const NO_SUCH_TENANT = 'There is no such tenant.';
+
+/** Tenants and their members. @publicApi */
+@Injectable()
+export class TenantsService {
+  constructor(
+    @InjectRepository(Tenant) private readonly tenants: Repository<Tenant>,
+    private readonly source: DataSource,
+    private readonly memberships: TenantMemberships,
+    private readonly access: AccessControl,
+    private readonly auth: AuthService,
+    private readonly revocations: RevocationService,
+    @Optional() private readonly audit: AuditTrail = new NoAuditTrail(),
+  ) {}
+
+  async listOf({ id, tenantId }: Principal): Promise<TenantView[]> {
+    const rows = await this.source.query<Omit<TenantView, 'current'>[]>(
+      `SELECT t.id, t.name, m.roles FROM tenant_members m JOIN tenants t ON t.id = m.tenant_id
+        WHERE m.user_id = $1 ORDER BY t.name, t.id`,
+      [id],
+    );
+    return rows.map((row) => ({ ...row, current: row.id === tenantId }));
+  }
+
+  /** @throws ProblemException `NOT_FOUND` for a tenant that the caller does not belong to, be there one or not */
+  async switch(principal: Principal, given: string | null): Promise<AccessTokenView> {
+    const tenantId = given?.toLowerCase() ?? null;
+    const target = `tenant:${tenantId ?? 'none'}`;
+    const token = await this.auth.switchTenant(principal, tenantId);
+    if (!token) {
+      this.audit.record({
+        action: 'workspace.switch',
+        outcome: 'denied',
+        target,
+        metadata: { reason: 'no member', from: principal.tenantId },
+      });
+      throw new ProblemException('NOT_FOUND', NO_SUCH_TENANT);
+    }
+    this.audit.record({
+      action: 'workspace.switch',
+      outcome: 'success',
+      target,
+      ...(tenantId !== null && { tenantId }),
+      metadata: { from: principal.tenantId },
+    });
+    return token;
+  }
+
+  async members(tenantId: string): Promise<MemberView[]> {
+    return this.source.query<MemberView[]>(
+      `SELECT m.user_id AS "userId", u.email, u.name, m.roles FROM tenant_members m JOIN users u ON u.id = m.user_id
+        WHERE m.tenant_id = $1 ORDER BY m.created_at, m.user_id LIMIT 1000`,
+      [tenantId],
+    );
+  }
+
+  async list(after?: string): Promise<TenantPage> {
+    const where = after === undefined ? {} : { id: MoreThan(after) };
+    const found = await this.tenants.find({ where, order: { id: 'ASC' }, take: PAGE + 1 });
+    const tenants = found.slice(0, PAGE).map(viewOf);
+    return { tenants, next: found.length > PAGE ? (tenants.at(-1)?.id ?? null) : null };
+  }
+
+  async create(name: string, ownerId?: string): Promise<AdminTenantView> {
+    const id = uuidv7();
+    await this.tenants.insert({ id, name });
+    this.note('tenant.create', id, { name });
+    if (ownerId !== undefined) await this.setMember(id, ownerId, ['TenantOwner']);
+    return viewOf(await this.tenants.findOneByOrFail({ id }));
+  }
+
+  /** Everything that belongs to the tenant goes with it, as far as tables say so (`ON DELETE CASCADE`). */
+  async remove(tenantId: string): Promise<void> {
+    const members = await this.members(tenantId);
+    const { affected } = await this.tenants.delete({ id: tenantId });
+    if (affected !== 1) throw new ProblemException('NOT_FOUND', NO_SUCH_TENANT);
+    this.note('tenant.delete', tenantId);
+    for (const { userId } of members) await this.revocations.userChanged(userId);
+  }
+
+  /** @throws ProblemException `VALIDATION_FAILED` for a role that is none of tenants, or a user that there is not */
+  async setMember(tenantId: string, userId: string, roles: readonly string[]): Promise<void> {
+    const after = [...new Set(roles)];
+    await this.memberships.set(tenantId, userId, after);
+    await this.revocations.userChanged(userId);
+    this.note('tenant.member_set', tenantId, { userId, roles: after });
+  }
+
+  /** @throws ProblemException `NOT_FOUND` */
+  async removeMember(tenantId: string, userId: string): Promise<void> {
+    if (!(await this.memberships.remove(tenantId, userId))) {
+      throw new ProblemException('NOT_FOUND', 'There is no such member.');
+    }
+    await this.revocations.userChanged(userId);
+    this.note('tenant.member_remove', tenantId, { userId });
+  }
+
+  /**
+   * Whether somebody in a tenant may give these roles to a member, or take them away: nobody gets or loses by another
+   * what that other does not have.
+   *
+   * @throws ProblemException `NOT_FOUND` for who is no member, `ACCESS_DENIED`
+   */
+  async assertMayChange(actor: Principal, tenantId: string, userId: string, roles: readonly string[]): Promise<void> {
+    const before = (await this.memberships.membershipsOf(userId)).get(tenantId);
+    if (!before) throw new ProblemException('NOT_FOUND', 'There is no such member.');
+    const own = this.access.grantsOf(actor);
+    const beyond = [...before, ...roles].filter(
+      (role) => !own.hasRole(role) && this.access.rolesOf('tenant').includes(role),
+    );
+    if (beyond.length === 0) return;
+    this.audit.record({
+      action: 'access.denied',
+      outcome: 'denied',
+      target: `user:${userId}`,
+      metadata: { reason: 'role', required: beyond },
+    });
+    throw new ProblemException('ACCESS_DENIED', 'You cannot give or take roles that you do not have yourself.');
+  }
+
+  private note(action: string, tenantId: string, metadata?: Record<string, unknown>): void {
+    const target = `tenant:${tenantId}`;
+    this.audit.record({ action, outcome: 'success', target, tenantId, delivery: 'durable', metadata });
+  }
+}
+
+function viewOf({ id, name, createdAt }: Tenant): AdminTenantView {
+  return { id, name, createdAt };
+}
