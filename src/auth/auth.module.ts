@@ -108,13 +108,17 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     TokenDelivery,
     UsersService,
   ],
+  // With what @TokenRoute() works with in the modules that use it.
   exports: [
     AccessTokenService,
     AccountService,
     AdministratorsService,
     AuthService,
+    CsrfTokens,
     PrincipalResolver,
     RevocationService,
+    SessionCookies,
+    SessionService,
     UserStore,
     UsersService,
   ],

@@ -11,7 +11,7 @@ import {
   Put,
   VERSION_NEUTRAL,
 } from '@nestjs/common';
-import { CurrentUser, type AccessTokenView } from '../auth/index.js';
+import { CurrentUser, TokenRoute, type AccessTokenView } from '../auth/index.js';
 import { AllowApiKeys, Authorize, inTenant, param, Permissions } from '../authorization/index.js';
 import { ThrottleTier, type Principal } from '../common/index.js';
 import { MemberRolesDto, SwitchTenantDto, type MemberView, type TenantView } from './tenants.dto.js';
@@ -32,7 +32,7 @@ export class TenantsController {
   @Post('auth/switch-tenant')
   @ThrottleTier('auth')
   @HttpCode(200)
-  @Header('Cache-Control', 'no-store')
+  @TokenRoute('renews')
   switch(@CurrentUser() user: Principal, @Body() { tenantId }: SwitchTenantDto): Promise<AccessTokenView> {
     return this.tenants.switch(user, tenantId);
   }

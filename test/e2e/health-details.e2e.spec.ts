@@ -49,6 +49,7 @@ onBothAdapters('health', (adapter) => {
       'memory',
       'migrations',
       'printer',
+      'tenant-isolation',
     ]);
   });
 

@@ -3,6 +3,7 @@ import { Controller, Get, Module, VERSION_NEUTRAL } from '@nestjs/common';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { AuthorizationModule, inAnyTenant, Authorize, Permissions } from '../../src/authorization/index.js';
 import { CurrentTenant } from '../../src/tenants/index.js';
+import { Browser } from '../support/browser.js';
 import { onBothAdapters, TestApp, type Visitor } from '../support/harness.js';
 import '../support/problem.js';
 import { until } from '../support/until.js';
@@ -55,7 +56,7 @@ class Office {
       { name: `T ${randomUUID()}` },
       { token: this.admin.token },
     );
-    expect(status).toBe(201);
+    if (status !== 201) throw new Error(`no tenant: ${status}`);
     for (const [role, { id }] of Object.entries(members)) await this.set(body.id, id, [role]);
     return body.id;
   }
@@ -63,7 +64,8 @@ class Office {
   async set(tenantId: string, userId: string, memberRoles: string[]): Promise<void> {
     const path = `/admin/tenants/${tenantId}/members/${userId}`;
     const call = { token: this.admin.token, body: { roles: memberRoles } };
-    expect((await this.app.send('PUT', path, call)).status).toBe(204);
+    const { status, text } = await this.app.send('PUT', path, call);
+    if (status !== 204) throw new Error(`no member: ${status} ${text}`);
   }
 
   remove(tenantId: string, userId: string) {
@@ -77,7 +79,7 @@ class Office {
   /** A token of a visitor for a tenant. */
   async tokenIn(visitor: Visitor, tenantId: string): Promise<string> {
     const { status, body } = await this.switch(visitor, tenantId);
-    expect(status).toBe(200);
+    if (status !== 200) throw new Error(`no token: ${status}`);
     return body.accessToken;
   }
 }
@@ -356,6 +358,34 @@ onBothAdapters('tenants', (adapter) => {
       expect((await app.get(`/desk?tenantId=${tenantId}`, { token: user.token, headers })).body.code).toBe(
         'TENANT_REQUIRED',
       );
+    }
+  });
+});
+
+describe('in an application with cookies', () => {
+  it('the token for another tenant goes to its cookie, and to no script', async () => {
+    const app = await start({ AUTH_COOKIES: 'strict' });
+    try {
+      const browser = new Browser(app);
+      const email = `${randomUUID()}@example.com`;
+      const { body } = await browser.post('/auth/register', { email, password: 'correct horse battery', name: 'X' });
+      const tenantId = randomUUID();
+      await app.sql('INSERT INTO tenants (id, name) VALUES ($1, $2)', [tenantId, 'T']);
+      await app.sql('INSERT INTO tenant_members (tenant_id, user_id, roles) VALUES ($1, $2, $3)', [
+        tenantId,
+        body.user.id,
+        [],
+      ]);
+      expect(
+        (await browser.post('/auth/switch-tenant', { tenantId }, { headers: { 'X-CSRF-Token': 'x' } })).status,
+      ).toBe(403);
+      const switched = await browser.post('/auth/switch-tenant', { tenantId });
+      expect([switched.status, Object.keys(switched.body)]).toEqual([200, ['expiresIn']]);
+      expect((await browser.get('/desk')).body).toEqual({ tenantId });
+      await browser.post('/auth/refresh');
+      expect((await browser.get('/desk')).body).toEqual({ tenantId });
+    } finally {
+      await app.stop();
     }
   });
 });

@@ -85,7 +85,8 @@ export class JwtAuthGuard implements CanActivate, PrincipalResolver {
   private authenticate(request: AdapterRequest): Principal | Promise<Principal> {
     const token = this.cookies.accessTokenOf(request);
     if (token === undefined) throw missing();
-    const other = this.otherCredentials?.verify(token);
+    // From the header alone: a cookie is for browsers, and guarded in another way.
+    const other = request.headers.authorization === undefined ? undefined : this.otherCredentials?.verify(token);
     if (other) return other;
     const verified = this.verifier.verify(token);
     if (verified instanceof TokenFault) throw this.refusal(verified.code, verified.reason);
