@@ -14,7 +14,11 @@ import {
   CreateSessions1795000001000,
 } from './auth/index.js';
 import { CreateIdempotencyKeys1795000400000 } from './idempotency/index.js';
-import { CreateTenantRole1795000311000, CreateTenants1795000310000 } from './tenants/index.js';
+import {
+  CreateTenantRole1795000311000,
+  CreateTenants1795000310000,
+  TieMembersToUsers1795000312000,
+} from './tenants/index.js';
 import {
   AddUserDeactivation1795000200000,
   AddUserLocks1795000009000,
@@ -43,5 +47,6 @@ export const migrations = [
   AddSessionTenants1795000301000,
   CreateTenants1795000310000,
   CreateTenantRole1795000311000,
+  TieMembersToUsers1795000312000,
   CreateIdempotencyKeys1795000400000,
 ];

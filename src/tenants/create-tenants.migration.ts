@@ -11,7 +11,7 @@ export class CreateTenants1795000310000 implements MigrationInterface {
     await runner.query(`
       CREATE TABLE tenant_members (
         tenant_id  uuid NOT NULL REFERENCES tenants (id) ON DELETE CASCADE,
-        user_id    uuid NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+        user_id    uuid NOT NULL,
         roles      text[] NOT NULL CHECK (cardinality(roles) <= 32 AND array_position(roles, NULL) IS NULL),
         created_at timestamptz NOT NULL DEFAULT now(),
         PRIMARY KEY (tenant_id, user_id)

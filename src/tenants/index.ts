@@ -15,4 +15,5 @@ export { TenantScope } from './isolation/tenant-scope.js';
 export * from './tenant.entity.js';
 export * from './tenants.dto.js';
 export * from './tenants.module.js';
+export * from './tie-members-to-users.migration.js';
 export { TenantsService } from './tenants.service.js';

@@ -4,11 +4,13 @@ import { DataSource, MoreThan, Repository } from 'typeorm';
 import { AuthService, RevocationService, type AccessTokenView } from '../auth/index.js';
 import { AccessControl } from '../authorization/index.js';
 import { AuditTrail, NoAuditTrail, ProblemException, uuidv7, type Principal } from '../common/index.js';
+import { UsersService } from '../users/index.js';
 import { TenantMemberships } from './tenant-memberships.js';
 import { Tenant } from './tenant.entity.js';
 import type { AdminTenantView, MemberView, TenantPage, TenantView } from './tenants.dto.js';
 
 const PAGE = 50;
+const LISTED_MEMBERS = 1_000;
 export const NO_SUCH_TENANT = 'There is no such tenant.';
 
 /** Tenants and their members. @publicApi */
@@ -19,6 +21,7 @@ export class TenantsService {
     private readonly source: DataSource,
     private readonly memberships: TenantMemberships,
     private readonly access: AccessControl,
+    private readonly users: UsersService,
     private readonly auth: AuthService,
     private readonly revocations: RevocationService,
     @Optional() private readonly audit: AuditTrail = new NoAuditTrail(),
@@ -57,12 +60,17 @@ export class TenantsService {
     return token;
   }
 
+  /** The first thousand, in the order in which they joined. */
   async members(tenantId: string): Promise<MemberView[]> {
-    return this.source.query<MemberView[]>(
-      `SELECT m.user_id AS "userId", u.email, u.name, m.roles FROM tenant_members m JOIN users u ON u.id = m.user_id
-        WHERE m.tenant_id = $1 ORDER BY m.created_at, m.user_id LIMIT 1000`,
-      [tenantId],
+    const rows = await this.memberRows(tenantId, LISTED_MEMBERS);
+    // Not by a join: users may be in another store.
+    const members = await Promise.all(
+      rows.map(async ({ userId, roles }) => {
+        const user = await this.users.find(userId);
+        return user ? [{ userId, email: user.email, name: user.name, roles }] : [];
+      }),
     );
+    return members.flat();
   }
 
   async list(after?: string): Promise<TenantPage> {
@@ -82,16 +90,17 @@ export class TenantsService {
 
   /** Everything that belongs to the tenant goes with it, as far as tables say so (`ON DELETE CASCADE`). */
   async remove(tenantId: string): Promise<void> {
-    const members = await this.members(tenantId);
+    const members = await this.memberRows(tenantId, null);
     const { affected } = await this.tenants.delete({ id: tenantId });
     if (affected !== 1) throw new ProblemException('NOT_FOUND', NO_SUCH_TENANT);
     this.note('tenant.delete', tenantId);
     for (const { userId } of members) await this.revocations.userChanged(userId);
   }
 
-  /** @throws ProblemException `VALIDATION_FAILED` for a role that is none of tenants, or a user that there is not */
+  /** @throws ProblemException `VALIDATION_FAILED` for a role that is none of tenants, `NOT_FOUND` */
   async setMember(tenantId: string, userId: string, roles: readonly string[]): Promise<void> {
     const after = [...new Set(roles)];
+    await this.users.get(userId);
     await this.memberships.set(tenantId, userId, after);
     await this.revocations.userChanged(userId);
     this.note('tenant.member_set', tenantId, { userId, roles: after });
@@ -127,6 +136,13 @@ export class TenantsService {
       metadata: { reason: 'role', required: beyond },
     });
     throw new ProblemException('ACCESS_DENIED', 'You cannot give or take roles that you do not have yourself.');
+  }
+
+  private memberRows(tenantId: string, limit: number | null): Promise<{ userId: string; roles: string[] }[]> {
+    return this.source.query(
+      `SELECT user_id AS "userId", roles FROM tenant_members WHERE tenant_id = $1 ORDER BY created_at, user_id LIMIT $2`,
+      [tenantId, limit],
+    );
   }
 
   private note(action: string, tenantId: string, metadata?: Record<string, unknown>): void {
