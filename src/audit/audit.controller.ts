@@ -2,23 +2,35 @@ import { Readable } from 'node:stream';
 import {
   Controller,
   Get,
+  Header,
+  Headers,
   Inject,
   Injectable,
+  Optional,
   Query,
+  Req,
   StreamableFile,
   UseGuards,
   VERSION_NEUTRAL,
   type CanActivate,
   type ExecutionContext,
 } from '@nestjs/common';
-import { Management, ProblemException, type AdapterRequest } from '../common/index.js';
+import {
+  Management,
+  PrincipalResolver,
+  ProblemException,
+  type AdapterRequest,
+  type Principal,
+} from '../common/index.js';
 import { AUDIT_SETTINGS, type AuditSettings } from './audit.options.js';
-import { exportQuery, pageQuery, parsedQuery } from './audit.query.js';
+import { exportQuery, pageQuery, parsedQuery, streamQuery } from './audit.query.js';
 import { AuditReader, type AuditFilter, type AuditPage } from './audit.reader.js';
 import { AuditService } from './audit.service.js';
 import { EXPORT_FORMATS, type ExportFormat } from './export-format.js';
+import { AuditTail } from './feed/audit.tail.js';
 import { AuditVerifier } from './integrity/audit.verifier.js';
 import type { Verification } from './integrity/verification.js';
+import type { AuditReach } from './store/audit.scope.js';
 
 /** Closes routes to all but one role. It asks the principal itself, so that it holds whichever module authenticates. */
 @Injectable()
@@ -37,7 +49,10 @@ class AuditRouteGuard implements CanActivate {
   }
 }
 
-/** What was recorded, for those who may know. That they have looked is recorded as well. */
+/**
+ * What was recorded, for those who may know. That they have looked is recorded as well. Who acts in a tenant sees the
+ * events of that tenant and no others, whatever the filters say.
+ */
 @Management()
 @Controller({ path: 'audit', version: ['1', VERSION_NEUTRAL] })
 @UseGuards(AuditRouteGuard)
@@ -46,36 +61,72 @@ export class AuditController {
     private readonly reader: AuditReader,
     private readonly verifier: AuditVerifier,
     private readonly audit: AuditService,
+    private readonly tail: AuditTail,
+    @Inject(AUDIT_SETTINGS) private readonly settings: AuditSettings,
+    @Optional() private readonly principals?: PrincipalResolver,
   ) {}
 
   /** A page of events, newest first. */
   @Get('events')
-  async events(@Query() query: Record<string, unknown>): Promise<AuditPage> {
+  async events(@Req() { user }: AdapterRequest, @Query() query: Record<string, unknown>): Promise<AuditPage> {
     const { limit, after, ...filter } = parsedQuery(pageQuery, query);
     this.audit.record({ action: 'audit.read', outcome: 'success', metadata: { ...filter } });
-    return this.reader.page(filter, limit, after);
+    return this.reader.page(filter, limit, after, reachOf(user));
   }
 
   /** All events that the filters name, newest first, as a file. */
   @Get('events/export')
-  export(@Query() query: Record<string, unknown>): StreamableFile {
+  export(@Req() { user }: AdapterRequest, @Query() query: Record<string, unknown>): StreamableFile {
     const { format, ...filter } = parsedQuery(exportQuery, query);
     this.audit.record({ action: 'audit.export', outcome: 'success', metadata: { format, ...filter } });
     const to: ExportFormat = EXPORT_FORMATS[format];
-    return new StreamableFile(Readable.from(this.lines(filter, to)), {
+    return new StreamableFile(Readable.from(this.lines(filter, reachOf(user), to)), {
       type: to.mediaType,
       disposition: `attachment; filename="audit-events.${format}"`,
     });
   }
 
-  /** Recomputes the chains, and names the first event that is not what was sealed. */
-  @Get('verify')
-  verify(): Promise<Verification> {
-    return this.verifier.verify();
+  /** Events as they are stored, on whichever replica, as server-sent events. */
+  @Get('events/stream')
+  @Header('Cache-Control', 'no-store')
+  @Header('X-Accel-Buffering', 'no')
+  async stream(
+    @Req() request: AdapterRequest,
+    @Query() query: Record<string, unknown>,
+    @Headers('last-event-id') lastEventId: string | undefined,
+  ): Promise<StreamableFile> {
+    const filter = parsedQuery(streamQuery, query);
+    const { user } = request;
+    const stream = await this.tail.open(filter, reachOf(user), lastEventId, () => this.isStill(user, request));
+    this.audit.record({ action: 'audit.read', outcome: 'success', metadata: { live: true, ...filter } });
+    return new StreamableFile(stream, { type: 'text/event-stream; charset=utf-8' });
   }
 
-  private async *lines(filter: AuditFilter, { head, line }: ExportFormat): AsyncGenerator<string> {
-    if (head !== '') yield head;
-    for await (const events of this.reader.all(filter)) yield events.map((event) => line(event)).join('');
+  /** Recomputes the chains, and names the first event that is not what was sealed. */
+  @Get('verify')
+  verify(@Req() { user }: AdapterRequest): Promise<Verification> {
+    if (reachOf(user) === 'all') return this.verifier.verify();
+    this.audit.record({ action: 'access.denied', outcome: 'denied', metadata: { reason: 'acts in a tenant' } });
+    throw new ProblemException('ACCESS_DENIED', 'The chains of all tenants are verified outside of any.');
   }
+
+  private async *lines(filter: AuditFilter, reach: AuditReach, { head, line }: ExportFormat): AsyncGenerator<string> {
+    if (head !== '') yield head;
+    for await (const events of this.reader.all(filter, reach)) yield events.map((event) => line(event)).join('');
+  }
+
+  /** Whether the caller is who it was and may still read. */
+  private async isStill(before: Principal | undefined, request: AdapterRequest): Promise<boolean> {
+    if (!this.principals) return true;
+    const now = await this.principals.resolve(request);
+    return (
+      now?.id === before?.id &&
+      now?.tenantId === before?.tenantId &&
+      now?.roles.includes(this.settings.adminRole) === true
+    );
+  }
+}
+
+function reachOf(user: Principal | undefined): AuditReach {
+  return user?.tenantId === undefined ? 'all' : { tenant: user.tenantId };
 }

@@ -1,6 +1,6 @@
 import { ConfigurableModuleBuilder, Global, Module, type DynamicModule } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
-import { AuditTrail } from '../common/index.js';
+import { AuditTrail, GuardChainModule } from '../common/index.js';
 import { AuditEvent } from './audit-event.entity.js';
 import { AuditController } from './audit.controller.js';
 import { AuditHealth } from './audit.health.js';
@@ -9,7 +9,9 @@ import { AuditReader } from './audit.reader.js';
 import { AuditService } from './audit.service.js';
 import { AuditStore } from './audit.store.js';
 import { AuditFeed } from './feed/audit.feed.js';
+import { AuditTail } from './feed/audit.tail.js';
 import { FeedEvents } from './feed/feed-events.js';
+import { RequestAuditGuard } from './request-audit.guard.js';
 import { AuditSinks } from './sinks/audit.sinks.js';
 import { AuditDigests } from './integrity/audit.digests.js';
 import { AuditSealer } from './integrity/audit.sealer.js';
@@ -30,7 +32,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE, ASYNC_OPTIO
  */
 @Global()
 @Module({
-  imports: [TypeOrmModule.forFeature([AuditEvent])],
+  imports: [GuardChainModule, TypeOrmModule.forFeature([AuditEvent])],
   providers: [
     { provide: AUDIT_SETTINGS, useFactory: auditSettings, inject: [MODULE_OPTIONS_TOKEN] },
     AuditScope,
@@ -48,6 +50,8 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE, ASYNC_OPTIO
     AuditFeed,
     FeedEvents,
     AuditSinks,
+    AuditTail,
+    RequestAuditGuard,
     { provide: AuditTrail, useExisting: AuditService },
   ],
   exports: [

@@ -34,6 +34,11 @@ export interface AuditModuleOptions {
   redact?: readonly string[];
   /** Whether email addresses are stored as `s***@example.com`. @default false */
   redactEmails?: boolean;
+  /**
+   * Calls of routes that are recorded as `api.request`: all, those whose method changes something, or none. Those of
+   * probes are not. @default 'none'
+   */
+  requests?: 'all' | 'mutating' | 'none';
   /** Serves `GET /audit/events` and its siblings. @default false */
   adminRoutes?: boolean;
   /** Role that may read. @default 'Admin' */
@@ -70,6 +75,10 @@ export interface AuditModuleOptions {
    * kept in any case. @default 3600000
    */
   feedKeepMs?: number;
+  /** Live tails that may be open at once, in each process. @default 20 */
+  tailClients?: number;
+  /** How long the client of a live tail may leave what was sent to it, before the tail ends, in milliseconds. @default 30000 */
+  tailPatienceMs?: number;
 }
 
 type Unset = 'journalDir' | 'sealSecret' | 'signingKey' | 'digests' | 'retentionDays';
@@ -105,6 +114,7 @@ export function auditSettings(options: AuditModuleOptions): AuditSettings {
     actions: options.actions ?? [],
     redact: options.redact ?? [],
     redactEmails: options.redactEmails ?? false,
+    requests: options.requests ?? 'none',
     adminRoutes: options.adminRoutes ?? false,
     adminRole: options.adminRole ?? 'Admin',
     sealIntervalMs: options.sealIntervalMs ?? 1_000,
@@ -120,5 +130,7 @@ export function auditSettings(options: AuditModuleOptions): AuditSettings {
     sinkTimeoutMs: options.sinkTimeoutMs ?? 30_000,
     feedPollMs: options.feedPollMs ?? 500,
     feedKeepMs: options.feedKeepMs ?? 3_600_000,
+    tailClients: options.tailClients ?? 20,
+    tailPatienceMs: options.tailPatienceMs ?? 30_000,
   });
 }

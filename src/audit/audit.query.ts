@@ -9,9 +9,7 @@ const time = z
   .pipe(z.coerce.date())
   .optional();
 
-const filter = {
-  from: time,
-  to: time,
+const live = {
   actor: text,
   action: text,
   outcome: z.enum(['success', 'failure', 'denied']).optional(),
@@ -21,6 +19,8 @@ const filter = {
   requestId: text,
 };
 
+const filter = { from: time, to: time, ...live };
+
 export const pageQuery = z.strictObject({
   ...filter,
   limit: z.coerce.number().int().min(1).max(500).default(50),
@@ -29,6 +29,9 @@ export const pageQuery = z.strictObject({
 });
 
 export const exportQuery = z.strictObject({ ...filter, format: z.enum(['ndjson', 'csv']).default('ndjson') });
+
+/** Of a live tail, which has no times and no end. */
+export const streamQuery = z.strictObject(live);
 
 /**
  * By zod, which the suite has in any case, so that the module asks for no other library of validation.

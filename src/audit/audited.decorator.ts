@@ -35,7 +35,8 @@ export interface AuditedOptions {
   delivery?: AuditDelivery;
 }
 
-const AUDITED = Symbol('bulwark.audited');
+/** @internal */
+export const AUDITED = Symbol('bulwark.audited');
 
 /** Records what a handler did, and whether it did. What guards refuse never gets here; they record it themselves. */
 @Injectable()

@@ -52,6 +52,16 @@ export class RequestContext {
     else condition.catch(() => undefined);
   }
 
+  /**
+   * Calls `listener` with the status when the answer is about to go out. What it holds the answer back for is waited for.
+   * Does nothing where there is no answer to come.
+   */
+  beforeAnswer(listener: (status: number) => void): void {
+    if (!this.response || this.response.writableEnded) return;
+    this.held ??= new ResponseHold(this.response);
+    this.held.announceTo((status) => runWithContext(this, () => listener(status)));
+  }
+
   /** The same request without its answer, for work that goes on after it. */
   detached(): RequestContext {
     return new RequestContext(this.requestId, this.request);

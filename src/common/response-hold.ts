@@ -18,6 +18,7 @@ export class ResponseHold {
   private conditions: Promise<unknown>[] = [];
   private readonly calls: (() => void)[] = [];
   private isReleasing = false;
+  private onAnswer: ((status: number) => void)[] = [];
 
   constructor(private readonly response: ServerResponse) {
     const write = response.write.bind(response) as Write;
@@ -25,11 +26,13 @@ export class ResponseHold {
     const flushHeaders = response.flushHeaders.bind(response);
     const isOpen = () => this.conditions.length === 0 && this.calls.length === 0;
     response.write = ((...args: Parameters<Write>) => {
+      this.announce();
       if (isOpen()) return write(...args);
       this.later(() => void write(...args));
       return false;
     }) as Write;
     response.end = ((...args: Parameters<End>) => {
+      this.announce();
       if (isOpen()) return end(...args);
       this.later(() => void end(...args));
       return response;
@@ -42,6 +45,11 @@ export class ResponseHold {
     this.conditions.push(condition);
   }
 
+  /** Tells of the answer when it is about to go out, and can still be kept back. */
+  announceTo(listener: (status: number) => void): void {
+    this.onAnswer.push(listener);
+  }
+
   /** Resolves when all conditions are met; rejects with the failure of one. Each failure is told once. */
   async settled(): Promise<void> {
     while (this.conditions.length > 0) {
@@ -51,6 +59,13 @@ export class ResponseHold {
       const failed = results.find((result) => result.status === 'rejected');
       if (failed) throw failed.reason;
     }
+  }
+
+  private announce(): void {
+    const listeners = this.onAnswer;
+    if (listeners.length === 0) return;
+    this.onAnswer = [];
+    for (const listener of listeners) listener(this.response.statusCode);
   }
 
   private later(call: () => void): void {

@@ -17,6 +17,7 @@ interface BatchRow {
   readonly next_transaction: string;
 }
 
+const BATCHES_AT_ONCE = 50;
 const MOST_GAPS = 1_000;
 
 /**
@@ -34,18 +35,24 @@ export class AuditFeed {
 
   constructor(@InjectDataSource() private readonly source: DataSource) {}
 
-  /** What was stored after a position, oldest first and without a gap; of so many statements at most. */
-  async after(position: bigint, count: number): Promise<StoredBatch[]> {
+  /**
+   * What was stored after a position, oldest first and without a gap: batches of so many events together, or one batch
+   * that has more.
+   */
+  async after(position: bigint, eventCount: number): Promise<StoredBatch[]> {
     const rows = (await this.source.query(
       `SELECT position, event_ids, added_at, pg_snapshot_xmin(s)::text AS oldest_running,
          pg_snapshot_xmax(s)::text AS next_transaction
-       FROM audit_batches, pg_current_snapshot() AS s WHERE position > $1 ORDER BY position LIMIT ${count}`,
+       FROM audit_batches, pg_current_snapshot() AS s WHERE position > $1 ORDER BY position LIMIT ${BATCHES_AT_ONCE}`,
       [String(position)],
     )) as BatchRow[];
     const batches: StoredBatch[] = [];
     let expected = position + 1n;
+    let sum = 0;
     for (const row of rows) {
       const at = BigInt(row.position);
+      sum += row.event_ids.length;
+      if (sum > eventCount && batches.length > 0) break;
       if (at !== expected && !this.isNeverFilled(expected, row)) break;
       batches.push({ position: at, eventIds: row.event_ids, addedAt: row.added_at });
       expected = at + 1n;

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import { withTimeLimit, type Counter } from '../../common/index.js';
-import type { AuditFeed, StoredBatch } from '../feed/audit.feed.js';
+import type { AuditFeed } from '../feed/audit.feed.js';
 import type { FeedEvents } from '../feed/feed-events.js';
 import type { AuditSink } from './audit-sink.js';
 import type { SinkPositions } from './sink-positions.js';
@@ -24,7 +24,6 @@ export interface SinkState {
   readonly behindMs: number;
 }
 
-const BATCHES_AT_ONCE = 50;
 /** So many events go to a sink at once, unless one statement alone has stored more. */
 const EVENTS_AT_ONCE = 1_000;
 const FIRST_PAUSE_MS = 100;
@@ -95,7 +94,7 @@ export class SinkRunner {
       return Math.max(pollMs, timeoutMs / 4);
     }
     if (this.state === 'standby') this.state = 'running';
-    const batches = upTo(EVENTS_AT_ONCE, await this.feed.after(position, BATCHES_AT_ONCE));
+    const batches = await this.feed.after(position, EVENTS_AT_ONCE);
     const last = batches.at(-1);
     this.oldestMissing = batches[0]?.addedAt;
     if (last === undefined) return pollMs;
@@ -140,10 +139,4 @@ export class SinkRunner {
   private pause(ms: number): Promise<void> {
     return sleep(ms, undefined, { signal: this.stopped.signal, ref: false }).catch(() => undefined);
   }
-}
-
-/** The first batches that together have so many events; one at least. */
-function upTo(count: number, batches: readonly StoredBatch[]): StoredBatch[] {
-  let sum = 0;
-  return batches.filter(({ eventIds }, index) => (sum += eventIds.length) <= count || index === 0);
 }

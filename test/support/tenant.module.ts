@@ -1,0 +1,17 @@
+import { Injectable, Module, type CanActivate, type ExecutionContext } from '@nestjs/common';
+import { ChainedGuard, GuardOrder, type AdapterRequest } from '../../src/common/index.js';
+
+/** Puts the caller into the tenant that the header `x-test-tenant` names, as an application's own tenancy would. */
+@Injectable()
+@ChainedGuard({ order: GuardOrder.Principal })
+class TestTenantGuard implements CanActivate {
+  canActivate(context: ExecutionContext): boolean {
+    const request = context.switchToHttp().getRequest<AdapterRequest>();
+    const tenantId = request.headers['x-test-tenant'];
+    if (request.user && typeof tenantId === 'string') request.user = { ...request.user, tenantId };
+    return true;
+  }
+}
+
+@Module({ providers: [TestTenantGuard] })
+export class TestTenantModule {}
