@@ -1,6 +1,15 @@
 import { Module, type DynamicModule, type ModuleMetadata } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import { AuditModule, FileDigestStore, S3DigestStore, type DigestStore } from './audit/index.js';
+import {
+  AuditModule,
+  FileDigestStore,
+  FileSink,
+  RedisStreamSink,
+  S3DigestStore,
+  type AuditSink,
+  type DigestStore,
+} from './audit/index.js';
+import { REDIS } from './common/index.js';
 import {
   AuthModule,
   FileMailSender,
@@ -21,7 +30,7 @@ import { ManagementModule } from './management/index.js';
 import { migrations } from './migrations.js';
 import { ObservabilityModule } from './observability/index.js';
 import { ProductionTestModule } from './production-test/index.js';
-import { RedisModule } from './redis/index.js';
+import { RedisModule, type RedisClient } from './redis/index.js';
 import { SecurityModule, type SecurityModuleOptions } from './security/index.js';
 import { ShutdownModule } from './shutdown/index.js';
 import { TenantsModule } from './tenants/index.js';
@@ -60,7 +69,15 @@ export class AppModule {
         ...(authorization.rolesFile === undefined ? [] : [AuthorizationModule.forRoot(authorization)]),
         AuthModule.forRoot(authOptions(config)),
         TenantsModule,
-        AuditModule.forRoot({ ...config.audit, digests: digestStoreOf(config), adminRoutes: true }),
+        AuditModule.forRootAsync({
+          adminRoutes: true,
+          inject: [REDIS],
+          useFactory: (redis: RedisClient | undefined) => ({
+            ...config.audit,
+            digests: digestStoreOf(config),
+            sinks: sinksOf(config, redis),
+          }),
+        }),
         ...(config.productionTest.enabled ? [ProductionTestModule.forRoot({ adminOnly: config.isProduction })] : []),
         ...imports,
       ],
@@ -102,4 +119,14 @@ function securityOf({ http }: AppConfig): SecurityModuleOptions {
     allowAddresses,
     denyAddresses,
   };
+}
+
+function sinksOf(
+  { audit: { sinkDir, sinkRedisStream: stream } }: AppConfig,
+  client: RedisClient | undefined,
+): AuditSink[] {
+  return [
+    ...(sinkDir === undefined ? [] : [new FileSink({ folder: sinkDir })]),
+    ...(stream === undefined || client === undefined ? [] : [new RedisStreamSink({ client, stream })]),
+  ];
 }

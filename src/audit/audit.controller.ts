@@ -30,6 +30,7 @@ import { EXPORT_FORMATS, type ExportFormat } from './export-format.js';
 import { AuditTail } from './feed/audit.tail.js';
 import { AuditVerifier } from './integrity/audit.verifier.js';
 import type { Verification } from './integrity/verification.js';
+import { RecordsItself } from './request-audit.guard.js';
 import type { AuditReach } from './store/audit.scope.js';
 
 /** Closes routes to all but one role. It asks the principal itself, so that it holds whichever module authenticates. */
@@ -67,6 +68,7 @@ export class AuditController {
   ) {}
 
   /** A page of events, newest first. */
+  @RecordsItself()
   @Get('events')
   async events(@Req() { user }: AdapterRequest, @Query() query: Record<string, unknown>): Promise<AuditPage> {
     const { limit, after, ...filter } = parsedQuery(pageQuery, query);
@@ -75,6 +77,7 @@ export class AuditController {
   }
 
   /** All events that the filters name, newest first, as a file. */
+  @RecordsItself()
   @Get('events/export')
   export(@Req() { user }: AdapterRequest, @Query() query: Record<string, unknown>): StreamableFile {
     const { format, ...filter } = parsedQuery(exportQuery, query);
@@ -87,6 +90,7 @@ export class AuditController {
   }
 
   /** Events as they are stored, on whichever replica, as server-sent events. */
+  @RecordsItself()
   @Get('events/stream')
   @Header('Cache-Control', 'no-store')
   @Header('X-Accel-Buffering', 'no')

@@ -1,4 +1,11 @@
-import { Inject, Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
+import {
+  Inject,
+  Injectable,
+  SetMetadata,
+  type CanActivate,
+  type CustomDecorator,
+  type ExecutionContext,
+} from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import {
   ChainedGuard,
@@ -19,6 +26,13 @@ const FIRST = 0;
 
 const READING = new Set(['GET', 'HEAD', 'OPTIONS']);
 
+const RECORDS_ITSELF = Symbol('bulwark.recordsItself');
+
+/** Of a route of administration whose handler records what it does, and says more than `admin.action` could. @internal */
+export function RecordsItself(): CustomDecorator<symbol> {
+  return SetMetadata(RECORDS_ITSELF, true);
+}
+
 type RouteRequest = AdapterRequest & { readonly params?: Readonly<Record<string, string>> };
 
 interface RecordedRoute {
@@ -36,8 +50,7 @@ export class RequestAuditGuard implements CanActivate {
   private readonly routes = new RouteMemo((handler, controller): RecordedRoute => {
     const isManagement = routeFlag(this.reflector, MANAGEMENT_ROUTE, handler, controller);
     const isOperational = routeFlag(this.reflector, OPERATIONAL_ROUTE, handler, controller);
-    // What a handler records of itself says more.
-    const isAudited = this.reflector.get<unknown>(AUDITED, handler) !== undefined;
+    const isAudited = [AUDITED, RECORDS_ITSELF].some((key) => this.reflector.get<unknown>(key, handler) !== undefined);
     return { isAdmin: isManagement && !isOperational && !isAudited, isOperational };
   });
 

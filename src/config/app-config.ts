@@ -76,6 +76,9 @@ export class AppConfig {
     flushIntervalMs: number;
     journalDir: string;
     journalMaxBytes: number;
+    requests: Variables['AUDIT_API_REQUESTS'];
+    sinkDir: string | undefined;
+    sinkRedisStream: string | undefined;
     sealSecret: string | undefined;
     oldSealSecrets: readonly string[];
     signingKey: string | undefined;
@@ -159,6 +162,9 @@ export class AppConfig {
       flushIntervalMs: values.AUDIT_FLUSH_INTERVAL,
       journalDir: values.AUDIT_JOURNAL_DIR ?? join(values.DATA_DIR, 'audit-journal'),
       journalMaxBytes: values.AUDIT_JOURNAL_MAX_SIZE,
+      requests: values.AUDIT_API_REQUESTS,
+      sinkDir: values.AUDIT_SINK_DIR,
+      sinkRedisStream: values.AUDIT_SINK_REDIS_STREAM,
       sealSecret: values.AUDIT_SEAL_SECRET,
       oldSealSecrets: values.AUDIT_SEAL_OLD_SECRETS,
       signingKey: values.AUDIT_SIGNING_KEY,

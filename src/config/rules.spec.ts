@@ -32,6 +32,12 @@ const IN_EVERY_MODE: [rule: string, bad: Record<string, string>, problem: string
     { CORS_ORIGINS: '*' },
   ],
   [
+    'events are copied to a Redis that is there',
+    { AUDIT_SINK_REDIS_STREAM: 'audit' },
+    'AUDIT_SINK_REDIS_STREAM: names a stream of a Redis that is not named',
+    { AUDIT_SINK_REDIS_STREAM: 'audit', REDIS_URL: 'redis://cache' },
+  ],
+  [
     'tokens are signed in one way',
     { JWT_SECRET: 'some secret', JWT_PRIVATE_KEY: P256 },
     'JWT_SECRET: is set together with JWT_PRIVATE_KEY, and tokens are signed by one of them',

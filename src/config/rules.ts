@@ -38,6 +38,15 @@ const GENERAL_RULES: readonly Rule[] = [
         }
       : undefined,
   ),
+  rule(['AUDIT_SINK_REDIS_STREAM', 'REDIS_URL'], (v) =>
+    v.AUDIT_SINK_REDIS_STREAM !== undefined && v.REDIS_URL === undefined
+      ? {
+          variable: 'AUDIT_SINK_REDIS_STREAM',
+          cause: 'names a stream of a Redis that is not named',
+          remedy: 'set REDIS_URL as well, or remove it',
+        }
+      : undefined,
+  ),
   rule(['JWT_SECRET', 'JWT_PRIVATE_KEY'], (v) =>
     v.JWT_SECRET !== undefined && v.JWT_PRIVATE_KEY !== undefined
       ? {

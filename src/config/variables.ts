@@ -178,6 +178,14 @@ export const variables = z.object({
     .optional()
     .describe('Folder of the journal of audit events. Unset: audit-journal in DATA_DIR.'),
   AUDIT_JOURNAL_MAX_SIZE: size('1mb', '1024gb').prefault('256mb').describe('Largest size of that journal.'),
+  AUDIT_API_REQUESTS: choice('all', 'mutating', 'none')
+    .prefault('none')
+    .describe('Calls that are recorded as api.request: all, those that change something, or none.'),
+  AUDIT_SINK_DIR: z.string().optional().describe('Folder that audit events are copied to, as files of JSON lines.'),
+  AUDIT_SINK_REDIS_STREAM: z
+    .string()
+    .optional()
+    .describe('Redis stream that audit events are copied to; needs REDIS_URL.'),
   AUDIT_SEAL_SECRET: z.string().optional().describe('Key of the seals of audit events (openssl rand -base64 48).'),
   AUDIT_SEAL_OLD_SECRETS: list
     .prefault('')

@@ -199,6 +199,7 @@ onBothAdapters('an account', (adapter) => {
           target: `user:${id}`,
           metadata: { before: ['User'], after: ['Developer', 'User'] },
         }),
+        expect.objectContaining({ action: 'admin.action', actorId: admin.id, route: 'PATCH /admin/users/:id' }),
       ]);
       for (const body of [{ locked: true }, { roles: ['User'] }]) {
         expect((await app.patch(`/admin/users/${admin.id}`, body, { token: admin.token })).status).toBe(409);

@@ -1,0 +1,108 @@
+import { randomUUID } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { Controller, Get, Module, Post, VERSION_NEUTRAL } from '@nestjs/common';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { AUDIT_VOCABULARY } from '../../src/audit/index.js';
+import { AuditAccess } from '../../src/authorization/index.js';
+import { Management, Public } from '../../src/common/index.js';
+import { freshDatabase } from '../support/database.js';
+import { onBothAdapters, TestApp } from '../support/harness.js';
+
+const ADMIN = { ADMIN_EMAIL: `${randomUUID()}@example.com`, ADMIN_PASSWORD: 'who has seen it all' };
+
+/** What other tests show: `auth-cookies` the first. The second is for applications with workspaces of their own. */
+const SHOWN_ELSEWHERE: readonly string[] = ['security.violation', 'workspace.switch'];
+
+@Controller({ path: 'vault', version: VERSION_NEUTRAL })
+class VaultController {
+  @AuditAccess()
+  @Get()
+  open() {
+    return { open: true };
+  }
+
+  @Public()
+  @Post('calls/:id')
+  call() {
+    return { called: true };
+  }
+
+  @Management()
+  @Post('rotate/:key')
+  rotate() {
+    return { rotated: true };
+  }
+
+  @Management()
+  @Post('broken')
+  broken() {
+    throw new TypeError('broken');
+  }
+}
+
+@Module({ controllers: [VaultController] })
+class VaultModule {}
+
+onBothAdapters('the vocabulary', (HTTP_ADAPTER) => {
+  let app: TestApp;
+  let token: string;
+  const actionsOf = async (requestId: unknown) =>
+    (await app.auditOf(String(requestId))).map(({ action, outcome }) => `${action} ${outcome}`);
+
+  beforeAll(async () => {
+    const env = { HTTP_ADAPTER, DATABASE_URL: await freshDatabase(), ...ADMIN, THROTTLE_FAILED_LOGIN_LIMIT: '2' };
+    app = await TestApp.start({ ...env, AUDIT_API_REQUESTS: 'mutating' }, { imports: [VaultModule] });
+    ({ token } = await app.login(ADMIN.ADMIN_EMAIL, ADMIN.ADMIN_PASSWORD));
+  });
+  afterAll(() => app.stop());
+
+  it('records calls of administration, those that change something where told so, and how they went', async () => {
+    const rotated = await app.post('/vault/rotate/k1', {}, { token });
+    expect(await actionsOf(rotated.headers['x-request-id'])).toEqual(['admin.action success', 'api.request success']);
+    const [event] = await app.auditOf(String(rotated.headers['x-request-id']));
+    expect(event).toMatchObject({
+      route: 'POST /vault/rotate/:key',
+      actorId: expect.any(String),
+      metadata: { status: 201, params: { key: 'k1' } },
+    });
+    const broken = await app.post('/vault/broken', {}, { token });
+    expect(await actionsOf(broken.body.requestId)).toEqual(['admin.action failure', 'api.request failure']);
+    const refused = await app.post('/vault/rotate/k1', {});
+    expect(await actionsOf(refused.body.requestId)).toEqual(['api.request denied']);
+    const read = await app.get('/vault', { token });
+    expect(await actionsOf(read.headers['x-request-id'])).toEqual(['access.granted success']);
+    const list = await app.get('/audit/events?limit=1', { token });
+    expect(await actionsOf(list.headers['x-request-id'])).toEqual(['audit.read success']);
+    const probe = await app.get('/health/live');
+    expect(await actionsOf(probe.headers['x-request-id'])).toEqual([]);
+  });
+
+  it('is recorded, every action of it', async () => {
+    const visitor = await app.register();
+    const admin = await app.login(ADMIN.ADMIN_EMAIL, ADMIN.ADMIN_PASSWORD);
+    await app.post('/auth/refresh', { refreshToken: visitor.refreshToken });
+    await app.post('/auth/refresh', { refreshToken: visitor.refreshToken }, { headers: { 'User-Agent': 'thief' } });
+    await app.post('/auth/logout', { refreshToken: admin.refreshToken });
+    for (let i = 0; i < 4; i++) await app.post('/auth/login', { email: visitor.email, password: 'wrong' });
+    const { body } = await app.get('/admin/rate-limits/blocked', { token });
+    const [blocked] = body.blocked as { id: string }[];
+    await app.delete(`/admin/rate-limits/blocked/${encodeURIComponent(blocked?.id ?? '')}`, { token });
+    await app.get('/audit/events', { token });
+    await app.get('/audit/events/export', { token });
+    await app.get('/vault', { token });
+    await app.get('/vault', { token: 'nonsense' });
+    await app.post('/vault/rotate/k1', {}, { token });
+    await app.auditOf('-');
+    const rows = await app.sql('SELECT DISTINCT action FROM audit_events');
+    const recorded = new Set([...rows.map(({ action }) => action as string), ...SHOWN_ELSEWHERE]);
+    expect(AUDIT_VOCABULARY.map(({ action }) => action).filter((action) => !recorded.has(action))).toEqual([]);
+  });
+
+  it('stands in the documentation, every action of it', async () => {
+    const page = await readFile('docs/audit.md', 'utf8');
+    const table = page.slice(page.indexOf('## What is recorded by itself'), page.indexOf('## Delivery'));
+    expect(AUDIT_VOCABULARY.map(({ action }) => action).filter((action) => !table.includes(`| \`${action}\``))).toEqual(
+      [],
+    );
+  });
+});
