@@ -17,6 +17,7 @@ const PROGRAMS: Record<string, Source> = {
   haproxy: { versionFlag: '-v' },
   openssl: { versionFlag: 'version' },
   ps: { from: 'procps' },
+  chromium: {},
 };
 
 const runs = (program: string, flag: string) => spawnSync(program, [flag]).status === 0;

@@ -30,5 +30,4 @@ summary { padding: .45rem .75rem; cursor: pointer; } .body { padding: 0 .75rem .
 table { border-collapse: collapse; width: 100%; } th, td { text-align: left; padding: .3rem .5rem; border-bottom: 1px solid var(--line); }
 @media print { form, .exports, #filter, .skip-link, progress { display: none; } details { break-inside: avoid; }
   body { max-width: none; } }
-@media (prefers-reduced-motion: no-preference) { details { transition: background .2s; } }
 `;
