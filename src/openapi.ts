@@ -1,21 +1,60 @@
-import type { INestApplication } from '@nestjs/common';
-import { ApiProperty, DocumentBuilder, SwaggerModule, type ApiPropertyOptions } from '@nestjs/swagger';
+import type { INestApplication, Type } from '@nestjs/common';
+import { MetadataScanner, ModulesContainer, Reflector } from '@nestjs/core';
+import {
+  ApiProperty,
+  DocumentBuilder,
+  SwaggerModule,
+  type ApiPropertyOptions,
+  type OpenAPIObject,
+} from '@nestjs/swagger';
 import { getMetadataStorage } from 'class-validator';
+import { PUBLIC_ROUTE, routeFlag } from './common/index.js';
 
 /** Serves the OpenAPI document at `/docs/openapi.json` and `/docs/openapi.yaml`; DocsController has the page. */
 export function setUpDocs(app: INestApplication): void {
   const document = () => {
     describeValidatedClasses();
-    return SwaggerModule.createDocument(
-      app,
-      new DocumentBuilder().setTitle('nest-bulwark').setVersion('1').addBearerAuth().build(),
-    );
+    const frame = new DocumentBuilder().setTitle('nest-bulwark').setVersion('1').addBearerAuth();
+    const document = SwaggerModule.createDocument(app, frame.addSecurityRequirements('bearer').build());
+    return withOpenRoutes(document, publicOperations(app));
   };
   SwaggerModule.setup('docs', app, document, {
     ui: false,
     jsonDocumentUrl: 'docs/openapi.json',
     yamlDocumentUrl: 'docs/openapi.yaml',
   });
+}
+
+const operationOf = (controller: string, method: string) => `${controller}_${method}`;
+
+/** Operations of the routes that are marked as public; every other one needs a token. */
+function publicOperations(app: INestApplication): Set<string> {
+  const reflector = app.get(Reflector);
+  const scanner = new MetadataScanner();
+  const operations = new Set<string>();
+  for (const { controllers } of app.get(ModulesContainer).values()) {
+    for (const { metatype } of controllers.values()) {
+      const controller = metatype as Type;
+      const prototype = controller.prototype as Record<string, object>;
+      for (const method of scanner.getAllMethodNames(prototype)) {
+        const isPublic = routeFlag(reflector, PUBLIC_ROUTE, prototype[method] as object, controller);
+        if (isPublic) operations.add(operationOf(controller.name, method));
+      }
+    }
+  }
+  return operations;
+}
+
+/** An empty list of requirements is how OpenAPI says that a route asks for none (3.1, section 4.8.10). */
+function withOpenRoutes(document: OpenAPIObject, open: ReadonlySet<string>): OpenAPIObject {
+  for (const path of Object.values(document.paths)) {
+    for (const operation of [path.get, path.post, path.put, path.patch, path.delete]) {
+      // Swagger adds the number of an alias, as in `live[1]`, and the version.
+      const [, name = ''] = /^(\w+?)(?:\[\d+\])?(?:_v\w+)?$/.exec(operation?.operationId ?? '') ?? [];
+      if (operation && open.has(name)) operation.security = [];
+    }
+  }
+  return document;
 }
 
 /** What class-validator keeps of one decorator; its types do not export it. */

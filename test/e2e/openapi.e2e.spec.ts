@@ -32,4 +32,19 @@ onBothAdapters('the OpenAPI document', (adapter) => {
   it('asks for a bearer token', () => {
     expect(document.components.securitySchemes).toMatchObject({ bearer: { type: 'http', scheme: 'bearer' } });
   });
+
+  it('says which routes are open, and that all others are closed', () => {
+    expect(document.security).toEqual([{ bearer: [] }]);
+    for (const [path, method] of [
+      ['/health/ready', 'get'],
+      ['/auth/login', 'post'],
+      ['/v1/auth/login', 'post'],
+      ['/production-test/compression/payload', 'get'],
+    ] as const) {
+      expect(document.paths[path][method].security).toEqual([]);
+    }
+    for (const path of ['/auth/profile', '/v1/auth/profile', '/admin/users', '/production-test/protected']) {
+      expect(document.paths[path].get.security).toBeUndefined();
+    }
+  });
 });

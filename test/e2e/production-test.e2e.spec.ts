@@ -21,7 +21,7 @@ onBothAdapters('the self-tests', (adapter) => {
       expect(checks).toContainEqual({
         check: 'audit.chain',
         group: 'audit',
-        title: 'The chain of stored events is unbroken',
+        title: 'The chain of the events of the last five minutes is unbroken',
         reference: 'OWASP ASVS 5.0 V16.4.2',
       });
     }
@@ -147,11 +147,14 @@ onBothAdapters('a check notices on the running application', (adapter) => {
   });
 
   it('that stored events were changed', async () => {
-    const run = async () => (await app.get('/production-test/audit.chain')).body;
+    const run = async () => (await app.get('/production-test/audit.chain')).body.checks[0];
     await app.get('/production-test/audit.recorded');
-    expect((await run()).status).toBe('pass');
+    expect(await run()).toMatchObject({ status: 'pass' });
+    // As the owner of the table can: the triggers that refuse it are his to switch off.
     const set = (outcome: string) =>
-      app.sql(`UPDATE audit_events SET outcome = $1 WHERE action = 'auth.failed_login'`, [outcome]);
+      app.sql(`ALTER TABLE audit_events DISABLE TRIGGER USER;
+        UPDATE audit_events SET outcome = '${outcome}' WHERE action = 'auth.failed_login';
+        ALTER TABLE audit_events ENABLE TRIGGER USER`);
     await set('success');
     expect((await run()).status).toBe('fail');
     await set('failure');
