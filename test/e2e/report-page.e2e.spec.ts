@@ -48,7 +48,9 @@ onBothAdapters('the page of the self-tests', (adapter) => {
     await page.keyboard.press('Enter');
     await page.getByRole('progressbar').waitFor();
     await page.getByText(/^Done in /).waitFor();
-    expect(await page.getByRole('status').textContent()).toMatch(/^Done in [\d.]+ s: 0 failed, \d+ warned, \d{2,} passed\.$/);
+    expect(await page.getByRole('status').textContent()).toMatch(
+      /^Done in [\d.]+ s: 0 failed, \d+ warned, \d{2,} passed\.$/,
+    );
     expect(Number(await page.locator('#score').textContent())).toBeGreaterThan(80);
     expect(await page.locator('#results details').count()).toBeGreaterThanOrEqual(80);
     expect(await page.locator('#results details.warn').first().getAttribute('open')).not.toBeNull();
@@ -65,13 +67,13 @@ onBothAdapters('the page of the self-tests', (adapter) => {
   });
 
   it.each([
-    ['JSON', (text: string) => expect(JSON.parse(text).checks.length).toBeGreaterThan(80)],
-    ['JUnit XML', (text: string) => expect(text).toMatch(/^<\?xml .*<testsuites name="production-test"/s)],
-    ['SARIF', (text: string) => expect(JSON.parse(text)).toMatchObject({ version: '2.1.0' })],
-  ])('saves the report as %s', async (format, check) => {
+    ['JSON', /^\{"status":"warn",.*"check":"audit\.chain"/s],
+    ['JUnit XML', /^<\?xml .*<testsuites name="production-test".*<\/testsuites>\n$/s],
+    ['SARIF', /^\{.*"version":"2\.1\.0".*\}$/s],
+  ])('saves the report as %s', async (format, content) => {
     const download = page.waitForEvent('download');
     await page.getByRole('button', { name: format, exact: true }).click();
-    check(readFileSync(await (await download).path(), 'utf8'));
+    expect(readFileSync(await (await download).path(), 'utf8')).toMatch(content);
   });
 
   it.each(['light', 'dark'] as const)('is accessible in %s', async (colorScheme) => {
@@ -88,7 +90,7 @@ onBothAdapters('the page of the self-tests', (adapter) => {
 
   it('shows what looks like markup as text', async () => {
     await page.evaluate(() => {
-      const place = (globalThis as unknown as { place(result: object): void }).place;
+      const { place } = globalThis as unknown as { place: (result: object) => void };
       const evidence = { seen: '<img src=x onerror=alert(1)>' };
       place({ check: 'x.y', title: '<b>bold</b>', status: 'fail', evidence, reference: '', durationMs: 1 });
     });
