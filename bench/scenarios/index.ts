@@ -1,4 +1,5 @@
 import type { Scenario } from '../harness/scenario.js';
+import { audit } from './audit.js';
 import { auth } from './auth.js';
 import { loginFlood } from './login-flood.js';
 import { loginTiming } from './login-timing.js';
@@ -8,4 +9,4 @@ import { throttlerStore } from './throttler-store.js';
 import { throttler } from './throttler.js';
 
 /** In the order in which they run; a new scenario needs one module and one entry here. */
-export const scenarios: Scenario[] = [stack, auth, loginFlood, loginTiming, outage, throttlerStore, throttler];
+export const scenarios: Scenario[] = [stack, auth, audit, loginFlood, loginTiming, outage, throttlerStore, throttler];

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { AuditService } from '../../src/audit/index.js';
 import { csvCell } from '../../src/audit/export-format.js';
 import { onBothAdapters, TestApp } from '../support/harness.js';
+import { TestTenantModule } from '../support/tenant.module.js';
 
 const ADMIN = { ADMIN_EMAIL: `${randomUUID()}@example.com`, ADMIN_PASSWORD: 'the reader of the trail' };
 
@@ -34,7 +35,7 @@ onBothAdapters('GET /audit/events', (HTTP_ADAPTER) => {
   const list = (query: string) => app.get(`/audit/events?${query}`, { token });
 
   beforeAll(async () => {
-    app = await TestApp.start({ HTTP_ADAPTER, ...ADMIN });
+    app = await TestApp.start({ HTTP_ADAPTER, ...ADMIN }, { imports: [TestTenantModule] });
     ({ token } = await app.login(ADMIN.ADMIN_EMAIL, ADMIN.ADMIN_PASSWORD));
     await record(0, 25);
   });
@@ -61,6 +62,71 @@ onBothAdapters('GET /audit/events', (HTTP_ADAPTER) => {
       await record(100 + i, 101 + i);
     }
     expect(seen.map(({ target }) => target)).toEqual(Array.from({ length: 25 }, (_, i) => `t:${24 - i}`));
+  });
+
+  it('gives pages that neither skip nor repeat, while several writers insert at once', async () => {
+    const audit = app.app.get(AuditService);
+    const crowded = `test.${randomUUID()}`;
+    const write = (target: string) =>
+      audit.recordAndWait({ action: crowded, outcome: 'success', target, delivery: 'strict' });
+    for (let i = 0; i < 60; i++) await write(`before:${i}`);
+    let isReading = true;
+    const writers = Array.from({ length: 4 }, async (_, writer) => {
+      for (let i = 0; isReading; i++) await write(`during:${writer}-${i}`);
+    });
+    const seen: string[] = [];
+    let next: string | null = '';
+    while (next !== null) {
+      const { body } = await list(`action=${crowded}&limit=7${next && `&after=${next}`}`);
+      seen.push(...(body.events as Event[]).map(({ target }) => target));
+      next = body.next as string | null;
+    }
+    isReading = false;
+    await Promise.all(writers);
+    expect(new Set(seen).size).toBe(seen.length);
+    expect(seen.filter((target) => target.startsWith('before:'))).toEqual(
+      Array.from({ length: 60 }, (_, i) => `before:${59 - i}`),
+    );
+  });
+
+  it('shows who acts in a tenant nothing of another, by any filter, cursor or export', async () => {
+    const audit = app.app.get(AuditService);
+    const shared = `test.${randomUUID()}`;
+    for (const [tenantId, target] of [
+      ['acme', 'ours'],
+      ['rival', 'theirs'],
+      [undefined, 'of nobody'],
+    ] as const) {
+      audit.record({ action: shared, outcome: 'success', tenantId, target, targets: ['common'], actorId: 'someone' });
+    }
+    await audit.flush();
+    const all = (await list(`action=${shared}`)).body.events as Event[];
+    expect(all).toHaveLength(3);
+    const foreign = all.filter(({ target }) => target !== 'ours').map(({ id }) => id);
+    const within = { token, headers: { 'x-test-tenant': 'acme' } };
+    const cursor = '&after=ffffffff-ffff-7fff-bfff-ffffffffffff';
+    const filters = [
+      '',
+      'tenant=rival',
+      'actor=someone',
+      'target=common',
+      'target=theirs',
+      'from=2000-01-01',
+      'action=test.*',
+    ];
+    for (const filter of filters) {
+      const { body } = await app.get(`/audit/events?limit=500&${filter}${cursor}`, within);
+      expect((body.events as Event[]).map((event) => event['tenantId']).filter((tenant) => tenant !== 'acme')).toEqual(
+        [],
+      );
+      for (const format of ['ndjson', 'csv']) {
+        const { text } = await app.get(`/audit/events/export?format=${format}&${filter}`, within);
+        expect(foreign.filter((id) => text.includes(id))).toEqual([]);
+      }
+    }
+    const ours = await app.get(`/audit/events?action=${shared}`, within);
+    expect((ours.body.events as Event[]).map(({ target }) => target)).toEqual(['ours']);
+    expect((await app.get('/audit/verify', within)).status).toBe(403);
   });
 
   it.each([

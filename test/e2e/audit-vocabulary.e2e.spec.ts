@@ -10,7 +10,7 @@ import { onBothAdapters, TestApp } from '../support/harness.js';
 
 const ADMIN = { ADMIN_EMAIL: `${randomUUID()}@example.com`, ADMIN_PASSWORD: 'who has seen it all' };
 
-/** What other tests show: `auth-cookies` the first. The second is for applications with workspaces of their own. */
+/** What the tests of cookies and of tenants show. */
 const SHOWN_ELSEWHERE: readonly string[] = ['security.violation', 'workspace.switch'];
 
 @Controller({ path: 'vault', version: VERSION_NEUTRAL })
