@@ -13,6 +13,8 @@ import { Program } from '../support/program.js';
 import { until } from '../support/until.js';
 
 const ROUNDS = Number(process.env['KILL_ROUNDS'] ?? 20);
+/** Events during the outage; 60,000 are those of ten minutes at a hundred a second. */
+const OUTAGE_EVENTS = Number(process.env['OUTAGE_EVENTS'] ?? 1_000);
 const RECORDER = resolve('test/fixtures/audit-recorder.mjs');
 
 const acknowledged = ({ output }: Program) => [...output.matchAll(/^ack (\S+)$/gm)].map(([, token]) => token ?? '');
@@ -81,25 +83,32 @@ describe('what a process has acknowledged', () => {
     await folder.stop();
   }, 120_000);
 
-  it('outlives a database that is killed under load and comes back, and a bound on memory meanwhile', async () => {
-    const [folder, data] = [await testFolder(), await testFolder()];
-    const server = () => EmbeddedPostgres.start({ dataDir: data.path, port: lastingPort(), settings: { fsync: 'on' } });
-    let database = await server();
-    const program = new Program(RECORDER, { DATABASE_URL: database.url, JOURNAL: folder.path, ROUND: '0' });
-    await program.says(/^ack /m);
-    await database.stop();
-    const before = acknowledged(program).length;
-    // More than memory holds (200), so that the rest is in the journal alone.
-    await until('events are acknowledged without a database', () => acknowledged(program).length > before + 1_000);
-    database = await server();
-    await until('new events come', () => acknowledged(program).length > before + 2_000, { withinMs: 90_000 });
-    program.kill('SIGTERM');
-    await program.ends();
-    const app = await AuditApp.start(database.url, { journalDir: folder.path });
-    await app.audit.flush();
-    expect(await compare(app, acknowledged(program))).toEqual({ lost: [], twice: [] });
-    await app.stop();
-    await database.stop();
-    await Promise.all([folder.stop(), data.stop()]);
-  }, 180_000);
+  it(
+    'outlives a database that is killed under load and comes back, and a bound on memory meanwhile',
+    async () => {
+      const [folder, data] = [await testFolder(), await testFolder()];
+      const server = () =>
+        EmbeddedPostgres.start({ dataDir: data.path, port: lastingPort(), settings: { fsync: 'on' } });
+      let database = await server();
+      const program = new Program(RECORDER, { DATABASE_URL: database.url, JOURNAL: folder.path, ROUND: '0' });
+      await program.says(/^ack /m);
+      await database.stop();
+      const before = acknowledged(program).length;
+      // More than memory holds (200), so that the rest is in the journal alone.
+      const grown = (events: number) => () => acknowledged(program).length > before + events;
+      const patience = { withinMs: 90_000 + OUTAGE_EVENTS * 5 };
+      await until('events are acknowledged without a database', grown(OUTAGE_EVENTS), patience);
+      database = await server();
+      await until('new events come', grown(OUTAGE_EVENTS + 1_000), patience);
+      program.kill('SIGTERM');
+      await program.ends();
+      const app = await AuditApp.start(database.url, { journalDir: folder.path });
+      await app.audit.flush();
+      expect(await compare(app, acknowledged(program))).toEqual({ lost: [], twice: [] });
+      await app.stop();
+      await database.stop();
+      await Promise.all([folder.stop(), data.stop()]);
+    },
+    180_000 + OUTAGE_EVENTS * 20,
+  );
 });
