@@ -20,6 +20,7 @@ const FOLDERS = {
   audit: ['common', 'database', 'redis'],
   auth: ['common', 'conventions', 'database', 'redis', 'authorization', 'users'],
   tenants: ['common', 'database', 'authorization', 'users', 'auth'],
+  'api-keys': ['common', 'database', 'authorization', 'users', 'auth'],
   'production-test': [
     'common',
     'config',

@@ -1,5 +1,6 @@
 import { Module, type DynamicModule, type ModuleMetadata } from '@nestjs/common';
 import { DataSource } from 'typeorm';
+import { ApiKeysModule } from './api-keys/index.js';
 import {
   AuditModule,
   FileDigestStore,
@@ -69,6 +70,7 @@ export class AppModule {
         ...(authorization.rolesFile === undefined ? [] : [AuthorizationModule.forRoot(authorization)]),
         AuthModule.forRoot(authOptions(config)),
         TenantsModule,
+        ApiKeysModule,
         AuditModule.forRootAsync({
           adminRoutes: true,
           inject: [REDIS],

@@ -1,4 +1,5 @@
 export * from './app.module.js';
+export * from './api-keys/index.js';
 export * from './audit/index.js';
 export * from './auth/index.js';
 export * from './authorization/index.js';

@@ -1,3 +1,4 @@
+import { CreateApiKeys1795000320000 } from './api-keys/index.js';
 import {
   CreateAuditEvents1795000002000,
   CreateAuditFeed1795000110000,
@@ -48,5 +49,6 @@ export const migrations = [
   CreateTenants1795000310000,
   CreateTenantRole1795000311000,
   TieMembersToUsers1795000312000,
+  CreateApiKeys1795000320000,
   CreateIdempotencyKeys1795000400000,
 ];

@@ -1,0 +1,65 @@
+import {
+  Body,
+  Controller,
+  Delete,
+  Get,
+  Header,
+  HttpCode,
+  Param,
+  ParseUUIDPipe,
+  Post,
+  VERSION_NEUTRAL,
+} from '@nestjs/common';
+import { CurrentUser } from '../auth/index.js';
+import { AllowApiKeys, Roles } from '../authorization/index.js';
+import { Management, ThrottleTier, type Principal } from '../common/index.js';
+import { CreateApiKeyDto, type ApiKeyView, type NewApiKeyView } from './api-keys.dto.js';
+import { ApiKeysService } from './api-keys.service.js';
+
+/** The caller's own API keys. No key makes or revokes another. */
+@Controller({ path: 'api-keys', version: ['1', VERSION_NEUTRAL] })
+@AllowApiKeys(false)
+export class ApiKeysController {
+  constructor(private readonly keys: ApiKeysService) {}
+
+  @Get()
+  @Header('Cache-Control', 'no-store')
+  async list(@CurrentUser() { id }: Principal): Promise<{ keys: ApiKeyView[] }> {
+    return { keys: await this.keys.list(id) };
+  }
+
+  /** The key itself is in this answer, and nowhere else. */
+  @Post()
+  @ThrottleTier('auth')
+  @Header('Cache-Control', 'no-store')
+  create(@CurrentUser() owner: Principal, @Body() body: CreateApiKeyDto): Promise<NewApiKeyView> {
+    return this.keys.create(owner, body);
+  }
+
+  @Delete(':id')
+  @HttpCode(204)
+  revoke(@CurrentUser() owner: Principal, @Param('id', ParseUUIDPipe) id: string): Promise<void> {
+    return this.keys.revoke(id, owner.id);
+  }
+}
+
+/** Other people's keys, for administrators. */
+@Controller({ path: 'admin', version: ['1', VERSION_NEUTRAL] })
+@Management()
+@Roles('Admin')
+@AllowApiKeys(false)
+export class AdminApiKeysController {
+  constructor(private readonly keys: ApiKeysService) {}
+
+  @Get('users/:id/api-keys')
+  @Header('Cache-Control', 'no-store')
+  async list(@Param('id', ParseUUIDPipe) id: string): Promise<{ keys: ApiKeyView[] }> {
+    return { keys: await this.keys.list(id) };
+  }
+
+  @Delete('api-keys/:id')
+  @HttpCode(204)
+  revoke(@Param('id', ParseUUIDPipe) id: string): Promise<void> {
+    return this.keys.revoke(id);
+  }
+}
