@@ -52,7 +52,7 @@ export class ApiKeysService {
     };
     await this.keys.insert({ ...row, secretHash: hash });
     this.note('api_key.create', id, { permissions: wanted, expiresAt: row.expiresAt });
-    return { ...viewOf(row), key };
+    return Object.assign(viewOf(row), { key });
   }
 
   /** Keys of a user that are not over. */
