@@ -1,5 +1,5 @@
 import { NestFactory } from '@nestjs/core';
-import { DataSource, type EntityManager } from 'typeorm';
+import { DataSource, type EntityManager, type QueryRunner } from 'typeorm';
 import type { INestApplicationContext, Type } from '@nestjs/common';
 import {
   AuditDigests,
@@ -84,6 +84,12 @@ export class AuditApp {
       await withoutTriggers(manager);
       for (const statement of statements) await manager.query(statement);
       for (const table of PROTECTED) await manager.query(`ALTER TABLE ${table} ENABLE TRIGGER USER`);
+    });
+  }
+
+  inTransaction(work: (runner: QueryRunner) => Promise<void>): Promise<void> {
+    return this.app.get(DataSource).transaction(async ({ queryRunner }) => {
+      if (queryRunner) await work(queryRunner);
     });
   }
 

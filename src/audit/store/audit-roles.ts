@@ -24,7 +24,7 @@ BEGIN
       EXECUTE format('GRANT %I TO %I WITH INHERIT FALSE, SET TRUE', name, login);
     END IF;
   END LOOP;
-END $$`;
+END $$;`;
 
 /**
  * What the roles may do: the writer adds, and sees no more of an event than what tells whether it is new; the reader
@@ -60,3 +60,12 @@ BEGIN
   EXECUTE format('GRANT EXECUTE ON FUNCTION audit_append(json) TO %I', login);
   SET LOCAL ROLE NONE;
 END $$`;
+
+/** What the log says where the login may not set the roles up. */
+export function rolesAreMissing(error: unknown): string {
+  const reason = error instanceof Error ? error.message : String(error);
+  return (
+    `the roles ${WRITER_ROLE}, ${READER_ROLE} and ${AUDITOR_ROLE} cannot be set up (${reason}): audit events are ` +
+    'written and read as the login; docs/audit.md has the statements for an administrator of the database'
+  );
+}

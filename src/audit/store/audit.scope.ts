@@ -1,7 +1,17 @@
-import { Injectable, type OnModuleInit } from '@nestjs/common';
+import { Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource, type EntityManager } from 'typeorm';
-import { AUDITOR_ROLE, READER_ROLE, WRITER_ROLE } from './audit-roles.js';
+import {
+  AUDITOR_ROLE,
+  CREATE_ROLES,
+  GRANT_TO_ROLES,
+  READER_ROLE,
+  rolesAreMissing,
+  WRITER_ROLE,
+} from './audit-roles.js';
+
+/** Key of the advisory lock under which one replica sets up the roles. "role" in ASCII. */
+const ROLES_LOCK = 0x726f6c65;
 
 /** Whose events a piece of work may see. @publicApi */
 export type AuditReach = 'all' | { readonly tenant: string };
@@ -24,6 +34,7 @@ export interface AuditIsolation {
  */
 @Injectable()
 export class AuditScope implements OnModuleInit {
+  private readonly logger = new Logger('Audit');
   private state: AuditIsolation = { writer: false, readers: false, bypass: false };
 
   constructor(@InjectDataSource() private readonly source: DataSource) {}
@@ -32,15 +43,24 @@ export class AuditScope implements OnModuleInit {
     return this.state;
   }
 
+  /** What the migration was not allowed to do may be allowed now: an administrator may have made the roles since. */
   async onModuleInit(): Promise<void> {
-    const [state] = (await this.source.query(
-      `SELECT (SELECT proowner::regrole::text = $1 FROM pg_proc WHERE oid = to_regproc('audit_append')) AS writer,
-         (SELECT count(*) = 2 FROM pg_roles r WHERE rolname IN ($2, $3) AND pg_has_role(current_user, r.oid, 'MEMBER')
-            AND has_table_privilege(r.oid, 'audit_events', 'SELECT')) AS readers,
-         (SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user) AS bypass`,
-      [WRITER_ROLE, READER_ROLE, AUDITOR_ROLE],
-    )) as AuditIsolation[];
-    if (state) this.state = { ...state, writer: state.writer === true };
+    this.state = await this.look();
+    if (this.state.writer && this.state.readers) return;
+    try {
+      await this.source.transaction(async (manager) => {
+        await manager.query('SELECT pg_advisory_xact_lock($1)', [ROLES_LOCK]);
+        if (!(await this.look()).writer) await manager.query(CREATE_ROLES + GRANT_TO_ROLES);
+      });
+    } catch (error) {
+      this.logger.warn(rolesAreMissing(error));
+    }
+    this.state = await this.look();
+  }
+
+  private async look(): Promise<AuditIsolation> {
+    const [state] = (await this.source.query(LOOK, [WRITER_ROLE, READER_ROLE, AUDITOR_ROLE])) as AuditIsolation[];
+    return state ?? { writer: false, readers: false, bypass: false };
   }
 
   /** Reads in one transaction, and sees what `reach` says and no more. */
@@ -54,6 +74,12 @@ export class AuditScope implements OnModuleInit {
     });
   }
 }
+
+const LOOK = `
+  SELECT coalesce((SELECT proowner::regrole::text = $1 FROM pg_proc WHERE oid = to_regproc('audit_append')), false) AS writer,
+    (SELECT count(*) = 2 FROM pg_roles r WHERE rolname IN ($2, $3) AND pg_has_role(current_user, r.oid, 'MEMBER')
+       AND has_table_privilege(r.oid, 'audit_events', 'SELECT')) AS readers,
+    (SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user) AS bypass`;
 
 /** For the trail's own work, as the tables' owner: the rest of a transaction sees all tenants. */
 export const SEE_ALL = `set_config('app.audit_scope', 'all', true)`;

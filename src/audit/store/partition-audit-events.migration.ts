@@ -1,6 +1,6 @@
 import { Logger } from '@nestjs/common';
 import type { MigrationInterface, QueryRunner } from 'typeorm';
-import { AUDITOR_ROLE, CREATE_ROLES, GRANT_TO_ROLES, READER_ROLE, WRITER_ROLE } from './audit-roles.js';
+import { CREATE_ROLES, GRANT_TO_ROLES, rolesAreMissing } from './audit-roles.js';
 
 const COLUMNS = `id, occurred_at, action, outcome, severity, actor_id, tenant_id, target, targets, request_id, trace_id,
   address, user_agent, route, idempotency_key, schema_version, metadata`;
@@ -243,11 +243,7 @@ export class PartitionAuditEvents1795000112000 implements MigrationInterface {
       await runner.query(GRANT_TO_ROLES);
     } catch (error) {
       await runner.query('ROLLBACK TO SAVEPOINT audit_roles');
-      new Logger('Audit').warn(
-        `the roles ${WRITER_ROLE}, ${READER_ROLE} and ${AUDITOR_ROLE} could not be set up ` +
-          `(${error instanceof Error ? error.message : String(error)}): events are written and read as the ` +
-          'database login; docs/audit.md has the statements for an administrator',
-      );
+      new Logger('Audit').warn(rolesAreMissing(error));
     }
   }
 }

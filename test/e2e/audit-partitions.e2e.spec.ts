@@ -1,0 +1,269 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { AuditMaintenance } from '../../src/audit/index.js';
+import { exactTime, genesis, seal } from '../../src/audit/integrity/chain.js';
+import { SealKeys } from '../../src/audit/integrity/seal-keys.js';
+import { firstIdOf, monthName, monthOf } from '../../src/audit/store/months.js';
+import { databaseSettings, migrate } from '../../src/database/index.js';
+import { migrations } from '../../src/migrations.js';
+import { AuditApp } from '../support/audit-app.js';
+import { freshDatabase, query } from '../support/database.js';
+
+const NOW = new Date();
+const DAY_MS = 86_400_000;
+
+/** The id of an event of another time. */
+const idAt = (time: Date) => `${firstIdOf(time).slice(0, 14)}7${randomUUID().slice(15)}`;
+
+const eventAt = (time: Date, target: string, tenant: string | null = null, idempotencyKey: string | null = null) => ({
+  id: idAt(time),
+  occurred_at: time.toISOString(),
+  action: 'thing.made',
+  outcome: 'success',
+  severity: 'INFO',
+  tenant_id: tenant,
+  target,
+  targets: [target],
+  idempotency_key: idempotencyKey,
+  metadata: {},
+});
+
+const append = (app: AuditApp, events: object[]) => app.sql('SELECT audit_append($1)', [JSON.stringify(events)]);
+
+const partitionsOf = async (app: AuditApp, table = 'audit_events') => {
+  const rows = await app.sql(
+    `SELECT inhrelid::regclass::text AS name FROM pg_inherits WHERE inhparent = $1::regclass ORDER BY 1`,
+    [table],
+  );
+  return rows.map(({ name }) => name as string);
+};
+
+const placeOf = async (app: AuditApp, target: string) =>
+  (await app.sql('SELECT tableoid::regclass::text AS place FROM audit_events WHERE target = $1', [target])).map(
+    ({ place }) => place as string,
+  );
+
+describe('partitions', () => {
+  let app: AuditApp;
+  beforeAll(async () => {
+    app = await AuditApp.start(await freshDatabase(), { sealIntervalMs: 0 });
+  });
+  afterAll(() => app.stop());
+
+  it.each(['audit_events', 'audit_seals'])('of %s are there for this month and three more', async (table) => {
+    const months = [0, 1, 2, 3].map((later) => `${table}_${monthName(monthOf(NOW, later))}`);
+    expect(await partitionsOf(app, table)).toEqual([...months, `${table}_default`]);
+  });
+
+  it('are made once, whoever looks after them at the same time', async () => {
+    const later = monthOf(NOW, 2);
+    await Promise.all([1, 2, 3].map(() => app.get(AuditMaintenance).run(later)));
+    expect(app.get(AuditMaintenance).failures).toEqual(new Map());
+    expect(await partitionsOf(app)).toHaveLength(7);
+  });
+
+  it('that are missing cost no event: it waits in the default one, and moves', async () => {
+    const [past, future] = [monthOf(NOW, -5), monthOf(NOW, 7)];
+    await append(app, [eventAt(past, 'past'), eventAt(future, 'future')]);
+    await app.sql(`INSERT INTO audit_events (id, occurred_at, action, outcome, severity, target, metadata)
+      VALUES ('ffffffff-ffff-4fff-bfff-ffffffffffff', now(), 'x', 'success', 'INFO', 'of no time', '{}')`);
+    expect(await placeOf(app, 'past')).toEqual(['audit_events_default']);
+    await app.sealer.seal();
+    const before = await app.verifier.verify();
+    const batches = () => app.sql('SELECT count(*)::int FROM audit_batches');
+    const stored = await batches();
+    await app.get(AuditMaintenance).run(monthOf(NOW, 6));
+    expect(app.get(AuditMaintenance).failures).toEqual(new Map());
+    expect(await placeOf(app, 'past')).toEqual([`audit_events_${monthName(past)}`]);
+    expect(await placeOf(app, 'future')).toEqual([`audit_events_${monthName(future)}`]);
+    expect(await placeOf(app, 'of no time')).toEqual(['audit_events_default']);
+    // Who follows what is stored hears nothing of a move.
+    expect(await batches()).toEqual(stored);
+    expect((await app.verifier.verify()).heads).toEqual(before.heads);
+  });
+
+  it('keep an event once, however often and however late it comes', async () => {
+    const event = eventAt(monthOf(NOW, -5), 'again');
+    await append(app, [event]);
+    await append(app, [event, event]);
+    expect(await placeOf(app, 'again')).toHaveLength(1);
+  });
+
+  it('keep the first event of an idempotency key, across months and within a batch', async () => {
+    const [month, next] = [monthOf(NOW), monthOf(NOW, 1)];
+    const first = eventAt(month, 'keyed', 'a', 'key');
+    await append(app, [first, eventAt(month, 'keyed', 'a', 'key'), eventAt(month, 'keyed', 'b', 'key')]);
+    await append(app, [eventAt(next, 'keyed', 'a', 'key'), first]);
+    const rows = await app.sql(`SELECT tenant_id FROM audit_events WHERE target = 'keyed' ORDER BY 1`);
+    expect(rows).toEqual([{ tenant_id: 'a' }, { tenant_id: 'b' }]);
+  });
+});
+
+describe('the migration to partitions', () => {
+  const position = migrations.findIndex(({ name }) => name.startsWith('PartitionAuditEvents'));
+  const settingsOf = (url: string, upTo?: number) => databaseSettings({ url, migrations: migrations.slice(0, upTo) });
+
+  it('takes over what is there, where it stands, and seals it', async () => {
+    const url = await freshDatabase();
+    await migrate(url, settingsOf(url, position));
+    const old = [
+      [idAt(new Date(NOW.getTime() - 90 * DAY_MS)), 'old', 'key'],
+      [idAt(NOW), 'now', null],
+      [idAt(monthOf(NOW, 1)), 'of a fast clock', null],
+      [randomUUID().replace(/^./, 'f'), 'of no time', null],
+    ];
+    for (const [id, target, key] of old) {
+      await query(
+        url,
+        `INSERT INTO audit_events (id, occurred_at, action, outcome, severity, target, tenant_id, idempotency_key, metadata)
+         VALUES ($1, now(), 'x', 'success', 'INFO', $2, 't', $3, '{"a": 1}')`,
+        [id, target, key],
+      );
+    }
+    const app = await AuditApp.start(url, { sealIntervalMs: 0 });
+    const whole = `audit_events_until_${monthName(monthOf(NOW, 1))}`;
+    expect(await placeOf(app, 'old')).toEqual([whole]);
+    expect(await placeOf(app, 'now')).toEqual([whole]);
+    expect(await placeOf(app, 'of a fast clock')).toEqual([`audit_events_${monthName(monthOf(NOW, 1))}`]);
+    expect(await placeOf(app, 'of no time')).toEqual(['audit_events_default']);
+    await append(app, [eventAt(NOW, 'repeated', 't', 'key'), eventAt(NOW, 'new', 't')]);
+    expect(await placeOf(app, 'repeated')).toEqual([]);
+    expect(await placeOf(app, 'new')).toEqual([whole]);
+    await app.sealer.seal();
+    expect(await app.verifier.verify()).toMatchObject({ valid: true, verified: 5, unsealed: 0 });
+    await app.stop();
+  });
+
+  it('can be taken back, with its rows', async () => {
+    const url = await freshDatabase();
+    const app = await AuditApp.start(url, { sealIntervalMs: 0 });
+    await app.sealed(['one', 'two'], 't');
+    const [migration] = migrations.slice(position);
+    if (!migration) throw new Error('the migration is gone');
+    const { down } = migration.prototype as { down(runner: never): Promise<void> };
+    await app.inTransaction((runner) => down.call(new migration(), runner as never));
+    expect(await app.sql('SELECT target FROM audit_events ORDER BY id')).toEqual([
+      { target: 'one' },
+      { target: 'two' },
+    ]);
+    const { up } = migration.prototype as { up(runner: never): Promise<void> };
+    await app.inTransaction((runner) => up.call(new migration(), runner as never));
+    await app.sealer.seal();
+    expect(await app.verifier.verify()).toMatchObject({ valid: true, verified: 2 });
+    await app.stop();
+  });
+});
+
+describe('retention', () => {
+  const OPTIONS = { sealIntervalMs: 0, maintenanceIntervalMs: 0, sealSecret: 'a secret', retentionDays: 30 };
+
+  /** Events of three months ago and of now, sealed in their time; the oldest month is due to be dropped. */
+  async function withHistory(): Promise<AuditApp> {
+    const app = await AuditApp.start(await freshDatabase(), OPTIONS);
+    const old = monthOf(NOW, -3);
+    await append(
+      app,
+      ['a', 'b', null].map((tenant) => eventAt(old, `first of ${tenant}`, tenant)),
+    );
+    await app.sealer.seal();
+    await append(
+      app,
+      ['a', 'b'].map((tenant) => eventAt(new Date(old.getTime() + DAY_MS), `second of ${tenant}`, tenant)),
+    );
+    await app.sealer.seal();
+    await app.tamper(`UPDATE audit_seals SET sealed_at = sealed_at - interval '3 months'`);
+    // A seal covers its time: these were made then, and so they are made anew for it.
+    await reseal(app);
+    await append(app, [eventAt(NOW, 'of now', 'a'), eventAt(new Date(old.getTime() + 2 * DAY_MS), 'late', 'b')]);
+    await app.sealer.seal();
+    return app;
+  }
+
+  /** Computes the seals anew for the times that they bear. */
+  async function reseal(app: AuditApp): Promise<void> {
+    const key = new SealKeys(OPTIONS.sealSecret).current;
+    const rows = await app.sql(
+      `SELECT tenant, seq::int, encode(leaf, 'hex') AS leaf, ${exactTime('sealed_at')} AS "sealedAt"
+       FROM audit_seals ORDER BY tenant, seq`,
+    );
+    let [tenant, hash]: [string | undefined, string] = [undefined, ''];
+    const updates: string[] = [];
+    for (const row of rows as { tenant: string; seq: number; leaf: string; sealedAt: string }[]) {
+      if (row.tenant !== tenant) hash = genesis(row.tenant);
+      ({ tenant } = row);
+      hash = seal(hash, row, key);
+      updates.push(`UPDATE audit_seals SET hash = '\\x${hash}' WHERE tenant = '${row.tenant}' AND seq = ${row.seq}`);
+    }
+    await app.tamper(...updates);
+  }
+
+  it('drops whole months that are past it, and what stays verifies from a signed checkpoint', async () => {
+    const app = await withHistory();
+    expect(await app.verifier.verify()).toMatchObject({ valid: true, verified: 7, dropped: 0 });
+    const { heads } = await app.verifier.verify();
+    await app.get(AuditMaintenance).run(NOW);
+    expect(app.get(AuditMaintenance).failures).toEqual(new Map());
+    expect(await app.sql('SELECT target FROM audit_events')).toEqual([{ target: 'of now' }]);
+    const after = await app.verifier.verify();
+    // One is left of a; of b the seal of the late event is, and stands for it.
+    expect(after).toMatchObject({ valid: true, verified: 1, dropped: 6, heads });
+    expect((await app.verifier.verify({ known: heads })).valid).toBe(true);
+    await app.sealed(['next'], 'a');
+    await app.sealed(['next'], 'b');
+    await app.sealed(['next']);
+    expect(await app.verifier.verify()).toMatchObject({ valid: true, verified: 4, dropped: 6 });
+    await app.stop();
+  });
+
+  it.each([
+    [
+      'forges a checkpoint',
+      `UPDATE audit_checkpoints SET dropped_before = 'ffffffff-0000-0000-0000-000000000000' WHERE tenant = 'a'`,
+      'checkpoint',
+    ],
+    ['moves one to another tenant', `UPDATE audit_checkpoints SET tenant = 'c' WHERE tenant = 'b'`, 'checkpoint'],
+    ['removes one', `DELETE FROM audit_checkpoints WHERE tenant = 'b'`, 'gap'],
+    ['deletes what is not to be dropped', `DELETE FROM audit_events WHERE target = 'of now'`, 'missing'],
+    [
+      'brings in an old event',
+      `INSERT INTO audit_events (id, occurred_at, action, outcome, severity, metadata)
+      VALUES ('${idAt(monthOf(NOW, -3))}', now(), 'x', 'success', 'INFO', '{}')`,
+      'unsealed',
+    ],
+  ])('does not cover who %s', async (_what, sql, kind) => {
+    const app = await withHistory();
+    await app.get(AuditMaintenance).run(NOW);
+    expect(await app.verifyWith((manager) => manager.query(sql))).toMatchObject({ valid: false, fault: { kind } });
+    await app.stop();
+  });
+
+  it('never drops what is within it, nor what has no seal', async () => {
+    const app = await AuditApp.start(await freshDatabase(), { ...OPTIONS, retentionDays: 30 });
+    const edge = new Date(NOW.getTime() - 29 * DAY_MS);
+    await append(app, [eventAt(edge, 'young'), eventAt(monthOf(NOW, -3), 'old')]);
+    await app.get(AuditMaintenance).run(NOW);
+    expect(await placeOf(app, 'old')).toHaveLength(1);
+    await app.sealer.seal();
+    await app.get(AuditMaintenance).run(NOW);
+    expect(await placeOf(app, 'old')).toEqual([]);
+    expect(await placeOf(app, 'young')).toHaveLength(1);
+    // It comes once more, from a journal: it is stored, sealed, and dropped at the next time.
+    await append(app, [eventAt(monthOf(NOW, -3), 'old')]);
+    await app.sealer.seal();
+    await app.get(AuditMaintenance).run(NOW);
+    await app.get(AuditMaintenance).run(NOW);
+    expect(app.get(AuditMaintenance).failures).toEqual(new Map());
+    expect(await placeOf(app, 'old')).toEqual([]);
+    expect((await app.verifier.verify()).valid).toBe(true);
+    await app.stop();
+  });
+
+  it('drops nothing where none is set', async () => {
+    const app = await AuditApp.start(await freshDatabase(), { sealIntervalMs: 0, maintenanceIntervalMs: 0 });
+    await append(app, [eventAt(monthOf(NOW, -50), 'old')]);
+    await app.sealer.seal();
+    await app.get(AuditMaintenance).run(NOW);
+    expect(await placeOf(app, 'old')).toHaveLength(1);
+    await app.stop();
+  });
+});
