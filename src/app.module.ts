@@ -7,8 +7,8 @@ import {
   FileSink,
   RedisStreamSink,
   S3DigestStore,
+  type AuditModuleOptions,
   type AuditSink,
-  type DigestStore,
 } from './audit/index.js';
 import { REDIS } from './common/index.js';
 import {
@@ -75,8 +75,7 @@ export class AppModule {
           adminRoutes: true,
           inject: [REDIS],
           useFactory: (redis: RedisClient | undefined) => ({
-            ...config.audit,
-            digests: digestStoreOf(config),
+            ...auditOptions(config),
             sinks: sinksOf(config, redis),
           }),
         }),
@@ -85,6 +84,13 @@ export class AppModule {
       ],
     };
   }
+}
+
+/** How the reference application sets AuditModule up. */
+export function auditOptions({ audit }: AppConfig): AuditModuleOptions {
+  const { digestDir, digestBucket, ...options } = audit;
+  const digests = digestBucket === undefined ? new FileDigestStore(digestDir) : new S3DigestStore(digestBucket);
+  return { ...options, digests };
 }
 
 /** How the reference application sets AuthModule up. */
@@ -106,10 +112,6 @@ function mailSenderOf({ mail: { url, from, caFile }, isProduction }: AppConfig):
   if (url?.startsWith('file:')) return new FileMailSender(url.slice('file:'.length));
   if (url !== undefined) return new SmtpMailSender(url, from, caFile);
   return isProduction ? undefined : new LogMailSender();
-}
-
-function digestStoreOf({ audit: { digestDir, digestBucket } }: AppConfig): DigestStore {
-  return digestBucket === undefined ? new FileDigestStore(digestDir) : new S3DigestStore(digestBucket);
 }
 
 function securityOf({ http }: AppConfig): SecurityModuleOptions {

@@ -10,5 +10,9 @@ export interface CommandEntry {
 export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   migrate: { summary: 'Run pending migrations', load: () => import('./migrate.command.js') },
   doctor: { summary: 'Examine an HTTP API from outside', load: () => import('./doctor.command.js') },
+  'audit verify': {
+    summary: 'Look whether audit events were changed',
+    load: () => import('./audit-verify.command.js'),
+  },
   'admin create': { summary: 'Make an administrator', load: () => import('./admin-create.command.js') },
 };

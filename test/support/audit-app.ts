@@ -87,6 +87,11 @@ export class AuditApp {
     });
   }
 
+  /** Lets a transaction change what triggers protect, and see all of it. */
+  disarm(manager: EntityManager): Promise<void> {
+    return withoutTriggers(manager);
+  }
+
   inTransaction(work: (runner: QueryRunner) => Promise<void>): Promise<void> {
     return this.app.get(DataSource).transaction(async ({ queryRunner }) => {
       if (queryRunner) await work(queryRunner);

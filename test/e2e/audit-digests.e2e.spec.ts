@@ -1,0 +1,215 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { appendFile, readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { AuditMaintenance, S3DigestStore, type AuditModuleOptions } from '../../src/audit/index.js';
+import { signedHeaders } from '../../src/audit/integrity/s3-signature.js';
+import { AuditApp } from '../support/audit-app.js';
+import { freshDatabase } from '../support/database.js';
+import { testFolder } from '../support/folder.js';
+import { S3Server } from '../support/s3-server.js';
+
+const OPTIONS = { sealIntervalMs: 0, maintenanceIntervalMs: 0, sealSecret: 'a secret' };
+
+describe('digests in a file', () => {
+  let folder: Awaited<ReturnType<typeof testFolder>>;
+  let url: string;
+  const running: AuditApp[] = [];
+  const start = async (options: AuditModuleOptions = {}) => {
+    const app = await AuditApp.start(url, { ...OPTIONS, digests: folder.path, ...options });
+    running.push(app);
+    return app;
+  };
+  const fileOf = async () => join(folder.path, (await readdir(folder.path))[0] ?? '');
+  const linesOf = async () => (await readFile(await fileOf(), 'utf8')).trim().split('\n');
+
+  beforeEach(async () => {
+    folder = await testFolder();
+    url = await freshDatabase();
+  });
+  afterEach(async () => {
+    for (const app of running.splice(0)) await app.stop();
+    await folder.stop();
+  });
+
+  /** Two digests: one of two events of `a` and one of `b`, one of a third of `a`. */
+  async function withDigests(options: AuditModuleOptions = {}): Promise<AuditApp> {
+    const app = await start(options);
+    await app.sealed(['1', '2'], 'a');
+    await app.sealed(['1'], 'b');
+    await app.digests.run({ now: true });
+    await app.sealed(['3'], 'a');
+    await app.digests.run({ now: true });
+    return app;
+  }
+
+  it('say where the chains stand, one naming the other', async () => {
+    const app = await withDigests();
+    const [first, second] = (await linesOf()).map((line) => JSON.parse(line) as Record<string, unknown>);
+    expect(first).toMatchObject({ seq: 1, previous: '', keyId: expect.stringMatching(/^hmac-sha256:/) });
+    expect(first?.['heads']).toEqual([
+      { tenant: 'a', seq: 2, hash: expect.any(String), root: expect.any(String) },
+      { tenant: 'b', seq: 1, hash: expect.any(String), root: expect.any(String) },
+    ]);
+    expect(second).toMatchObject({ seq: 2, previous: expect.stringMatching(/^[0-9a-f]{64}$/) });
+    expect(await app.verifier.verify()).toMatchObject({ valid: true, verified: 4, digests: 2 });
+  });
+
+  it.each([
+    [
+      'cuts the end of a chain',
+      [`DELETE FROM audit_events WHERE target = '3'`, `DELETE FROM audit_seals WHERE seq = 3`],
+      'truncated',
+    ],
+    [
+      'removes a whole tenant',
+      [`DELETE FROM audit_events WHERE tenant_id = 'b'`, `DELETE FROM audit_seals WHERE tenant = 'b'`],
+      'truncated',
+    ],
+    [
+      'removes everything',
+      ['DELETE FROM audit_events', 'DELETE FROM audit_seals', 'DELETE FROM audit_digests'],
+      'digest',
+    ],
+    ['removes the last digest from the database', ['DELETE FROM audit_digests WHERE seq = 2'], 'digest'],
+    ['changes a digest in the database', [`UPDATE audit_digests SET hash = 'x' WHERE seq = 2`], 'digest'],
+  ])('show who %s', async (_what, statements, kind) => {
+    const app = await withDigests();
+    await app.tamper(...statements);
+    expect(await app.verifier.verify()).toMatchObject({ valid: false, fault: { kind } });
+  });
+
+  it('show who makes a chain anew with the right key', async () => {
+    const app = await withDigests();
+    await app.tamper(
+      `DELETE FROM audit_seals WHERE tenant = 'a'`,
+      `UPDATE audit_events SET action = 'forged' WHERE target = '1'`,
+      `INSERT INTO audit_unsealed SELECT tenant_id, id FROM audit_events WHERE tenant_id = 'a'`,
+    );
+    await app.sealer.seal();
+    expect(await app.verifier.verify()).toMatchObject({
+      valid: false,
+      fault: { kind: 'truncated', tenant: 'a', seq: 3 },
+    });
+  });
+
+  it('show a database that was set back to a backup, and take nothing more from it', async () => {
+    const app = await withDigests();
+    const tables = ['audit_events', 'audit_seals', 'audit_digests'];
+    await app.tamper(...tables.map((table) => `CREATE TABLE kept_${table} AS TABLE ${table}`));
+    await app.sealed(['4'], 'a');
+    await app.digests.run({ now: true });
+    await app.tamper(
+      ...tables.flatMap((table) => [`DELETE FROM ${table}`, `INSERT INTO ${table} TABLE kept_${table}`]),
+    );
+    await app.get(AuditMaintenance).run();
+    expect(app.digests.contradiction).toContain('digest 3 is not there');
+    await app.digests.run({ now: true });
+    expect(app.digests.contradiction).toContain('digest 3 is another one');
+    expect(await linesOf()).toHaveLength(3);
+    expect(await app.verifier.verify()).toMatchObject({ valid: false, fault: { kind: 'digest' } });
+  });
+
+  it.each([
+    ['changes a line', (lines: string[]) => lines.map((line) => line.replace('"seq":1,', '"seq":9,')), 1],
+    ['removes a line', (lines: string[]) => lines.slice(1), 1],
+    ['swaps two lines', (lines: string[]) => lines.toReversed(), 1],
+  ])('show who %s of the file', async (_what, change, seq) => {
+    const app = await withDigests();
+    await writeFile(await fileOf(), `${change(await linesOf()).join('\n')}\n`);
+    expect(await app.verifier.verify()).toMatchObject({ valid: false, fault: { kind: 'digest', seq } });
+  });
+
+  it('come whole to every replica, and again after a line that was cut off', async () => {
+    const app = await withDigests();
+    const other = await testFolder();
+    const replica = await start({ digests: other.path });
+    await appendFile(await fileOf(), '{"version":1,"lo');
+    await app.sealed(['4'], 'a');
+    await replica.digests.run({ now: true });
+    await app.digests.run();
+    const file = join(other.path, (await readdir(other.path))[0] ?? '');
+    expect((await readFile(file, 'utf8')).trim().split('\n')).toEqual(await linesOf());
+    expect(await linesOf()).toHaveLength(3);
+    expect(await app.verifier.verify()).toMatchObject({ valid: true, digests: 3 });
+    await other.stop();
+  });
+
+  it('are signed by Ed25519 where there is a key, and verify after it was changed', async () => {
+    const key = () => generateKeyPairSync('ed25519');
+    const [first, second] = [key(), key()];
+    const pem = ({ privateKey }: ReturnType<typeof key>) =>
+      privateKey.export({ type: 'pkcs8', format: 'pem' }) as string;
+    const old = first.publicKey.export({ type: 'spki', format: 'pem' }) as string;
+    await withDigests({ signingKey: pem(first) });
+    const next = await start({ signingKey: pem(second), oldSigningKeys: [old] });
+    await next.sealed(['4'], 'a');
+    await next.digests.run({ now: true });
+    expect(await next.verifier.verify()).toMatchObject({ valid: true, digests: 3 });
+    const stranger = await start({ signingKey: pem(key()) });
+    expect(await stranger.verifier.verify()).toMatchObject({ valid: false, fault: { kind: 'digest', seq: 1 } });
+    const rsa = generateKeyPairSync('rsa', { modulusLength: 1024 });
+    await expect(start({ signingKey: pem(rsa as never) })).rejects.toThrow('no Ed25519 key');
+  });
+});
+
+describe('digests in a bucket', () => {
+  it('are written once, listed past a page, and contradict a database that says otherwise', async () => {
+    const server = await S3Server.start({
+      accessKeyId: 'the key',
+      secretAccessKey: 'a/secret+',
+      region: 'eu-central-1',
+    });
+    const url = await freshDatabase();
+    const digests = () => new S3DigestStore(server.url('trails', 'one & two'));
+    const [app, replica] = [
+      await AuditApp.start(url, { ...OPTIONS, digests: digests() }),
+      await AuditApp.start(url, { ...OPTIONS, digests: digests() }),
+    ];
+    for (const target of ['1', '2', '3', '4', '5']) {
+      await app.sealed([target], 'a');
+      await app.digests.run({ now: true });
+      await Promise.all([app.digests.run(), replica.digests.run()]);
+    }
+    expect(server.objects.size).toBe(5);
+    expect(server.lists).toBeGreaterThan(5);
+    expect(await replica.verifier.verify()).toMatchObject({ valid: true, digests: 5 });
+    const key = [...server.objects.keys()].at(-1) ?? '';
+    server.objects.set(key, (server.objects.get(key) ?? '').replace('"a"', '"b"'));
+    expect(await app.verifier.verify()).toMatchObject({ valid: false, fault: { kind: 'digest', seq: 5 } });
+    await app.digests.run();
+    expect(app.digests.contradiction).toContain('not signed');
+    await Promise.all([app.stop(), replica.stop()]);
+    await server.stop();
+  });
+
+  it('wait while the bucket cannot be reached or refuses the key, and health says so', async () => {
+    const server = await S3Server.start({ accessKeyId: 'k', secretAccessKey: 'right', region: 'us-east-1' });
+    const wrong = new S3DigestStore(server.url('trails').replace('right', 'wrong'));
+    const app = await AuditApp.start(await freshDatabase(), { ...OPTIONS, digests: wrong });
+    await app.sealed(['1'], 'a');
+    await app.get(AuditMaintenance).run();
+    expect(app.get(AuditMaintenance).failures.get('digests')).toContain('403');
+    expect(await app.sql('SELECT count(*)::int FROM audit_digests')).toEqual([{ count: 1 }]);
+    await app.stop();
+    await server.stop();
+  });
+
+  it('are asked for with the signature of the example of AWS', () => {
+    const request = {
+      method: 'GET',
+      url: new URL('https://examplebucket.s3.amazonaws.com/?max-keys=2&prefix=J'),
+      headers: {},
+      body: '',
+      now: new Date('2013-05-24T00:00:00Z'),
+    };
+    const credentials = {
+      accessKeyId: 'AKIAIOSFODNN7EXAMPLE',
+      secretAccessKey: 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY',
+      region: 'us-east-1',
+    };
+    expect(signedHeaders(request, credentials)['authorization']).toContain(
+      'Signature=34b48302e7b5fa45bde8084f4b7868a86f0a534bc59db6670ed5711ef69dc6f7',
+    );
+  });
+});
