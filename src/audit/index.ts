@@ -30,7 +30,7 @@ export { AuditSealer } from './integrity/audit.sealer.js';
 export { AuditVerifier } from './integrity/audit.verifier.js';
 export * from './integrity/digest.store.js';
 export { FileDigestStore } from './integrity/file-digest.store.js';
-export { leafHash, verifyConsistency, verifyInclusion } from './integrity/merkle.js';
+export { leafHash, MerkleTree, verifyConsistency, verifyInclusion } from './integrity/merkle.js';
 export { S3DigestStore } from './integrity/s3-digest.store.js';
 export * from './integrity/verification.js';
 export { AuditMaintenance } from './store/audit.maintenance.js';
