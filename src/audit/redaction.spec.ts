@@ -58,6 +58,10 @@ describe('what may be stored of metadata', () => {
     expect(kept({ 'a\nb': 'x\r\n\u0000\u001b[31m\u2028\ud800y' })).toEqual({ 'a?b': 'x????[31m?\ufffdy' });
   });
 
+  it('holds nothing that shows as another text than it is', () => {
+    expect(kept({ file: 'invoice\u202Efdp.exe\u2066' })).toEqual({ file: 'invoice?fdp.exe?' });
+  });
+
   it('is limited, however long, wide, deep or circular it is', () => {
     const circular: Record<string, unknown> = {};
     for (let i = 0; i < 50; i++) circular[`n${i}`] = circular;

@@ -27,6 +27,9 @@ const SECRET_VALUES =
 const PLAIN = /^(?:(?!eyJ|[Bb]earer\s|-----BEGIN|:\/\/)[\x20-\x7e])*$/;
 
 /** Only from the beginning of a name: an attempt at each of its characters would take quadratic time. */
+/** Control characters, line ends, and those that turn the direction of text, so that it shows as another than it is. */
+const UNSAFE = /[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu;
+
 const EMAIL = /(?<![\w.%+-])([\w.%+-])[\w.%+-]*@((?:[\w-]+\.)+[\w-]+)/g;
 
 export interface RedactionRules {
@@ -92,11 +95,7 @@ export class Redaction {
 
   private clean(text: string, maximum: number): string {
     if (text.length <= maximum && !this.rules.redactEmails && PLAIN.test(text)) return text;
-    const harmless = text
-      .slice(0, maximum)
-      .toWellFormed()
-      .replace(/[\p{Cc}\u2028\u2029]/gu, '?')
-      .replace(SECRET_VALUES, REDACTED);
+    const harmless = text.slice(0, maximum).toWellFormed().replace(UNSAFE, '?').replace(SECRET_VALUES, REDACTED);
     return this.rules.redactEmails ? harmless.replace(EMAIL, '$1***@$2') : harmless;
   }
 }
