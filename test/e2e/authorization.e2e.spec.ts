@@ -1,4 +1,6 @@
 import { randomUUID } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { Body, Controller, Get, Injectable, Module, Param, Post, VERSION_NEUTRAL, type Type } from '@nestjs/common';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
@@ -20,6 +22,7 @@ import {
   type AuthorizationModuleOptions,
 } from '../../src/authorization/index.js';
 import { Public } from '../../src/common/index.js';
+import { testFolder } from '../support/folder.js';
 import { onBothAdapters, TestApp, type Visitor } from '../support/harness.js';
 import '../support/problem.js';
 
@@ -315,6 +318,25 @@ onBothAdapters('authorization', (adapter) => {
       expect(await give(roles)).toBeProblem({ status: 400, code: 'VALIDATION_FAILED' });
     }
     expect((await app.sql('SELECT roles FROM users WHERE id = $1', [user.id]))[0].roles).toEqual(['Manager']);
+  });
+});
+
+describe('ROLES_FILE', () => {
+  it('says what roles there are and what they may do', async () => {
+    const folder = await testFolder();
+    const rolesFile = join(folder.path, 'roles.json');
+    const { roles, permissions } = OPTIONS;
+    const file = { permissions, roles: { ...roles, User: { permissions: ['orders:read', 'orders:approve'] } } };
+    await writeFile(rolesFile, JSON.stringify(file));
+    const app = await TestApp.start({ ROLES_FILE: rolesFile }, { imports: [ShopModule] });
+    try {
+      const { token } = await app.register();
+      expect((await app.get('/shop/read-and-approve', { token })).status).toBe(200);
+      expect((await app.get('/shop/reports', { token })).status).toBe(403);
+    } finally {
+      await app.stop();
+      await folder.stop();
+    }
   });
 });
 
