@@ -1,5 +1,6 @@
 import type { Scenario } from '../harness/scenario.js';
 import { audit } from './audit.js';
+import { auditStore } from './audit-store.js';
 import { auth } from './auth.js';
 import { loginFlood } from './login-flood.js';
 import { loginTiming } from './login-timing.js';
@@ -9,4 +10,14 @@ import { throttlerStore } from './throttler-store.js';
 import { throttler } from './throttler.js';
 
 /** In the order in which they run; a new scenario needs one module and one entry here. */
-export const scenarios: Scenario[] = [stack, auth, audit, loginFlood, loginTiming, outage, throttlerStore, throttler];
+export const scenarios: Scenario[] = [
+  stack,
+  auth,
+  audit,
+  auditStore,
+  loginFlood,
+  loginTiming,
+  outage,
+  throttlerStore,
+  throttler,
+];
