@@ -1,5 +1,5 @@
 import { RequestMethod, type Type } from '@nestjs/common';
-import type { Reflector } from '@nestjs/core';
+import type { ModulesContainer, Reflector } from '@nestjs/core';
 import { OPERATIONAL_ROUTE, PUBLIC_ROUTE, routeFlag, THROTTLE_TIERS_OF_ROUTE } from '../common/index.js';
 import { joinPaths, pathPattern } from './path-pattern.js';
 import { Policy, toSeconds, type TrackerKind } from './policy.js';
@@ -43,6 +43,9 @@ export interface PlanOverrides {
   readonly generateKey?: ThrottlerGenerateKeyFunction;
 }
 
+/** Nest's own key, followed by the id of the application; it is exported nowhere. */
+const MODULE_PATH = '__module_path__';
+
 const NOTHING: RoutePlan = { address: [], principal: [], all: [], isDynamic: false, policyField: undefined };
 
 /** Works out which limits hold a route: from its decorators, from its path, and from the configuration. */
@@ -57,6 +60,7 @@ export class RoutePlanner {
   constructor(
     private readonly settings: ThrottlerSettings,
     private readonly reflector: Reflector,
+    private readonly modules: ModulesContainer,
   ) {
     this.excluded = settings.excludePaths.map(pathPattern);
     this.rules = settings.routes.map(({ path, methods, tiers }) => ({
@@ -72,7 +76,7 @@ export class RoutePlanner {
     if (routeFlag(this.reflector, OPERATIONAL_ROUTE, handler, controller)) return NOTHING;
     const isPublic = routeFlag(this.reflector, PUBLIC_ROUTE, handler, controller);
     const isAllSkipped = read<boolean>(SKIP_ALL) === true;
-    const paths = declaredPaths(handler, controller);
+    const paths = this.declaredPaths(handler, controller);
     const isExcluded = paths.every((path) => this.excluded.some((pattern) => pattern.test(path)));
     const asked = new Set([...(read<string[]>(THROTTLE_TIERS_OF_ROUTE) ?? []), ...this.tiersByPath(handler, paths)]);
     this.refuseUnknown(asked, controller, handler);
@@ -144,6 +148,25 @@ export class RoutePlanner {
       .flatMap(({ tiers }) => tiers);
   }
 
+  /** The paths that RouterModule and the decorators say, without the global prefix and version. */
+  private declaredPaths(handler: Handler, controller: Type): string[] {
+    const listOf = (target: object) => [Reflect.getMetadata('path', target) as string | string[] | undefined].flat();
+    return this.modulePaths(controller).flatMap((module) =>
+      listOf(controller).flatMap((prefix) =>
+        listOf(handler).map((path) => joinPaths(module, prefix ?? '', path ?? '')),
+      ),
+    );
+  }
+
+  /** What RouterModule puts before the paths of a controller, by each module that has it. */
+  private modulePaths(controller: Type): string[] {
+    const key = MODULE_PATH + this.modules.applicationId;
+    const paths = [...this.modules.values()]
+      .filter(({ controllers }) => controllers.has(controller))
+      .map(({ metatype }) => (Reflect.getMetadata(key, metatype) as string | undefined) ?? '');
+    return paths.length > 0 ? [...new Set(paths)] : [''];
+  }
+
   private refuseUnknown(asked: ReadonlySet<string>, controller: Type, handler: Handler): void {
     const known = this.settings.tiers.map(({ name }) => name);
     const unknown = [...asked].find((name) => !known.includes(name));
@@ -168,12 +191,6 @@ export function policyField(limits: readonly { of: RouteLimit; limit: number; wi
 /** Nobody is authenticated on a public route, so that its addresses can all be counted in one step. */
 function withoutUsers(trackers: readonly ThrottleTracker[]): ThrottleTracker[] {
   return [...new Set(trackers.map((tracker) => (tracker === 'user' ? 'address' : tracker)))];
-}
-
-/** The paths that the decorators say, without prefix and version. */
-function declaredPaths(handler: Handler, controller: Type): string[] {
-  const listOf = (target: object) => [Reflect.getMetadata('path', target) as string | string[] | undefined].flat();
-  return listOf(controller).flatMap((prefix) => listOf(handler).map((path) => joinPaths(prefix ?? '', path ?? '')));
 }
 
 /** Names a route among all replicas, in characters that keys can hold. */

@@ -60,7 +60,7 @@ export interface ThrottleTierOptions {
 /** Tiers by the path of a route. @publicApi */
 export interface ThrottleRouteRule {
   /**
-   * Path as the decorators of controller and handler declare it, without prefix and version: `*` is one segment, `**`
+   * Path as RouterModule, controller and handler declare it, without global prefix and version: `*` is one segment, `**`
    * any number. What is compared is the declaration, not the URL, so that no spelling of a URL gets around it.
    */
   path: string;

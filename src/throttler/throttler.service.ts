@@ -6,7 +6,7 @@ import {
   type OnApplicationShutdown,
   type Type,
 } from '@nestjs/common';
-import { Reflector } from '@nestjs/core';
+import { ModulesContainer, Reflector } from '@nestjs/core';
 import { AuditTrail, Metrics, NoAuditTrail, NoMetrics, RouteMemo } from '../common/index.js';
 import { DenialStreaks, type DenialStreak } from './denial-streaks.js';
 import { monotonicNow, Policy, type Decision, type Hit, type TrackerKind, type Verdict } from './policy.js';
@@ -53,12 +53,13 @@ export class ThrottlerService implements OnApplicationShutdown {
     @Inject(THROTTLER_SETTINGS) readonly settings: ThrottlerSettings,
     private readonly store: ThrottlerStore,
     reflector: Reflector,
+    modules: ModulesContainer,
     @Optional() private readonly audit: AuditTrail = new NoAuditTrail(),
     @Optional() metrics: Metrics = new NoMetrics(),
   ) {
     this.tierNames = [...settings.tiers.map(({ name }) => name), FAILED_LOGIN];
     this.headers = new RateLimitHeaders(settings);
-    this.planner = new RoutePlanner(settings, reflector);
+    this.planner = new RoutePlanner(settings, reflector, modules);
     this.plans = new RouteMemo((handler, controller) => this.planner.plan(handler, controller));
     this.metrics = new ThrottlerMetrics(metrics, this.tierNames, {
       isFallingBack: () => store.isFallingBack,

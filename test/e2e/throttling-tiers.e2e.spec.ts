@@ -1,4 +1,5 @@
 import { Controller, Delete, Get, Module, type ExecutionContext } from '@nestjs/common';
+import { RouterModule } from '@nestjs/core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { AdapterRequest } from '../../src/common/index.js';
 import {
@@ -122,9 +123,23 @@ class ExcludedController {
   }
 }
 
+@Controller('users')
+class PrefixedController {
+  @Get()
+  users() {
+    return 'users';
+  }
+}
+
+@Module({ controllers: [PrefixedController] })
+class PrefixedModule {}
+
 const OPTIONS: ThrottlerObjectOptions = {
   adminRoutes: true,
-  routes: [{ path: '/reports/*/pdf', methods: ['GET'], tiers: ['strict'] }],
+  routes: [
+    { path: '/reports/*/pdf', methods: ['GET'], tiers: ['strict'] },
+    { path: '/staff/users', tiers: ['strict'] },
+  ],
   getTenant: (request) => request.headers['x-tenant'] as string | undefined,
   tiers: {
     default: { limit: 20 },
@@ -144,7 +159,11 @@ const OPTIONS: ThrottlerObjectOptions = {
 };
 
 @Module({
-  imports: [ThrottlerModule.forRoot(OPTIONS)],
+  imports: [
+    ThrottlerModule.forRoot(OPTIONS),
+    PrefixedModule,
+    RouterModule.register([{ path: 'staff', module: PrefixedModule }]),
+  ],
   controllers: [ThingsController, ReportsController, CallbackController, ExcludedController],
 })
 class TiersModule {}
@@ -276,6 +295,10 @@ onBothAdapters('tiers', (adapter) => {
     expect((await app.send('DELETE', '/reports/1/pdf', { from })).status).toBe(200);
   });
 
+  it('hold routes by the path that RouterModule gives them', async () => {
+    expect(await app.statuses(3, '/staff/users', { from: someAddress() })).toEqual([200, 200, 429]);
+  });
+
   it('leave excluded paths to the tiers that they ask for', async () => {
     const from = someAddress();
     expect((await app.statuses(25, '/auth/oauth/github/callback', { from })).includes(429)).toBe(false);
@@ -357,10 +380,18 @@ onBothAdapters('tiers', (adapter) => {
       '/THINGS/strict',
       '/things/strict?x=1',
       '/things/%73trict',
+      '/things/strict%20',
+      '/things/strict/%2e',
+      '/things/strict//',
+      '/./things/strict',
+      '/things\\strict',
     ]) {
       expect([path, ...(await admitted((_, from) => app.get(path, { from })))]).toEqual([path]);
     }
     expect(await admitted((_, from) => app.send('HEAD', '/things/strict', { from }))).toEqual([]);
+    const overridden = (_: number, from: string) =>
+      app.send('POST', '/things/strict?_method=GET', { from, headers: { 'X-HTTP-Method-Override': 'GET' } });
+    expect(await admitted(overridden)).toEqual([]);
     expect(
       await admitted((i, from) =>
         app.get('/things/strict', {

@@ -121,3 +121,35 @@ onBothAdapters('throttling', (adapter) => {
     ]);
   });
 });
+
+onBothAdapters('throttling behind one proxy', (adapter) => {
+  let app: TestApp;
+  beforeAll(async () => {
+    app = await TestApp.start(
+      { HTTP_ADAPTER: adapter, TRUST_PROXY: '1', THROTTLE_DEFAULT_LIMIT: '5' },
+      { imports: [ThingsModule] },
+    );
+  });
+  afterAll(() => app.stop());
+
+  /** Statuses of eight requests that came in with these `X-Forwarded-For`. */
+  const admitted = async (forwarded: (i: number) => string) => {
+    const statuses: number[] = [];
+    for (let i = 0; i < 8; i++) {
+      statuses.push((await app.get('/things/one', { headers: { 'X-Forwarded-For': forwarded(i) } })).status);
+    }
+    return statuses.filter((status) => status === 200).length;
+  };
+
+  it('counts the address that the proxy saw, whatever the client wrote before it', async () => {
+    expect(await admitted((i) => `10.9.9.${i}, 203.0.113.7`)).toBe(5);
+    expect(await admitted((i) => `10.9.${i}.1, 10.9.9.${i}, ::ffff:203.0.113.7`)).toBe(0);
+    expect(await admitted((i) => `203.0.113.${100 + i}`)).toBe(8);
+  });
+
+  it('counts an IPv6 network of 64 bits as one client', async () => {
+    expect(await admitted((i) => `2001:db8:1:2:${i}::${i}`)).toBe(5);
+    expect(await admitted((i) => `2001:DB8:0001:0002::${i}`)).toBe(0);
+    expect(await admitted((i) => `2001:db8:1:${10 + i}::1`)).toBe(8);
+  });
+});

@@ -36,14 +36,25 @@ export class RedisServer {
     return Promise.all(Array.from({ length: count }, () => RedisServer.launch(config, true)));
   }
 
-  /** A cluster of masters that share the slots. */
-  static async cluster(count: number): Promise<RedisServer[]> {
+  /** A cluster of masters that share the slots, each with so many replicas; which are masters, `CLUSTER SLOTS` says. */
+  static async cluster(masters: number, replicas = 0): Promise<RedisServer[]> {
     installed('redis-cli');
     const config = ['cluster-enabled yes', 'cluster-node-timeout 1000'];
+    const count = masters * (1 + replicas);
     const nodes = await Promise.all(Array.from({ length: count }, () => RedisServer.launch(config, false)));
     const addresses = nodes.map(({ port }) => `127.0.0.1:${port}`);
-    spawnSync('redis-cli', ['--cluster', 'create', ...addresses, '--cluster-yes']);
-    const isReady = async (node: RedisServer) => (await node.ask('CLUSTER INFO')).includes('cluster_state:ok');
+    spawnSync('redis-cli', [
+      '--cluster',
+      'create',
+      ...addresses,
+      '--cluster-yes',
+      '--cluster-replicas',
+      String(replicas),
+    ]);
+    const isReady = async (node: RedisServer) =>
+      (await node.ask('CLUSTER INFO')).includes('cluster_state:ok') &&
+      // A replica that has not copied its master yet cannot take over.
+      /\r\n(master|connected)\r\n/.test(await node.ask('ROLE'));
     await until('the nodes are a cluster', async () => (await Promise.all(nodes.map(isReady))).every(Boolean));
     return nodes;
   }

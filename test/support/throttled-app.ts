@@ -22,6 +22,7 @@ import {
   type Labels,
   type MetricOptions,
 } from '../../src/common/index.js';
+import { parseList as parseStructuredList } from 'structured-headers';
 import { TestClient } from './client.js';
 import type { AdapterName } from './harness.js';
 
@@ -78,7 +79,12 @@ export class ThrottledApp extends TestClient {
     super(url);
   }
 
-  static async start(adapter: AdapterName, metadata: ModuleMetadata): Promise<ThrottledApp> {
+  /** @param prepare what is to be done with the application before it listens */
+  static async start(
+    adapter: AdapterName,
+    metadata: ModuleMetadata,
+    prepare: (app: INestApplication) => void | Promise<void> = () => undefined,
+  ): Promise<ThrottledApp> {
     const recorder = new ThrottledApp('http://127.0.0.1');
     @Global()
     @Module({
@@ -100,6 +106,7 @@ export class ThrottledApp extends TestClient {
     const server = adapter === 'fastify' ? new FastifyAdapter() : new ExpressAdapter();
     const app = await NestFactory.create(Root, server as AbstractHttpAdapter, { logger: false, abortOnError: false });
     app.useGlobalFilters(new ProblemFilter(app.get(HttpAdapterHost)));
+    await prepare(app);
     await app.listen(0, '127.0.0.1');
     const { port } = app.getHttpServer().address() as AddressInfo;
     const started = new ThrottledApp(`http://127.0.0.1:${port}`);
@@ -119,21 +126,19 @@ export class ThrottledApp extends TestClient {
   }
 }
 
-/** Items of a structured field that is a list of strings with parameters (RFC 9651), strictly. */
+/** Items of a structured field that is a list of strings with whole numbers as parameters (RFC 9651). */
 export function parseList(field: unknown): Record<string, Record<string, number>> {
   if (typeof field !== 'string') throw new TypeError(`no such field: ${String(field)}`);
   const items: Record<string, Record<string, number>> = {};
-  for (const item of field.split(', ')) {
-    const match = /^"((?:[ !#-[\]-~]|\\["\\])*)"((?:;[a-z*][a-z0-9_.*-]*=-?\d{1,15})*)$/.exec(item);
-    if (!match) throw new SyntaxError(`not an item of a structured field: ${item}`);
-    const [, name = '', parameters = ''] = match;
+  for (const [name, parameters] of parseStructuredList(field)) {
+    if (typeof name !== 'string') throw new SyntaxError(`no list of strings: ${field}`);
     if (name in items) throw new SyntaxError(`twice in the list: ${name}`);
-    items[name] = Object.fromEntries(
-      parameters
-        .split(';')
-        .filter(Boolean)
-        .map((parameter) => [parameter.split('=')[0], Number(parameter.split('=')[1])]),
-    );
+    items[name] = Object.fromEntries([...parameters].map(([key, value]) => [key, wholeNumber(value)]));
   }
   return items;
+}
+
+function wholeNumber(value: unknown): number {
+  if (!Number.isInteger(value)) throw new SyntaxError(`no whole number: ${String(value)}`);
+  return Number(value);
 }
