@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { COMMON_PASSWORDS } from './common-passwords.js';
 import { passwordWeakness } from './password-policy.js';
 
 const context = { email: 'marguerite@example.com', name: 'Marguerite Duras', appName: 'nest-bulwark' };
@@ -32,5 +33,48 @@ describe('a password', () => {
   ])('in the strict profile may not be %s', (_what, password, code) => {
     expect(passwordWeakness(password, 'strict', context)?.code).toBe(code);
     expect(passwordWeakness(password, 'standard', context)).toBeUndefined();
+  });
+});
+
+describe('the list of common passwords', () => {
+  it('holds more than the three thousand of ASVS 6.2.4, all of a length that the policy allows', () => {
+    expect(COMMON_PASSWORDS.size).toBeGreaterThan(10_000);
+    for (const password of COMMON_PASSWORDS) expect(password).toMatch(/^[^{}\s]{8,}$/);
+  });
+
+  // From all over the 10,000 of the source, its end included.
+  it.each([
+    '123456789',
+    '1q2w3e4r5t',
+    'iloveyou1',
+    'qwertyuiop',
+    'babygirl1',
+    'princess12',
+    'trustno1',
+    'liverpool1',
+    '11111111',
+    'zxcvbnm123',
+    'football12',
+    'superman1',
+    '1qaz2wsx3edc',
+    'hellokitty',
+    'a12345678',
+    'cocacola1',
+    'marlboro1',
+    'slipknot6',
+    '789654123',
+    'nintendo64',
+    'fuckyou22',
+    'evangelion',
+    'teddybear1',
+    'xxxxxxxx',
+    'mazdarx7',
+    'summer2010',
+    'password77',
+    'kawasaki1',
+    'tennessee1',
+    'pokerface',
+  ])('has %s', (password) => {
+    expect(COMMON_PASSWORDS.has(password)).toBe(true);
   });
 });
