@@ -8,11 +8,27 @@ import { ThrottlerException } from './throttler.exception.js';
 import { FAILED_LOGIN, ThrottlerService } from './throttler.service.js';
 import { THROTTLER_SETTINGS } from './throttler.tokens.js';
 
+/**
+ * The delay grows: twice the failures are allowed in four times the window, four times in sixteen. With the defaults who
+ * goes on guessing has a guess every three minutes at first, then every six, then every twelve.
+ */
+const STEPS = [
+  { failures: 1, windows: 1 },
+  { failures: 2, windows: 4 },
+  { failures: 4, windows: 16 },
+] as const;
+
+interface Step {
+  readonly failures: number;
+  readonly windows: number;
+  readonly byAccount: Policy;
+  readonly byAddress: Policy;
+}
+
 /** Failed logins, by account and by address together. @publicApi */
 @Injectable()
 export class LoginThrottle extends FailureThrottle {
-  private readonly byAccount: Policy;
-  private readonly byAddress: Policy;
+  private readonly steps: readonly Step[];
 
   constructor(
     @Inject(THROTTLER_SETTINGS) private readonly settings: ThrottlerSettings,
@@ -20,8 +36,14 @@ export class LoginThrottle extends FailureThrottle {
   ) {
     super();
     const tier = service.tierIndex(FAILED_LOGIN);
-    this.byAccount = new Policy(FAILED_LOGIN, tier, 'custom', '');
-    this.byAddress = new Policy(FAILED_LOGIN, tier, 'address', '');
+    this.steps = STEPS.map((step, i) => {
+      const scope = i === 0 ? '' : `x${step.windows}`;
+      return {
+        ...step,
+        byAccount: new Policy(FAILED_LOGIN, tier, 'custom', scope),
+        byAddress: new Policy(FAILED_LOGIN, tier, 'address', scope),
+      };
+    });
   }
 
   async attempt(subject: FailureSubject): Promise<() => Promise<void>> {
@@ -44,18 +66,16 @@ export class LoginThrottle extends FailureThrottle {
   }
 
   private hitsOf({ account, address = currentContext()?.clientAddress }: FailureSubject): Hit[] {
-    const { limit, addressLimit, ttlMs: windowMs } = this.settings.failedLogins;
-    const common = { cost: 1, windowMs, blockMs: 0 };
+    const { limit, addressLimit, ttlMs } = this.settings.failedLogins;
     // Accounts are email addresses, which have no business in Redis or in a list of blocked keys.
-    const key = createHash('sha256').update(account).digest('base64url').slice(0, 22);
-    return [
-      { ...common, policy: this.byAccount, key, limit },
-      {
-        ...common,
-        policy: this.byAddress,
-        key: addressKey(address, this.settings.ipv6SubnetPrefix),
-        limit: addressLimit,
-      },
-    ];
+    const accountKey = createHash('sha256').update(account).digest('base64url').slice(0, 22);
+    const ofAddress = addressKey(address, this.settings.ipv6SubnetPrefix);
+    return this.steps.flatMap(({ failures, windows, byAccount, byAddress }) => {
+      const common = { cost: 1, windowMs: windows * ttlMs, blockMs: 0 };
+      return [
+        { ...common, policy: byAccount, key: accountKey, limit: failures * limit },
+        { ...common, policy: byAddress, key: ofAddress, limit: failures * addressLimit },
+      ];
+    });
   }
 }

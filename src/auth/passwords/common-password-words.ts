@@ -306,7 +306,7 @@ export const COMMON_SEQUENCES = `
   fylhtq12 ghbdtn12 ghbdtnbr qwerty7890 vfvfgfgf yfnfkmz1 rfnthbyf fyfcnfcbz rhbcnbyf dbrnjhbz cjkysirj trfnthbyf
   cdtnkfyf hjvfirf1 nfnmzyf1 fktrcfylhf yfcntymrf rjycnfynby dkflbckfd vfrcbvrf drjynfrnt rhfcjnrf cxfcnmt1 пароль123
   йцукенгш йцукенгшщз йцукенгшщзхъ qwertyuiop[] adgjmptw .adgjmptw mtvfuck1 t5y6u7i8 correcthorsebatterystaple
-  correcthorse trustno1{,1,12} letmein{1,2,12,123} abc123456789
+  trustno1{,1,12} letmein{1,2,12,123} abc123456789
   password{!,!1,1!,.,01,00,02,03,04,05,06,07,08,09,10,11,13,14,15,16,17,18,19,20,21,22,23,24,25,33,69,77,88,99,01!}
   welcome{01,1!,123!,2,2020,2021,2022,2023,2024,2025}
   summer{01,05,06,07,08,09,10,11,69,2010,2015,2016,2017,2018,2019,2020,2021,2022,2023,2024,2025}
