@@ -21,5 +21,6 @@ export type {
   SecurityModuleOptions,
 } from './security.options.js';
 export * from './server-limits.js';
+export { type SchemaOutput, type StandardSchema } from './schema-validation.js';
 export * from './trust-proxy.js';
 export * from './validation.js';

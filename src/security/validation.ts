@@ -1,23 +1,38 @@
-import { ValidationPipe, type ArgumentMetadata } from '@nestjs/common';
+import { ValidationPipe, type ArgumentMetadata, type Type } from '@nestjs/common';
 import type { ValidationError } from 'class-validator';
-import { ProblemException, type FieldError } from '../common/index.js';
+import type { FieldError } from '../common/index.js';
+import { quickCheckOf, type QuickCheck } from './quick-check.js';
 import { refuseReservedNames } from './reserved-keys.js';
+import { MAXIMUM_PATH, UNKNOWN_FIELD, validatedBy, validationProblem } from './schema-validation.js';
 
-/** A body of ten thousand wrong fields shall not be answered with ten thousand errors. */
-const MAXIMUM_ERRORS = 50;
-const MAXIMUM_PATH = 200;
+const VALIDATED = new Set<ArgumentMetadata['type']>(['body', 'query', 'param']);
 
 /** Nest drops some reserved names before class-validator sees them, and class-validator takes the others for known. */
 class StrictValidationPipe extends ValidationPipe {
+  private readonly quickChecks = new WeakMap<Type, QuickCheck | null>();
+
   override async transform(value: unknown, metadata: ArgumentMetadata): Promise<unknown> {
-    if (metadata.type === 'body' || metadata.type === 'query') refuseReservedNames(value);
-    return super.transform(value, metadata);
+    const { type, metatype, schema, data } = metadata;
+    if (type === 'body' || type === 'query') refuseReservedNames(value);
+    if (schema && VALIDATED.has(type)) return validatedBy(schema, value, data);
+    const instance = metatype && VALIDATED.has(type) ? this.quickCheck(metatype)?.(value) : undefined;
+    return instance ?? super.transform(value, metadata);
+  }
+
+  private quickCheck(metatype: Type): QuickCheck | null {
+    let check = this.quickChecks.get(metatype);
+    if (check === undefined) this.quickChecks.set(metatype, (check = quickCheckOf(metatype) ?? null));
+    return check;
   }
 }
 
 /**
- * Validation of request bodies and queries by the decorators of their classes. What no decorator names is refused, not
- * dropped, so that a client learns of its mistake and a role cannot be slipped in.
+ * Validation of bodies, queries and path parameters: by the decorators of their classes, or by the schema that Nest's own
+ * decorators take (`@Body({ schema })`), of zod, valibot or any other library of the Standard Schema kind. Either way the
+ * answer lists path, code and message of each field.
+ *
+ * What no decorator names is refused, not dropped, so that a client learns of its mistake and a role cannot be slipped in.
+ * A schema says for itself: `z.strictObject()` refuses, `z.object()` drops.
  *
  * @publicApi
  */
@@ -29,10 +44,7 @@ export function validationPipe(): ValidationPipe {
     forbidUnknownValues: true,
     stopAtFirstError: false,
     validationError: { target: false, value: false },
-    exceptionFactory: (errors) =>
-      new ProblemException('VALIDATION_FAILED', 'Correct the fields named in "errors".', {
-        errors: errors.flatMap((error) => fieldErrors(error, '')).slice(0, MAXIMUM_ERRORS),
-      }),
+    exceptionFactory: (errors) => validationProblem(errors.flatMap((error) => fieldErrors(error, ''))),
   });
 }
 
@@ -42,7 +54,7 @@ function fieldErrors({ property, constraints, children }: ValidationError, paren
     path,
     code,
     // class-validator's sentence repeats the name, whose length the client chose.
-    message: code === 'whitelistValidation' ? 'the field is not known' : message,
+    message: code === UNKNOWN_FIELD.code ? UNKNOWN_FIELD.message : message,
   }));
   return [...own, ...(children ?? []).flatMap((child) => fieldErrors(child, path))];
 }
