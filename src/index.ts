@@ -7,6 +7,7 @@ export * from './bootstrap.js';
 export * from './cache/index.js';
 export * from './common/index.js';
 export * from './config/index.js';
+export * from './conventions/index.js';
 export * from './database/index.js';
 export * from './health/index.js';
 export * from './idempotency/index.js';

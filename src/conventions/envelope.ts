@@ -1,0 +1,57 @@
+import {
+  applyDecorators,
+  Injectable,
+  SetMetadata,
+  StreamableFile,
+  UseInterceptors,
+  type CallHandler,
+  type ExecutionContext,
+  type NestInterceptor,
+} from '@nestjs/common';
+import { map, type Observable } from 'rxjs';
+import { contextOf, RouteMemo, type AdapterRequest } from '../common/index.js';
+import type { ListPage } from './page.js';
+
+/** A result with what there is to say of it. Failures stay problem documents. @publicApi */
+export interface Enveloped<T> {
+  readonly data: T;
+  readonly meta: { readonly requestId: string; readonly next?: string | null; readonly prev?: string | null };
+}
+
+const NO_ENVELOPE = Symbol('bulwark.noEnvelope');
+
+/** @internal */
+@Injectable()
+export class EnvelopeInterceptor implements NestInterceptor {
+  private readonly isBare = new RouteMemo(
+    (handler, controller) => Reflect.hasMetadata(NO_ENVELOPE, handler) || Reflect.hasMetadata(NO_ENVELOPE, controller),
+  );
+
+  intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
+    if (context.getType() !== 'http' || this.isBare.get(context)) return next.handle();
+    const { requestId } = contextOf(context.switchToHttp().getRequest<AdapterRequest>());
+    return next.handle().pipe(map((value: unknown) => enveloped(value, requestId)));
+  }
+}
+
+/** Answers `{ data, meta }`; the items of a page are its data. @publicApi */
+export function Envelope(): MethodDecorator & ClassDecorator {
+  return applyDecorators(UseInterceptors(EnvelopeInterceptor));
+}
+
+/** Leaves a route as it is where ConventionsModule puts all others into envelopes. @publicApi */
+export function NoEnvelope(): MethodDecorator & ClassDecorator {
+  return SetMetadata(NO_ENVELOPE, true);
+}
+
+function enveloped(value: unknown, requestId: string): unknown {
+  // No body stays none, and bytes stay bytes.
+  if (value === undefined || value instanceof StreamableFile || value instanceof Uint8Array) return value;
+  if (!isPage(value)) return { data: value, meta: { requestId } } satisfies Enveloped<unknown>;
+  const { items, next, prev } = value;
+  return { data: items, meta: { requestId, next, prev } } satisfies Enveloped<unknown>;
+}
+
+function isPage(value: unknown): value is ListPage<unknown> {
+  return typeof value === 'object' && value !== null && 'items' in value && 'next' in value && 'prev' in value;
+}

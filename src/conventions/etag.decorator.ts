@@ -1,0 +1,72 @@
+import {
+  applyDecorators,
+  Injectable,
+  SetMetadata,
+  StreamableFile,
+  UseInterceptors,
+  type CallHandler,
+  type ExecutionContext,
+  type NestInterceptor,
+} from '@nestjs/common';
+import { HttpAdapterHost, Reflector } from '@nestjs/core';
+import { map, type Observable } from 'rxjs';
+import { RouteMemo, type AdapterRequest } from '../common/index.js';
+import { isNoneMatch, strongEtag, weakEtag } from './etag.js';
+import type { HeaderResponse } from './response-headers.js';
+
+/** @publicApi */
+export interface ETagOptions {
+  /**
+   * Version of what a handler returned: makes a strong tag, which `If-Match` of a write can name. The answer is then not
+   * compressed, because a strong tag stands for the very bytes.
+   * @default a weak tag of the whole value
+   */
+  // The value is that of whatever handler is decorated.
+  // oxlint-disable-next-line typescript/no-explicit-any
+  version?: (value: any) => string | number;
+}
+
+const ETAG = Symbol('bulwark.etag');
+
+@Injectable()
+class ETagInterceptor implements NestInterceptor {
+  private readonly routes: RouteMemo<ETagOptions>;
+
+  constructor(
+    private readonly adapterHost: HttpAdapterHost,
+    reflector: Reflector,
+  ) {
+    this.routes = new RouteMemo((handler) => reflector.get<ETagOptions>(ETAG, handler));
+  }
+
+  intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
+    const http = context.switchToHttp();
+    const request = http.getRequest<AdapterRequest>();
+    if (request.method !== 'GET' && request.method !== 'HEAD') return next.handle();
+    const { version } = this.routes.get(context);
+    return next.handle().pipe(
+      map((value: unknown) => {
+        const response = http.getResponse<HeaderResponse>();
+        const hasTag = response.statusCode === 200 && value !== undefined && !(value instanceof StreamableFile);
+        if (!hasTag) return value;
+        const etag = version ? strongEtag(version(value)) : weakEtag(value);
+        const { httpAdapter } = this.adapterHost;
+        httpAdapter.setHeader(response, 'ETag', etag);
+        if (version) request.headers['accept-encoding'] = 'identity';
+        if (isNoneMatch(request.headers['if-none-match'], etag)) return value;
+        httpAdapter.status(response, 304);
+        return undefined;
+      }),
+    );
+  }
+}
+
+/**
+ * Gives answers to `GET` and `HEAD` an entity tag, and answers 304 to a client that has the same already. Only routes
+ * that carry it pay for it; both adapters then do the same, of which one has tags of its own and the other has none.
+ *
+ * @publicApi
+ */
+export function ETag(options: ETagOptions = {}): MethodDecorator {
+  return applyDecorators(SetMetadata(ETAG, options), UseInterceptors(ETagInterceptor));
+}

@@ -1,0 +1,34 @@
+import {
+  Injectable,
+  UseInterceptors,
+  type CallHandler,
+  type ExecutionContext,
+  type NestInterceptor,
+} from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+import { tap, type Observable } from 'rxjs';
+import type { AdapterRequest } from '../common/index.js';
+import { linksOf, type ListPage } from './page.js';
+import { addToHeader, type HeaderResponse } from './response-headers.js';
+
+@Injectable()
+class PaginatedInterceptor implements NestInterceptor<ListPage<unknown>> {
+  constructor(private readonly adapterHost: HttpAdapterHost) {}
+
+  intercept(context: ExecutionContext, next: CallHandler<ListPage<unknown>>): Observable<unknown> {
+    const http = context.switchToHttp();
+    const { url } = http.getRequest<AdapterRequest>();
+    return next.handle().pipe(
+      tap((page) => {
+        const links = linksOf(url, page);
+        const response = http.getResponse<HeaderResponse>();
+        if (links !== undefined) addToHeader(this.adapterHost.httpAdapter, response, 'Link', links);
+      }),
+    );
+  }
+}
+
+/** Names the pages beside the one that a handler returns in `Link` (RFC 8288). @publicApi */
+export function Paginated(): MethodDecorator {
+  return UseInterceptors(PaginatedInterceptor);
+}
