@@ -2,12 +2,14 @@ import type { Scenario } from '../harness/scenario.js';
 import { audit } from './audit.js';
 import { auditStore } from './audit-store.js';
 import { auth } from './auth.js';
+import { cache } from './cache.js';
 import { loginFlood } from './login-flood.js';
 import { loginTiming } from './login-timing.js';
 import { outage } from './outage.js';
 import { stack } from './stack.js';
 import { throttlerStore } from './throttler-store.js';
 import { throttler } from './throttler.js';
+import { validation } from './validation.js';
 
 /** In the order in which they run; a new scenario needs one module and one entry here. */
 export const scenarios: Scenario[] = [
@@ -20,4 +22,6 @@ export const scenarios: Scenario[] = [
   outage,
   throttlerStore,
   throttler,
+  cache,
+  validation,
 ];

@@ -81,7 +81,7 @@ export function linksOf(url: string, { next, prev }: Pick<ListPage<unknown>, 'ne
     if (cursor === null) return [];
     const parameters = new URLSearchParams(query);
     parameters.set('cursor', cursor);
-    return [`<${path}?${parameters}>; rel="${relation}"`];
+    return [`<${path}?${parameters.toString()}>; rel="${relation}"`];
   });
   return links.length > 0 ? links.join(', ') : undefined;
 }

@@ -34,7 +34,7 @@ class ThingDto {
 class ThingsController {
   @Post('class')
   byClass(@Body() body: ThingDto) {
-    return { isInstance: body instanceof ThingDto, ...body };
+    return body;
   }
 
   @Post('zod')
