@@ -26,3 +26,4 @@ export * from './throttle-tier.js';
 export * from './time-limit.js';
 export * from './units.js';
 export * from './uuid.js';
+export * from './without-compression.js';

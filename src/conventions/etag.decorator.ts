@@ -10,7 +10,7 @@ import {
 } from '@nestjs/common';
 import { HttpAdapterHost, Reflector } from '@nestjs/core';
 import { map, type Observable } from 'rxjs';
-import { RouteMemo, type AdapterRequest } from '../common/index.js';
+import { RouteMemo, withoutCompression, type AdapterRequest } from '../common/index.js';
 import { isNoneMatch, strongEtag, weakEtag } from './etag.js';
 import type { HeaderResponse } from './response-headers.js';
 
@@ -52,7 +52,7 @@ class ETagInterceptor implements NestInterceptor {
         const etag = version ? strongEtag(version(value)) : weakEtag(value);
         const { httpAdapter } = this.adapterHost;
         httpAdapter.setHeader(response, 'ETag', etag);
-        if (version) request.headers['accept-encoding'] = 'identity';
+        if (version) withoutCompression(request);
         if (isNoneMatch(request.headers['if-none-match'], etag)) return value;
         httpAdapter.status(response, 304);
         return undefined;

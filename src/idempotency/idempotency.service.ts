@@ -9,7 +9,15 @@ import {
   type OnApplicationBootstrap,
   type OnApplicationShutdown,
 } from '@nestjs/common';
-import { Metrics, NoMetrics, ProblemException, REDIS, withTimeLimit, type AdapterRequest } from '../common/index.js';
+import {
+  Metrics,
+  NoMetrics,
+  ProblemException,
+  REDIS,
+  withoutCompression,
+  withTimeLimit,
+  type AdapterRequest,
+} from '../common/index.js';
 import { callerOf, fingerprintOf, idOf, parseKey } from './idempotency-key.js';
 import { IDEMPOTENCY_OPTIONS, type IdempotencyModuleOptions, type IdempotentOptions } from './idempotency.options.js';
 import type { IdempotencyClaim, IdempotencyState, IdempotencyStore, StoredAnswer } from './idempotency.store.js';
@@ -170,7 +178,7 @@ export class IdempotencyService implements OnApplicationBootstrap, OnApplication
       else this.store.extend(claim).catch(() => undefined);
     }, claim.leaseMs / 3).unref();
     // A stored answer is for clients of every coding.
-    request.headers['accept-encoding'] = 'identity';
+    withoutCompression(request);
     const settings = { headers: this.keptHeaders, maxBytes: this.options.maxBodyBytes ?? 1_048_576 };
     captureResponse(response, settings, async (answer) => {
       clearInterval(heartbeat);
