@@ -74,9 +74,9 @@ onBothAdapters('an account that its owner puts aside', (adapter) => {
     expect((await aside('wrong password')).body.errors[0].code).toBe('passwordWrong');
     const done = await aside(user.password);
     expect(done.status).toBe(204);
-    expect(await app.auditOf(String(done.headers['x-request-id']))).toEqual([
+    expect(await app.auditOf(String(done.headers['x-request-id']))).toContainEqual(
       expect.objectContaining({ action: 'auth.account_deactivated', actorId: user.id }),
-    ]);
+    );
     for (const { token } of [user, other]) expect((await app.get('/auth/profile', { token })).status).toBe(401);
     expect((await app.post('/auth/refresh', { refreshToken: other.refreshToken })).status).toBe(401);
     expect((await login(user, user.password)).body.code).toBe('ACCOUNT_DEACTIVATED');
@@ -86,9 +86,9 @@ onBothAdapters('an account that its owner puts aside', (adapter) => {
 
     const back = await app.patch(`/admin/users/${user.id}`, { deactivated: false }, { token: admin.token });
     expect(back.body).toMatchObject({ id: user.id, deactivated: false });
-    expect(await app.auditOf(String(back.headers['x-request-id']))).toEqual([
+    expect(await app.auditOf(String(back.headers['x-request-id']))).toContainEqual(
       expect.objectContaining({ action: 'user.reactivate', actorId: admin.id, target: `user:${user.id}` }),
-    ]);
+    );
     await app.login(user.email, user.password);
   });
 

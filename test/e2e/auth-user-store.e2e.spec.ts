@@ -8,6 +8,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import {
   AddSessionAuthentication1795000201000,
   AddSessionClients1795000010000,
+  AddSessionTenants1795000301000,
   AuthModule,
   CreateAccountMail1795000011000,
   CreateSecondFactors1795000202000,
@@ -56,6 +57,7 @@ onBothAdapters('an application with a user store of its own', (adapter) => {
       CreateAccountMail1795000011000,
       AddSessionAuthentication1795000201000,
       CreateSecondFactors1795000202000,
+      AddSessionTenants1795000301000,
     ];
     const secret = 'a secret of the test suite, long enough for HS256';
     const modules = [
