@@ -1,4 +1,4 @@
-import { Reflector } from '@nestjs/core';
+import { ModulesContainer, Reflector } from '@nestjs/core';
 import { describe, expect, it } from 'vitest';
 import { LoginThrottle } from './login-throttle.js';
 import { MemoryStore } from './memory.store.js';
@@ -14,7 +14,10 @@ function guessing() {
   const memory = new MemoryStore({ maxKeys: 1_000, now: () => clock.now });
   const store = { memory, consume: (hits: readonly Hit[]) => memory.consume(hits), refund: () => undefined };
   const settings = settingsOf({});
-  const throttle = new LoginThrottle(settings, new ThrottlerService(settings, store as never, new Reflector()));
+  const throttle = new LoginThrottle(
+    settings,
+    new ThrottlerService(settings, store as never, new Reflector(), new ModulesContainer()),
+  );
   let addresses = 0;
   const isRefused = () =>
     throttle.attempt({ account: 'victim@example.com', address: `10.9.${addresses >> 8}.${addresses++ & 255}` }).then(
