@@ -6,6 +6,8 @@ import { cache } from './cache.js';
 import { loginFlood } from './login-flood.js';
 import { loginTiming } from './login-timing.js';
 import { outage } from './outage.js';
+import { security } from './security.js';
+import { slowClients } from './slow-clients.js';
 import { stack } from './stack.js';
 import { throttlerStore } from './throttler-store.js';
 import { throttler } from './throttler.js';
@@ -24,4 +26,6 @@ export const scenarios: Scenario[] = [
   throttler,
   cache,
   validation,
+  security,
+  slowClients,
 ];

@@ -49,7 +49,7 @@ export class ProblemFilter implements ExceptionFilter {
   answer(error: unknown, request: AdapterRequest, response: unknown): void {
     const { httpAdapter } = this.adapterHost;
     const { requestId } = contextOf(request);
-    const failure = this.describe(error);
+    const failure = hasLeft(error, request) ? GONE_AWAY : this.describe(error);
 
     if (failure.status >= 500) this.logger.error({ err: causeOf(error), requestId, msg: 'request failed' });
     if (httpAdapter.isHeadersSent(response)) {
@@ -85,6 +85,26 @@ export class ProblemFilter implements ExceptionFilter {
     }
     return { code: 'INTERNAL_ERROR', status: 500, detail: OPAQUE_DETAIL, headers: {}, extensions: {} };
   }
+}
+
+/** Nobody reads it; it is for the access line. */
+const GONE_AWAY: Failure = {
+  code: 'BAD_REQUEST',
+  status: 400,
+  detail: 'The body broke off.',
+  headers: {},
+  extensions: {},
+};
+
+/** A client that broke off its request is no failure of the server, though Fastify reports it as an error. */
+function hasLeft(error: unknown, request: AdapterRequest): boolean {
+  const { destroyed = false } = (request.raw ?? request) as { destroyed?: boolean };
+  return (
+    destroyed &&
+    error instanceof Error &&
+    (error as NodeJS.ErrnoException).code === 'ECONNRESET' &&
+    error.message === 'aborted'
+  );
 }
 
 /** Ends an answer that has begun so that the client sees it to be incomplete: a proper end would pass off a part as the whole. */

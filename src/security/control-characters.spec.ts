@@ -24,6 +24,16 @@ describe('control characters', () => {
     expect(onStripped).toHaveBeenCalledOnce();
   });
 
+  it('are no worse than half a character', () => {
+    // validator's isEmail() throws a URIError on it, which would be a 500.
+    expect(() => withoutControlCharacters({ a: 'x\ud800' }, 'refuse', () => undefined)).toThrow(
+      expect.objectContaining({ extensions: { errors: [expect.objectContaining({ code: 'loneSurrogate' })] } }),
+    );
+    expect(withoutControlCharacters(['x\ud800', '😀'], 'strip', () => undefined)).toEqual(['x\ufffd', '😀']);
+    expect(mayHoldControlCharacters(JSON.stringify('\ud800'))).toBe(true);
+    expect(mayHoldControlCharacters('"\\uDFFF"')).toBe(true);
+  });
+
   it('cannot hide in JSON', () => {
     const codes = Array.from({ length: 0x20 }, (_, code) => code).filter((code) => ![9, 10, 13].includes(code));
     for (const code of [...codes, 0x7f]) {

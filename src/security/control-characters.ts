@@ -7,9 +7,12 @@ const CONTROL = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/;
 // oxlint-disable-next-line eslint/no-control-regex
 const EVERY_CONTROL = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/g;
 
-/** Cheap and never wrong in saying no: JSON can only hold them as escapes, but for DEL, which may stand as it is. */
+/**
+ * Cheap and never wrong in saying no: JSON can only hold them as escapes, but for DEL, which may stand as it is. Halves of
+ * a character (lone surrogates) can only be spelt so, too; encodeURI(), which validator uses, throws on them.
+ */
 // oxlint-disable-next-line eslint/no-control-regex
-const SUSPICIOUS_JSON = /\\u00[017]|\\[bf]|\u007f/;
+const SUSPICIOUS_JSON = /\\u00[017]|\\u[dD][89a-fA-F]|\\[bf]|\u007f/;
 
 export function mayHoldControlCharacters(json: string): boolean {
   return SUSPICIOUS_JSON.test(json);
@@ -25,10 +28,10 @@ export function withoutControlCharacters(value: unknown, rule: ControlCharacterR
   if (rule === 'allow') return value;
   let hasStripped = false;
   const clean = (text: string, path: string): string => {
-    if (!CONTROL.test(text)) return text;
-    if (rule === 'refuse') throw controlCharacter(path);
+    if (!CONTROL.test(text) && text.isWellFormed()) return text;
+    if (rule === 'refuse') throw unfitText(path, text.isWellFormed() ? 'controlCharacter' : 'loneSurrogate');
     hasStripped = true;
-    return text.replaceAll(EVERY_CONTROL, '');
+    return text.replaceAll(EVERY_CONTROL, '').toWellFormed();
   };
   const result = mapped(value, '', clean);
   if (hasStripped) onStripped();
@@ -52,8 +55,9 @@ function joined(path: string, name: string): string {
   return path === '' ? name : `${path}.${name}`;
 }
 
-function controlCharacter(path: string): ProblemException {
-  return new ProblemException('VALIDATION_FAILED', 'Remove the control characters from the fields in "errors".', {
-    errors: [{ path: path.slice(-200), code: 'controlCharacter', message: 'the text holds a control character' }],
+function unfitText(path: string, code: 'controlCharacter' | 'loneSurrogate'): ProblemException {
+  const what = code === 'controlCharacter' ? 'a control character' : 'half a character';
+  return new ProblemException('VALIDATION_FAILED', 'Remove what is no text from the fields named in "errors".', {
+    errors: [{ path: path.slice(-200), code, message: `the text holds ${what}` }],
   });
 }
