@@ -7,6 +7,7 @@ import ts from 'typescript';
 
 /** Usually all of them take five seconds together; a machine under load takes longer for one. */
 const TIMEOUT_MS = 60_000;
+const LONGEST_ATTACK_MS = 250;
 
 /** Literals, and what stands as plain text in `new RegExp()`. Others are made of parts that are checked by a test. */
 function expressionsOf(file) {
@@ -48,9 +49,10 @@ for (const file of files) {
 
 let failures = 0;
 for (const [text, { pattern, flags, where }] of expressions) {
-  const { status, complexity, attack, error } = await check(pattern, flags, { timeout: TIMEOUT_MS });
-  if (status === 'safe') continue;
+  const result = await check(pattern, flags, { timeout: TIMEOUT_MS });
+  if (result.status === 'safe' || isFalseAlarm(pattern, flags, result)) continue;
   failures++;
+  const { status, complexity, attack, error } = result;
   const reason =
     status === 'vulnerable' ? `${complexity.summary}, by ${attack.pattern}` : `not decided: ${error?.kind}`;
   console.error(`${where.join(', ')}: ${text} is not linear (${reason})`);
@@ -62,4 +64,15 @@ function sources() {
   return readdirSync('src', { recursive: true })
     .filter((file) => file.endsWith('.ts') && !file.endsWith('.spec.ts'))
     .map((file) => join('src', file));
+}
+
+/**
+ * What the analysis finds is so. What the fuzzer finds counts steps of an engine of its own, and is tried on the real
+ * one: its attacks are some hundred kilobytes long, which take a linear expression a few milliseconds.
+ */
+function isFalseAlarm(pattern, flags, { status, checker, complexity, attack }) {
+  if (status !== 'vulnerable' || checker !== 'fuzz' || complexity.type !== 'polynomial') return false;
+  const began = performance.now();
+  new RegExp(pattern, flags.replace('g', '')).test(attack.string);
+  return performance.now() - began < LONGEST_ATTACK_MS;
 }

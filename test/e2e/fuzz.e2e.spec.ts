@@ -74,7 +74,7 @@ onBothAdapters(`${REQUESTS} made-up requests (seed ${SEED})`, (adapter) => {
 });
 
 function report(adapter: string, answered: number, statuses: ReadonlyMap<string, number>, growth: number): void {
-  const counts = [...statuses].toSorted().map(([status, count]) => `${status}: ${count}`);
+  const counts = [...statuses].map(([status, count]) => `${status}: ${count}`).toSorted();
   process.stdout.write(
     `${adapter}: ${answered} answers (${counts.join(', ')}), heap ${Math.round(growth / 1024)} kB\n`,
   );

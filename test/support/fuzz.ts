@@ -164,7 +164,7 @@ export class RequestFuzzer {
   }
 
   private chunked(lines: string[], body: Buffer): Buffer {
-    const parts = [Buffer.from(`${[...lines, 'Transfer-Encoding: chunked'].join('\r\n')}\r\n\r\n`, 'latin1')];
+    const parts: Buffer[] = [Buffer.from(`${[...lines, 'Transfer-Encoding: chunked'].join('\r\n')}\r\n\r\n`, 'latin1')];
     for (let at = 0; at < body.length;) {
       const chunk = body.subarray(at, at + 1 + this.dice.below(body.length));
       parts.push(Buffer.from(`${chunk.length.toString(16)}\r\n`), chunk, Buffer.from('\r\n'));
