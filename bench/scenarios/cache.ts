@@ -62,7 +62,7 @@ export const cache: MicroScenario = {
   description: 'One hit in memory on a list of 20 objects: `wrap` of cache-manager with Keyv, and ours.',
   packages: ['cache-manager', 'keyv', '@nestjs/cache-manager'],
   notes: [
-    'CPU time of the process, its garbage collector included, by hits; medians of the rounds. Both give each caller a copy of its own.',
+    'CPU time of the process, its garbage collector included, by hits; medians of the rounds. Ours gives each caller a copy of its own; cache-manager hands out one object to all.',
   ],
   run,
 };
