@@ -25,5 +25,10 @@ declare module 'autocannon' {
     /** Milliseconds, whole numbers. */
     latency: { p99: number };
   }
-  export default function autocannon(options: Options): Promise<Result>;
+  /** A run: a promise of its result that also tells of each answer as it comes. */
+  export interface Run extends Promise<Result> {
+    on(event: 'response', listener: (client: Client, status: number, bytes: number, latencyMs: number) => void): this;
+    on(event: 'reqError', listener: (error: Error) => void): this;
+  }
+  export default function autocannon(options: Options): Run;
 }

@@ -9,6 +9,8 @@ export interface CommandEntry {
 /** Every command. A new one is a file beside this one and a line here. */
 export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   migrate: { summary: 'Run pending migrations', load: () => import('./migrate.command.js') },
+  'config check': { summary: 'Judge the environment', load: () => import('./config-check.command.js') },
+  'keys rotate': { summary: 'Change the signing key in steps', load: () => import('./keys-rotate.command.js') },
   doctor: { summary: 'Examine an HTTP API from outside', load: () => import('./doctor.command.js') },
   'audit verify': {
     summary: 'Look whether audit events were changed',

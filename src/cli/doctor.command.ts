@@ -1,13 +1,12 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { examine, planOf, watchRestart, type DoctorOptions, type DoctorReport } from '../doctor/index.js';
-import { reportOf, toGithubAnnotations, toJUnit, toPretty, toSarif, type CheckReport } from '../reports/index.js';
+import { reportOf, type CheckReport } from '../reports/index.js';
 import { defineCommand, UsageError, type CommandValues } from './command.js';
-
-const FORMATS = ['pretty', 'json', 'junit', 'sarif', 'github'] as const;
-type Format = (typeof FORMATS)[number];
+import { examineLocally } from './local-examination.js';
+import { REPORT_OPTIONS, reportWriter } from './report-output.js';
 
 const options = {
-  url: { type: 'string', positional: true, argument: 'URL', describes: 'where the API is', required: true },
+  url: { type: 'string', positional: true, argument: 'URL', describes: 'where the API is' },
   token: { type: 'string', argument: 'TOKEN', describes: 'an access token; @FILE reads it from a file' },
   login: { type: 'string', argument: 'EMAIL:PASSWORD', describes: 'an account to log in with; @FILE reads both' },
   'login-path': { type: 'string', argument: 'PATH', describes: 'the login route, where it is not found' },
@@ -21,10 +20,11 @@ const options = {
     argument: 'SECONDS',
     describes: 'sends 20 requests a second meanwhile, for you to restart the API',
   },
-  format: { type: 'string', argument: 'FORMAT', describes: `${FORMATS.join(', ')} (pretty)` },
-  output: { type: 'string', short: 'o', argument: 'FILE', describes: 'writes the report there' },
-  'fail-on': { type: 'string', argument: 'LEVEL', describes: 'warn or fail: what makes the exit code 1 (fail)' },
-  verbose: { type: 'boolean', short: 'v', describes: 'shows evidence of what passed, too' },
+  local: {
+    type: 'boolean',
+    describes: 'judges configuration, process and build in this folder instead, without a URL',
+  },
+  ...REPORT_OPTIONS,
 } as const;
 
 type Values = CommandValues<typeof options>;
@@ -35,16 +35,11 @@ export const command = defineCommand({
     'Sends requests that any client could send, tells beforehand how many, and attacks nothing. Ends with 0 when all is ' +
     'well, 1 when something was found, 64 for a wrong command line, 69 when nothing answers.',
   async run(values) {
+    if (values.local) return reportWriter(values, '.')(await examineLocally());
     const url = urlOf(values.url);
-    const format = oneOf('format', values.format ?? 'pretty', FORMATS);
-    const failOn = oneOf('fail-on', values['fail-on'] ?? 'fail', ['warn', 'fail'] as const);
+    const write = reportWriter(values, url.href);
     const seconds = numberOf('watch-restart', values['watch-restart']);
-    const report = seconds === undefined ? await examination(url, values) : await restart(url, seconds, values);
-    const text = rendered(report, format, url, values.verbose ?? false, values.output === undefined);
-    if (values.output === undefined) process.stdout.write(text);
-    else writeFileSync(values.output, text);
-    const isBad = report.status === 'fail' || (failOn === 'warn' && report.status === 'warn');
-    return isBad ? 1 : 0;
+    return write(seconds === undefined ? await examination(url, values) : await restart(url, seconds, values));
   },
 });
 
@@ -76,21 +71,6 @@ async function restart(url: URL, seconds: number, values: Values): Promise<Check
   return reportOf([result], startedAt, performance.now() - started);
 }
 
-function rendered(report: CheckReport, format: Format, url: URL, verbose: boolean, onScreen: boolean): string {
-  switch (format) {
-    case 'json':
-      return `${JSON.stringify(report, undefined, 2)}\n`;
-    case 'junit':
-      return toJUnit(report, url.href);
-    case 'sarif':
-      return `${JSON.stringify(toSarif(report, url.href), undefined, 2)}\n`;
-    case 'github':
-      return toGithubAnnotations(report);
-    case 'pretty':
-      return toPretty(report, { verbose, colours: onScreen && process.stdout.isTTY === true });
-  }
-}
-
 /** A line that is written over, on a terminal; nothing in a pipe. */
 function showProgress({ done, of, next }: { done: number; of: number; next?: string }): void {
   if (!process.stderr.isTTY) return;
@@ -103,18 +83,13 @@ function showProgress({ done, of, next }: { done: number; of: number; next?: str
 /** To standard error, so that the report can be piped. */
 const say = (text: string) => void process.stderr.write(text);
 
-function urlOf(text: string): URL {
+function urlOf(text: string | undefined): URL {
+  if (text === undefined) throw new UsageError('URL is missing.\nSee nest-bulwark doctor --help');
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (!url || !/^https?:$/.test(url.protocol)) {
     throw new UsageError(`"${text}" is not an address such as https://api.example.com`);
   }
   return url;
-}
-
-function oneOf<T extends string>(name: string, value: string, allowed: readonly T[]): T {
-  const found = allowed.find((one) => one === value);
-  if (found === undefined) throw new UsageError(`--${name} is one of ${allowed.join(', ')}, not "${value}".`);
-  return found;
 }
 
 function numberOf(name: string, value: string | undefined): number | undefined {

@@ -1,5 +1,7 @@
 export { CONFIGURATION_RULES } from './checks/configuration.rules.js';
-export { apply } from './checks/rule.js';
+export { DATABASE_RULES } from './checks/database.rules.js';
+export { REDIS_RULES } from './checks/redis.rules.js';
+export { apply, type Rule } from './checks/rule.js';
 export { runtimeFacts, RUNTIME_RULES } from './checks/runtime.rules.js';
 export * from './production-test.module.js';
 export * from './self-client.js';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readFileSync } from 'node:fs';
-import { examine, planOf, UnreachableError, type DoctorReport } from '../../src/doctor/index.js';
+import { DOCTOR_CHECKS, examine, planOf, Target, UnreachableError, type DoctorReport } from '../../src/doctor/index.js';
 import { ACCOUNT, ALLOWED_ORIGIN, WeakApp } from '../fixtures/weak-app.js';
 import { WEAKNESSES, type Weakness } from '../fixtures/weaknesses.js';
 import { CertificateAuthority } from '../support/certificates.js';
@@ -40,6 +40,19 @@ describe('the doctor', () => {
     const found = await finding([weakness as Weakness], check);
     expect(found).toMatchObject({ check, remedy: expect.any(String), reference: expect.any(String) });
     expect(['warn', 'fail']).toContain(found?.status);
+  });
+
+  it('has a weakness for each of its checks', () => {
+    const elsewhere = ['tls.used', 'tls.certificate', 'tls.plain-http'];
+    const covered = new Set<string>([...Object.values(WEAKNESSES), ...elsewhere]);
+    expect(DOCTOR_CHECKS.map(({ name }) => name).filter((name) => !covered.has(name))).toEqual([]);
+  });
+
+  it('does not put up with plain http on another machine', async () => {
+    const check = DOCTOR_CHECKS.find(({ name }) => name === 'tls.used');
+    const target = new Target(new URL('http://api.example.com'));
+    expect(await check?.run({ target } as never)).toMatchObject({ status: 'fail' });
+    expect(target.sent).toBe(0);
   });
 
   it('does not trust a certificate that nobody trusts', async () => {
