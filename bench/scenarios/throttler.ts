@@ -28,7 +28,7 @@ function redis(guard: string): Record<string, string> {
   return guard === 'nest-bulwark on Redis' ? { REDIS_URL: url } : {};
 }
 
-const GUARDS = ['unthrottled', 'nest-bulwark', 'stock'];
+const GUARDS = ['unthrottled', 'nest-bulwark', 'nest-bulwark without headers', 'stock'];
 
 export const throttler: HttpScenario = {
   kind: 'http',

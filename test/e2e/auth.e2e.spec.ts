@@ -388,6 +388,11 @@ describe('a route that is guarded through passport', () => {
       await app.post('/auth/logout', { refreshToken });
       expect((await app.get('/by-passport', { token })).status).toBe(401);
       expect((await app.get('/by-passport')).status).toBe(401);
+      const { token: good } = await app.register();
+      const [header, claims] = good.split('.');
+      for (const forged of ['nonsense', `${header}.${claims}.`, `${header}.${claims}.${'A'.repeat(43)}`]) {
+        expect((await app.get('/by-passport', { token: forged })).status).toBe(401);
+      }
     } finally {
       await app.stop();
     }

@@ -7,6 +7,7 @@ export type JwsAlgorithm = 'HS256' | 'ES256' | 'EdDSA';
 /** A key and the one algorithm that it is used with, whatever a token says (RFC 8725, section 3.1). */
 export interface VerificationKey {
   readonly algorithm: JwsAlgorithm;
+  readonly key: KeyObject;
   /**
    * Whether `signature` (base64url) is that of `signed`, the first two parts of a token. Only the one canonical spelling
    * of a signature is accepted, so that a token cannot be written in two ways.
@@ -23,7 +24,7 @@ const expected = Buffer.alloc(MAC_LENGTH);
 const given = Buffer.alloc(MAC_LENGTH);
 
 export function verificationKey(algorithm: JwsAlgorithm, key: KeyObject): VerificationKey {
-  return { algorithm, hasSigned: algorithm === 'HS256' ? bySecret(key) : byPublicKey(algorithm, key) };
+  return { algorithm, key, hasSigned: algorithm === 'HS256' ? bySecret(key) : byPublicKey(algorithm, key) };
 }
 
 /** Compared as text, which is decoding less, in a time that does not depend on where the two differ. */

@@ -1,30 +1,52 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import { PassportStrategy } from '@nestjs/passport';
-import passport, { type StrategyCreatedStatic } from 'passport';
-import { PrincipalResolver, type Principal } from '../../common/index.js';
+import { Strategy } from 'passport-jwt';
+import { PrincipalResolver, type AdapterRequest, type Principal } from '../../common/index.js';
+import { AUTH_SETTINGS, type AuthSettings } from '../auth.options.js';
+import { SessionCookies } from '../cookies/session-cookies.js';
+import { SIGNING_KEY, type SigningKey } from './signing-key.js';
 
 /**
  * The same authentication for what is built on passport: routes of an application that carry
- * `@UseGuards(AuthGuard('bulwark-jwt'))`, and `passport.authenticate('bulwark-jwt')` outside Nest. The suite's own guard
- * does without it: passport finds strategies in a registry of the whole process, and answers through callbacks.
+ * `@UseGuards(AuthGuard('bulwark-jwt'))`, and `passport.authenticate('bulwark-jwt')` outside Nest. passport-jwt checks
+ * the token, then it goes the way of the suite's own guard, to its session and its owner.
+ *
+ * jsonwebtoken, which passport-jwt verifies with, knows no EdDSA: tokens of such a key are refused here.
  */
 @Injectable()
-export class JwtStrategy extends PassportStrategy(passport.Strategy, 'bulwark-jwt') {
-  constructor(private readonly principals: PrincipalResolver) {
-    super();
+export class JwtStrategy extends PassportStrategy(Strategy, 'bulwark-jwt') {
+  constructor(
+    @Inject(SIGNING_KEY) keys: SigningKey,
+    @Inject(AUTH_SETTINGS) { issuer, audience }: AuthSettings,
+    cookies: SessionCookies,
+    private readonly principals: PrincipalResolver,
+  ) {
+    super({
+      jwtFromRequest: (request: unknown) => cookies.accessTokenOf(request as AdapterRequest) ?? null,
+      secretOrKeyProvider: (_request, token: string, done) => {
+        const key = keys.verifierOf(keyIdOf(token))?.key;
+        // Types of passport-jwt name text only; jsonwebtoken takes a KeyObject, and then binds it to its algorithms.
+        done(key ? null : new Error('no such key'), key as never);
+      },
+      algorithms: ['HS256', 'ES256'],
+      issuer,
+      audience,
+      passReqToCallback: true,
+    });
   }
 
-  override authenticate(request: unknown): void {
-    // passport calls this on a copy, to which it has given the three ways out.
-    const run = this as unknown as StrategyCreatedStatic;
-    this.principals.resolve(request).then(
-      (principal) => (principal ? run.success(principal) : run.fail('Bearer realm="api"', 401)),
-      (error: unknown) => run.error(error),
-    );
+  /** Roles and session are those of now. */
+  async validate(request: unknown): Promise<Principal | false> {
+    return (await this.principals.resolve(request)) ?? false;
   }
+}
 
-  /** Asked for by `PassportStrategy`, for strategies that check less by themselves. */
-  validate(principal: Principal): Principal {
-    return principal;
+/** The `kid` that a token names; undefined where it names none, or is no token. */
+function keyIdOf(token: string): unknown {
+  try {
+    const header = JSON.parse(Buffer.from(token.split('.', 1)[0] ?? '', 'base64url').toString()) as { kid?: unknown };
+    return header.kid;
+  } catch {
+    return undefined;
   }
 }

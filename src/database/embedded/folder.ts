@@ -80,7 +80,9 @@ export class DataFolder {
   async initialise(initdb: string, account: Account, flags: string[]): Promise<void> {
     if ((await readText(join(this.cluster, 'PG_VERSION'))) !== '') return this.handOver(account);
     for (const name of await readdir(this.path)) {
-      if (name.startsWith('postgres.init-')) await rm(join(this.path, name), { recursive: true, force: true });
+      // A start that was killed may have left initdb behind, which still writes for a moment.
+      if (name.startsWith('postgres.init-'))
+        await rm(join(this.path, name), { recursive: true, force: true, maxRetries: 10 });
     }
     const draft = await mkdtemp(this.file('init-'));
     try {
