@@ -32,6 +32,7 @@ const FOLDERS = {
     'auth',
     'audit',
     'throttler',
+    'cache',
     'health',
   ],
 };

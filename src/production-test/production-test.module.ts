@@ -2,6 +2,7 @@ import { Module, type DynamicModule } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
 import { UsersModule } from '../users/index.js';
 import { AuditChecks } from './checks/audit.checks.js';
+import { CacheChecks } from './checks/cache.checks.js';
 import { AuthFlowCheck, ProtectedCheck, RolesCheck } from './checks/auth.checks.js';
 import { CompressionCheck, HeadersCheck, RateLimitCheck } from './checks/http.checks.js';
 import { OutsideChecks } from './checks/outside.checks.js';
@@ -47,6 +48,7 @@ export class ProductionTestModule {
         ProtectedCheck,
         RolesCheck,
         AuditChecks,
+        CacheChecks,
         VersioningCheck,
       ],
     };

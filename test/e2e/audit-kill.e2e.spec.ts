@@ -101,7 +101,8 @@ describe('what a process has acknowledged', () => {
       database = await server();
       await until('new events come', grown(OUTAGE_EVENTS + 1_000), patience);
       program.kill('SIGTERM');
-      await program.ends();
+      // It stores what is left before it goes.
+      await program.ends(20_000 + OUTAGE_EVENTS * 2);
       const app = await AuditApp.start(database.url, { journalDir: folder.path });
       await app.audit.flush();
       expect(await compare(app, acknowledged(program))).toEqual({ lost: [], twice: [] });

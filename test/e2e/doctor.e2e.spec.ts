@@ -1,6 +1,15 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readFileSync } from 'node:fs';
-import { DOCTOR_CHECKS, examine, planOf, Target, UnreachableError, type DoctorReport } from '../../src/doctor/index.js';
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  DOCTOR_CHECKS,
+  examine,
+  planOf,
+  Target,
+  UnreachableError,
+  watchRestart,
+  type DoctorReport,
+} from '../../src/doctor/index.js';
 import { ACCOUNT, ALLOWED_ORIGIN, WeakApp } from '../fixtures/weak-app.js';
 import { WEAKNESSES, type Weakness } from '../fixtures/weaknesses.js';
 import { CertificateAuthority } from '../support/certificates.js';
@@ -80,6 +89,18 @@ describe('the doctor', () => {
       'headers.hsts',
     ]);
     expect(report.requests).toBeLessThanOrEqual(planOf(OPTIONS).mostRequests);
+  });
+
+  it('watches a restart, and counts what is lost', async () => {
+    const app = await WeakApp.start([]);
+    const watch = () => watchRestart(app.url, { durationMs: 1_000, path: '/health/live' });
+    expect(await watch()).toMatchObject({ check: 'restart.graceful', status: 'pass' });
+    const watched = watch();
+    await sleep(300);
+    await app.stop();
+    const { status, evidence } = await watched;
+    expect(status).toBe('fail');
+    expect(JSON.stringify(evidence)).toContain('ECONNREFUSED');
   });
 
   it('says when nothing answers', async () => {
