@@ -82,7 +82,7 @@ function chart(title: string, lines: readonly Line[]): string {
   );
   const axis =
     `<line x1="${PAD}" y1="${y(0)}" x2="${WIDTH - 10}" y2="${y(0)}" stroke="#d5dae0"/>` +
-    `<text x="0" y="${y(0)}">0</text><text x="0" y="${y(most) + 4}">${most.toPrecision(3)}</text>` +
+    `<text x="0" y="${y(0)}">0</text><text x="0" y="${y(most) + 4}">${most >= 100 ? most.toFixed(0) : most.toPrecision(3)}</text>` +
     `<text x="${PAD}" y="${HEIGHT - 6}">0 s</text><text x="${WIDTH - 50}" y="${HEIGHT - 6}">${points} s</text>`;
   return `<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${title} over time"><text x="${PAD}" y="14">${title}</text>${axis}${paths.join('')}${legend.join('')}</svg>`;
 }
