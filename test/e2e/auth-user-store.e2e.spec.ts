@@ -21,7 +21,7 @@ import { DatabaseModule } from '../../src/database/index.js';
 import { validationPipe } from '../../src/security/index.js';
 import { Authenticator } from '../support/authenticator.js';
 import { TestClient } from '../support/client.js';
-import { testDatabase } from '../support/database.js';
+import { freshDatabase } from '../support/database.js';
 import { onBothAdapters } from '../support/harness.js';
 import { MemoryUserStore } from '../support/memory-user.store.js';
 import { until } from '../support/until.js';
@@ -50,7 +50,7 @@ onBothAdapters('an application with a user store of its own', (adapter) => {
   let app: INestApplication;
   let client: TestClient;
   beforeAll(async () => {
-    const url = await testDatabase(`own_users_${adapter}_${process.pid}`);
+    const url = await freshDatabase();
     const migrations = [
       CreateSessions1795000001000,
       AddSessionClients1795000010000,

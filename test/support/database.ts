@@ -1,21 +1,32 @@
+import { randomUUID } from 'node:crypto';
 import { Client } from 'pg';
 import type { DataSource } from 'typeorm';
 import { inject } from 'vitest';
 
-/** URL of a database on the test server; made when it is missing. By default each worker has one of its own. */
-export async function testDatabase(name = `worker_${process.env['VITEST_POOL_ID'] ?? '0'}`): Promise<string> {
-  const server = inject('databaseUrl');
-  const { rowCount } = await query(server, `SELECT 1 FROM pg_database WHERE datname = $1`, [name]);
-  if (rowCount === 0) await query(server, `CREATE DATABASE "${name}"`);
-  const url = new URL(server);
-  url.pathname = `/${name}`;
-  return url.href;
+let ofThisFile: Promise<string> | undefined;
+
+/**
+ * URL of the database of the test file that asks: a copy of the template that the run has migrated.
+ * No other file sees it, so what one leaves behind (a mail in the outbox, a chain of events) cannot fail another.
+ */
+export function testDatabase(): Promise<string> {
+  ofThisFile ??= urlOf(createDatabase(inject('databaseUrl'), 'file', inject('templateDatabase')));
+  return ofThisFile;
 }
 
-/** A database that nothing has touched yet. */
-export async function freshDatabase(): Promise<string> {
-  const name = `fresh_${process.pid}_${Date.now().toString(36)}`;
-  return testDatabase(name);
+/** URL of a database that nothing has touched yet, migrations included. */
+export function freshDatabase(): Promise<string> {
+  return urlOf(createDatabase(inject('databaseUrl'), 'fresh'));
+}
+
+const urlOf = async (database: Promise<{ url: string }>) => (await database).url;
+
+export async function createDatabase(server: string, kind: string, template = 'template1') {
+  const name = `${kind}_${randomUUID()}`;
+  await query(server, `CREATE DATABASE "${name}" TEMPLATE "${template}"`);
+  const url = new URL(server);
+  url.pathname = `/${name}`;
+  return { name, url: url.href };
 }
 
 export async function query(url: string, sql: string, values: unknown[] = []) {
@@ -29,7 +40,7 @@ export async function query(url: string, sql: string, values: unknown[] = []) {
 }
 
 /** Runs a statement that sees the audit rows of all tenants, which row-level security hides from any other. */
-// oxlint-disable-next-line typescript/no-explicit-any
+// oxlint-disable-next-line typescript/no-explicit-any -- rows have the shape that the statement of the test asks for
 export function sqlSeeingAll(source: DataSource, sql: string, values: unknown[] = []): Promise<any[]> {
   return source.transaction(async (manager) => {
     await manager.query(`SELECT set_config('app.audit_scope', 'all', true)`);

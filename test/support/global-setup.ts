@@ -1,14 +1,20 @@
+import 'reflect-metadata';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
 import { EmbeddedPostgres } from '../../src/database/embedded/embedded-postgres.js';
+import { databaseSettings, migrate } from '../../src/database/index.js';
+import { migrations } from '../../src/migrations.js';
+import { createDatabase } from './database.js';
 import { installMissing } from './install.js';
 import { RedisServer } from './redis-server.js';
 
 declare module 'vitest' {
   export interface ProvidedContext {
     databaseUrl: string;
+    /** Name of a database in which every migration has run, and that is connected to by none. */
+    templateDatabase: string;
     redisUrl: string;
   }
 }
@@ -22,7 +28,11 @@ export default async function setUp(project: TestProject): Promise<() => Promise
     ? undefined
     : await EmbeddedPostgres.start({ dataDir: folder, settings: { fsync: 'off', max_connections: '200' } });
   const redis = TEST_REDIS_URL ? undefined : await RedisServer.start();
-  project.provide('databaseUrl', TEST_DATABASE_URL ?? postgres?.url ?? '');
+  const databaseUrl = TEST_DATABASE_URL ?? postgres?.url ?? '';
+  project.provide('databaseUrl', databaseUrl);
+  const template = await createDatabase(databaseUrl, 'template');
+  await migrate(template.url, databaseSettings({ url: template.url, migrations }));
+  project.provide('templateDatabase', template.name);
   project.provide('redisUrl', TEST_REDIS_URL ?? redis?.url ?? '');
   return async () => {
     await redis?.stop();
