@@ -82,7 +82,7 @@ onBothAdapters('GET /audit/events/stream', (HTTP_ADAPTER) => {
     for (const id of ['0', '999999999']) {
       const stream = await open('', { 'last-event-id': id });
       await until('it says so', () => stream.messages.length > 0);
-      expect(stream.messages.map(({ event }) => event)).toEqual(['reset']);
+      expect(stream.messages[0]?.event).toBe('reset');
       stream.close();
     }
   });

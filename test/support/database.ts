@@ -22,7 +22,7 @@ export function freshDatabase(): Promise<string> {
 const urlOf = async (database: Promise<{ url: string }>) => (await database).url;
 
 export async function createDatabase(server: string, kind: string, template = 'template1') {
-  const name = `${kind}_${randomUUID()}`;
+  const name = `${kind}_${randomUUID().replaceAll('-', '')}`;
   await query(server, `CREATE DATABASE "${name}" TEMPLATE "${template}"`);
   const url = new URL(server);
   url.pathname = `/${name}`;

@@ -16,6 +16,8 @@ declare module 'vitest' {
     /** Name of a database in which every migration has run, and that is connected to by none. */
     templateDatabase: string;
     redisUrl: string;
+    /** Folder that is removed after the run. */
+    runFolder: string;
   }
 }
 
@@ -23,6 +25,7 @@ declare module 'vitest' {
 export default async function setUp(project: TestProject): Promise<() => Promise<void>> {
   installMissing();
   const folder = await mkdtemp(join(tmpdir(), 'bulwark-test-'));
+  project.provide('runFolder', folder);
   const { TEST_DATABASE_URL, TEST_REDIS_URL } = process.env;
   const postgres = TEST_DATABASE_URL
     ? undefined

@@ -1,10 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { INestApplication } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import { describe } from 'vitest';
+import { describe, inject } from 'vitest';
 import { AuditService } from '../../src/audit/index.js';
 import { createApp, type CreateAppOptions } from '../../src/bootstrap.js';
 import { TestClient, type Answer } from './client.js';
@@ -51,10 +50,13 @@ export class TestApp extends TestClient {
     { imports }: Pick<CreateAppOptions, 'imports'> = {},
   ): Promise<TestApp> {
     const logs: LogLine[] = [];
+    const databaseUrl = env['DATABASE_URL'] ?? (await testDatabase());
+    // Of the database alone: digests of one contradict another, and a journal is replayed into whatever is there.
+    const auditFolder = join(inject('runFolder'), 'audit', basename(databaseUrl));
     const { app } = await createApp({
       env: {
         NODE_ENV: 'test',
-        DATABASE_URL: await testDatabase(),
+        DATABASE_URL: databaseUrl,
         JWT_SECRET: 'a secret of the test suite, long enough for HS256',
         BCRYPT_COST: '4',
         THROTTLE_DEFAULT_LIMIT: '100000',
@@ -62,8 +64,8 @@ export class TestApp extends TestClient {
         THROTTLE_EMAIL_LIMIT: '100000',
         THROTTLE_FAILED_LOGIN_LIMIT: '100000',
         AUDIT_FLUSH_INTERVAL: '20ms',
-        AUDIT_JOURNAL_DIR: join(tmpdir(), 'bulwark-test-audit'),
-        AUDIT_DIGEST_DIR: join(tmpdir(), 'bulwark-test-audit-digests'),
+        AUDIT_JOURNAL_DIR: join(auditFolder, 'journal'),
+        AUDIT_DIGEST_DIR: join(auditFolder, 'digests'),
         ...env,
       },
       imports,

@@ -18,12 +18,36 @@ const SEAL_LOCK = 0x7365616c;
 
 const BATCH = 1_000;
 
+/** Before every id. */
+const FIRST = '00000000-0000-0000-0000-000000000000';
+
+interface Waiting {
+  readonly id: string;
+  /** Null where the event is not there any more, which the verifier tells. */
+  readonly canonical: string | null;
+}
+
+type Stored = Waiting & { readonly canonical: string };
+
+const isThere = (event: Waiting): event is Stored => event.canonical !== null;
+
 interface End {
   readonly seq: string;
   readonly hash: string;
   readonly frontier: Buffer;
   readonly now: string;
 }
+
+/**
+ * The events that wait, one index probe each. `OFFSET 0` keeps PostgreSQL from merging both tables instead, which walks
+ * over all that is sealed already, at every batch.
+ */
+const WAITING = `
+  SELECT u.id, e.canonical
+  FROM (SELECT event_id AS id FROM audit_unsealed WHERE tenant = $1 AND event_id > $2
+        ORDER BY event_id LIMIT ${BATCH}) AS u
+  LEFT JOIN LATERAL (SELECT ${CANONICAL} AS canonical FROM audit_events e WHERE e.id = u.id OFFSET 0) AS e ON true
+  ORDER BY u.id`;
 
 /** Where a chain goes on: after its last seal, or after what stands for the seals that were dropped. */
 const END = `
@@ -87,7 +111,12 @@ export class AuditSealer implements OnApplicationBootstrap, BeforeApplicationShu
     });
     let sum = 0;
     for (const { tenant } of rows) {
-      for (let count = BATCH; count === BATCH && !this.isStopped; sum += count) count = await this.sealBatch(tenant);
+      let after: string | undefined = FIRST;
+      while (after !== undefined && !this.isStopped) {
+        const waiting = await this.sealBatch(tenant, after);
+        sum += waiting.filter(isThere).length;
+        after = waiting.length === BATCH ? waiting.at(-1)?.id : undefined;
+      }
     }
     return sum;
   }
@@ -109,23 +138,22 @@ export class AuditSealer implements OnApplicationBootstrap, BeforeApplicationShu
     }
   }
 
-  private sealBatch(tenant: string): Promise<number> {
+  /** Seals the next events after an id, and answers with what was found; nothing while another replica does it. */
+  private sealBatch(tenant: string, after: string): Promise<Waiting[]> {
     return this.source.transaction('READ COMMITTED', async (manager) => {
       const locks = (await manager.query(`SELECT pg_try_advisory_xact_lock($1, hashtext($2)) AS mine, ${SEE_ALL}`, [
         SEAL_LOCK,
         tenant,
       ])) as { mine: boolean }[];
-      return locks[0]?.mine === true ? this.link(manager, tenant) : 0;
+      if (locks[0]?.mine !== true) return [];
+      const waiting = (await manager.query(WAITING, [tenant, after])) as Waiting[];
+      await this.link(manager, tenant, waiting.filter(isThere));
+      return waiting;
     });
   }
 
-  private async link(manager: EntityManager, tenant: string): Promise<number> {
-    const rows = (await manager.query(
-      `SELECT u.event_id AS id, ${CANONICAL} AS canonical FROM audit_unsealed u JOIN audit_events e ON e.id = u.event_id
-       WHERE u.tenant = $1 ORDER BY u.event_id LIMIT ${BATCH}`,
-      [tenant],
-    )) as { id: string; canonical: string }[];
-    if (rows.length === 0) return 0;
+  private async link(manager: EntityManager, tenant: string, rows: Stored[]): Promise<void> {
+    if (rows.length === 0) return;
     const [end] = (await manager.query(END, [tenant])) as End[];
     const [start, sealedAt] = [Number(end?.seq ?? 0), end?.now ?? ''];
     const tree = CompactRange.of(start, end?.frontier ?? undefined);
@@ -142,6 +170,5 @@ export class AuditSealer implements OnApplicationBootstrap, BeforeApplicationShu
     const ids = rows.map(({ id }) => id);
     const values = [tenant, start, ids, leaves, hashes, current.id, sealedAt, tree.root(), tree.frontier()];
     await manager.query(LINK, values);
-    return rows.length;
   }
 }
