@@ -34,6 +34,7 @@ const FOLDERS = {
     'throttler',
     'cache',
     'health',
+    'security',
   ],
 };
 

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { judge, skip, timed, type CheckResult } from '../reports/index.js';
-import { Target, type Answer } from './target.js';
+import type { Answer } from './exchange.js';
+import { Target } from './target.js';
 
 /** Requests a second: enough to meet a gap of 100 ms, few enough for a system in use. */
 const RATE = 20;

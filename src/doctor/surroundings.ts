@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { SkipCheck } from '../reports/index.js';
 import { OpenApi } from './open-api.js';
-import type { Answer, Target } from './target.js';
+import { bearer, type Answer } from './exchange.js';
+import type { Target } from './target.js';
 
 export interface Credentials {
   email: string;
@@ -136,8 +137,6 @@ export class Surroundings {
     return found;
   }
 }
-
-export const bearer = (token: string): Record<string, string> => ({ Authorization: `Bearer ${token}` });
 
 const isPersonal = (path: string) => /\/(?:me|profile|account)$/.test(path);
 

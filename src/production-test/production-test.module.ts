@@ -3,11 +3,10 @@ import { DiscoveryModule } from '@nestjs/core';
 import { UsersModule } from '../users/index.js';
 import { AuditChecks } from './checks/audit.checks.js';
 import { CacheChecks } from './checks/cache.checks.js';
-import { AuthFlowCheck, ProtectedCheck, RolesCheck } from './checks/auth.checks.js';
-import { CompressionCheck, HeadersCheck, RateLimitCheck } from './checks/http.checks.js';
+import { AuthChecks } from './checks/auth.checks.js';
+import { HttpChecks } from './checks/http.checks.js';
 import { OutsideChecks } from './checks/outside.checks.js';
 import { ConfigurationChecks, DatabaseChecks, RedisChecks, RuntimeChecks } from './checks/system.checks.js';
-import { VersioningCheck } from './checks/versioning.checks.js';
 import { AdminProductionTestController, OpenProductionTestController } from './production-test.controller.js';
 import { ReportPageController } from './report/report-page.controller.js';
 import { SelfClient } from './self-client.js';
@@ -41,15 +40,10 @@ export class ProductionTestModule {
         DatabaseChecks,
         RedisChecks,
         OutsideChecks,
-        RateLimitCheck,
-        CompressionCheck,
-        HeadersCheck,
-        AuthFlowCheck,
-        ProtectedCheck,
-        RolesCheck,
+        HttpChecks,
+        AuthChecks,
         AuditChecks,
         CacheChecks,
-        VersioningCheck,
       ],
     };
   }

@@ -2,8 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { RevocationService, type TokenView } from '../auth/index.js';
+import type { Answer } from '../doctor/index.js';
 import { UsersService, type Role } from '../users/index.js';
-import { SelfClient, type SelfResponse } from './self-client.js';
+import type { Visitor } from './self-client.js';
 
 /** Domain that no mail can ever reach (RFC 2606), so that no person's account is touched. */
 const DOMAIN = 'self-test.invalid';
@@ -18,7 +19,7 @@ export interface Account {
   id: string;
   email: string;
   password: string;
-  registration: SelfResponse;
+  registration: Answer;
   accessToken: string;
   refreshToken: string;
 }
@@ -27,7 +28,6 @@ export interface Account {
 @Injectable()
 export class ThrowAwayAccounts implements OnApplicationBootstrap {
   constructor(
-    private readonly client: SelfClient,
     private readonly users: UsersService,
     private readonly revocations: RevocationService,
   ) {}
@@ -39,14 +39,14 @@ export class ThrowAwayAccounts implements OnApplicationBootstrap {
     await Promise.all(old.map(({ id }) => this.users.delete(id)));
   }
 
-  async open(from: string): Promise<Account> {
+  async open(visitor: Visitor): Promise<Account> {
     const email = `${randomUUID()}@${DOMAIN}`;
     const password = randomUUID();
     const body = { email, password, name: 'Self test' };
     try {
-      const registration = await this.client.send('/auth/register', { method: 'POST', body, from });
-      const answer = registration.status === 202 ? await this.firstLogin(email, password, from) : registration;
-      const { accessToken = '', refreshToken = '', user } = answer.body as Partial<TokenView>;
+      const registration = await visitor.send('/auth/register', { method: 'POST', body });
+      const answer = registration.status === 202 ? await this.firstLogin(visitor, email, password) : registration;
+      const { accessToken = '', refreshToken = '', user } = (answer.json ?? {}) as Partial<TokenView>;
       return { id: user?.id ?? '', email, password, registration, accessToken, refreshToken };
     } catch (error) {
       await this.close({ email });
@@ -59,8 +59,8 @@ export class ThrowAwayAccounts implements OnApplicationBootstrap {
     if (user) await this.users.delete(user.id);
   }
 
-  async with<T>(from: string, use: (account: Account) => Promise<T>): Promise<T> {
-    const account = await this.open(from);
+  async with<T>(visitor: Visitor, use: (account: Account) => Promise<T>): Promise<T> {
+    const account = await this.open(visitor);
     try {
       return await use(account);
     } finally {
@@ -69,14 +69,14 @@ export class ThrowAwayAccounts implements OnApplicationBootstrap {
   }
 
   /** Where a registration waits for the address to be confirmed, which nobody can here. */
-  private async firstLogin(email: string, password: string, from: string): Promise<SelfResponse> {
+  private async firstLogin({ send }: Visitor, email: string, password: string): Promise<Answer> {
     let user = await this.users.findForLogin(email);
     for (let i = 0; !user && i < MOST_LOOKS; i++) {
       await sleep(LOOK_MS);
       user = await this.users.findForLogin(email);
     }
     if (user) await this.users.update(user.id, { emailVerifiedAt: new Date() });
-    return this.client.send('/auth/login', { method: 'POST', body: { email, password }, from });
+    return send('/auth/login', { method: 'POST', body: { email, password } });
   }
 
   /** Gives an account one role, which holds for the tokens that it has. */

@@ -1,8 +1,7 @@
 import { fail, judge, pass, skip, warn, type CheckFinding } from '../../reports/index.js';
 import type { DoctorCheck, Visit } from '../doctor.check.js';
 import { decode, knownSecretOf, signedByHmac, signedByOwnKey, unsigned, type DecodedToken } from '../json-web-token.js';
-import { bearer } from '../surroundings.js';
-import type { Answer } from '../target.js';
+import { bearer, type Answer } from '../exchange.js';
 
 const NONES = ['none', 'None', 'NONE', 'nOnE'];
 const isOpen = ({ status }: Answer) => status >= 200 && status < 300;

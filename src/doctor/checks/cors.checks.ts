@@ -1,6 +1,6 @@
 import { fail, judge, pass, skip, warn } from '../../reports/index.js';
 import type { DoctorCheck, Visit } from '../doctor.check.js';
-import type { Answer } from '../target.js';
+import type { Answer } from '../exchange.js';
 
 const FOREIGN = 'https://doctor-origin.invalid';
 

@@ -1,6 +1,6 @@
 import { judge, pass, skip, warn } from '../../reports/index.js';
 import type { DoctorCheck, Visit } from '../doctor.check.js';
-import type { Answer } from '../target.js';
+import type { Answer } from '../exchange.js';
 
 const STACK =
   /\bat (?:async |new )?[\w.<>$]+(?: \[as \w+\])? ?\(?(?:file:|node:|\/|[A-Z]:\\)|node_modules\/|Traceback \(most recent call last\)/;

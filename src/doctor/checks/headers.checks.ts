@@ -1,6 +1,6 @@
 import { judge, pass, skip, warn, type CheckFinding } from '../../reports/index.js';
 import type { DoctorCheck, Visit } from '../doctor.check.js';
-import type { Answer } from '../target.js';
+import type { Answer } from '../exchange.js';
 
 /** Headers must also stand on errors, which is where stock frameworks forget them. */
 async function samples({ around }: Visit): Promise<[name: string, answer: Answer][]> {

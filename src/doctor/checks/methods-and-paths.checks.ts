@@ -1,6 +1,6 @@
 import { fail, judge, pass, skip } from '../../reports/index.js';
 import type { DoctorCheck } from '../doctor.check.js';
-import type { Answer, Ask } from '../target.js';
+import type { Answer, Ask } from '../exchange.js';
 
 const isOpen = ({ status }: Answer) => status >= 200 && status < 300;
 

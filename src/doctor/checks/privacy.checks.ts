@@ -1,9 +1,14 @@
-import { judge, pass, skip } from '../../reports/index.js';
+import { judge, pass, skip, type CheckFinding } from '../../reports/index.js';
 import type { DoctorCheck } from '../doctor.check.js';
-import type { Answer } from '../target.js';
+import type { Answer } from '../exchange.js';
 
-const cacheControl = ({ headers }: Answer) => String(headers['cache-control'] ?? '');
-const NO_STORE = 'Send "Cache-Control: no-store" with everything that belongs to a person or holds a token.';
+function notStored(what: string, { headers }: Answer): CheckFinding {
+  const seen = headers['cache-control'] ?? 'absent';
+  return judge(
+    [{ what: `${what} with Cache-Control: no-store`, met: seen.includes('no-store'), seen }],
+    'Send "Cache-Control: no-store" with everything that belongs to a person or holds a token.',
+  );
+}
 
 export const privacyChecks: DoctorCheck[] = [
   {
@@ -13,16 +18,7 @@ export const privacyChecks: DoctorCheck[] = [
     requests: 3,
     run: async ({ around }) => {
       const { path, answer } = await around.opened();
-      return judge(
-        [
-          {
-            what: `${path} with Cache-Control: no-store`,
-            met: /no-store/.test(cacheControl(answer)),
-            seen: cacheControl(answer) || 'absent',
-          },
-        ],
-        NO_STORE,
-      );
+      return notStored(path, answer);
     },
   },
   {
@@ -33,16 +29,7 @@ export const privacyChecks: DoctorCheck[] = [
     run: async ({ around }) => {
       const answer = await around.loginAnswer();
       if (answer.status >= 300) return skip(`the login is answered ${answer.status}`);
-      return judge(
-        [
-          {
-            what: 'the login with Cache-Control: no-store',
-            met: /no-store/.test(cacheControl(answer)),
-            seen: cacheControl(answer) || 'absent',
-          },
-        ],
-        NO_STORE,
-      );
+      return notStored('the login', answer);
     },
   },
   {

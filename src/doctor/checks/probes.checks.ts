@@ -9,32 +9,32 @@ async function firstOf({ target }: Visit, paths: string[]): Promise<string | und
   return undefined;
 }
 
+function probe(name: string, title: string, paths: string[], remedy: string): DoctorCheck {
+  return {
+    name,
+    title,
+    reference: 'Kubernetes: liveness, readiness and startup probes',
+    requests: paths.length,
+    run: async (visit) => {
+      const path = await firstOf(visit, paths);
+      return path === undefined ? warn({ tried: paths }, remedy) : pass({ path });
+    },
+  };
+}
+
 export const probeChecks: DoctorCheck[] = [
-  {
-    name: 'probes.live',
-    title: 'A liveness probe answers',
-    reference: 'Kubernetes: liveness, readiness and startup probes',
-    requests: LIVE.length,
-    run: async (visit) => {
-      const path = await firstOf(visit, LIVE);
-      if (path !== undefined) return pass({ path });
-      return warn({ tried: LIVE }, 'Serve a probe that says whether the process works, and that asks no dependency.');
-    },
-  },
-  {
-    name: 'probes.ready',
-    title: 'A readiness probe answers',
-    reference: 'Kubernetes: liveness, readiness and startup probes',
-    requests: READY.length,
-    run: async (visit) => {
-      const path = await firstOf(visit, READY);
-      if (path !== undefined) return pass({ path });
-      return warn(
-        { tried: READY },
-        'Serve a probe that says whether requests should come here, and turn it off before shutdown.',
-      );
-    },
-  },
+  probe(
+    'probes.live',
+    'A liveness probe answers',
+    LIVE,
+    'Serve a probe that says whether the process works, and that asks no dependency.',
+  ),
+  probe(
+    'probes.ready',
+    'A readiness probe answers',
+    READY,
+    'Serve a probe that says whether requests should come here, and turn it off before shutdown.',
+  ),
   {
     name: 'probes.burst',
     title: 'Probes answer twenty at once, and are not limited',

@@ -1,7 +1,7 @@
 import { randomInt, randomUUID } from 'node:crypto';
 import { fail, judge, pass, skip, warn } from '../../reports/index.js';
 import type { DoctorCheck, Visit } from '../doctor.check.js';
-import type { Answer, Ask } from '../target.js';
+import type { Answer, Ask } from '../exchange.js';
 
 /** A person mistypes a few times; thirty times is a machine. */
 const LOGIN_TRIES = 30;

@@ -39,11 +39,10 @@ export class AuditChecks implements SelfTestSuite {
   ) {}
 
   private async recorded(): Promise<CheckFinding> {
-    const from = this.client.ownAddress();
+    const { address, send } = this.client.visitor();
     const requestId = randomUUID();
-    const login = await this.client.send('/auth/login', {
+    const login = await send('/auth/login', {
       method: 'POST',
-      from,
       headers: { 'X-Request-Id': requestId },
       body: { email: `${requestId}@self-test.invalid`, password: 'wrong' },
     });
@@ -55,7 +54,7 @@ export class AuditChecks implements SelfTestSuite {
         { what: 'auth.failed_login stands in the database', met: event !== undefined, seen: event?.id },
         {
           what: 'it names the address it came from',
-          met: event?.address?.endsWith(from) === true,
+          met: event?.address?.endsWith(address) === true,
           seen: event?.address,
         },
         { what: 'it holds no password', met: event !== undefined && !JSON.stringify(event).includes('"wrong"') },

@@ -29,12 +29,12 @@ export class OutsideChecks implements SelfTestSuite {
   ) {}
 
   private async run(check: DoctorCheck): Promise<CheckFinding> {
-    const shared = (this.account ??= { opened: this.accounts.open(this.client.ownAddress()), users: 0 });
+    const shared = (this.account ??= { opened: this.accounts.open(this.client.visitor()), users: 0 });
     shared.users += 1;
     try {
       const { email, password, accessToken } = await shared.opened;
       // An address of its own for each check, so that none uses up the limits of another.
-      const target = new Target(new URL(this.client.url), { from: this.client.ownAddress(), longestWaitMs: 0 });
+      const target = new Target(this.client.url, { from: this.client.ownAddress(), longestWaitMs: 0 });
       return await check.run({
         target,
         around: new Surroundings(target, {

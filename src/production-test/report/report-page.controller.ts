@@ -1,11 +1,7 @@
-import { randomBytes } from 'node:crypto';
-import { Controller, Get, Res, VERSION_NEUTRAL } from '@nestjs/common';
+import { Controller, Get, VERSION_NEUTRAL } from '@nestjs/common';
 import { Public } from '../../common/index.js';
+import { CspNonce, Page } from '../../security/index.js';
 import { reportPage } from './report.page.js';
-
-interface Reply {
-  header(name: string, value: string): unknown;
-}
 
 /**
  * The page itself is open wherever the self-tests are on, and empty: what it shows, it asks the routes beside it for,
@@ -15,15 +11,8 @@ interface Reply {
 @Public()
 export class ReportPageController {
   @Get()
-  page(@Res({ passthrough: true }) response: Reply): string {
-    const nonce = randomBytes(16).toString('base64url');
-    response.header('Content-Type', 'text/html; charset=utf-8');
-    response.header('Cache-Control', 'no-store');
-    response.header(
-      'Content-Security-Policy',
-      `default-src 'none'; script-src 'nonce-${nonce}'; style-src 'nonce-${nonce}'; connect-src 'self'; img-src data:; ` +
-        `base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
-    );
+  @Page()
+  page(@CspNonce({ 'connect-src': ["'self'"], 'img-src': ['data:'] }) nonce: string): string {
     return reportPage(nonce);
   }
 }
