@@ -10,11 +10,10 @@ export interface CachedOptions {
    * method or of the request of a route. Undefined from the function means not to cache.
    * @default all arguments; host and URL of a route
    */
-  // The arguments are those of whatever method is decorated.
-  // oxlint-disable-next-line typescript/no-explicit-any
+  // oxlint-disable-next-line typescript/no-explicit-any -- the arguments are those of whatever method is decorated
   key?: string | ((...args: any[]) => string | undefined);
   /** Names by which `CacheService.invalidate()` finds it; a function gets what that of `key` gets. @default none */
-  // oxlint-disable-next-line typescript/no-explicit-any
+  // oxlint-disable-next-line typescript/no-explicit-any -- as above
   tags?: readonly string[] | ((...args: any[]) => readonly string[]);
   /**
    * Who shares a result: `user` keeps it to the user who asked, `tenant` to the users of a tenant, `public` to nobody.

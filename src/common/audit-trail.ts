@@ -26,7 +26,7 @@ export type AuditDelivery = 'batch' | 'durable' | 'strict';
  *
  * @publicApi
  */
-// oxlint-disable-next-line typescript/no-empty-object-type
+// oxlint-disable-next-line typescript/no-empty-object-type -- applications add their actions to it by declaration merging
 export interface AuditActions {}
 
 /** @publicApi */

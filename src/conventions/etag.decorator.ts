@@ -21,8 +21,7 @@ export interface ETagOptions {
    * compressed, because a strong tag stands for the very bytes.
    * @default a weak tag of the whole value
    */
-  // The value is that of whatever handler is decorated.
-  // oxlint-disable-next-line typescript/no-explicit-any
+  // oxlint-disable-next-line typescript/no-explicit-any -- the value is that of whatever handler is decorated
   version?: (value: any) => string | number;
 }
 

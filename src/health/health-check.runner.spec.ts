@@ -33,7 +33,7 @@ describe('what a check finds', () => {
     ['a promise of details', async () => ({ ms: 3 }), { state: 'up', details: { ms: 3 } }],
     ['an impairment', () => ({ ms: 3, degraded: 'slow' }), { state: 'degraded', details: { ms: 3, reason: 'slow' } }],
     ['a rejection', () => Promise.reject(new Error('refused')), { state: 'down', details: { reason: 'refused' } }],
-    // oxlint-disable-next-line typescript/prefer-promise-reject-errors
+    // oxlint-disable-next-line typescript/prefer-promise-reject-errors -- checks of others do it
     ['a rejection without an Error', () => Promise.reject('no'), { state: 'down', details: { reason: 'no' } }],
     [
       'an exception',

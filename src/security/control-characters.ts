@@ -4,14 +4,14 @@ import type { ControlCharacterRule } from './security.options.js';
 /** C0 and DEL, but for tab, line feed and carriage return. */
 // oxlint-disable-next-line eslint/no-control-regex -- they are what it looks for
 const CONTROL = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/;
-// oxlint-disable-next-line eslint/no-control-regex
+// oxlint-disable-next-line eslint/no-control-regex -- they are what it looks for
 const EVERY_CONTROL = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/g;
 
 /**
  * Cheap and never wrong in saying no: JSON can only hold them as escapes, but for DEL, which may stand as it is. Halves of
  * a character (lone surrogates) can only be spelt so, too; encodeURI(), which validator uses, throws on them.
  */
-// oxlint-disable-next-line eslint/no-control-regex
+// oxlint-disable-next-line eslint/no-control-regex -- they are what it looks for
 const SUSPICIOUS_JSON = /\\u00[017]|\\u[dD][89a-fA-F]|\\[bf]|\u007f/;
 
 export function mayHoldControlCharacters(json: string): boolean {

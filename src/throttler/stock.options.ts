@@ -8,7 +8,7 @@ export type Resolvable<T extends number | string | boolean> = T | ((context: Exe
 
 /** The adapter's request; which adapter, only the application knows. @publicApi */
 export type ThrottlerGetTrackerFunction = (
-  // oxlint-disable-next-line typescript/no-explicit-any
+  // oxlint-disable-next-line typescript/no-explicit-any -- as @nestjs/throttler declares it, so that its users' functions fit
   req: Record<string, any>,
   context: ExecutionContext,
 ) => Promise<string> | string;

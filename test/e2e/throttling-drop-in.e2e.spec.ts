@@ -207,7 +207,7 @@ describe('guards made from its guard', () => {
   it('name a tracker and throw their own', async () => {
     @Injectable()
     class Own extends ThrottlerGuard {
-      // oxlint-disable-next-line typescript/no-explicit-any
+      // oxlint-disable-next-line typescript/no-explicit-any -- as its users write it
       protected override async getTracker(request: Record<string, any>): Promise<string> {
         return request['headers']['x-api-key'];
       }

@@ -16,8 +16,7 @@ export interface Answer {
   text: string;
   bytes: Buffer;
   /** The body as JSON; undefined when it is none. */
-  // Tests look into answers of many shapes; naming each would hide what they are about.
-  // oxlint-disable-next-line typescript/no-explicit-any
+  // oxlint-disable-next-line typescript/no-explicit-any -- answers have many shapes; naming each would hide what tests are about
   body: any;
 }
 

@@ -4,8 +4,7 @@ import { until } from './until.js';
 export interface StreamedMessage {
   event: string;
   id: string;
-  // Tests look into events of many shapes.
-  // oxlint-disable-next-line typescript/no-explicit-any
+  // oxlint-disable-next-line typescript/no-explicit-any -- tests look into events of many shapes
   data: any;
 }
 

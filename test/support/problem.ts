@@ -3,12 +3,12 @@ import { expect } from 'vitest';
 interface Refusal {
   status: number;
   headers: Readonly<Record<string, unknown>>;
-  // oxlint-disable-next-line typescript/no-explicit-any
+  // oxlint-disable-next-line typescript/no-explicit-any -- as the test client gives it
   body: any;
 }
 
 declare module 'vitest' {
-  // oxlint-disable-next-line typescript/no-explicit-any
+  // oxlint-disable-next-line typescript/no-explicit-any -- has to repeat vitest's own declaration
   interface Matchers<T = any> {
     /** What every failure promises: a complete problem document (RFC 9457) with the security headers around it. */
     toBeProblem(wanted: { status: number; code: string }): T;

@@ -5,7 +5,7 @@ export interface RawAnswer {
   headers: Record<string, string>;
   text: string;
   /** The body as JSON; undefined when it is none. */
-  // oxlint-disable-next-line typescript/no-explicit-any
+  // oxlint-disable-next-line typescript/no-explicit-any -- answers have many shapes
   body: any;
 }
 

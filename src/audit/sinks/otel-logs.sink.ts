@@ -17,8 +17,7 @@ export interface OtelLogRecord {
   severityText: string;
   body: string;
   attributes: Record<string, string | string[]>;
-  // The type of a context belongs to an optional peer.
-  // oxlint-disable-next-line typescript/no-explicit-any
+  // oxlint-disable-next-line typescript/no-explicit-any -- its type belongs to an optional peer
   context?: any;
 }
 
@@ -107,8 +106,7 @@ async function contextFactory(): Promise<ContextOf> {
 }
 
 interface LogExporter {
-  // The type of records belongs to an optional peer.
-  // oxlint-disable-next-line typescript/no-explicit-any
+  // oxlint-disable-next-line typescript/no-explicit-any -- their type belongs to an optional peer
   export(records: any[], done: (result: { code: number; error?: Error }) => void): void;
   shutdown(): Promise<void>;
 }
