@@ -2,6 +2,8 @@ import { BlockList, isIP } from 'node:net';
 
 /** Addresses whose answer is kept; a look-up walks the whole list. */
 const MOST_REMEMBERED = 10_000;
+/** IPv4-mapped and written out. What is longer is made up, and must not fill the memory. */
+const LONGEST_REMEMBERED = 45;
 
 /**
  * Addresses and networks, parsed once. An IPv4 address that came in over an IPv6 socket (`::ffff:192.0.2.1`) is the same
@@ -23,6 +25,7 @@ export class AddressList {
     if (known !== undefined) return known;
     const family = isIP(address);
     const isIn = family !== 0 && this.list.check(address, family === 4 ? 'ipv4' : 'ipv6');
+    if (address.length > LONGEST_REMEMBERED) return isIn;
     if (this.known.size >= MOST_REMEMBERED) this.known.clear();
     this.known.set(address, isIn);
     return isIn;
