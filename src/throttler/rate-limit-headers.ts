@@ -43,6 +43,9 @@ export class RateLimitHeaders {
     const told = toldOf(hits, verdicts, false);
     if (told.length === 0) return;
     const before = (request as Telling)[TOLD];
+    // Most often the user has as much left as the address has, and nothing is to be said anew.
+    if (before && told.every((one) => before.some((other) => other.tier === one.tier && !isTighter(one, other))))
+      return;
     const all = before ? merged(before, told) : told;
     if (plan.address.length > 0 && plan.principal.length > 0) (request as Telling)[TOLD] = all;
     this.write(write, response, all, plan.policyField ?? policyField(hits));
