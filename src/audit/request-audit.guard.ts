@@ -12,6 +12,7 @@ import {
   contextOf,
   MANAGEMENT_ROUTE,
   OPERATIONAL_ROUTE,
+  requestOf,
   routeFlag,
   RouteMemo,
   type AdapterRequest,
@@ -63,7 +64,7 @@ export class RequestAuditGuard implements CanActivate {
   canActivate(context: ExecutionContext): boolean {
     if (context.getType() !== 'http') return true;
     const { isAdmin, isOperational } = this.routes.get(context);
-    const request = context.switchToHttp().getRequest<RouteRequest>();
+    const request = requestOf<RouteRequest>(context);
     const isCall = !isOperational && this.recordsCall(request.method);
     if (isAdmin || isCall) contextOf(request).beforeAnswer((status) => this.record(request, status, isAdmin, isCall));
     return true;

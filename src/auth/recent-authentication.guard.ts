@@ -6,8 +6,8 @@ import {
   GuardOrder,
   NoAuditTrail,
   ProblemException,
+  requestOf,
   RouteMemo,
-  type AdapterRequest,
 } from '../common/index.js';
 import { AUTH_SETTINGS, type AuthSettings } from './auth.options.js';
 
@@ -52,7 +52,7 @@ export class RecentAuthenticationGuard implements CanActivate {
     const demanded = this.demanded.get(context);
     if (demanded === undefined || context.getType() !== 'http') return true;
     const { maxAgeMs = this.settings.recentAuthenticationMs, secondFactor = false } = demanded;
-    const { authenticatedAtMs = 0, methods = [] } = context.switchToHttp().getRequest<AdapterRequest>().user ?? {};
+    const { authenticatedAtMs = 0, methods = [] } = requestOf(context).user ?? {};
     // In whole seconds, as the token has it.
     const isRecent =
       Math.floor(Date.now() / 1000) - Math.floor(authenticatedAtMs / 1000) <= Math.floor(maxAgeMs / 1000);

@@ -16,6 +16,7 @@ import {
   NoAuditTrail,
   NoMetrics,
   ProblemException,
+  requestOf,
   RouteMemo,
   type Counter,
   type MetricFamily,
@@ -79,7 +80,7 @@ export class AuthorizationGuard implements CanActivate, OnModuleInit {
 
   canActivate(context: ExecutionContext): boolean | Promise<boolean> {
     const rule = this.rules.get(context);
-    const request = context.switchToHttp().getRequest<RouteRequest | undefined>();
+    const request = requestOf<RouteRequest | undefined>(context);
     const principal = request?.user;
     if (principal?.apiKey !== undefined && !rule.acceptsApiKeys && !rule.isPublic) this.refuse(KEY_REFUSED);
     if (rule.isPlain) return true;

@@ -7,6 +7,7 @@ export * from './error-codes.js';
 export * from './failure-throttle.js';
 export * from './guard-chain.js';
 export * from './health-contributor.js';
+export * from './http-context.js';
 export * from './lifecycle.js';
 export * from './metrics.js';
 export * from './principal.js';

@@ -110,15 +110,16 @@ export function routePattern(request: AdapterRequest): string {
 
 const storage = new AsyncLocalStorage<RequestContext>();
 const CONTEXT = Symbol('bulwark.requestContext');
+type Contextual = { [CONTEXT]?: RequestContext };
 
 /** Ties a context to a request. Called once, by the first hook of the pipeline. @internal */
 export function attachContext(request: AdapterRequest, context: RequestContext): void {
-  Object.assign(request.raw ?? request, { [CONTEXT]: context });
+  ((request.raw ?? request) as Contextual)[CONTEXT] = context;
 }
 
 /** The context of a request, without a look at asynchronous state: the cheap way where the request is at hand. */
 export function contextOf(request: AdapterRequest): RequestContext {
-  const raw = (request.raw ?? request) as { [CONTEXT]?: RequestContext };
+  const raw = (request.raw ?? request) as Contextual;
   // A request that never passed the pipeline (a consumer's own server) still gets an id.
   return (raw[CONTEXT] ??= new RequestContext(undefined, request));
 }

@@ -8,6 +8,7 @@ import {
   MANAGEMENT_ROUTE,
   OPERATIONAL_ROUTE,
   ProblemException,
+  requestOf,
   routeFlag,
   RouteMemo,
 } from '../common/index.js';
@@ -35,7 +36,7 @@ export class ManagementGuard implements CanActivate {
 
   canActivate(context: ExecutionContext): boolean {
     if (context.getType() !== 'http') return true;
-    const { localPort } = context.switchToHttp().getRequest<SocketRequest>().socket;
+    const { localPort } = requestOf<SocketRequest>(context).socket;
     const ports = this.ports.get(context);
     if (localPort === this.options.port ? ports.management : ports.main) return true;
     throw new ProblemException('NOT_FOUND', 'There is no such route.');

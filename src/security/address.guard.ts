@@ -6,9 +6,9 @@ import {
   GuardOrder,
   OPERATIONAL_ROUTE,
   ProblemException,
+  requestOf,
   routeFlag,
   RouteMemo,
-  type AdapterRequest,
 } from '../common/index.js';
 import { AddressList } from './address-list.js';
 import { SECURITY_SETTINGS, type SecuritySettings } from './security.options.js';
@@ -68,7 +68,7 @@ export class AddressGuard implements CanActivate {
     if (context.getType() !== 'http') return true;
     const lists = this.lists.get(context);
     if (!lists) return true;
-    const address = context.switchToHttp().getRequest<AdapterRequest>().ip ?? '';
+    const address = requestOf(context).ip ?? '';
     if (lists.allow.every((list) => list.has(address)) && !lists.deny.some((list) => list.has(address))) return true;
     this.reports.refused('address', address);
     throw new ProblemException('ADDRESS_DENIED', 'This is not served to your address.');

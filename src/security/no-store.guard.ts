@@ -1,6 +1,5 @@
-import type { ServerResponse } from 'node:http';
 import { Inject, Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
-import { ChainedGuard, GuardOrder, type AdapterRequest } from '../common/index.js';
+import { ChainedGuard, GuardOrder, requestOf, responseOf } from '../common/index.js';
 import { SECURITY_SETTINGS, type SecuritySettings } from './security.options.js';
 
 /**
@@ -17,11 +16,9 @@ export class NoStoreGuard implements CanActivate {
 
   canActivate(context: ExecutionContext): boolean {
     if (context.getType() !== 'http' || !this.settings.noStore) return true;
-    const http = context.switchToHttp();
-    const { user, headers } = http.getRequest<AdapterRequest>();
+    const { user, headers } = requestOf(context);
     if (user === undefined && headers.authorization === undefined) return true;
-    const answer = http.getResponse<ServerResponse | { raw: ServerResponse }>();
-    const response = 'raw' in answer ? answer.raw : answer;
+    const response = responseOf(context);
     if (!response.hasHeader('Cache-Control')) response.setHeader('Cache-Control', AUTHENTICATED_CACHE_CONTROL);
     return true;
   }

@@ -6,6 +6,7 @@ import {
   contextOf,
   GuardOrder,
   ProblemException,
+  requestOf,
   RouteMemo,
   type AdapterRequest,
 } from '../common/index.js';
@@ -68,7 +69,7 @@ export class OperatorKeysGuard implements CanActivate {
 
   canActivate(context: ExecutionContext): boolean {
     if (context.getType() !== 'http' || !this.isAsked.get(context)) return true;
-    const request = context.switchToHttp().getRequest<ParsedRequest>();
+    const request = requestOf<ParsedRequest>(context);
     try {
       refuseOperatorNames(request.body);
       refuseOperatorNames(request.query);

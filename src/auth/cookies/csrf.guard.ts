@@ -7,6 +7,7 @@ import {
   isSameSecret,
   NoAuditTrail,
   ProblemException,
+  requestOf,
   RouteMemo,
   type AdapterRequest,
   type ErrorCode,
@@ -48,7 +49,7 @@ export class CsrfGuard implements CanActivate {
 
   canActivate(context: ExecutionContext): boolean {
     if (!this.cookies.isOn || context.getType() !== 'http') return true;
-    const request = context.switchToHttp().getRequest<AdapterRequest>();
+    const request = requestOf(context);
     if (SAFE_METHODS.has(request.method) || !this.cookies.areUsedBy(request, this.kind.get(context))) return true;
     const reason = crossSiteReason(request.headers, this.trustedOrigins);
     if (reason !== undefined) {

@@ -9,6 +9,7 @@ import {
   PrincipalResolver,
   ProblemException,
   PUBLIC_ROUTE,
+  requestOf,
   routeFlag,
   RouteMemo,
   type AdapterRequest,
@@ -59,7 +60,7 @@ export class JwtAuthGuard implements CanActivate, PrincipalResolver {
 
   canActivate(context: ExecutionContext): boolean | Promise<boolean> {
     if (context.getType() !== 'http' || this.isPublic.get(context)) return true;
-    const request = context.switchToHttp().getRequest<AdapterRequest>();
+    const request = requestOf(context);
     const principal = this.authenticate(request);
     if (principal instanceof Promise) return principal.then((late) => this.admit(request, late));
     return this.admit(request, principal);
