@@ -28,7 +28,7 @@ function redis(guard: string): Record<string, string> {
   return guard === 'nest-bulwark on Redis' ? { REDIS_URL: url } : {};
 }
 
-const GUARDS = ['unthrottled', 'nest-bulwark', 'nest-bulwark without headers', 'stock'];
+const GUARDS = ['unthrottled', 'a guard that does nothing', 'nest-bulwark', 'nest-bulwark without headers', 'stock'];
 
 export const throttler: HttpScenario = {
   kind: 'http',
@@ -44,6 +44,7 @@ export const throttler: HttpScenario = {
   packages: ['@nestjs/core', '@nestjs/throttler', 'express', 'fastify', 'autocannon'],
   notes: [
     'Ours sends five header fields, the stock guard three; both count the client address.',
+    'A guard that does nothing shows what Nest takes for having a guard at all; no limiter can be cheaper.',
     'With one client, the stock store walks all hits of its window at each request, so that its figure depends on the length of the run.',
     'With `BENCH_REDIS_URL` set, ours is also measured on that Redis; its own CPU time is not in the table.',
   ],
