@@ -15,7 +15,11 @@ keep_or_make() {
 
 random() { openssl rand -hex "$1"; }
 
-keep_or_make jwt_secret "$(random 48)"
-keep_or_make metrics_token "$(random 24)"
-keep_or_make postgres_password "$(random 24)"
+for secret in jwt_secret password_pepper auth_encryption_keys audit_seal_secret; do
+  keep_or_make "$secret" "$(random 48)"
+done
+for secret in metrics_token postgres_password redis_password; do
+  keep_or_make "$secret" "$(random 24)"
+done
 keep_or_make database_url "postgres://bulwark:$(cat secrets/postgres_password)@postgres:5432/bulwark"
+keep_or_make redis_url "redis://:$(cat secrets/redis_password)@redis:6379"

@@ -7,7 +7,11 @@ import { AuthChecks } from './checks/auth.checks.js';
 import { HttpChecks } from './checks/http.checks.js';
 import { OutsideChecks } from './checks/outside.checks.js';
 import { ConfigurationChecks, DatabaseChecks, RedisChecks, RuntimeChecks } from './checks/system.checks.js';
-import { AdminProductionTestController, OpenProductionTestController } from './production-test.controller.js';
+import {
+  AdminProductionTestController,
+  OpenProductionTestController,
+  SampleController,
+} from './production-test.controller.js';
 import { ReportPageController } from './report/report-page.controller.js';
 import { SelfClient } from './self-client.js';
 import { SelfTestRunner } from './self-test.runner.js';
@@ -30,7 +34,11 @@ export class ProductionTestModule {
     return {
       module: ProductionTestModule,
       imports: [DiscoveryModule, UsersModule],
-      controllers: [ReportPageController, adminOnly ? AdminProductionTestController : OpenProductionTestController],
+      controllers: [
+        ReportPageController,
+        SampleController,
+        adminOnly ? AdminProductionTestController : OpenProductionTestController,
+      ],
       providers: [
         SelfTestRunner,
         SelfClient,

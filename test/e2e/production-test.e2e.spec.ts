@@ -9,7 +9,7 @@ import {
   SelfTest,
   type SelfTestCheck,
 } from '../../src/production-test/index.js';
-import type { CheckFinding } from '../../src/reports/index.js';
+import type { CheckFinding, CheckResult } from '../../src/reports/index.js';
 import { onBothAdapters, TestApp } from '../support/harness.js';
 import { letIn, sabotaged, withoutHeader, type Sabotage } from '../support/sabotage.js';
 
@@ -218,9 +218,10 @@ describe('an application’s own check', () => {
   });
 });
 
-describe('in production', () => {
+onBothAdapters('in production', (adapter) => {
   const production = {
     NODE_ENV: 'production',
+    HTTP_ADAPTER: adapter,
     JWT_SECRET: 'Vw3k9QpXz7RmT2yLcB8nHd5sJfGa4eUo6iKxWqZr',
     BCRYPT_COST: '10',
   };
@@ -243,6 +244,11 @@ describe('in production', () => {
       expect((await app.get('/production-test')).status).toBe(401);
       expect((await app.get('/production-test', { token: user.token })).status).toBe(403);
       expect((await app.get('/production-test', { token: boss.token })).status).toBe(200);
+      const { checks } = (await app.get('/production-test/all-features', { token: boss.token })).body;
+      // The settings of tests, their database and their machine are not those of a production.
+      const isBehaviour = ({ check }: CheckResult) => !/^(?:config|database|runtime)\./.test(check);
+      const failed = checks.filter(isBehaviour).filter(({ status }: CheckResult) => status === 'fail');
+      expect(failed).toEqual([]);
     } finally {
       await app.stop();
     }
