@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { loadConfig, type AppConfig } from '../../config/index.js';
 import { CONFIGURATION_RULES } from './configuration.rules.js';
-import { DATABASE_RULES, type DatabaseFacts } from './database.rules.js';
+import type { DatabaseFacts } from './database.facts.js';
+import { DATABASE_RULES } from './database.rules.js';
 import { REDIS_RULES, type RedisFacts } from './redis.rules.js';
 import { apply, type Rule } from './rule.js';
 import { RUNTIME_RULES, type RuntimeFacts } from './runtime.rules.js';
