@@ -13,6 +13,7 @@ const options = {
   protected: { type: 'string', argument: 'PATH', describes: 'a GET route that asks for a token, where none is found' },
   openapi: { type: 'string', argument: 'PATH', describes: 'the OpenAPI document (JSON), where it is not found' },
   origin: { type: 'string', argument: 'ORIGIN', describes: 'an origin that CORS is meant to let in' },
+  'http-port': { type: 'string', argument: 'PORT', describes: 'where plain http is, if https is not at port 443' },
   only: { type: 'string', argument: 'NAMES', describes: 'checks or groups of checks to run, with commas between' },
   'throttle-requests': { type: 'string', argument: 'N', describes: 'most requests to find a limit (150)' },
   'watch-restart': {
@@ -51,6 +52,7 @@ async function examination(url: URL, values: Values): Promise<DoctorReport> {
     protectedPath: values.protected,
     openApiPath: values.openapi,
     allowedOrigin: values.origin,
+    httpPort: numberOf('http-port', values['http-port']),
     only: values.only?.split(','),
     throttleRequests: numberOf('throttle-requests', values['throttle-requests']),
     onProgress: showProgress,

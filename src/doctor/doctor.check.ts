@@ -11,6 +11,8 @@ export interface Visit {
   readonly throttleRequests: number;
   /** An origin that the API is meant to serve, where the caller named one. */
   readonly allowedOrigin: string | undefined;
+  /** Port of plain http beside https, where the caller named one. */
+  readonly httpPort: number | undefined;
 }
 
 /** One thing that the doctor looks at. */

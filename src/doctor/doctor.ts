@@ -12,6 +12,8 @@ export interface DoctorOptions extends SurroundingsOptions {
   throttleRequests?: number;
   /** An origin that the API is meant to serve; its look-alikes are tried. */
   allowedOrigin?: string;
+  /** Port at which the server takes plain http beside https. @default 80 where https is at 443, else none */
+  httpPort?: number;
   onProgress?: (progress: { done: number; of: number; next?: string }) => void;
   /** Told when the doctor waits for a limit that it ran into. */
   onWait?: (ms: number) => void;
@@ -66,6 +68,7 @@ export async function examine(url: URL, options: DoctorOptions = {}): Promise<Do
     around,
     throttleRequests: options.throttleRequests ?? DEFAULT_THROTTLE_REQUESTS,
     allowedOrigin: options.allowedOrigin,
+    httpPort: options.httpPort,
   };
   const results: CheckResult[] = [];
   for (const check of checks) {

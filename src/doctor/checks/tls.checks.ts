@@ -33,16 +33,16 @@ function speaks({ url }: Target, version: 'TLSv1' | 'TLSv1.1'): Promise<boolean>
   });
 }
 
-/** What plain http on the usual port answers; undefined where nothing listens. */
-function plainHttp({ url }: Target): Promise<{ status: number; location: string | undefined } | undefined> {
+/** What plain http at a port answers; undefined where nothing listens. */
+function plainHttp(
+  { url }: Target,
+  port: number,
+): Promise<{ status: number; location: string | undefined } | undefined> {
   return new Promise((resolve) => {
-    const outgoing = request(
-      { host: url.hostname, port: 80, path: '/', agent: false, timeout: TIMEOUT_MS },
-      (incoming) => {
-        incoming.resume();
-        resolve({ status: incoming.statusCode ?? 0, location: incoming.headers.location });
-      },
-    );
+    const outgoing = request({ host: url.hostname, port, path: '/', agent: false, timeout: TIMEOUT_MS }, (incoming) => {
+      incoming.resume();
+      resolve({ status: incoming.statusCode ?? 0, location: incoming.headers.location });
+    });
     outgoing.on('timeout', () => outgoing.destroy());
     outgoing.on('error', () => resolve(undefined));
     outgoing.on('close', () => resolve(undefined));
@@ -99,14 +99,16 @@ export const tlsChecks: DoctorCheck[] = [
     title: 'Plain http serves nothing but a way to https',
     reference: 'OWASP ASVS 5.0 V12.2.1, V4.1.2',
     requests: 1,
-    run: async ({ target }) => {
-      if (!target.isTls || (target.url.port !== '' && target.url.port !== '443'))
-        return skip('not https on its usual port');
-      const answer = await plainHttp(target);
+    run: async ({ target, httpPort }) => {
+      if (!target.isTls) return skip('not https');
+      // The parser of URLs leaves the usual port out.
+      const port = httpPort ?? (target.url.port === '' ? 80 : undefined);
+      if (port === undefined) return skip('https is not at its usual port; name that of plain http with --http-port');
+      const answer = await plainHttp(target, port);
       if (!answer || answer.status >= 400) return pass({ answer: answer?.status ?? 'nothing listens' });
       return judge(
         [{ what: 'a redirect to https', met: answer.location?.startsWith('https://') === true, seen: answer }],
-        'Close port 80, or redirect pages to https and refuse everything else there.',
+        'Close that port, or redirect pages to https and refuse everything else there.',
       );
     },
   },
