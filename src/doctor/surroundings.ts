@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { SkipCheck } from '../reports/index.js';
 import { OpenApi } from './open-api.js';
 import { bearer, type Answer } from './exchange.js';
-import type { Target } from './target.js';
+import type { SeenCookie, Target } from './target.js';
 
 export interface Credentials {
   email: string;
@@ -80,6 +80,11 @@ export class Surroundings {
   /** The answer to a login with the right password. @throws SkipCheck */
   loginAnswer(): Promise<Answer> {
     return this.once('login-answer', () => this.logIn());
+  }
+
+  /** Cookies that came with all this. */
+  get cookies(): readonly SeenCookie[] {
+    return this.target.cookies;
   }
 
   get credentials(): Credentials | undefined {

@@ -37,11 +37,11 @@ export const privacyChecks: DoctorCheck[] = [
     title: 'Cookies are Secure, HttpOnly and SameSite',
     reference: 'OWASP ASVS 5.0 V3.3.1, V3.3.2, V3.3.4',
     requests: 2,
-    run: async ({ target, around }) => {
+    run: async ({ around }) => {
       await Promise.all([around.root(), around.missing(), around.loginAnswer().catch(() => undefined)]);
-      if (target.cookies.length === 0) return skip('no cookie was set');
+      if (around.cookies.length === 0) return skip('no cookie was set');
       const unique = new Map(
-        target.cookies.map(({ path, header }) => [header.split('=', 1)[0] ?? '', { path, header }]),
+        around.cookies.map(({ path, header }) => [header.split('=', 1)[0] ?? '', { path, header }]),
       );
       return judge(
         [...unique].flatMap(([name, { path, header }]) => cookieExpectations(name, path, header)),

@@ -11,6 +11,12 @@ const ELSEWHERE = ['tls.', 'headers.hsts'];
 /** More than any tier allows in a minute by default. */
 const THROTTLE_REQUESTS = 150;
 
+/** What all checks that run at the same time share: hashing a password for each would take most of a run. */
+interface Common {
+  account: Account;
+  around: Surroundings;
+}
+
 /** What the doctor examines from outside, examined through the application's own listener. */
 @Injectable()
 @SelfTest()
@@ -19,8 +25,7 @@ export class OutsideChecks implements SelfTestSuite {
     (check) => ({ ...check, run: () => this.run(check) }),
   );
 
-  /** One account for all checks that run at the same time: a hash of a password for each would take most of the run. */
-  private account: { opened: Promise<Account>; users: number } | undefined;
+  private common: { prepared: Promise<Common>; users: number } | undefined;
 
   constructor(
     private readonly client: SelfClient,
@@ -29,30 +34,41 @@ export class OutsideChecks implements SelfTestSuite {
   ) {}
 
   private async run(check: DoctorCheck): Promise<CheckFinding> {
-    const shared = (this.account ??= { opened: this.accounts.open(this.client.visitor()), users: 0 });
-    shared.users += 1;
+    const common = (this.common ??= { prepared: this.prepare(), users: 0 });
+    common.users += 1;
     try {
-      const { email, password, accessToken } = await shared.opened;
-      // An address of its own for each check, so that none uses up the limits of another.
-      const target = new Target(this.client.url, { from: this.client.ownAddress(), longestWaitMs: 0 });
+      const { around } = await common.prepared;
       return await check.run({
-        target,
-        around: new Surroundings(target, {
-          token: accessToken,
-          credentials: { email, password },
-          loginPath: '/auth/login',
-          protectedPath: '/auth/profile',
-          openApiPath: '/docs/openapi.json',
-        }),
+        target: this.target(),
+        around,
         throttleRequests: THROTTLE_REQUESTS,
         allowedOrigin: this.config.http.corsOrigins.find((origin) => origin !== '*'),
+        httpPort: undefined,
       });
     } finally {
-      shared.users -= 1;
-      if (shared.users === 0) {
-        if (this.account === shared) this.account = undefined;
-        await this.accounts.close(await shared.opened.catch(() => undefined));
+      common.users -= 1;
+      if (common.users === 0) {
+        if (this.common === common) this.common = undefined;
+        await this.accounts.close((await common.prepared.catch(() => undefined))?.account);
       }
     }
+  }
+
+  private async prepare(): Promise<Common> {
+    const account = await this.accounts.open(this.client.visitor());
+    const { email, password, accessToken } = account;
+    const around = new Surroundings(this.target(), {
+      token: accessToken,
+      credentials: { email, password },
+      loginPath: '/auth/login',
+      protectedPath: '/auth/profile',
+      openApiPath: '/docs/openapi.json',
+    });
+    return { account, around };
+  }
+
+  /** At an address of its own, so that no check uses up the limits of another. */
+  private target(): Target {
+    return new Target(this.client.url, { from: this.client.ownAddress(), longestWaitMs: 0 });
   }
 }
