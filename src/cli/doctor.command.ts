@@ -2,7 +2,6 @@ import { readFileSync } from 'node:fs';
 import { examine, planOf, watchRestart, type DoctorOptions, type DoctorReport } from '../doctor/index.js';
 import { reportOf, type CheckReport } from '../reports/index.js';
 import { defineCommand, UsageError, type CommandValues } from './command.js';
-import { examineLocally } from './local-examination.js';
 import { REPORT_OPTIONS, reportWriter } from './report-output.js';
 
 const options = {
@@ -36,7 +35,11 @@ export const command = defineCommand({
     'Sends requests that any client could send, tells beforehand how many, and attacks nothing. Ends with 0 when all is ' +
     'well, 1 when something was found, 64 for a wrong command line, 69 when nothing answers.',
   async run(values) {
-    if (values.local) return reportWriter(values, '.')(await examineLocally());
+    if (values.local) {
+      // Loaded here, because it brings the whole library along, and the rest needs none of it.
+      const { examineLocally } = await import('./local-examination.js');
+      return reportWriter(values, '.')(await examineLocally());
+    }
     const url = urlOf(values.url);
     const write = reportWriter(values, url.href);
     const seconds = numberOf('watch-restart', values['watch-restart']);
