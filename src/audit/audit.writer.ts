@@ -24,6 +24,9 @@ export interface WriterOptions {
 /** Of what has come together while the database was busy or away, one statement takes so many: it costs half as much. */
 const FULL_STATEMENT = 1_000;
 
+/** Statements at once where that is not enough. Each has a connection and a server process, and so a core, of its own. */
+const STATEMENTS_AT_ONCE = 2;
+
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 5_000;
 
@@ -32,6 +35,8 @@ export class AuditWriter {
   isStoreDown = false;
   private readonly logger = new Logger('Audit');
   private pending: PendingEvent[] = [];
+  /** Taken from those, and on their way. */
+  private underway = 0;
   private timer: NodeJS.Timeout | undefined;
   private writing: Promise<void> | undefined;
   private pauseMs = FIRST_PAUSE_MS;
@@ -45,11 +50,11 @@ export class AuditWriter {
   ) {}
 
   get size(): number {
-    return this.pending.length;
+    return this.pending.length + this.underway;
   }
 
   get isFull(): boolean {
-    return this.pending.length >= this.options.maxPending;
+    return this.size >= this.options.maxPending;
   }
 
   private get statementSize(): number {
@@ -135,21 +140,36 @@ export class AuditWriter {
 
   private async writePending(): Promise<void> {
     while (this.pending.length > 0) {
-      const batch = this.pending.splice(0, this.statementSize);
-      try {
-        await this.insert(batch.map(({ line }) => line));
-      } catch (error) {
-        // Whoever waits is told now, and not after tries that may take as long as the database is away.
-        this.pending = [...batch, ...this.pending].map(({ line, segment, settle }) => {
-          settle?.(error);
-          return { line, segment };
-        });
-        throw error;
-      }
-      for (const { segment, settle } of batch) {
-        segment?.leave();
-        settle?.();
-      }
+      const batches = this.nextBatches();
+      const results = await Promise.allSettled(batches.map((batch) => this.storeBatch(batch)));
+      this.underway = 0;
+      const failed = results.find((result) => result.status === 'rejected');
+      if (!failed) continue;
+      const left = batches.filter((_batch, i) => results[i]?.status === 'rejected').flat();
+      // Whoever waits is told now, and not after tries that may take as long as the database is away.
+      this.pending = [...left, ...this.pending].map(({ line, segment, settle }) => {
+        settle?.(failed.reason);
+        return segment ? { line, segment } : { line };
+      });
+      throw failed.reason;
+    }
+  }
+
+  /** One statement, or several where all of them are full. */
+  private nextBatches(): PendingEvent[][] {
+    const count = Math.floor(this.pending.length / this.statementSize);
+    const batches = Array.from({ length: Math.min(Math.max(count, 1), STATEMENTS_AT_ONCE) }, () =>
+      this.pending.splice(0, this.statementSize),
+    );
+    for (const batch of batches) this.underway += batch.length;
+    return batches;
+  }
+
+  private async storeBatch(batch: readonly PendingEvent[]): Promise<void> {
+    await this.insert(batch.map(({ line }) => line));
+    for (const { segment, settle } of batch) {
+      segment?.leave();
+      settle?.();
     }
   }
 

@@ -51,8 +51,11 @@ export class Redaction {
   }
 
   /** A text of the event itself: cut to size, control characters replaced. */
-  text(text: string | null | undefined): string | null {
-    return text == null ? null : this.clean(text, MAXIMUM_TEXT);
+  text(text: string): string;
+  text(text: string | null | undefined): string | undefined;
+  text(text: string | null | undefined): string | undefined {
+    // A principal of another guard may have null where ours have nothing.
+    return text == null ? undefined : this.clean(text, MAXIMUM_TEXT);
   }
 
   /** What may be stored of metadata, as JSON. */
