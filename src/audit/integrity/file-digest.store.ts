@@ -2,6 +2,7 @@ import { createReadStream } from 'node:fs';
 import { mkdir, open, readFile, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { digestHash } from './digest.js';
 import { DigestStore } from './digest.store.js';
 
 /**
@@ -37,13 +38,15 @@ export class FileDigestStore extends DigestStore {
 
   async *lines(log: string): AsyncGenerator<string> {
     const input = createReadStream(this.pathOf(log), 'utf8');
+    // Processes on one machine share the file, and each brings what it has not seen there: a line may come again, also
+    // after later ones. What was cut off by a crash comes again whole.
+    const seen = new Set<string>();
     try {
-      let before: string | undefined;
       for await (const line of createInterface({ input, crlfDelay: Infinity })) {
-        // Two processes on one machine share the file. A line that was cut off by a crash comes again whole.
-        const isWhole = line.endsWith('"}');
-        if (isWhole && line !== before) yield line;
-        if (isWhole) before = line;
+        const hash = digestHash(line);
+        if (!line.endsWith('"}') || seen.has(hash)) continue;
+        seen.add(hash);
+        yield line;
       }
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;

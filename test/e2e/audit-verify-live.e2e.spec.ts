@@ -1,0 +1,94 @@
+import { randomUUID } from 'node:crypto';
+import { setImmediate as turn } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { AuditMaintenance } from '../../src/audit/index.js';
+import { firstIdOf, monthOf } from '../../src/audit/store/months.js';
+import { AuditApp } from '../support/audit-app.js';
+import { freshDatabase } from '../support/database.js';
+import { testFolder } from '../support/folder.js';
+
+const VERIFICATIONS = Number(process.env['VERIFICATIONS'] ?? 12);
+const REPLICAS = 3;
+const TENANTS = ['a', 'b', undefined];
+const NOW = new Date();
+
+/** An event that a journal brings after months, when its partition is not there any more, or not yet. */
+const lateEvent = (time: Date) => ({
+  id: `${firstIdOf(time).slice(0, 14)}7${randomUUID().slice(15)}`,
+  occurred_at: time.toISOString(),
+  action: 'thing.late',
+  outcome: 'success',
+  severity: 'INFO',
+  targets: [],
+  metadata: {},
+});
+
+describe('a verification while everything goes on', () => {
+  let folder: Awaited<ReturnType<typeof testFolder>>;
+  let replicas: AuditApp[];
+  let isOver = false;
+  const work: Promise<void>[] = [];
+
+  /** Does something again and again until the test is over. */
+  const goOn = (step: (round: number) => Promise<unknown>) => {
+    const run = async () => {
+      for (let round = 0; !isOver; round++) {
+        await step(round);
+        await turn();
+      }
+    };
+    work.push(run());
+  };
+
+  beforeAll(async () => {
+    folder = await testFolder();
+    const url = await freshDatabase();
+    const options = {
+      sealIntervalMs: 1,
+      flushIntervalMs: 1,
+      maintenanceIntervalMs: 0,
+      digests: folder.path,
+      sealSecret: 'a secret',
+      retentionDays: 30,
+    };
+    replicas = await Promise.all(Array.from({ length: REPLICAS }, () => AuditApp.start(url, options)));
+    for (const [replica, app] of replicas.entries()) {
+      goOn(async (round) => {
+        for (const tenantId of TENANTS) {
+          app.audit.record({ action: 'thing.made', outcome: 'success', target: `t:${replica}-${round}`, tenantId });
+        }
+        await app.audit.flush();
+      });
+      goOn(() => app.digests.run({ now: true }));
+    }
+    const [first, second] = replicas as [AuditApp, AuditApp];
+    // Months that have no partition, the past ones due to be dropped as soon as they are sealed.
+    goOn(async (round) => {
+      const months = [-4 - (round % 3), 5 + (round % 3)];
+      const events = months.map((later) => lateEvent(monthOf(NOW, later)));
+      await second.sql('SELECT audit_append($1)', [JSON.stringify(events)]);
+    });
+    goOn((round) => first.get(AuditMaintenance).run(monthOf(NOW, round % 8)));
+  });
+
+  afterAll(async () => {
+    isOver = true;
+    await Promise.allSettled(work);
+    await Promise.all(replicas.map((app) => app.stop()));
+    await folder.stop();
+  });
+
+  it(
+    `is never a false alarm (${VERIFICATIONS} times)`,
+    async () => {
+      for (let i = 0; i < VERIFICATIONS; i++) {
+        const app = replicas[i % REPLICAS] as AuditApp;
+        const from = i % 2 === 0 ? {} : { from: new Date(Date.now() - 1_000) };
+        const { valid, fault } = await app.verifier.verify(from);
+        expect({ i, valid, fault }).toEqual({ i, valid: true, fault: undefined });
+      }
+      expect(replicas.map(({ digests }) => digests.contradiction)).toEqual(replicas.map(() => undefined));
+    },
+    60_000 + VERIFICATIONS * 2_000,
+  );
+});
