@@ -1,5 +1,5 @@
 import { Inject, Injectable, Optional } from '@nestjs/common';
-import type { Principal } from '../common/index.js';
+import { RoleCheck, type Principal } from '../common/index.js';
 import { AUTHORIZATION_OPTIONS, roleHierarchy, type AuthorizationModuleOptions } from './authorization.options.js';
 import { Grants, type RoleHierarchy } from './role-hierarchy.js';
 
@@ -11,12 +11,13 @@ const NO_ROLES: readonly string[] = [];
  * @publicApi
  */
 @Injectable()
-export class AccessControl {
+export class AccessControl extends RoleCheck {
   /** @internal */
   readonly hierarchy: RoleHierarchy;
   private readonly ofKeys = new WeakMap<readonly string[], Grants>();
 
   constructor(@Optional() @Inject(AUTHORIZATION_OPTIONS) options: AuthorizationModuleOptions = {}) {
+    super();
     this.hierarchy = roleHierarchy(options);
   }
 
@@ -31,6 +32,11 @@ export class AccessControl {
 
   grantsOfRoles(roles: readonly string[]): Grants {
     return this.hierarchy.grantsOf(roles);
+  }
+
+  /** By name as well: the principal of another guard may have a role that is not defined here. */
+  hasRole(principal: Principal, role: string): boolean {
+    return principal.roles.includes(role) || this.grantsOf(principal).hasRole(role);
   }
 
   can(principal: Principal, permission: string): boolean {

@@ -1,6 +1,6 @@
 import { ConfigurableModuleBuilder, Global, Module } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
-import { GuardChainModule } from '../common/index.js';
+import { GuardChainModule, RoleCheck } from '../common/index.js';
 import { AccessControl } from './access-control.js';
 import { AuthorizationGuard } from './authorization.guard.js';
 import { AUTHORIZATION_OPTIONS, type AuthorizationModuleOptions } from './authorization.options.js';
@@ -14,8 +14,8 @@ import { AUTHORIZATION_OPTIONS, type AuthorizationModuleOptions } from './author
 @Global()
 @Module({
   imports: [DiscoveryModule, GuardChainModule],
-  providers: [AccessControl, AuthorizationGuard],
-  exports: [AccessControl],
+  providers: [AccessControl, { provide: RoleCheck, useExisting: AccessControl }, AuthorizationGuard],
+  exports: [AccessControl, RoleCheck],
 })
 export class AuthorizationGuardModule {}
 

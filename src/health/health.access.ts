@@ -1,5 +1,5 @@
 import { Inject, Injectable, Optional } from '@nestjs/common';
-import { isSameSecret, PrincipalResolver, type AdapterRequest } from '../common/index.js';
+import { isSameSecret, NamedRoles, PrincipalResolver, RoleCheck, type AdapterRequest } from '../common/index.js';
 import { HEALTH_SETTINGS, type HealthSettings } from './health.options.js';
 
 const DETAILS_ROLE = 'Admin';
@@ -10,6 +10,7 @@ export class HealthAccess {
   constructor(
     @Inject(HEALTH_SETTINGS) private readonly settings: HealthSettings,
     @Optional() private readonly principals?: PrincipalResolver,
+    @Optional() private readonly roles: RoleCheck = new NamedRoles(),
   ) {}
 
   async seesDetails(request: AdapterRequest): Promise<boolean> {
@@ -18,6 +19,6 @@ export class HealthAccess {
     const { detailsToken } = this.settings;
     if (detailsToken !== undefined && isSameSecret(authorization, `Bearer ${detailsToken}`)) return true;
     const principal = await this.principals?.resolve(request);
-    return principal?.roles.includes(DETAILS_ROLE) ?? false;
+    return principal !== undefined && this.roles.hasRole(principal, DETAILS_ROLE);
   }
 }

@@ -5,27 +5,32 @@ import {
   HttpCode,
   Inject,
   Injectable,
+  Optional,
   Param,
   UseGuards,
   VERSION_NEUTRAL,
-  type CanActivate,
-  type ExecutionContext,
 } from '@nestjs/common';
-import { Management, ProblemException, type AdapterRequest } from '../common/index.js';
+import {
+  AuditTrail,
+  Management,
+  NamedRoles,
+  NoAuditTrail,
+  ProblemException,
+  RoleCheck,
+  RoleGuard,
+} from '../common/index.js';
 import type { ThrottlerSettings } from './settings.js';
 import { ThrottlerService, type BlockedClient } from './throttler.service.js';
 import { THROTTLER_SETTINGS } from './throttler.tokens.js';
 
-/** Closes routes to all but one role. It asks the principal itself, so that it holds whichever module authenticates. */
 @Injectable()
-class AdminRouteGuard implements CanActivate {
-  constructor(@Inject(THROTTLER_SETTINGS) private readonly settings: ThrottlerSettings) {}
-
-  canActivate(context: ExecutionContext): boolean {
-    const { adminRole } = this.settings;
-    const { user } = context.switchToHttp().getRequest<AdapterRequest>();
-    if (user?.roles.includes(adminRole)) return true;
-    throw new ProblemException('ACCESS_DENIED', `This needs the role ${adminRole}.`);
+class AdminRouteGuard extends RoleGuard {
+  constructor(
+    @Inject(THROTTLER_SETTINGS) { adminRole }: ThrottlerSettings,
+    @Optional() roles: RoleCheck = new NamedRoles(),
+    @Optional() audit: AuditTrail = new NoAuditTrail(),
+  ) {
+    super(adminRole, roles, audit);
   }
 }
 

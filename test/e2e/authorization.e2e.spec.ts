@@ -338,6 +338,28 @@ describe('ROLES_FILE', () => {
       await folder.stop();
     }
   });
+
+  it('opens the routes of the suite to a role that inherits Admin, and to no other', async () => {
+    const folder = await testFolder();
+    const rolesFile = join(folder.path, 'roles.json');
+    await writeFile(rolesFile, JSON.stringify({ roles: { Root: { inherits: ['Admin'] }, Clerk: {} } }));
+    const app = await TestApp.start({ ROLES_FILE: rolesFile });
+    try {
+      const user = await app.register();
+      const statusesAs = async (role: string) => {
+        await app.sql('UPDATE users SET roles = ARRAY[$1] WHERE id = $2', [role, user.id]);
+        const { token } = await app.login(user.email, user.password);
+        const paths = ['/audit/events', '/admin/rate-limits/blocked', '/admin/users'];
+        const statuses = await Promise.all(paths.map(async (path) => (await app.get(path, { token })).status));
+        return [...statuses, (await app.get('/health', { token })).body.details.database.poolSize !== undefined];
+      };
+      expect(await statusesAs('Root')).toEqual([200, 200, 200, true]);
+      expect(await statusesAs('Clerk')).toEqual([403, 403, 403, false]);
+    } finally {
+      await app.stop();
+      await folder.stop();
+    }
+  });
 });
 
 describe('a start is refused when a route', () => {
