@@ -9,7 +9,7 @@ import { setUpExpress, setUpFastify, setUpServer, type AdapterSetup } from './ht
 import { PinoLogger, RequestPipeline } from './observability/index.js';
 import { setUpDocs } from './openapi.js';
 import { endOnSignals, shutDownOnSignals, ShutdownService } from './shutdown/index.js';
-import { answerClientError, HardenedHttp, validationPipe } from './security/index.js';
+import { HardenedHttp, validationPipe } from './security/index.js';
 
 /** @publicApi */
 export interface CreateAppOptions {
@@ -71,7 +71,7 @@ export async function createApp(options: CreateAppOptions = {}): Promise<Created
 
 function configure(app: INestApplication, logger: PinoLogger, setUp: AdapterSetup): void {
   const http = app.get(HardenedHttp);
-  setUpServer(app.getHttpServer(), answerClientError(http.headersOf({})));
+  setUpServer(app.getHttpServer(), http.clientErrorListener());
   const hook = app.get(RequestPipeline).install(app, {
     logger,
     responseHeaders: (request) => http.headersOf(request),
@@ -80,7 +80,7 @@ function configure(app: INestApplication, logger: PinoLogger, setUp: AdapterSetu
   const filter = new ProblemFilter(app.get(HttpAdapterHost));
   setUp.configure(hook, filter);
   app.enableVersioning({ type: VersioningType.URI, defaultVersion: '1' });
-  app.useGlobalPipes(validationPipe());
+  app.useGlobalPipes(validationPipe({ onReservedName: () => http.reservedNameRefused() }));
   app.useGlobalFilters(filter);
   setUpDocs(app);
 }

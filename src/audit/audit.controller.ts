@@ -12,13 +12,14 @@ import {
   StreamableFile,
   UseGuards,
   VERSION_NEUTRAL,
-  type CanActivate,
-  type ExecutionContext,
 } from '@nestjs/common';
 import {
   Management,
+  NamedRoles,
   PrincipalResolver,
   ProblemException,
+  RoleCheck,
+  RoleGuard,
   type AdapterRequest,
   type Principal,
 } from '../common/index.js';
@@ -30,23 +31,16 @@ import { EXPORT_FORMATS, type ExportFormat } from './export-format.js';
 import { AuditTail } from './feed/audit.tail.js';
 import { AuditVerifier } from './integrity/audit.verifier.js';
 import type { Verification } from './integrity/verification.js';
-import { RecordsItself } from './request-audit.guard.js';
 import type { AuditReach } from './store/audit.scope.js';
 
-/** Closes routes to all but one role. It asks the principal itself, so that it holds whichever module authenticates. */
 @Injectable()
-class AuditRouteGuard implements CanActivate {
+class AuditRouteGuard extends RoleGuard {
   constructor(
-    @Inject(AUDIT_SETTINGS) private readonly settings: AuditSettings,
-    private readonly audit: AuditService,
-  ) {}
-
-  canActivate(context: ExecutionContext): boolean {
-    const { adminRole } = this.settings;
-    const { user } = context.switchToHttp().getRequest<AdapterRequest>();
-    if (user?.roles.includes(adminRole)) return true;
-    this.audit.record({ action: 'access.denied', outcome: 'denied', metadata: { required: [adminRole] } });
-    throw new ProblemException('ACCESS_DENIED', `This needs the role ${adminRole}.`);
+    @Inject(AUDIT_SETTINGS) { adminRole }: AuditSettings,
+    audit: AuditService,
+    @Optional() roles: RoleCheck = new NamedRoles(),
+  ) {
+    super(adminRole, roles, audit);
   }
 }
 
@@ -65,10 +59,10 @@ export class AuditController {
     private readonly tail: AuditTail,
     @Inject(AUDIT_SETTINGS) private readonly settings: AuditSettings,
     @Optional() private readonly principals?: PrincipalResolver,
+    @Optional() private readonly roles: RoleCheck = new NamedRoles(),
   ) {}
 
   /** A page of events, newest first. */
-  @RecordsItself()
   @Get('events')
   async events(@Req() { user }: AdapterRequest, @Query() query: Record<string, unknown>): Promise<AuditPage> {
     const { limit, after, ...filter } = parsedQuery(pageQuery, query);
@@ -77,7 +71,6 @@ export class AuditController {
   }
 
   /** All events that the filters name, newest first, as a file. */
-  @RecordsItself()
   @Get('events/export')
   export(@Req() { user }: AdapterRequest, @Query() query: Record<string, unknown>): StreamableFile {
     const { format, ...filter } = parsedQuery(exportQuery, query);
@@ -90,7 +83,6 @@ export class AuditController {
   }
 
   /** Events as they are stored, on whichever replica, as server-sent events. */
-  @RecordsItself()
   @Get('events/stream')
   @Header('Cache-Control', 'no-store')
   @Header('X-Accel-Buffering', 'no')
@@ -123,11 +115,8 @@ export class AuditController {
   private async isStill(before: Principal | undefined, request: AdapterRequest): Promise<boolean> {
     if (!this.principals) return true;
     const now = await this.principals.resolve(request);
-    return (
-      now?.id === before?.id &&
-      now?.tenantId === before?.tenantId &&
-      now?.roles.includes(this.settings.adminRole) === true
-    );
+    if (!now || now.id !== before?.id || now.tenantId !== before.tenantId) return false;
+    return this.roles.hasRole(now, this.settings.adminRole);
   }
 }
 

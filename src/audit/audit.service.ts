@@ -16,8 +16,10 @@ import {
   ShutdownPhase,
   type AuditDelivery,
   type AuditInput,
+  type AuditOutcome,
   type Counter,
   type MetricFamily,
+  type RequestContext,
   type ShutdownParticipant,
 } from '../common/index.js';
 import { AuditActionRegistry } from './actions.js';
@@ -31,6 +33,9 @@ import { Redaction } from './redaction.js';
 import { AuditScope } from './store/audit.scope.js';
 
 const HEARTBEAT_MS = 10_000;
+
+/** Events that accompany a request and do not say what it did. */
+const ACCOMPANYING = /^(?:access\.|api\.|rate_limit\.exceeded$|security\.)/;
 
 /** @publicApi */
 export interface AuditBacklog {
@@ -59,6 +64,8 @@ export class AuditService extends AuditTrail implements ShutdownParticipant, OnM
   private readonly recorded: Record<AuditDelivery, Counter>;
   private readonly dropped: MetricFamily<Counter>;
   private readonly journalRefusals: Counter;
+  /** How what a request did went, where an event says what it did. */
+  private readonly outcomes = new WeakMap<RequestContext, AuditOutcome>();
   private journal: Journal | undefined;
   private heartbeat: NodeJS.Timeout | undefined;
   private isJournalDown = false;
@@ -123,10 +130,16 @@ export class AuditService extends AuditTrail implements ShutdownParticipant, OnM
 
   record<A extends string>(input: AuditInput<A>): void {
     const recorded = this.take(input as AuditInput);
-    if (!recorded) return;
     const context = currentContext();
+    if (context && !ACCOMPANYING.test(input.action)) this.outcomes.set(context, input.outcome);
+    if (!recorded) return;
     if (context) context.holdResponse(recorded);
     else recorded.catch(() => undefined);
+  }
+
+  /** Whether an event says what a request did, and that it ended so. @internal */
+  hasTold(context: RequestContext, outcome: AuditOutcome): boolean {
+    return this.outcomes.get(context) === outcome;
   }
 
   /**

@@ -35,8 +35,7 @@ export interface AuditedOptions {
   delivery?: AuditDelivery;
 }
 
-/** @internal */
-export const AUDITED = Symbol('bulwark.audited');
+const AUDITED = Symbol('bulwark.audited');
 
 /** Records what a handler did, and whether it did. What guards refuse never gets here; they record it themselves. */
 @Injectable()

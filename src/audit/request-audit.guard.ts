@@ -1,11 +1,4 @@
-import {
-  Inject,
-  Injectable,
-  SetMetadata,
-  type CanActivate,
-  type CustomDecorator,
-  type ExecutionContext,
-} from '@nestjs/common';
+import { Inject, Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import {
   ChainedGuard,
@@ -17,24 +10,24 @@ import {
   RouteMemo,
   type AdapterRequest,
   type AuditOutcome,
+  type RequestContext,
 } from '../common/index.js';
 import { AUDIT_SETTINGS, type AuditSettings } from './audit.options.js';
 import { AuditService } from './audit.service.js';
-import { AUDITED } from './audited.decorator.js';
 
 /** Before all others, so that what they refuse is a request, too. */
 const FIRST = 0;
 
 const READING = new Set(['GET', 'HEAD', 'OPTIONS']);
 
-const RECORDS_ITSELF = Symbol('bulwark.recordsItself');
-
-/** Of a route of administration whose handler records what it does, and says more than `admin.action` could. @internal */
-export function RecordsItself(): CustomDecorator<symbol> {
-  return SetMetadata(RECORDS_ITSELF, true);
-}
-
 type RouteRequest = AdapterRequest & { readonly params?: Readonly<Record<string, string>> };
+
+interface Call {
+  readonly context: RequestContext;
+  readonly params: Readonly<Record<string, string>>;
+  readonly isAdmin: boolean;
+  readonly isCall: boolean;
+}
 
 interface RecordedRoute {
   readonly isAdmin: boolean;
@@ -42,8 +35,9 @@ interface RecordedRoute {
 }
 
 /**
- * Records calls as such: those of administration (`@Management()`) always, others where told so. It is a guard only to
- * learn of the route; the event is recorded when the answer is about to go out, and says how it went.
+ * Records calls as such: those of administration (`@Management()`) for which no other event says what was done, and
+ * others where told so. It is a guard only to learn of the route; the event is recorded when the answer is about to go
+ * out, and says how it went.
  */
 @Injectable()
 @ChainedGuard({ order: FIRST })
@@ -51,8 +45,7 @@ export class RequestAuditGuard implements CanActivate {
   private readonly routes = new RouteMemo((handler, controller): RecordedRoute => {
     const isManagement = routeFlag(this.reflector, MANAGEMENT_ROUTE, handler, controller);
     const isOperational = routeFlag(this.reflector, OPERATIONAL_ROUTE, handler, controller);
-    const isAudited = [AUDITED, RECORDS_ITSELF].some((key) => this.reflector.get<unknown>(key, handler) !== undefined);
-    return { isAdmin: isManagement && !isOperational && !isAudited, isOperational };
+    return { isAdmin: isManagement && !isOperational, isOperational };
   });
 
   constructor(
@@ -66,7 +59,9 @@ export class RequestAuditGuard implements CanActivate {
     const { isAdmin, isOperational } = this.routes.get(context);
     const request = requestOf<RouteRequest>(context);
     const isCall = !isOperational && this.recordsCall(request.method);
-    if (isAdmin || isCall) contextOf(request).beforeAnswer((status) => this.record(request, status, isAdmin, isCall));
+    if (!isAdmin && !isCall) return true;
+    const call = { context: contextOf(request), params: { ...request.params }, isAdmin, isCall };
+    call.context.beforeAnswer((status) => this.record(call, status));
     return true;
   }
 
@@ -75,11 +70,12 @@ export class RequestAuditGuard implements CanActivate {
     return requests === 'all' || (requests === 'mutating' && !READING.has(method));
   }
 
-  private record(request: RouteRequest, status: number, isAdmin: boolean, isCall: boolean): void {
+  private record({ context, params, isAdmin, isCall }: Call, status: number): void {
     const outcome = outcomeOf(status);
-    const metadata = { status, params: { ...request.params } };
+    const metadata = { status, params };
     // A refusal is no action; whoever refused has recorded it.
-    if (isAdmin && outcome !== 'denied') this.audit.record({ action: 'admin.action', outcome, metadata });
+    const isToBeTold = isAdmin && outcome !== 'denied' && !this.audit.hasTold(context, outcome);
+    if (isToBeTold) this.audit.record({ action: 'admin.action', outcome, metadata });
     if (isCall) this.audit.record({ action: 'api.request', outcome, severity: 'INFO', metadata });
   }
 }

@@ -4,7 +4,7 @@ import { PassportModule } from '@nestjs/passport';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
 import { AuthorizationGuardModule } from '../authorization/index.js';
-import { GuardChainModule, PrincipalResolver } from '../common/index.js';
+import { GuardChainModule, PrincipalResolver, ViolationStreaks } from '../common/index.js';
 import { TypeOrmUserStore, User, UserStore, UsersService } from '../users/index.js';
 import { AccountController } from './accounts/account.controller.js';
 import { AccountMails } from './accounts/account-mails.service.js';
@@ -107,6 +107,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     SessionService,
     TokenDelivery,
     UsersService,
+    ViolationStreaks,
   ],
   // With what @TokenRoute() works with in the modules that use it.
   exports: [

@@ -108,7 +108,7 @@ export function routePattern(request: AdapterRequest): string {
   return pattern === '*' ? 'unmatched' : pattern;
 }
 
-const storage = new AsyncLocalStorage<RequestContext>();
+const storage = new AsyncLocalStorage<RequestContext | undefined>();
 const CONTEXT = Symbol('bulwark.requestContext');
 type Contextual = { [CONTEXT]?: RequestContext };
 
@@ -140,4 +140,9 @@ export function currentContext(): RequestContext | undefined {
  */
 export function runWithContext<T>(context: RequestContext, work: () => T): T {
   return storage.run(context, work);
+}
+
+/** Runs `work` for no request, where that of the caller would be the wrong one: what a timer of it does later. */
+export function runOutsideRequests<T>(work: () => T): T {
+  return storage.run(undefined, work);
 }

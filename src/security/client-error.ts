@@ -8,14 +8,22 @@ const FAULTS: Readonly<Record<string, [code: ErrorCode, detail: string]>> = {
   ERR_HTTP_REQUEST_TIMEOUT: ['REQUEST_TIMEOUT', 'The request did not arrive in time.'],
 };
 
+/** What Node's parser calls its refusals; others are clients that break off or take too long. */
+const REFUSED_BY_PARSER = /^HPE_/;
+
 /**
  * Answers what is not HTTP with a problem document. Node's parser refuses it before there is a request that the
  * application could see; each adapter would answer in its own words.
+ *
+ * @param onMalformed told of what the parser refused, with the address of the connection
  */
 export function answerClientError(
   headers: ReadonlyArray<readonly [name: string, value: string]>,
+  onMalformed: (address: string, fault: string) => void = () => undefined,
 ): (error: NodeJS.ErrnoException, socket: Duplex) => void {
   return (error, socket) => {
+    const { remoteAddress = 'unknown' } = socket as Duplex & { remoteAddress?: string };
+    if (error.code !== undefined && REFUSED_BY_PARSER.test(error.code)) onMalformed(remoteAddress, error.code);
     const { _httpMessage: response } = socket as Duplex & { _httpMessage?: ServerResponse | null };
     // A response that has begun cannot become another one.
     if (error.code === 'ECONNRESET' || !socket.writable || response?.headersSent) {

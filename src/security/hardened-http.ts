@@ -1,6 +1,8 @@
 import type { ServerResponse } from 'node:http';
 import { Inject, Injectable } from '@nestjs/common';
 import { HttpAdapterHost, type AbstractHttpAdapter } from '@nestjs/core';
+import { currentContext } from '../common/index.js';
+import { answerClientError } from './client-error.js';
 import { corsOptionsOf } from './cors.js';
 import { hardenExpress } from './express.hardening.js';
 import { hardenFastify } from './fastify.hardening.js';
@@ -28,7 +30,7 @@ export class HardenedHttp {
   constructor(
     adapterHost: HttpAdapterHost,
     @Inject(SECURITY_SETTINGS) settings: SecuritySettings,
-    reports: SecurityReports,
+    private readonly reports: SecurityReports,
   ) {
     this.hardening = new Hardening(settings, reports);
     const adapter = adapterHost.httpAdapter as AbstractHttpAdapter | undefined;
@@ -43,6 +45,19 @@ export class HardenedHttp {
     if (settings.cors) adapter.enableCors(corsOptionsOf(settings.cors, reports));
     if (adapter.getType() === 'fastify') hardenFastify(adapter, this.hardening);
     else hardenExpress(adapter, this.hardening);
+  }
+
+  /** Listener of the server's `clientError`: answers what is not HTTP, and reports it. */
+  clientErrorListener(): ReturnType<typeof answerClientError> {
+    return answerClientError(this.headersOf({}), (address, fault) =>
+      // There is no request whose address would be known otherwise.
+      this.reports.refused('malformed_request', address, { address, fault }),
+    );
+  }
+
+  /** A parameter of the current request bears a name that every object inherits. */
+  reservedNameRefused(): void {
+    this.reports.refused('reserved_keys', currentContext()?.clientAddress ?? 'unknown', { code: 'VALIDATION_FAILED' });
   }
 
   /** The headers that every response to such a request carries; a list that was worked out at start. */

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { AdapterRequest, ProblemException } from '../common/index.js';
+import { violatedBy } from './body-violations.js';
 import { Compressor } from './compressor.js';
 import { bodyRefusal, parseBody } from './request-body.js';
 import { RequestRules } from './request-rules.js';
@@ -45,6 +46,12 @@ export class Hardening {
   parse(request: AdapterRequest, body: Buffer): unknown {
     const subject = request.ip ?? 'unknown';
     const onStripped = () => this.reports.refused('control_characters', subject, { handling: 'stripped' });
-    return parseBody(request.headers, body, this.settings, onStripped);
+    try {
+      return parseBody(request.headers, body, this.settings, onStripped);
+    } catch (error) {
+      const rule = violatedBy(error);
+      if (rule) this.reports.refused(rule, subject, { code: (error as ProblemException).code });
+      throw error;
+    }
   }
 }

@@ -1,5 +1,5 @@
 import { ConfigurableModuleBuilder, Module } from '@nestjs/common';
-import { AuditTrail, GuardChainModule, Metrics, NoAuditTrail, NoMetrics } from '../common/index.js';
+import { GuardChainModule, Metrics, NoMetrics, ViolationStreaks } from '../common/index.js';
 import { AddressGuard } from './address.guard.js';
 import { HardenedHttp } from './hardened-http.js';
 import { NoStoreGuard } from './no-store.guard.js';
@@ -24,14 +24,12 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<SecurityModule
   imports: [GuardChainModule],
   providers: [
     { provide: SECURITY_SETTINGS, inject: [SECURITY_OPTIONS], useFactory: settingsOf },
+    ViolationStreaks,
     {
       provide: SecurityReports,
-      inject: [
-        { token: Metrics, optional: true },
-        { token: AuditTrail, optional: true },
-      ],
-      useFactory: (metrics: Metrics = new NoMetrics(), audit: AuditTrail = new NoAuditTrail()) =>
-        new SecurityReports(metrics, audit),
+      inject: [ViolationStreaks, { token: Metrics, optional: true }],
+      useFactory: (streaks: ViolationStreaks, metrics: Metrics = new NoMetrics()) =>
+        new SecurityReports(metrics, streaks),
     },
     HardenedHttp,
     AddressGuard,

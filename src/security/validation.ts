@@ -1,4 +1,4 @@
-import { ValidationPipe, type ArgumentMetadata, type Type } from '@nestjs/common';
+import { ValidationPipe, type ArgumentMetadata, type Type, type ValidationPipeOptions } from '@nestjs/common';
 import type { ValidationError } from 'class-validator';
 import type { FieldError } from '../common/index.js';
 import { quickCheckOf, type QuickCheck } from './quick-check.js';
@@ -11,12 +11,28 @@ const VALIDATED = new Set<ArgumentMetadata['type']>(['body', 'query', 'param']);
 class StrictValidationPipe extends ValidationPipe {
   private readonly quickChecks = new WeakMap<Type, QuickCheck | null>();
 
+  constructor(
+    options: ValidationPipeOptions,
+    private readonly onReservedName: () => void,
+  ) {
+    super(options);
+  }
+
   override async transform(value: unknown, metadata: ArgumentMetadata): Promise<unknown> {
     const { type, metatype, schema, data } = metadata;
-    if (type === 'body' || type === 'query') refuseReservedNames(value);
+    if (type === 'body' || type === 'query') this.refuseReserved(value);
     if (schema && VALIDATED.has(type)) return validatedBy(schema, value, data);
     const instance = metatype && VALIDATED.has(type) ? this.quickCheck(metatype)?.(value) : undefined;
     return instance ?? super.transform(value, metadata);
+  }
+
+  private refuseReserved(value: unknown): void {
+    try {
+      refuseReservedNames(value);
+    } catch (error) {
+      this.onReservedName();
+      throw error;
+    }
   }
 
   private quickCheck(metatype: Type): QuickCheck | null {
@@ -24,6 +40,12 @@ class StrictValidationPipe extends ValidationPipe {
     if (check === undefined) this.quickChecks.set(metatype, (check = quickCheckOf(metatype) ?? null));
     return check;
   }
+}
+
+/** @publicApi */
+export interface ValidationOptions {
+  /** Told when a body or a query is refused for a name that every object inherits, such as `__proto__`. */
+  onReservedName?: () => void;
 }
 
 /**
@@ -36,8 +58,8 @@ class StrictValidationPipe extends ValidationPipe {
  *
  * @publicApi
  */
-export function validationPipe(): ValidationPipe {
-  return new StrictValidationPipe({
+export function validationPipe({ onReservedName = () => undefined }: ValidationOptions = {}): ValidationPipe {
+  const options: ValidationPipeOptions = {
     transform: true,
     whitelist: true,
     forbidNonWhitelisted: true,
@@ -45,7 +67,8 @@ export function validationPipe(): ValidationPipe {
     stopAtFirstError: false,
     validationError: { target: false, value: false },
     exceptionFactory: (errors) => validationProblem(errors.flatMap((error) => fieldErrors(error, ''))),
-  });
+  };
+  return new StrictValidationPipe(options, onReservedName);
 }
 
 function fieldErrors({ property, constraints, children }: ValidationError, parent: string): FieldError[] {

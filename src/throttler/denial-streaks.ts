@@ -1,3 +1,4 @@
+import { runOutsideRequests } from '../common/index.js';
 import { monotonicNow, type Hit, type Policy } from './policy.js';
 
 /** Refusals of one client by one policy, without a pause that would have let it in. */
@@ -69,7 +70,8 @@ export class DenialStreaks {
       const ofPolicy = this.streaks.get(one.policy.id);
       ofPolicy?.delete(one.key);
       if (ofPolicy?.size === 0) this.streaks.delete(one.policy.id);
-      this.onEnd(one);
+      // It ends in the time of another request, or in none.
+      runOutsideRequests(() => this.onEnd(one));
     }
     if (this.streaks.size > 0) return;
     clearInterval(this.timer);

@@ -199,7 +199,10 @@ onBothAdapters('an account', (adapter) => {
           target: `user:${id}`,
           metadata: { before: ['User'], after: ['Developer', 'User'] },
         }),
-        expect.objectContaining({ action: 'admin.action', actorId: admin.id, route: 'PATCH /admin/users/:id' }),
+      ]);
+      const read = await app.get('/admin/users?limit=1', { token: admin.token });
+      expect(await app.auditOf(String(read.headers['x-request-id']))).toEqual([
+        expect.objectContaining({ action: 'admin.action', actorId: admin.id, route: 'GET /admin/users' }),
       ]);
       for (const body of [{ locked: true }, { roles: ['User'] }]) {
         expect((await app.patch(`/admin/users/${admin.id}`, body, { token: admin.token })).status).toBe(409);

@@ -177,7 +177,7 @@ onBothAdapters('an application with cookies', (adapter) => {
         expect.objectContaining({
           action: 'security.violation',
           outcome: 'denied',
-          metadata: expect.objectContaining({ kind: 'csrf', code: 'CSRF_CROSS_SITE' }),
+          metadata: expect.objectContaining({ rule: 'csrf', code: 'CSRF_CROSS_SITE' }),
         }),
       ]);
     });

@@ -309,10 +309,29 @@ onBothAdapters('accounts', (adapter) => {
       expect(answer.headers['www-authenticate']).toContain('error="invalid_token"');
     });
 
-    it('audits a refused token, but not a missing one', async () => {
-      const refused = await closed('nonsense');
-      expect(await app.auditOf(refused.body.requestId)).toEqual([
-        expect.objectContaining({ action: 'access.denied', outcome: 'denied', severity: 'WARNING' }),
+    it('audits forged tokens, once for many of one client, and refused ones, but no missing one', async () => {
+      const send = (token: string) => app.get('/auth/profile', { token, from: '127.8.8.1' });
+      const forged = await send(forge({ alg: 'none', typ: 'at+jwt' }, claims()));
+      for (let i = 0; i < 5; i++) expect((await send('nonsense')).status).toBe(401);
+      expect(await app.auditOf(forged.body.requestId)).toEqual([
+        expect.objectContaining({
+          action: 'security.violation',
+          outcome: 'denied',
+          severity: 'WARNING',
+          address: '127.8.8.1',
+          metadata: expect.objectContaining({ rule: 'access_token', code: 'AUTH_TOKEN_INVALID' }),
+        }),
+      ]);
+      const all = await app.sql(
+        `SELECT action FROM audit_events WHERE address = '127.8.8.1' AND action = 'security.violation'`,
+      );
+      expect(all).toHaveLength(1);
+      const expired = await send(forge(HEADER, claims({ exp: now() - 600 })));
+      expect(await app.auditOf(expired.body.requestId)).toEqual([
+        expect.objectContaining({
+          action: 'access.denied',
+          metadata: expect.objectContaining({ code: expired.body.code }),
+        }),
       ]);
       const missing = await closed();
       expect(await app.auditOf(missing.body.requestId)).toEqual([]);

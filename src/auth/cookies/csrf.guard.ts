@@ -1,14 +1,13 @@
-import { Inject, Injectable, Optional, type CanActivate, type ExecutionContext } from '@nestjs/common';
+import { Inject, Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import {
-  AuditTrail,
   ChainedGuard,
   GuardOrder,
   isSameSecret,
-  NoAuditTrail,
   ProblemException,
   requestOf,
   RouteMemo,
+  ViolationStreaks,
   type AdapterRequest,
   type ErrorCode,
 } from '../../common/index.js';
@@ -42,7 +41,7 @@ export class CsrfGuard implements CanActivate {
     private readonly cookies: SessionCookies,
     private readonly tokens: CsrfTokens,
     @Inject(AUTH_SETTINGS) settings: AuthSettings,
-    @Optional() private readonly audit: AuditTrail = new NoAuditTrail(),
+    private readonly violations: ViolationStreaks,
   ) {
     this.trustedOrigins = new Set(settings.cookies?.trustedOrigins);
   }
@@ -53,10 +52,11 @@ export class CsrfGuard implements CanActivate {
     if (SAFE_METHODS.has(request.method) || !this.cookies.areUsedBy(request, this.kind.get(context))) return true;
     const reason = crossSiteReason(request.headers, this.trustedOrigins);
     if (reason !== undefined) {
-      throw this.violation('CSRF_CROSS_SITE', reason, 'The browser says that another site sent this request.');
+      throw this.violation(request, 'CSRF_CROSS_SITE', reason, 'The browser says that another site sent this request.');
     }
     if (!this.hasToken(request)) {
       throw this.violation(
+        request,
         'CSRF_TOKEN_INVALID',
         'the token is missing, or not that of the session',
         `Get a token from GET /auth/csrf and send it as "${CSRF_HEADER}".`,
@@ -72,8 +72,10 @@ export class CsrfGuard implements CanActivate {
     return this.tokens.isOf(request.user?.sessionId ?? this.cookies.sessionOf(request), sent);
   }
 
-  private violation(code: ErrorCode, reason: string, detail: string): ProblemException {
-    this.audit.record({ action: 'security.violation', outcome: 'denied', metadata: { kind: 'csrf', code, reason } });
+  private violation(request: AdapterRequest, code: ErrorCode, reason: string, detail: string): ProblemException {
+    // Of a session, because another site has many browsers act, and each of their users is to be told of.
+    const subject = request.user?.sessionId ?? request.ip ?? 'unknown';
+    this.violations.add({ rule: 'csrf', subject, metadata: { code, reason } });
     return new ProblemException(code, detail);
   }
 }

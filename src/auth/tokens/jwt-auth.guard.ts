@@ -12,6 +12,7 @@ import {
   requestOf,
   routeFlag,
   RouteMemo,
+  ViolationStreaks,
   type AdapterRequest,
   type ErrorCode,
   type Principal,
@@ -21,6 +22,9 @@ import { SessionCookies } from '../cookies/session-cookies.js';
 import { RevocationService } from '../sessions/revocation.service.js';
 import type { SessionVerdict } from '../sessions/session-states.js';
 import { AccessTokenVerifier, TokenFault } from './access-token.verifier.js';
+
+/** A client of ours has no such token; all others were good once. */
+const FORGED: ReadonlySet<ErrorCode> = new Set(['AUTH_TOKEN_MALFORMED', 'AUTH_TOKEN_INVALID']);
 
 /** What a good token can be without: its session, or its owner's membership of its tenant. */
 type Ended = 'AUTH_TOKEN_REVOKED' | 'AUTH_TENANT_REVOKED';
@@ -54,6 +58,7 @@ export class JwtAuthGuard implements CanActivate, PrincipalResolver {
     private readonly cookies: SessionCookies,
     private readonly revocations: RevocationService,
     @Inject(AUTH_SETTINGS) private readonly settings: AuthSettings,
+    private readonly violations: ViolationStreaks,
     @Optional() private readonly audit: AuditTrail = new NoAuditTrail(),
     @Optional() private readonly otherCredentials?: CredentialVerifier,
   ) {}
@@ -90,7 +95,7 @@ export class JwtAuthGuard implements CanActivate, PrincipalResolver {
     const other = request.headers.authorization === undefined ? undefined : this.otherCredentials?.verify(token);
     if (other) return other;
     const verified = this.verifier.verify(token);
-    if (verified instanceof TokenFault) throw this.refusal(verified.code, verified.reason);
+    if (verified instanceof TokenFault) throw this.fault(request, verified);
     const { principal } = verified;
     const current = this.current(principal);
     if (current instanceof Promise) return current.then((late) => this.known(late, principal));
@@ -111,11 +116,22 @@ export class JwtAuthGuard implements CanActivate, PrincipalResolver {
     throw this.refusal(current, reason);
   }
 
+  private fault(request: AdapterRequest, { code, reason }: TokenFault): ProblemException {
+    if (!FORGED.has(code)) return this.refusal(code, reason);
+    const subject = request.ip ?? 'unknown';
+    this.violations.add({ rule: 'access_token', subject, metadata: { code, reason } });
+    return invalidToken(code);
+  }
+
   private refusal(code: ErrorCode, reason: string): ProblemException {
     this.audit.record({ action: 'access.denied', outcome: 'denied', metadata: { code, reason } });
-    const detail = DETAILS[code] ?? '';
-    return unauthorized(code, detail, `, error="invalid_token", error_description="${detail}"`);
+    return invalidToken(code);
   }
+}
+
+function invalidToken(code: ErrorCode): ProblemException {
+  const detail = DETAILS[code] ?? '';
+  return unauthorized(code, detail, `, error="invalid_token", error_description="${detail}"`);
 }
 
 /** Roles and email are those of now, not those of the time when the token was issued. */
