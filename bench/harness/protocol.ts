@@ -1,7 +1,15 @@
 import type { BenchRequest } from './scenario.js';
 
-/** What the harness asks of a child; a server answers `cpu`, the load process answers `load`. */
-export type Order = { type: 'cpu' } | ({ type: 'load' } & LoadJob);
+/** What the harness asks of a child; a server answers `cpu`, the load processes answer `load` and `paced`. */
+export type Order = { type: 'cpu' } | ({ type: 'load' } & LoadJob) | ({ type: 'paced' } & PacedJob);
+
+/** GET requests at a constant rate. */
+export interface PacedJob {
+  port: number;
+  path: string;
+  perSecond: number;
+  seconds: number;
+}
 
 export interface LoadJob {
   port: number;
@@ -25,7 +33,9 @@ export type Answer =
   | { type: 'ready'; port: number }
   | { type: 'failed'; reason: string }
   | { type: 'cpu'; micros: number }
-  | { type: 'load'; result: LoadResult };
+  | { type: 'load'; result: LoadResult }
+  /** Times of requests, in microseconds. */
+  | { type: 'paced'; p50: number; p99: number };
 
 export function answer(message: Answer): void {
   process.send?.(message);

@@ -1,23 +1,18 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { randomUUID } from 'node:crypto';
-import { request as httpRequest, Agent } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { Controller, Get, Inject, Module, type INestApplication, type INestApplicationContext } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { Client } from 'pg';
 import { DataSource, EntitySchema } from 'typeorm';
 import type { MicroScenario, Row, RunOptions } from '../harness/scenario.js';
+import { addedLatency, REQUESTS_PER_SECOND, WINDOW_SECONDS } from './audit-latency.js';
 
 const EVENTS = 30_000;
 const NAIVE_EVENTS = 3_000;
 const LANES = 100;
 const NAIVE_LANES = 10;
-const LATENCY_REQUESTS = 4_000;
-const EXPORT_ROWS = 1_000_000;
 
 interface Input {
   action: string;
@@ -35,7 +30,6 @@ type Class<T> = new (...args: never[]) => T;
 interface AuditLibrary {
   AuditModule: { forRoot(options: object): never };
   AuditService: Class<Audit>;
-  AuditReader: Class<{ all(filter: object): AsyncGenerator<readonly object[]> }>;
 }
 
 /** Loaded by address, because the path from here differs before and after compilation. */
@@ -94,47 +88,6 @@ async function inLanes(lanes: number, count: number, work: (i: number) => Promis
 }
 
 const median = (values: number[]) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
-const percentile = (values: number[], share: number) =>
-  values.toSorted((a, b) => a - b)[Math.floor(values.length * share)] ?? 0;
-
-/** An application with one route, which records an event or does not. */
-async function served(module: never, service: Class<Audit>, records: boolean): Promise<INestApplication> {
-  @Controller()
-  class Route {
-    constructor(@Inject(service) private readonly audit: Audit) {}
-
-    @Get('debit')
-    debit() {
-      if (records) this.audit.record(eventOf(1, 'batch'));
-      return { done: true };
-    }
-  }
-  @Module({ imports: [module], controllers: [Route] })
-  class Served {}
-  const app = await NestFactory.create(Served, new FastifyAdapter(), { logger: false });
-  await app.listen(0, '127.0.0.1');
-  return app;
-}
-
-/** Milliseconds of each of many requests, one after the other. */
-async function latencies(app: INestApplication): Promise<number[]> {
-  const { port } = app.getHttpServer().address() as AddressInfo;
-  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-  const once = () =>
-    new Promise<void>((done, fail) => {
-      httpRequest({ port, host: '127.0.0.1', path: '/debit', agent }, (response) => response.resume().on('end', done))
-        .on('error', fail)
-        .end();
-    });
-  const times: number[] = [];
-  for (let i = 0; i < LATENCY_REQUESTS; i++) {
-    const started = performance.now();
-    await once();
-    times.push(performance.now() - started);
-  }
-  agent.destroy();
-  return times;
-}
 
 /** Sends lines in COPY's text format, which pg leaves to others to do. */
 class CopyIn {
@@ -171,35 +124,6 @@ class CopyIn {
   }
 }
 
-async function exportMillion(app: INestApplicationContext, library: AuditLibrary): Promise<Row> {
-  const service = app.get(library.AuditService);
-  for (let i = 0; i < EXPORT_ROWS; i += EVENTS) {
-    for (let j = i; j < Math.min(i + EVENTS, EXPORT_ROWS); j++) service.record(eventOf(j, 'batch'));
-    await service.flush();
-  }
-  const reader = app.get(library.AuditReader);
-  const { EXPORT_FORMATS } = await dist<{ EXPORT_FORMATS: { ndjson: { line(event: object): string } } }>(
-    'audit/export-format.js',
-  );
-  const before = process.memoryUsage.rss();
-  let [rows, bytes, most] = [0, 0, before];
-  const started = performance.now();
-  for await (const page of reader.all({})) {
-    rows += page.length;
-    for (const event of page) bytes += EXPORT_FORMATS.ndjson.line(event).length;
-    most = Math.max(most, process.memoryUsage.rss());
-  }
-  const seconds = (performance.now() - started) / 1_000;
-  const [megabytes, growth] = [Math.round(bytes / 1e6), Math.round((most - before) / 1e6)];
-  return {
-    what: `export of ${rows} rows (${megabytes} MB)`,
-    'events/s': Math.round(rows / seconds),
-    'CPU µs/event': '',
-    'of naive': '',
-    note: `memory +${growth} MB at most`,
-  };
-}
-
 export const audit: MicroScenario = {
   kind: 'micro',
   name: 'audit',
@@ -209,7 +133,7 @@ export const audit: MicroScenario = {
     `naive: ${NAIVE_LANES} saves at once, to a table with two indexes and no chain. durable and strict: ${LANES} callers at once, each waiting for its own.`,
     'events/s is until the last event is in the database (batch), or acknowledged (durable, strict). CPU is that of the Node process. The database is the embedded one, with fsync, on the same two cores.',
     'COPY: lines that were made beforehand, in one statement, to a table with the columns and indexes of audit_events.',
-    `The route: ${LATENCY_REQUESTS} requests one after the other, with and without an event in mode batch, alternating; the client is in the same process.`,
+    `The route: ${REQUESTS_PER_SECOND} requests a second at a constant rate for ${WINDOW_SECONDS} s, with and without an event in mode batch, alternating; server on core 0, client on core 1, the database on both. Medians of the rounds; what is added is the median of the differences within a round.`,
   ],
   async run({ rounds }: RunOptions): Promise<Row[]> {
     const folder = mkdtempSync(join(tmpdir(), 'bench-audit-'));
@@ -225,14 +149,8 @@ export const audit: MicroScenario = {
     }>('common/index.js');
     const database = await EmbeddedPostgres.start({ dataDir: join(folder, 'data') });
     const options = { journalDir: join(folder, 'journal'), maxPending: EVENTS, sealIntervalMs: 0 };
-    const modules = () => [
-      DatabaseModule.forRoot({ url: database.url, migrations }),
-      library.AuditModule.forRoot(options),
-    ];
-    const app = await NestFactory.createApplicationContext(
-      { module: class Bench {}, imports: modules() },
-      { logger: false },
-    );
+    const imports = [DatabaseModule.forRoot({ url: database.url, migrations }), library.AuditModule.forRoot(options)];
+    const app = await NestFactory.createApplicationContext({ module: class Bench {}, imports }, { logger: false });
     const service = app.get(library.AuditService);
     const source = await new DataSource({ type: 'postgres', url: database.url, entities: [naive] }).initialize();
     await source.synchronize();
@@ -307,9 +225,7 @@ export const audit: MicroScenario = {
         'of naive': `${(rate(name) / base).toFixed(1)}×`,
         note: '',
       }));
-      rows.push(...(await routeRows(modules, library.AuditService, rounds)));
-      rows.push(await exportMillion(app, library));
-      return rows;
+      return [...rows, ...(await addedLatency(database.url, rounds))];
     } finally {
       await app.close();
       await client.end();
@@ -319,27 +235,3 @@ export const audit: MicroScenario = {
     }
   },
 };
-
-async function routeRows(modules: () => never[], service: Class<Audit>, rounds: number): Promise<Row[]> {
-  const group = (): never => ({ module: class Group {}, imports: modules(), exports: modules() }) as never;
-  const [silent, recording] = [await served(group(), service, false), await served(group(), service, true)];
-  const times = { without: [] as number[][], with: [] as number[][] };
-  for (let round = 0; round <= rounds; round++) {
-    const pair = [await latencies(silent), await latencies(recording)] as const;
-    if (round === 0) continue;
-    times.without.push(pair[0]);
-    times.with.push(pair[1]);
-  }
-  await Promise.all([silent.close(), recording.close()]);
-  return [0.5, 0.99].map((share) => {
-    const [before, after] = [times.without, times.with].map((all) => median(all.map((one) => percentile(one, share))));
-    const added = (after ?? 0) - (before ?? 0);
-    return {
-      what: `a route, p${share * 100}`,
-      'events/s': '',
-      'CPU µs/event': '',
-      'of naive': '',
-      note: `${before?.toFixed(3)} ms without, ${after?.toFixed(3)} ms with an event: ${added >= 0 ? '+' : ''}${added.toFixed(3)} ms`,
-    };
-  });
-}

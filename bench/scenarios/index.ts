@@ -1,5 +1,6 @@
 import type { Scenario } from '../harness/scenario.js';
 import { audit } from './audit.js';
+import { auditExport } from './audit-export.js';
 import { auditStore } from './audit-store.js';
 import { auth } from './auth.js';
 import { cache } from './cache.js';
@@ -19,6 +20,7 @@ export const scenarios: Scenario[] = [
   auth,
   audit,
   auditStore,
+  auditExport,
   loginFlood,
   loginTiming,
   outage,

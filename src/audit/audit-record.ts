@@ -5,7 +5,7 @@ import type { Redaction } from './redaction.js';
 
 /**
  * An event as it is written: a line of JSON in the journal, and with the same names a row of `audit_events`. What it does
- * not have is left out, which is a third of the text that the database has to take apart.
+ * not have is left out.
  */
 export interface AuditRecord {
   readonly id: string;

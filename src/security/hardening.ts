@@ -1,12 +1,12 @@
 import type { IncomingMessage } from 'node:http';
-import type { AdapterRequest, ProblemException } from '../common/index.js';
+import { contextOf, runWithContext, type AdapterRequest, type ProblemException } from '../common/index.js';
 import { violatedBy } from './body-violations.js';
 import { Compressor } from './compressor.js';
 import { bodyRefusal, parseBody } from './request-body.js';
 import { RequestRules } from './request-rules.js';
 import { ResponseHeaders, type Header } from './response-headers.js';
 import type { SecuritySettings } from './security.options.js';
-import type { SecurityReports } from './security-reports.js';
+import type { SecurityReports, SecurityRule } from './security-reports.js';
 
 /** What happens to each request, the same on both adapters; they only differ in where it is put. */
 export class Hardening {
@@ -44,13 +44,15 @@ export class Hardening {
 
   /** @throws ProblemException */
   parse(request: AdapterRequest, body: Buffer): unknown {
-    const subject = request.ip ?? 'unknown';
-    const onStripped = () => this.reports.refused('control_characters', subject, { handling: 'stripped' });
+    const report = (rule: SecurityRule, metadata: Readonly<Record<string, unknown>>) =>
+      // Fastify reads bodies outside of the request's asynchronous context.
+      runWithContext(contextOf(request), () => this.reports.refused(rule, request.ip ?? 'unknown', metadata));
+    const onStripped = () => report('control_characters', { handling: 'stripped' });
     try {
       return parseBody(request.headers, body, this.settings, onStripped);
     } catch (error) {
       const rule = violatedBy(error);
-      if (rule) this.reports.refused(rule, subject, { code: (error as ProblemException).code });
+      if (rule) report(rule, { code: (error as ProblemException).code });
       throw error;
     }
   }

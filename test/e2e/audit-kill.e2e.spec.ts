@@ -3,6 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
+import type { ChainFault } from '../../src/audit/index.js';
 import { EmbeddedPostgres } from '../../src/database/index.js';
 import { AuditApp } from '../support/audit-app.js';
 import { built } from '../support/built.js';
@@ -19,15 +20,31 @@ const RECORDER = resolve('test/fixtures/audit-recorder.mjs');
 
 const acknowledged = ({ output }: Program) => [...output.matchAll(/^ack (\S+)$/gm)].map(([, token]) => token ?? '');
 
-/** Of what was acknowledged, what is not stored; and of what is stored, what is so twice. */
-async function compare(app: AuditApp, acked: string[]): Promise<{ lost: string[]; twice: string[] }> {
+/**
+ * Of what was acknowledged, what is not stored; of what is stored, what is so twice; and what is wrong with the chain
+ * once everything is sealed.
+ */
+async function compare(app: AuditApp, acked: string[]): Promise<Comparison> {
   const rows = await app.sql('SELECT target, count(*)::int AS count FROM audit_events GROUP BY target');
   const stored = new Map(rows.map(({ target, count }) => [target as string, count as number]));
+  await app.sealer.seal();
+  const { fault, verified } = await app.verifier.verify();
   return {
     lost: acked.filter((token) => !stored.has(token)),
     twice: [...stored].filter(([, count]) => count > 1).map(([token]) => token),
+    unsealed: stored.size - verified,
+    fault,
   };
 }
+
+interface Comparison {
+  readonly lost: string[];
+  readonly twice: string[];
+  readonly unsealed: number;
+  readonly fault: ChainFault | undefined;
+}
+
+const NOTHING_WRONG: Comparison = { lost: [], twice: [], unsealed: 0, fault: undefined };
 
 describe('what a process has acknowledged', () => {
   beforeAll(built, 300_000);
@@ -38,22 +55,29 @@ describe('what a process has acknowledged', () => {
       const folder = await testFolder();
       const url = await freshDatabase();
       const acked: string[] = [];
+      const observer = await AuditApp.start(url, { sealIntervalMs: 0 });
       for (let round = 0; round < ROUNDS; round++) {
         const program = new Program(RECORDER, { DATABASE_URL: url, JOURNAL: folder.path, ROUND: String(round) });
         await program.says('ready');
         await program.says(/^ack /m);
         // Chosen to hit any moment of recording, writing and removing; nothing is expected to be done by then.
         await sleep(randomInt(0, 300));
+        const begun = new Date();
         program.kill('SIGKILL');
         await program.ends();
         acked.push(...acknowledged(program));
+        // What it was sealing when it died is there as a whole or not at all.
+        expect(await observer.verifier.verify({ from: new Date(begun.getTime() - 1_000) })).toMatchObject({
+          valid: true,
+        });
       }
+      await observer.stop();
       expect(acked.length).toBeGreaterThan(ROUNDS);
       // Otherwise the journal had nothing to do here.
       expect(await readdir(folder.path)).not.toEqual([]);
       const app = await AuditApp.start(url, { journalDir: folder.path });
       await app.audit.flush();
-      expect(await compare(app, acked)).toEqual({ lost: [], twice: [] });
+      expect(await compare(app, acked)).toEqual(NOTHING_WRONG);
       await app.stop();
       expect(await readdir(folder.path)).toEqual([]);
       await folder.stop();
@@ -78,7 +102,7 @@ describe('what a process has acknowledged', () => {
     const app = await AuditApp.start(url, { journalDir: folder.path });
     await app.audit.flush();
     const acked = [one, other, third].flatMap(acknowledged);
-    expect(await compare(app, acked)).toEqual({ lost: [], twice: [] });
+    expect(await compare(app, acked)).toEqual(NOTHING_WRONG);
     await app.stop();
     await folder.stop();
   }, 120_000);
@@ -96,7 +120,7 @@ describe('what a process has acknowledged', () => {
       const before = acknowledged(program).length;
       // More than memory holds (200), so that the rest is in the journal alone.
       const grown = (events: number) => () => acknowledged(program).length > before + events;
-      const patience = { withinMs: 90_000 + OUTAGE_EVENTS * 5 };
+      const patience = { withinMs: 90_000 + OUTAGE_EVENTS * 5, everyMs: 200 };
       await until('events are acknowledged without a database', grown(OUTAGE_EVENTS), patience);
       database = await server();
       await until('new events come', grown(OUTAGE_EVENTS + 1_000), patience);
@@ -105,7 +129,7 @@ describe('what a process has acknowledged', () => {
       await program.ends(20_000 + OUTAGE_EVENTS * 2);
       const app = await AuditApp.start(database.url, { journalDir: folder.path });
       await app.audit.flush();
-      expect(await compare(app, acknowledged(program))).toEqual({ lost: [], twice: [] });
+      expect(await compare(app, acknowledged(program))).toEqual(NOTHING_WRONG);
       await app.stop();
       await database.stop();
       await Promise.all([folder.stop(), data.stop()]);

@@ -351,7 +351,7 @@ describe('ROLES_FILE', () => {
         const { token } = await app.login(user.email, user.password);
         const paths = ['/audit/events', '/admin/rate-limits/blocked', '/admin/users'];
         const statuses = await Promise.all(paths.map(async (path) => (await app.get(path, { token })).status));
-        return [...statuses, (await app.get('/health', { token })).body.details.database.poolSize !== undefined];
+        return [...statuses, (await app.get('/health', { token })).body.details.database.waiting !== undefined];
       };
       expect(await statusesAs('Root')).toEqual([200, 200, 200, true]);
       expect(await statusesAs('Clerk')).toEqual([403, 403, 403, false]);

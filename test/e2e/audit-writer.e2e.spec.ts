@@ -1,0 +1,49 @@
+import { Client } from 'pg';
+import { describe, expect, it } from 'vitest';
+import { AuditApp } from '../support/audit-app.js';
+import { freshDatabase } from '../support/database.js';
+import { until } from '../support/until.js';
+
+const FIRST = 100;
+const REST = 2_400;
+
+/** Holds up whatever would store events, from the moment in which it resolves or, behind others, in which they have. */
+async function heldUp(url: string): Promise<{ client: Client; held: Promise<unknown> }> {
+  const client = new Client({ connectionString: url });
+  await client.connect();
+  await client.query('BEGIN');
+  return { client, held: client.query('LOCK TABLE audit_events IN EXCLUSIVE MODE') };
+}
+
+describe('a backlog', () => {
+  it('is written by two statements at once, and each event once where one of them fails', async () => {
+    const url = await freshDatabase();
+    const app = await AuditApp.start(url, { sealIntervalMs: 0, maintenanceIntervalMs: 0, maxPending: FIRST + REST });
+    const record = (from: number, to: number) => {
+      for (let i = from; i < to; i++) app.audit.record({ action: 'thing.made', outcome: 'success', target: `t:${i}` });
+    };
+    const waiting = async () =>
+      app.sql(`SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
+               AND query LIKE '%audit_append%'`);
+    const one = await heldUp(url);
+    await one.held;
+    record(0, FIRST);
+    await until('the first statement waits', async () => (await waiting()).length === 1);
+    const other = await heldUp(url);
+    record(FIRST, FIRST + REST);
+    await one.client.query('COMMIT');
+    await other.held;
+    await until('two statements wait', async () => (await waiting()).length === 2);
+    // What is on its way is in memory as well.
+    expect(app.audit.backlog).toMatchObject({ pending: REST, isStoreDown: false });
+    const [{ pid }] = (await waiting()) as [{ pid: number }];
+    await app.sql('SELECT pg_terminate_backend($1)', [pid]);
+    await other.client.query('COMMIT');
+    await until('everything is stored', () => app.audit.backlog.pending === 0);
+    const [{ events, targets }] = await app.sql(
+      'SELECT count(*)::int AS events, count(DISTINCT target)::int AS targets FROM audit_events',
+    );
+    expect({ events, targets }).toEqual({ events: FIRST + REST, targets: FIRST + REST });
+    await Promise.all([one.client.end(), other.client.end(), app.stop()]);
+  });
+});
