@@ -11,6 +11,8 @@ const FAULTS: Readonly<Record<string, [code: ErrorCode, detail: string]>> = {
 /** What Node's parser calls its refusals; others are clients that break off or take too long. */
 const REFUSED_BY_PARSER = /^HPE_/;
 
+const LINGER_MS = 1_000;
+
 /**
  * Answers what is not HTTP with a problem document. Node's parser refuses it before there is a request that the
  * application could see; each adapter would answer in its own words.
@@ -30,6 +32,13 @@ export function answerClientError(
       socket.destroy();
       return;
     }
+    // The bytes came behind a request that is still worked on, and the next answer is taken for that one's. It is to be
+    // the last: where another request would begin, nobody can tell any more.
+    if (response?.req.complete) {
+      response.setHeader('Connection', 'close');
+      response.once('close', () => socket.destroy());
+      return;
+    }
     const [code, detail] = FAULTS[error.code ?? ''] ?? ['BAD_REQUEST', 'The request is not valid HTTP/1.1.'];
     const requestId = randomUUID();
     const { status } = ERROR_CODES[code];
@@ -46,5 +55,12 @@ export function answerClientError(
       'Connection: close',
     ];
     socket.end(`${lines.join('\r\n')}\r\n\r\n${body}`);
+    letGo(socket);
   };
+}
+
+/** Gives the client a moment to read its answer, and not longer: nothing else looks after a connection that is half closed. */
+function letGo(socket: Duplex): void {
+  const timer = setTimeout(() => socket.destroy(), LINGER_MS).unref();
+  socket.once('close', () => clearTimeout(timer));
 }

@@ -14,7 +14,8 @@ export class HaProxy {
     private readonly folder: Awaited<ReturnType<typeof testFolder>>,
   ) {}
 
-  static async start(ports: number[]): Promise<HaProxy> {
+  /** @param rules further lines of its configuration */
+  static async start(ports: number[], rules: string[] = []): Promise<HaProxy> {
     installed('haproxy');
     const folder = await testFolder();
     const port = await freePort();
@@ -33,6 +34,7 @@ export class HaProxy {
       `  bind 127.0.0.1:${port}`,
       '  option httpchk GET /health/ready',
       '  http-reuse always',
+      ...rules.map((rule) => `  ${rule}`),
       ...servers,
       '',
     ];
