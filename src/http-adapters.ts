@@ -86,8 +86,11 @@ export async function setUpFastify({ trustProxy }: AppConfig['http']): Promise<A
   return {
     adapter,
     configure: (hook, filter) => {
-      answerBadUrl = (error, request, reply) =>
+      const trusting = requestPrototype(fastify);
+      answerBadUrl = (error, request, reply) => {
+        if (trusting) Object.setPrototypeOf(request, trusting);
         hook(request, reply, (refusal) => filter.answer(refusal ?? adapter.mapException(error), request, reply));
+      };
       const brokenOff = streamFailure(filter);
       fastify.addHook('onSend', (request, reply, payload, done) => {
         if (payload instanceof Stream) payload.once('error', (error) => brokenOff(error, request, reply));
@@ -99,6 +102,15 @@ export async function setUpFastify({ trustProxy }: AppConfig['http']): Promise<A
       });
     },
   };
+}
+
+/**
+ * Fastify makes the request of a malformed URL of a class that knows nothing of trusted proxies: its address and its
+ * scheme would be those of the proxy. The one of all other requests stands under a symbol.
+ */
+function requestPrototype(fastify: object): object | undefined {
+  const symbol = Object.getOwnPropertySymbols(fastify).find(({ description }) => description === 'fastify.Request');
+  return symbol && (fastify as Record<symbol, { prototype: object }>)[symbol]?.prototype;
 }
 
 async function callAfter(work: Promise<void>, done: Next): Promise<void> {

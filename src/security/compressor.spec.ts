@@ -4,8 +4,8 @@ import { Compressor, varied, weakened } from './compressor.js';
 import { contentCoding, HAS_ZSTD } from './content-coding.js';
 
 const compressor = new Compressor({ thresholdBytes: 1024, brotliQuality: 4, gzipLevel: 6, zstdLevel: 3 });
-const isCandidate = (response: Record<string, string>, request: Record<string, string> = {}) =>
-  compressor.isCandidate(request, (name) => response[name]);
+const isCandidate = (response: Record<string, string>, headers: Record<string, string> = {}, user?: object) =>
+  compressor.isCandidate({ headers, user }, (name) => response[name]);
 const json = { 'content-type': 'application/json; charset=utf-8' };
 const unpack = {
   gzip: zlib.gunzipSync,
@@ -42,10 +42,20 @@ describe('what is compressed', () => {
 
   it('is the answer to a token, and not the answer to a cookie (BREACH)', () => {
     const authenticated = { ...json, 'cache-control': 'private, no-store' };
-    expect(isCandidate(authenticated, { authorization: 'Bearer x' })).toBe(true);
-    expect(isCandidate(authenticated, { cookie: 'session=x' })).toBe(false);
+    const user = { id: 'ada' };
+    expect(isCandidate(authenticated, { authorization: 'Bearer x' }, user)).toBe(true);
+    expect(isCandidate(authenticated, { 'x-api-key': 'x' }, user)).toBe(true);
+    expect(isCandidate(authenticated, { cookie: 'session=x' }, user)).toBe(false);
+    // Whatever the route says of caches.
+    expect(isCandidate({ ...json, 'cache-control': 'private, max-age=60' }, { cookie: 'session=x' }, user)).toBe(false);
+    // A cookie that nobody took for credentials.
+    expect(isCandidate(json, { cookie: 'theme=dark' })).toBe(true);
     // A route's own word is not overruled by how the caller has come.
-    expect(isCandidate({ ...json, 'cache-control': 'no-store' }, { authorization: 'Bearer x' })).toBe(false);
+    expect(isCandidate({ ...json, 'cache-control': 'no-store' }, { authorization: 'Bearer x' }, user)).toBe(false);
+  });
+
+  it('is no answer that sets a cookie', () => {
+    expect(isCandidate({ ...json, 'set-cookie': 'session=x' })).toBe(false);
   });
 });
 

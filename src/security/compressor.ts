@@ -25,6 +25,13 @@ interface Zstd {
   readonly constants: { readonly ZSTD_c_compressionLevel: number; readonly ZSTD_e_flush: number };
 }
 
+/** What is asked about a request. */
+export interface AskingRequest {
+  readonly headers: IncomingHttpHeaders;
+  /** Set by whoever has authenticated it. */
+  readonly user?: unknown;
+}
+
 /** The headers of a response, whoever keeps them. */
 export interface HeaderReader {
   (name: string): OutgoingHttpHeader | undefined;
@@ -39,10 +46,10 @@ export class Compressor {
   }
 
   /** Whether the coding of a response is open: it might be sent compressed to a client that asks. */
-  isCandidate(request: IncomingHttpHeaders, header: HeaderReader): boolean {
+  isCandidate(request: AskingRequest, header: HeaderReader): boolean {
     if (header('content-encoding') !== undefined) return false;
     if (!COMPRESSIBLE.test(String(header('content-type') ?? ''))) return false;
-    return request['x-no-compression'] === undefined && !isSecret(request, String(header('cache-control') ?? ''));
+    return request.headers['x-no-compression'] === undefined && !isSecret(request, header);
   }
 
   codingFor(request: IncomingHttpHeaders): ContentCoding {
@@ -89,9 +96,12 @@ export class Compressor {
  * https://www.breachattack.com). A route says that it holds one by `no-store`. For the attack, a foreign page has to
  * have the victim's browser send the request, with its credentials: it can with cookies, and not with a token.
  */
-function isSecret(request: IncomingHttpHeaders, cacheControl: string): boolean {
-  if (cacheControl === AUTHENTICATED_CACHE_CONTROL) return request.authorization === undefined;
-  return cacheControl.includes('no-store');
+function isSecret({ headers, user }: AskingRequest, header: HeaderReader): boolean {
+  if (user && headers.authorization === undefined && headers['x-api-key'] === undefined) return true;
+  // Who sets a cookie hands out something of that one client.
+  if (header('set-cookie') !== undefined) return true;
+  const cacheControl = String(header('cache-control') ?? '');
+  return cacheControl !== AUTHENTICATED_CACHE_CONTROL && cacheControl.includes('no-store');
 }
 
 /** A strong validator is of the bytes on the wire (RFC 9110, section 8.8.1). */

@@ -20,7 +20,7 @@ export function compressResponse(request: IncomingMessage, response: ServerRespo
   const decide = () => {
     isDecided = true;
     if (response.headersSent || !isBodied(request, response)) return undefined;
-    if (!compressor.isCandidate(request.headers, (name) => response.getHeader(name))) return undefined;
+    if (!compressor.isCandidate(request, (name) => response.getHeader(name))) return undefined;
     response.setHeader('Vary', varied(response.getHeader('Vary')));
     return coding === 'identity' ? undefined : coding;
   };

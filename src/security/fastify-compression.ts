@@ -26,7 +26,7 @@ export function compressPayload(
   const isLarge = (typeof payload === 'string' || Buffer.isBuffer(payload)) && isAtLeast(compressor, payload);
   const isBodied = request.method !== 'HEAD' && reply.statusCode !== 206;
   const header = (name: string) => reply.getHeader(name) ?? reply.raw.getHeader(name);
-  if (!(isLarge || isStream) || !isBodied || !compressor.isCandidate(request.headers, header)) {
+  if (!(isLarge || isStream) || !isBodied || !compressor.isCandidate(request, header)) {
     return done(null, payload);
   }
   reply.header('vary', varied(header('vary')));

@@ -132,7 +132,7 @@ onBothAdapters('response headers', (adapter) => {
         const { headers } = await to.get(path, { headers: { 'X-Forwarded-Proto': proto } });
         return headers['strict-transport-security'];
       };
-      for (const path of ['/livez', '/no/such/route']) {
+      for (const path of ['/livez', '/no/such/route', '/%']) {
         expect(await hsts(proxied, path, 'https')).toBe('max-age=63072000; includeSubDomains; preload');
         expect(await hsts(proxied, path, 'http')).toBeUndefined();
         expect(await hsts(app, path, 'https')).toBeUndefined();
