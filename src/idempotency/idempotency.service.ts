@@ -14,6 +14,7 @@ import {
   NoMetrics,
   ProblemException,
   REDIS,
+  routePattern,
   withoutCompression,
   withTimeLimit,
   type AdapterRequest,
@@ -103,7 +104,8 @@ export class IdempotencyService implements OnApplicationBootstrap, OnApplication
       this.count(state.state === 'done' ? 'replayed' : state.state);
       return answerOf(state);
     }
-    this.count('started');
+    this.count(state.isTakeover ? 'taken_over' : 'started');
+    if (state.isTakeover) this.warnOfTakeover(request);
     this.follow(claim, request, response);
     return undefined;
   }
@@ -203,6 +205,13 @@ export class IdempotencyService implements OnApplicationBootstrap, OnApplication
         return;
       }
     }
+  }
+
+  private warnOfTakeover(request: AdapterRequest): void {
+    this.logger.warn(
+      `${request.method} ${routePattern(request)}: an attempt ended with its process, and is begun again. ` +
+        'What it had done outside of transactions is done twice',
+    );
   }
 
   private count(outcome: string): void {

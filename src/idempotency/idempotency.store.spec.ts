@@ -50,7 +50,7 @@ describe.each(Object.keys(SOURCES))('the store in %s', (name) => {
   it('lets one of many attempts begin', async () => {
     const claim = claimOf();
     const states = await Promise.all(Array.from({ length: 100 }, () => store.begin(again(claim))));
-    expect(states.filter(({ state }) => state === 'started')).toEqual([{ state: 'started' }]);
+    expect(states.filter(({ state }) => state === 'started')).toEqual([{ state: 'started', isTakeover: false }]);
     expect(states.filter(({ state }) => state === 'running')).toHaveLength(99);
   });
 
@@ -84,7 +84,7 @@ describe.each(Object.keys(SOURCES))('the store in %s', (name) => {
       fingerprint: 'body',
     });
     const next = again(claim, { leaseMs: 60_000 });
-    expect((await store.begin(next)).state).toBe('started');
+    expect(await store.begin(next)).toEqual({ state: 'started', isTakeover: true });
     // Who was overtaken decides nothing any more.
     expect(await store.extend(claim)).toBe(false);
     expect(await store.complete(claim, ANSWER)).toBe(false);
@@ -106,6 +106,6 @@ describe.each(Object.keys(SOURCES))('the store in %s', (name) => {
     await store.complete(claim, ANSWER);
     await new Promise((resolve) => setTimeout(resolve, 60));
     await store.prune?.();
-    expect((await store.begin(again(claim))).state).toBe('started');
+    expect(await store.begin(again(claim))).toEqual({ state: 'started', isTakeover: false });
   });
 });

@@ -23,13 +23,14 @@ export interface IdempotencyClaim {
 }
 
 /**
- * `started`: this attempt has to do it. `running`: another one does. `abandoned`: another one did, and its process is
+ * `started`: this attempt has to do it; `isTakeover` where an earlier one began, gave no more signs, and may have done a
+ * part of it or all. `running`: another one does. `abandoned`: another one did, and its process is
  * gone. `done`: here is its answer.
  *
  * @publicApi
  */
 export type IdempotencyState =
-  | { readonly state: 'started' }
+  | { readonly state: 'started'; readonly isTakeover: boolean }
   | { readonly state: 'running'; readonly fingerprint: string | undefined }
   | { readonly state: 'abandoned'; readonly fingerprint: string | undefined }
   | { readonly state: 'done'; readonly fingerprint: string; readonly answer: StoredAnswer };

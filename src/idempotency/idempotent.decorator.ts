@@ -2,6 +2,7 @@ import {
   applyDecorators,
   Catch,
   Injectable,
+  Optional,
   SetMetadata,
   StreamableFile,
   UseFilters,
@@ -32,20 +33,31 @@ class IdempotencyGuard implements CanActivate {
   private readonly routes: RouteMemo<IdempotentOptions>;
 
   constructor(
-    private readonly idempotency: IdempotencyService,
     reflector: Reflector,
+    @Optional() private readonly idempotency?: IdempotencyService,
   ) {
     this.routes = new RouteMemo((handler) => reflector.get<IdempotentOptions>(IDEMPOTENT, handler));
   }
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const http = context.switchToHttp();
-    const response = rawResponse(http.getResponse());
-    const answer = await this.idempotency.admit(http.getRequest<AdapterRequest>(), response, this.routes.get(context));
+    const request = http.getRequest<AdapterRequest>();
+    const route = this.routes.get(context);
+    if (!this.idempotency) return withoutModule(request, route);
+    const answer = await this.idempotency.admit(request, rawResponse(http.getResponse()), route);
     if (!answer) return true;
     if (answer.body) throw new Replay(answer);
     throw new ProblemException('CONFLICT', 'This request has been done; its answer was too long to be repeated.');
   }
+}
+
+/** Routes of a library may be marked where the application has nothing that would keep the promise; then nobody is given it. */
+function withoutModule(request: AdapterRequest, { required }: IdempotentOptions): boolean {
+  if (!required && request.headers['idempotency-key'] === undefined) return true;
+  throw new ProblemException(
+    'IDEMPOTENCY_UNAVAILABLE',
+    'There is nothing here that keeps idempotency keys, so the request was not done. The application has to import IdempotencyModule.',
+  );
 }
 
 @Catch(Replay)

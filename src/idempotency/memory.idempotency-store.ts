@@ -18,7 +18,8 @@ export class MemoryIdempotencyStore implements IdempotencyStore {
   async begin({ id, fingerprint, owner, leaseMs, ttlMs, mayTakeOver }: IdempotencyClaim): Promise<IdempotencyState> {
     const now = Date.now();
     const known = this.attempts.get(id);
-    if (known && known.expiresAt > now) {
+    const isTakeover = known !== undefined && known.expiresAt > now;
+    if (isTakeover) {
       if (known.answer) return { state: 'done', fingerprint: known.fingerprint, answer: known.answer };
       const isAlive = known.leaseUntil > now;
       if (isAlive || !mayTakeOver || known.fingerprint !== fingerprint) {
@@ -28,7 +29,7 @@ export class MemoryIdempotencyStore implements IdempotencyStore {
     this.attempts.delete(id);
     this.attempts.set(id, { fingerprint, owner, leaseUntil: now + leaseMs, expiresAt: now + ttlMs });
     this.makeRoom();
-    return { state: 'started' };
+    return { state: 'started', isTakeover };
   }
 
   async complete(claim: IdempotencyClaim, answer: StoredAnswer): Promise<boolean> {

@@ -8,13 +8,14 @@ export interface IdempotencyDatabase {
 interface Row {
   state: IdempotencyState['state'];
   fingerprint: string;
+  isTakeover: boolean;
   answer: StoredAnswer | null;
 }
 
 const MS = `interval '1 millisecond'`;
 
 /**
- * One statement, which the primary key makes atomic. A rival that commits while it runs is in its way, but not in its
+ * One statement, which the primary key makes atomic; its reads see what was there before. A rival that commits while it runs is in its way, but not in its
  * snapshot; then there is no row, and the rival runs.
  */
 const BEGIN = `
@@ -28,10 +29,12 @@ const BEGIN = `
          OR (known.answer IS NULL AND known.lease_until <= now() AND $6 AND known.fingerprint = excluded.fingerprint)
     RETURNING id
   )
-  SELECT 'started' AS state, '' AS fingerprint, NULL::jsonb AS answer FROM begun
+  SELECT 'started' AS state, '' AS fingerprint, NULL::jsonb AS answer,
+         EXISTS (SELECT FROM idempotency_keys WHERE id = $1 AND expires_at > now()) AS "isTakeover"
+  FROM begun
   UNION ALL
   SELECT CASE WHEN answer IS NOT NULL THEN 'done' WHEN lease_until > now() THEN 'running' ELSE 'abandoned' END,
-         fingerprint, answer
+         fingerprint, answer, false
   FROM idempotency_keys WHERE id = $1 AND NOT EXISTS (SELECT FROM begun)`;
 
 const OWNED = 'id = $1 AND owner = $2 AND answer IS NULL';
@@ -64,7 +67,8 @@ export class PostgresIdempotencyStore implements IdempotencyStore {
     if (row.state === 'done') {
       return { state: 'done', fingerprint: row.fingerprint, answer: row.answer as StoredAnswer };
     }
-    return row.state === 'started' ? { state: 'started' } : { state: row.state, fingerprint: row.fingerprint };
+    if (row.state === 'started') return { state: 'started', isTakeover: row.isTakeover };
+    return { state: row.state, fingerprint: row.fingerprint };
   }
 
   async complete({ id, owner, ttlMs }: IdempotencyClaim, answer: StoredAnswer): Promise<boolean> {

@@ -18,7 +18,7 @@ const BEGIN = `${NOW}
   end
   redis.call('HSET', KEYS[1], 'fingerprint', ARGV[1], 'owner', ARGV[2], 'lease', now + ARGV[3])
   redis.call('PEXPIRE', KEYS[1], ARGV[4])
-  return { 'started' }`;
+  return { 'started', known[1] or '' }`;
 
 const COMPLETE = `if not (${OWNED}) then return 0 end
   redis.call('HSET', KEYS[1], 'answer', ARGV[2])
@@ -50,7 +50,7 @@ export class RedisIdempotencyStore implements IdempotencyStore {
     const [state, theirs = '', answer = ''] = (await this.run(BEGIN, claim, args)) as string[];
     if (state === 'done') return { state, fingerprint: theirs, answer: JSON.parse(answer) as StoredAnswer };
     if (state === 'running' || state === 'abandoned') return { state, fingerprint: theirs };
-    return { state: 'started' };
+    return { state: 'started', isTakeover: theirs !== '' };
   }
 
   async complete(claim: IdempotencyClaim, answer: StoredAnswer): Promise<boolean> {

@@ -1,0 +1,102 @@
+import { randomUUID } from 'node:crypto';
+import { resolve } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { built } from '../support/built.js';
+import { TestClient } from '../support/client.js';
+import { query, testDatabase } from '../support/database.js';
+import { Program } from '../support/program.js';
+import { until } from '../support/until.js';
+
+/** Signs of life come three times as often: for two thirds of it at least, a killed process is held for alive. */
+const LEASE_MS = 6_000;
+
+interface Payment {
+  order: string;
+  /** Pays, and never answers, in the process whose id this is. */
+  hangsIn: number;
+}
+
+class Payer extends TestClient {
+  private constructor(
+    url: string,
+    readonly program: Program,
+  ) {
+    super(url);
+  }
+
+  static async start(databaseUrl: string, adapter: string): Promise<Payer> {
+    const env = { DATABASE_URL: databaseUrl, HTTP_ADAPTER: adapter, LEASE_MS: String(LEASE_MS) };
+    const program = new Program(resolve('test/fixtures/payer.mjs'), env);
+    await program.says(/listening on \S+/);
+    return new Payer(/listening on (\S+)/.exec(program.output)?.[1] ?? '', program);
+  }
+
+  pay(path: '/pay' | '/pay-once', payment: Payment) {
+    return this.post(path, payment, { headers: { 'Idempotency-Key': payment.order } });
+  }
+
+  async kill(): Promise<void> {
+    this.program.kill('SIGKILL');
+    await this.program.ends();
+    this.close();
+  }
+}
+
+describe('a request whose process is killed', () => {
+  beforeAll(built, 300_000);
+
+  it.each([
+    ['fastify', 'express'],
+    ['express', 'fastify'],
+  ])(
+    'on %s may be sent again, to %s, after its lease, and is not done twice unseen',
+    async (first, second) => {
+      const url = await testDatabase();
+      await query(url, 'CREATE TABLE IF NOT EXISTS payments (id serial PRIMARY KEY, of text NOT NULL)');
+      const payments = async ({ order }: Payment) =>
+        (await query(url, 'SELECT id FROM payments WHERE of = $1', [order])).rowCount;
+      const [victim, survivor] = await Promise.all([Payer.start(url, first), Payer.start(url, second)]);
+      const [plain, careful] = [randomUUID(), randomUUID()].map((order) => ({ order, hangsIn: victim.program.pid }));
+      if (!plain || !careful) throw new Error('no payments');
+
+      const lost = Promise.allSettled([victim.pay('/pay', plain), victim.pay('/pay-once', careful)]);
+      await until('both are paid', async () => (await payments(plain)) === 1 && (await payments(careful)) === 1);
+      await victim.kill();
+      await lost;
+
+      // Nobody can know yet that it is dead.
+      expect(await survivor.pay('/pay', plain)).toMatchObject({
+        status: 409,
+        body: { code: 'IDEMPOTENCY_IN_PROGRESS' },
+      });
+      expect(await payments(plain)).toBe(1);
+
+      let answer = await survivor.pay('/pay', plain);
+      await until('its key is of use again', async () => {
+        if (answer.status === 409) answer = await survivor.pay('/pay', plain);
+        return answer.status !== 409;
+      });
+      expect(answer).toMatchObject({ status: 201, body: { by: survivor.program.pid } });
+      // It was paid before, of which nothing but the payment itself tells; so the log does.
+      expect(await payments(plain)).toBe(2);
+      await survivor.program.says('POST /pay: an attempt ended with its process, and is begun again');
+      const again = await survivor.pay('/pay', plain);
+      expect({ text: again.text, replayed: again.headers['idempotent-replayed'] }).toEqual({
+        text: answer.text,
+        replayed: 'true',
+      });
+      expect(await payments(plain)).toBe(2);
+
+      // The other one is rather looked into than done twice.
+      for (const _ of [1, 2]) {
+        expect(await survivor.pay('/pay-once', careful)).toMatchObject({
+          status: 409,
+          body: { code: 'IDEMPOTENCY_OUTCOME_UNKNOWN' },
+        });
+      }
+      expect(await payments(careful)).toBe(1);
+      await survivor.kill();
+    },
+    60_000,
+  );
+});
