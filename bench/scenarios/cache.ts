@@ -19,10 +19,12 @@ async function run({ rounds, seconds }: RunOptions): Promise<Row[]> {
   const stock = createCache({ ttl: TTL_MS });
   const never = () => VALUE;
   const request = { name: 'things', key: 'all' };
+  const frozen = { name: 'things', key: 'frozen', frozen: true };
   const tagged = { name: 'things', key: 'tagged', tags: ['things', 'lists'] };
   const subjects: { name: string; hit: () => Promise<unknown> }[] = [
     { name: 'cache-manager, wrap', hit: () => stock.wrap('all', never) },
     { name: 'nest-bulwark, wrap', hit: () => cache.wrap(request, never) },
+    { name: 'nest-bulwark, wrap, frozen', hit: () => cache.wrap(frozen, never) },
     { name: 'nest-bulwark, wrap with two tags', hit: () => cache.wrap(tagged, never) },
   ];
   for (const { hit } of subjects) await hit();
@@ -62,7 +64,7 @@ export const cache: MicroScenario = {
   description: 'One hit in memory on a list of 20 objects: `wrap` of cache-manager with Keyv, and ours.',
   packages: ['cache-manager', 'keyv', '@nestjs/cache-manager'],
   notes: [
-    'CPU time of the process, its garbage collector included, by hits; medians of the rounds. Ours gives each caller a copy of its own; cache-manager hands out one object to all.',
+    'CPU time of the process, its garbage collector included, by hits; medians of the rounds. Ours gives each caller a copy of its own, or with `frozen` one object that nobody can change; cache-manager hands out one object to all, and whoever changes it changes it for all.',
   ],
   run,
 };

@@ -4,6 +4,8 @@ import { auditExport } from './audit-export.js';
 import { auditStore } from './audit-store.js';
 import { auth } from './auth.js';
 import { cache } from './cache.js';
+import { cachedRoutes } from './cached-routes.js';
+import { compression } from './compression.js';
 import { loginFlood } from './login-flood.js';
 import { loginTiming } from './login-timing.js';
 import { outage } from './outage.js';
@@ -27,7 +29,9 @@ export const scenarios: Scenario[] = [
   throttlerStore,
   throttler,
   cache,
+  cachedRoutes,
   validation,
   security,
+  compression,
   slowClients,
 ];

@@ -3,6 +3,7 @@ import { CacheModule as NestCacheModule } from '@nestjs/cache-manager';
 import { CacheHealth } from './cache.health.js';
 import { CACHE_OPTIONS, CACHE_SETTINGS, cacheSettings, type CacheModuleOptions } from './cache.options.js';
 import { CacheService } from './cache.service.js';
+import { ResultCache } from '../common/index.js';
 import { keyvOf } from './keyv-stores.js';
 import { MemoryTier } from './memory.tier.js';
 
@@ -23,16 +24,17 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<CacheModuleOpt
   imports: [
     NestCacheModule.registerAsync({
       inject: [CacheService],
-      useFactory: ({ settings, shared }: CacheService) => ({
-        stores: keyvOf(new MemoryTier({ ...settings }), shared, settings.ttlMs),
+      useFactory: (cache: CacheService) => ({
+        stores: keyvOf(new MemoryTier({ ...cache.settings }), cache, cache.settings.ttlMs),
       }),
     }),
   ],
   providers: [
     { provide: CACHE_SETTINGS, inject: [CACHE_OPTIONS], useFactory: cacheSettings },
     CacheService,
+    { provide: ResultCache, useExisting: CacheService },
     CacheHealth,
   ],
-  exports: [CacheService, NestCacheModule],
+  exports: [CacheService, ResultCache, NestCacheModule],
 })
 export class CacheModule extends ConfigurableModuleClass {}

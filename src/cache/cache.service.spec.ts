@@ -6,6 +6,8 @@ import { RedisServer } from '../../test/support/redis-server.js';
 import { until } from '../../test/support/until.js';
 import { cacheSettings, type CacheModuleOptions } from './cache.options.js';
 import { CacheService } from './cache.service.js';
+import { keyvOf } from './keyv-stores.js';
+import { MemoryTier } from './memory.tier.js';
 
 const started: { stop(): void }[] = [];
 
@@ -135,6 +137,27 @@ describe('the cache in memory', () => {
     expect(calls).toBe(3);
   });
 
+  it('gives all the same frozen object where that is asked for', async () => {
+    const cache = await cacheOn(undefined);
+    const frozen = { ...request, frozen: true };
+    const source = { list: [{ a: 1 }] };
+    const first = await cache.wrap(frozen, () => source);
+    expect(first).toEqual(source);
+    expect(await cache.wrap(frozen, () => source)).toBe(first);
+    expect(() => (first.list[0] as { a: number }).a++).toThrow(TypeError);
+    // What the load gave is its own.
+    source.list.push({ a: 2 });
+    expect((await cache.wrap(frozen, () => source)).list).toHaveLength(1);
+  });
+
+  it('copies what cannot be frozen', async () => {
+    const cache = await cacheOn(undefined);
+    const frozen = { ...request, frozen: true };
+    const [first, second] = [0, 0].map(() => cache.wrap(frozen, () => ({ at: new Date(0) })));
+    (await first)?.at.setTime(5);
+    expect((await second)?.at.getTime()).toBe(0);
+  });
+
   it('keeps within its bounds', async () => {
     const cache = await cacheOn(undefined, { maxEntries: 3 });
     const load = (key: string) => cache.lookup({ name: 'things', key }, () => key);
@@ -229,12 +252,57 @@ describe('the caches of two replicas', () => {
       }
       await cache.invalidate('things', 'thing:1');
       expect(await cache.wrap({ name: 'things', key: '1', tags: ['things', 'thing:1'] }, () => 'new')).toBe('new');
+      const stores = keyvOf(new MemoryTier({ maxEntries: 100, maxBytes: 1e6 }), cache, 60_000);
+      for (let i = 0; i < 20; i++) await stores.set(String(i), i);
+      await stores.clear();
+      expect(await stores.get('1')).toBeUndefined();
+      const left = async () =>
+        (await Promise.all(cluster.nodes('master').map((node) => node.keys('*keyv:*:*')))).flat().length;
+      await until('no server of the cluster has any of them', async () => (await left()) === 0);
       expect(cache.isFallingBack).toBe(false);
     } finally {
       cache.onApplicationShutdown();
       cluster.disconnect();
       for (const node of nodes) await node.stop();
     }
+  });
+});
+
+describe('the stores of CACHE_MANAGER', () => {
+  const storesOf = async (url: string | undefined, keyPrefix = `${randomUUID()}:`) => {
+    const cache = await cacheOn(url, { keyPrefix });
+    return keyvOf(new MemoryTier({ maxEntries: 100, maxBytes: 1e6 }), cache, 60_000);
+  };
+
+  it('are cleared on all replicas, and with them no key of anybody else', async () => {
+    const [ours, others] = [`${randomUUID()}[*]:`, `${randomUUID()}:`];
+    const [one, other] = await Promise.all([storesOf(inject('redisUrl'), ours), storesOf(inject('redisUrl'), ours)]);
+    const neighbour = await storesOf(inject('redisUrl'), others);
+    const redis = new Redis(inject('redisUrl'));
+    const alien = `${ours.replace('[*]', '*')}keyv:alien`;
+    await redis.set(alien, 'stays', 'PX', 60_000);
+    await Promise.all(Array.from({ length: 1_500 }, (_, i) => one.set(`key ${i}`, i)));
+    await neighbour.set('a', 'stays');
+    expect(await other.get('key 7')).toBe(7);
+
+    await one.clear();
+    expect(await one.get('key 7')).toBeUndefined();
+    await until('the other replica has heard', async () => (await other.get('key 7')) === undefined);
+    await one.set('key 7', 'new');
+    expect(await other.get('key 7')).toBe('new');
+    const kept = async () => (await redis.keys('*')).filter((key) => key.startsWith(`${ours}keyv:`)).length;
+    await until('Redis is rid of what was there', async () => (await kept()) === 1);
+    expect(await neighbour.get('a')).toBe('stays');
+    expect(await redis.get(alien)).toBe('stays');
+    redis.disconnect();
+  });
+
+  it('are cleared in memory where there is no Redis', async () => {
+    const store = await storesOf(undefined);
+    await store.set('a', 1);
+    expect(await store.get('a')).toBe(1);
+    await store.clear();
+    expect(await store.get('a')).toBeUndefined();
   });
 });
 
@@ -249,6 +317,8 @@ describe('an outage of Redis', () => {
     const request = { name: 'things', key: 'all', tags: ['things'] };
     await until('it is kept', async () => (await one.lookup(request, () => 'old')).outcome === 'hit_memory');
 
+    await keyvOf(new MemoryTier({ maxEntries: 100, maxBytes: 1e6 }), other, 60_000).set('before the outage', 1);
+
     server.hang();
     const answers = await Promise.all(
       Array.from({ length: 200 }, (_, i) => one.wrap({ name: 'things', key: `hung ${i}` }, () => i)),
@@ -259,8 +329,19 @@ describe('an outage of Redis', () => {
     await one.invalidate('things');
     expect(await one.wrap(request, () => 'newer')).toBe('newer');
 
+    const stores = keyvOf(new MemoryTier({ maxEntries: 100, maxBytes: 1e6 }), one, 60_000);
+    await stores.set('during the outage', 1);
+    expect(await stores.get('during the outage')).toBe(1);
+    expect(await stores.get('before the outage')).toBeUndefined();
+    await stores.clear();
+    expect(await stores.get('during the outage')).toBeUndefined();
+
     await server.resume();
     await until('it serves again', () => !one.isFallingBack);
+    await until('the others are told that all was cleared', async () => {
+      const others = keyvOf(new MemoryTier({ maxEntries: 100, maxBytes: 1e6 }), other, 60_000);
+      return (await others.get('before the outage')) === undefined;
+    });
     // Had the invalidation been lost, Redis would still have the old one for the other replica.
     await until('the other replica is told', async () => (await other.wrap(request, () => 'newest')) !== 'old');
 

@@ -1,68 +1,20 @@
-import { randomUUID } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Inject, Injectable, Logger, Optional, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
-import { Metrics, NoMetrics, REDIS } from '../common/index.js';
+import { Metrics, NoMetrics, REDIS, ResultCache } from '../common/index.js';
 import { CacheMetrics, type CacheOutcome } from './cache.metrics.js';
 import { CACHE_SETTINGS, type CacheSettings } from './cache.options.js';
-import { freshness, lifeOf, readEntry, writeEntry, type Entry } from './entry.js';
+import type { CacheAnswer, CacheRequest } from './cache.request.js';
+import { freshness, type Entry } from './entry.js';
+import { DoNotStore, EntryLoader, type Loaded } from './entry-loader.js';
+import { EntryStore } from './entry-store.js';
 import { MemoryTier } from './memory.tier.js';
-import { RedisTier, UNAVAILABLE, type CacheRedis } from './redis.tier.js';
+import { RedisTier, type CacheRedis } from './redis.tier.js';
 import { TagVersions } from './tag-versions.js';
-import { decode, encode, UncacheableError } from './value-codec.js';
-
-/** What is to be remembered, and for how long. @publicApi */
-export interface CacheRequest {
-  /** What is cached, for metrics: a name that the program has, not one that clients choose. */
-  readonly name: string;
-  /** Tells the results of that name apart. */
-  readonly key: string;
-  /** How long a result is fresh, in milliseconds. @default `ttlMs` of the module */
-  readonly ttlMs?: number;
-  /** How long after that it is still given while a new one is loaded, in milliseconds. @default 0 */
-  readonly staleWhileRevalidateMs?: number;
-  /** How long after being fresh it is given where loading fails, in milliseconds. @default 0 */
-  readonly staleIfErrorMs?: number;
-  /** How long `null` and `undefined` are remembered, in milliseconds. @default 0: they are not */
-  readonly negativeTtlMs?: number;
-  /** Names by which {@link CacheService.invalidate} finds it. @default none */
-  readonly tags?: readonly string[];
-  /** Makes instances of what comes back plain. Without it, results with instances of classes are not cached. */
-  readonly revive?: (value: never) => unknown;
-  /** Whether a result is remembered for `negativeTtlMs` only. @default for `null` and `undefined` */
-  readonly isNothing?: (value: unknown) => boolean;
-}
-
-/** @publicApi */
-export interface CacheAnswer {
-  readonly value: unknown;
-  readonly outcome: CacheOutcome;
-  /** Age of the result, in milliseconds; 0 where it was loaded for this call. */
-  readonly ageMs: number;
-  /** How long it is fresh in all, in milliseconds; undefined where it was not stored. */
-  readonly ttlMs: number | undefined;
-}
-
-/** Returned by a loader whose result is good, but not to be stored. @internal */
-export class DoNotStore {
-  constructor(readonly value: unknown) {}
-}
+import { codecOf, decode, deepFreeze, isJson } from './value-codec.js';
 
 interface Flight {
   readonly since: number;
   readonly loaded: Promise<Loaded>;
 }
-
-/** `entry` is missing where the result cannot be stored. */
-interface Loaded {
-  readonly value: unknown;
-  /** Whether callers who waited have to load for themselves: a stream can be read once. */
-  readonly isForOne?: boolean;
-  readonly entry: Entry | undefined;
-  readonly outcome: CacheOutcome;
-}
-
-const POLL_MS = 20;
-const LONGEST_POLL_MS = 100;
 
 /**
  * Remembers results in memory and in Redis. A result that many ask for at once is loaded once, in this process and among
@@ -72,11 +24,15 @@ const LONGEST_POLL_MS = 100;
  * @publicApi
  */
 @Injectable()
-export class CacheService implements OnModuleInit, OnApplicationShutdown {
+export class CacheService extends ResultCache implements OnModuleInit, OnApplicationShutdown {
   private readonly logger = new Logger('Cache');
-  private readonly memory: MemoryTier<Entry>;
+  /** @internal */
+  readonly versions: TagVersions;
   private readonly redis: RedisTier | undefined;
-  private readonly versions: TagVersions;
+  private readonly entries: EntryStore;
+  private readonly loader: EntryLoader;
+  /** What `frozen` gives out, for as long as its entry is in memory. */
+  private readonly frozen = new WeakMap<Entry, unknown>();
   private readonly metrics: CacheMetrics;
   private readonly flights = new Map<string, Flight>();
   private readonly warned = new Set<string>();
@@ -87,17 +43,22 @@ export class CacheService implements OnModuleInit, OnApplicationShutdown {
     @Optional() @Inject(REDIS) redis?: CacheRedis,
     @Optional() metrics: Metrics = new NoMetrics(),
   ) {
+    super();
     const { maxEntries, maxBytes, keyPrefix, redisOptions } = settings;
-    this.memory = new MemoryTier({ maxEntries, maxBytes });
+    const memory = new MemoryTier<Entry>({ maxEntries, maxBytes });
     const client = settings.redis === false ? undefined : (settings.redis ?? redis);
     this.redis = client && new RedisTier(client, { ...redisOptions, keyPrefix });
     this.versions = new TagVersions(this.redis, { keyPrefix, probeIntervalMs: redisOptions.probeIntervalMs });
+    this.entries = new EntryStore(memory, this.redis, this.versions);
     this.metrics = new CacheMetrics(metrics, {
-      entries: () => this.memory.size,
-      bytes: () => this.memory.bytes,
+      entries: () => memory.size,
+      bytes: () => memory.bytes,
       isDown: () => this.isFallingBack,
       untold: () => this.versions.untold,
     });
+    this.loader = new EntryLoader(this.entries, this.redis, this.versions, settings, this.metrics, (name, why) =>
+      this.warn(name, why),
+    );
     if (!this.redis) return;
     this.redis.onFailure = () => this.metrics.redisFailed();
     this.redis.onChange = (isDown, reason) => this.redisChanged(isDown, reason);
@@ -136,8 +97,9 @@ export class CacheService implements OnModuleInit, OnApplicationShutdown {
 
   /** As {@link wrap}, with what the cache knows of the result. */
   async lookup(request: CacheRequest, load: () => unknown): Promise<CacheAnswer> {
+    if (request.ttlMs === 0) return this.past(request, load);
     const id = `${request.name} ${request.key}`;
-    const found = this.valid(this.memory.get(id));
+    const found = this.entries.inMemory(id);
     // Not awaited without need: between this look and the next, a load may end.
     const entry = found instanceof Promise ? await found : found;
     const state = entry && freshness(entry, Date.now());
@@ -163,18 +125,31 @@ export class CacheService implements OnModuleInit, OnApplicationShutdown {
     this.logger.warn(`${name} is not cached: ${why}`);
   }
 
+  private async past({ name }: CacheRequest, load: () => unknown): Promise<CacheAnswer> {
+    this.bypassed(name);
+    return { value: unwrap(await load()), outcome: 'bypass', ageMs: 0, ttlMs: undefined };
+  }
+
   private answer(request: CacheRequest, entry: Entry, outcome: CacheOutcome): CacheAnswer {
     this.metrics.ended(request.name, outcome);
-    const decoded = decode(entry.text);
-    const value = request.revive ? request.revive(decoded as never) : decoded;
-    return { value, outcome, ageMs: Math.max(0, Date.now() - entry.storedAt), ttlMs: entry.ttlMs };
+    const ageMs = Math.max(0, Date.now() - entry.storedAt);
+    return { value: this.read(request, entry), outcome, ageMs, ttlMs: entry.ttlMs };
+  }
+
+  private read({ codec, revive, frozen }: CacheRequest, entry: Entry): unknown {
+    if (!frozen || codec || revive || !isJson(entry.text)) return (codec ?? codecOf(revive)).decode(entry.text);
+    let value = this.frozen.get(entry);
+    if (value === undefined) this.frozen.set(entry, (value = deepFreeze(decode(entry.text))));
+    return value;
   }
 
   private answerLoaded(request: CacheRequest, { value, entry, outcome }: Loaded): CacheAnswer {
     // What was found and not loaded is to be read out first.
     if (entry && outcome !== 'miss') return this.answer(request, entry, outcome);
     this.metrics.ended(request.name, outcome);
-    return { value, outcome, ageMs: 0, ttlMs: entry?.ttlMs };
+    // Nobody is to find out only by a hit that the result is frozen.
+    const given = entry && request.frozen ? this.read(request, entry) : value;
+    return { value: given, outcome, ageMs: 0, ttlMs: entry?.ttlMs };
   }
 
   private async join(flight: Flight, request: CacheRequest, load: () => unknown): Promise<CacheAnswer> {
@@ -200,7 +175,7 @@ export class CacheService implements OnModuleInit, OnApplicationShutdown {
     spare: Entry | undefined,
     isRefresh = false,
   ): Promise<Loaded> {
-    const loaded = this.find(id, request, load, spare, isRefresh);
+    const loaded = this.loader.find(id, request, load, spare, isRefresh);
     const flight: Flight = { since: performance.now(), loaded };
     this.flights.set(id, flight);
     const land = () => {
@@ -210,133 +185,6 @@ export class CacheService implements OnModuleInit, OnApplicationShutdown {
     return loaded;
   }
 
-  /** From Redis, or else by loading, which only one replica at a time does. */
-  private async find(
-    id: string,
-    request: CacheRequest,
-    load: () => unknown,
-    spare: Entry | undefined,
-    isRefresh: boolean,
-  ): Promise<Loaded> {
-    if (!this.redis || this.redis.isDown) return this.load(id, request, load, spare);
-    const found = await this.fromRedis(id);
-    const state = found && freshness(found, Date.now());
-    if (found && state === 'fresh') return { value: undefined, entry: found, outcome: 'hit_redis' };
-    // Now that it is in memory, the next caller has it refreshed.
-    if (found && state === 'stale' && !isRefresh) return { value: undefined, entry: found, outcome: 'stale' };
-    if (this.settings.lockMs === 0) return this.load(id, request, load, spare ?? found);
-    return this.loadLocked(id, request, load, spare ?? found, isRefresh);
-  }
-
-  private async loadLocked(
-    id: string,
-    request: CacheRequest,
-    load: () => unknown,
-    spare: Entry | undefined,
-    isRefresh: boolean,
-  ): Promise<Loaded> {
-    const redis = this.redis as RedisTier;
-    const [lock, token] = [`lock:${id}`, randomUUID()];
-    const deadline = performance.now() + this.settings.lockMs;
-    for (let pause = POLL_MS; ; pause = Math.min(pause * 1.5, LONGEST_POLL_MS)) {
-      const isOurs = await redis.setIfMissing(lock, token, this.settings.lockMs);
-      if (isOurs === UNAVAILABLE) break;
-      if (isOurs) {
-        try {
-          // The replica that had the lock before may have stored it since we looked.
-          const found = await this.fromRedis(id);
-          if (found && freshness(found, Date.now()) === 'fresh') {
-            return { value: undefined, entry: found, outcome: 'hit_redis' };
-          }
-          return await this.load(id, request, load, spare);
-        } finally {
-          void redis.deleteIfEqual(lock, token);
-        }
-      }
-      // Somebody refreshes it already.
-      if (isRefresh && spare) return { value: undefined, entry: spare, outcome: 'stale' };
-      if (performance.now() > deadline) break;
-      await sleep(pause);
-      const found = await this.fromRedis(id);
-      if (found && freshness(found, Date.now()) === 'fresh') {
-        return { value: undefined, entry: found, outcome: 'hit_redis' };
-      }
-    }
-    return this.load(id, request, load, spare);
-  }
-
-  private async load(id: string, request: CacheRequest, load: () => unknown, spare?: Entry): Promise<Loaded> {
-    const tags = request.tags ?? [];
-    // Before the load: an invalidation that comes while it runs makes its result old from the start.
-    const versions = await this.versions.current(tags);
-    let result: unknown;
-    try {
-      result = await load();
-    } catch (error) {
-      this.metrics.loadFailed();
-      const rescue = await this.valid(spare);
-      if (rescue && ['stale', 'spare'].includes(freshness(rescue, Date.now()))) {
-        return { value: undefined, entry: rescue, outcome: 'stale_error' };
-      }
-      throw error;
-    }
-    if (result instanceof DoNotStore)
-      return { value: result.value, entry: undefined, outcome: 'uncacheable', isForOne: true };
-    const entry = this.entryOf(request, result, versions);
-    if (entry) await this.store(id, entry);
-    const isForOne = !entry && result !== undefined && result !== null;
-    return { value: result, entry, outcome: entry ? 'miss' : 'uncacheable', isForOne };
-  }
-
-  private entryOf(request: CacheRequest, value: unknown, versions: readonly string[]): Entry | undefined {
-    const isNothing = request.isNothing ? request.isNothing(value) : value === undefined || value === null;
-    const ttlMs = isNothing ? (request.negativeTtlMs ?? 0) : (request.ttlMs ?? this.settings.ttlMs);
-    if (ttlMs <= 0) return undefined;
-    try {
-      const text = encode(value, request.revive !== undefined);
-      if (text.length > this.settings.maxEntryLength) throw new UncacheableError('it is longer than maxEntryLength');
-      return {
-        text,
-        storedAt: Date.now(),
-        ttlMs: Math.ceil(ttlMs * (1 - Math.random() * this.settings.jitter)),
-        whileRevalidateMs: request.staleWhileRevalidateMs ?? 0,
-        ifErrorMs: request.staleIfErrorMs ?? 0,
-        tags: request.tags ?? [],
-        versions,
-      };
-    } catch (error) {
-      this.warn(request.name, error instanceof UncacheableError ? error.message : String(error));
-      return undefined;
-    }
-  }
-
-  private async store(id: string, entry: Entry): Promise<void> {
-    this.keep(id, entry);
-    await this.redis?.set(`entry:${id}`, writeEntry(entry), lifeOf(entry));
-  }
-
-  private keep(id: string, entry: Entry): void {
-    this.memory.set(id, entry, entry.text.length, entry.storedAt + lifeOf(entry));
-  }
-
-  private async fromRedis(id: string): Promise<Entry | undefined> {
-    const stored = await this.redis?.get(`entry:${id}`);
-    const entry = typeof stored === 'string' ? await this.valid(readEntry(stored)) : undefined;
-    if (entry) this.keep(id, entry);
-    return entry;
-  }
-
-  /** The entry, unless one of its tags has been invalidated since its load began. */
-  private valid(entry: Entry | undefined): Entry | undefined | Promise<Entry | undefined> {
-    if (!entry || entry.tags.length === 0) return entry;
-    const current = this.versions.current(entry.tags);
-    return current instanceof Promise
-      ? current.then((late) => (isCurrent(entry, late) ? entry : undefined))
-      : isCurrent(entry, current as readonly string[])
-        ? entry
-        : undefined;
-  }
-
   private redisChanged(isDown: boolean, reason: string): void {
     if (isDown) this.logger.warn(`Redis is left alone (${reason}); memory serves`);
     else {
@@ -344,10 +192,6 @@ export class CacheService implements OnModuleInit, OnApplicationShutdown {
       void this.versions.catchUp();
     }
   }
-}
-
-function isCurrent({ versions }: Entry, current: readonly string[]): boolean {
-  return versions.every((version, i) => version === current[i]);
 }
 
 function unwrap(result: unknown): unknown {

@@ -8,13 +8,18 @@ import {
   type NestInterceptor,
 } from '@nestjs/common';
 import { SSE_METADATA } from '@nestjs/common/constants.js';
-import { HttpAdapterHost } from '@nestjs/core';
+import { ApplicationConfig, HttpAdapterHost } from '@nestjs/core';
 import { from, lastValueFrom, type Observable } from 'rxjs';
 import { RouteMemo, type AdapterRequest } from '../common/index.js';
 import { ownerName, shortKey } from './cache-key.js';
-import { CacheService, DoNotStore, type CacheAnswer } from './cache.service.js';
+import type { CacheAnswer } from './cache.request.js';
+import { CacheService } from './cache.service.js';
+import { DoNotStore } from './entry-loader.js';
 import { CACHED, requestOf, tagsOf, type CachedOptions } from './cached.options.js';
 import { partitionOf } from './partition.js';
+import { answerCodec, StoredAnswer, type HandlerAnswer } from './route-answer.js';
+import { isWrittenPlainly } from './route-writing.js';
+import type { ValueCodec } from './value-codec.js';
 
 /** What both adapters know of a response. */
 interface RouteResponse {
@@ -27,10 +32,11 @@ interface RoutePlan {
   readonly name: string;
   readonly options: CachedOptions;
   readonly vary: readonly string[];
+  readonly codec: ValueCodec;
+  readonly isWrittenPlainly: boolean;
 }
 
-/** What the handler gave: its value, and what it set beside it. */
-type Stored = [value: unknown, status: number, headers: [name: string, value: string][]];
+const JSON_TYPE = 'application/json; charset=utf-8';
 
 /** These are of the connection or of the moment, and are set anew for each response. */
 const NOT_STORED = new Set(['content-length', 'transfer-encoding', 'connection', 'date', 'x-request-id', 'vary']);
@@ -50,11 +56,19 @@ export class CachedRouteInterceptor implements NestInterceptor {
       name: `${ownerName(controller)}.${handler.name}`,
       options,
       vary: (options.vary ?? []).map((name) => name.toLowerCase()),
+      codec: answerCodec(options.revive),
+      isWrittenPlainly: isWrittenPlainly(
+        CachedRouteInterceptor,
+        { handler, controller },
+        this.config,
+        this.adapterHost.httpAdapter,
+      ),
     };
   });
 
   constructor(
     private readonly adapterHost: HttpAdapterHost,
+    private readonly config: ApplicationConfig,
     @Optional() private readonly cache?: CacheService,
   ) {}
 
@@ -82,18 +96,24 @@ export class CachedRouteInterceptor implements NestInterceptor {
   ): Promise<unknown> {
     const http = context.switchToHttp();
     const response = http.getResponse<RouteResponse>();
-    const { revive, ...options } = plan.options;
-    const request = requestOf(plan.name, key, options, tagsOf(plan.options, [http.getRequest()]));
-    const revived = revive && { revive: (stored: never) => reviveFirst(stored, revive) };
-    const answer = await cache.lookup({ ...request, ...revived, isNothing }, () => this.load(plan, response, next));
+    const { codec, options } = plan;
+    const request = requestOf(plan.name, key, options, tagsOf(options, [http.getRequest()]));
+    const answer = await cache.lookup({ ...request, codec, isNothing }, () => this.load(plan, response, next));
     this.setHeaders(plan, response, answer, isPrivate);
-    const [value, status, headers] = answer.value as Stored;
+    const given = answer.value as HandlerAnswer | StoredAnswer;
     // Loaded for this very request: the handler has set everything already.
-    if (answer.outcome === 'miss' || answer.outcome === 'uncacheable') return value;
+    return given instanceof StoredAnswer ? this.repeat(plan, response, given) : given.value;
+  }
+
+  private repeat(plan: RoutePlan, response: RouteResponse, answer: StoredAnswer): unknown {
     const { httpAdapter } = this.adapterHost;
-    if (status !== response.statusCode) httpAdapter.status(response, status);
-    for (const [name, text] of headers) httpAdapter.setHeader(response, name, text);
-    return value;
+    if (answer.status !== response.statusCode) httpAdapter.status(response, answer.status);
+    for (const [name, text] of answer.headers) httpAdapter.setHeader(response, name, text);
+    const json = plan.isWrittenPlainly ? answer.json : undefined;
+    if (json === undefined) return answer.value;
+    // To parse it here, and write it anew there, would cost more than all the rest of a hit.
+    if (response.getHeader('content-type') === undefined) httpAdapter.setHeader(response, 'Content-Type', JSON_TYPE);
+    return json;
   }
 
   /** Whose answer it is. Credentials that no guard has looked at may still mean something to the handler. */
@@ -104,14 +124,18 @@ export class CachedRouteInterceptor implements NestInterceptor {
   }
 
   /** What the handler gave; for this request alone where it must not be stored. */
-  private async load({ options }: RoutePlan, response: RouteResponse, next: CallHandler): Promise<Stored | DoNotStore> {
+  private async load(
+    { options }: RoutePlan,
+    response: RouteResponse,
+    next: CallHandler,
+  ): Promise<HandlerAnswer | DoNotStore> {
     const before = response.getHeaders();
     const value: unknown = await lastValueFrom(next.handle(), { defaultValue: undefined });
     const after = response.getHeaders();
     const set = Object.entries(after)
       .filter(([name, text]) => before[name] !== text && !NOT_STORED.has(name))
       .map(([name, text]): [string, string] => [name, String(text)]);
-    const stored: Stored = [value, response.statusCode, set];
+    const answer: HandlerAnswer = { value, status: response.statusCode, headers: set };
     // A handler that answers by itself returns nothing either.
     const isNeverKept = value === undefined || (value === null && !options.negativeTtl);
     const mayStore =
@@ -121,15 +145,15 @@ export class CachedRouteInterceptor implements NestInterceptor {
       response.statusCode < 300 &&
       after['set-cookie'] === undefined &&
       !set.some(([name, text]) => name === 'cache-control' && text.includes('no-store'));
-    return mayStore ? stored : new DoNotStore(stored);
+    return mayStore ? answer : new DoNotStore(answer);
   }
 
   private setHeaders({ options, vary }: RoutePlan, response: RouteResponse, answer: CacheAnswer, isPrivate: boolean) {
     const { httpAdapter } = this.adapterHost;
-    const { outcome, ageMs, ttlMs } = answer;
-    const isHit = outcome !== 'miss' && outcome !== 'uncacheable';
+    const { outcome, ageMs, ttlMs, value } = answer;
+    const isHit = value instanceof StoredAnswer;
     if (isHit) httpAdapter.setHeader(response, 'Age', String(Math.floor(ageMs / 1_000)));
-    httpAdapter.setHeader(response, 'Cache-Status', `bulwark; ${isHit ? 'hit' : 'fwd=miss'}`);
+    httpAdapter.setHeader(response, 'Cache-Status', `bulwark; ${isHit ? 'hit' : outcome === 'bypass' ? 'fwd=bypass' : 'fwd=miss'}`);
     if (vary.length > 0) {
       const given = response.getHeader('vary');
       httpAdapter.setHeader(response, 'Vary', [...(given ? [String(given)] : []), ...vary].join(', '));
@@ -147,12 +171,8 @@ function keyOf({ options, vary }: RoutePlan, request: AdapterRequest, partition:
   return shortKey(JSON.stringify([partition, text, vary.map((name) => request.headers[name] ?? null)]));
 }
 
-function isNothing(stored: unknown): boolean {
-  return (stored as Stored)[0] === null;
-}
-
-function reviveFirst([value, status, headers]: Stored, revive: (value: never) => unknown): Stored {
-  return [revive(value as never), status, headers];
+function isNothing(answer: unknown): boolean {
+  return (answer as HandlerAnswer).value === null;
 }
 
 /** Nobody can take back what a browser keeps; so what can be invalidated is to be asked for each time. */

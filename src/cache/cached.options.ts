@@ -1,4 +1,4 @@
-import type { CacheRequest } from './cache.service.js';
+import type { CacheRequest } from './cache.request.js';
 import type { CacheScope } from './partition.js';
 
 /** @publicApi */
@@ -31,6 +31,8 @@ export interface CachedOptions {
   vary?: readonly string[];
   /** How long browsers and proxies may keep a public answer, in milliseconds. @default `ttl` without tags, 0 with tags */
   clientTtl?: number;
+  /** Gives all callers of a method one object, frozen to its depth, and not a copy each. @default false */
+  frozen?: boolean;
   /** Makes instances of what comes back plain. Without it, results with instances of classes are not cached. */
   revive?: (value: never) => unknown;
 }
@@ -48,6 +50,7 @@ export function requestOf(name: string, key: string, options: CachedOptions, tag
     staleIfErrorMs: options.staleIfError,
     negativeTtlMs: options.negativeTtl,
     revive: options.revive,
+    frozen: options.frozen,
   };
 }
 

@@ -29,8 +29,13 @@ export function lifeOf(entry: Entry): number {
   return entry.ttlMs + Math.max(entry.whileRevalidateMs, entry.ifErrorMs);
 }
 
+/** Whether none of its tags has been invalidated since its load began. */
+export function isCurrent({ versions }: Entry, current: readonly string[]): boolean {
+  return versions.every((version, i) => version === current[i]);
+}
+
 /** Raised when the shape of entries changes: replicas of two versions then do not read each other's. */
-const SHAPE = 1;
+const SHAPE = 2;
 
 /** One line that says what the entry is, and then its text as it is. */
 export function writeEntry({ text, ...rest }: Entry): string {

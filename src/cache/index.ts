@@ -1,5 +1,6 @@
 export * from './cache.module.js';
 export * from './cache.options.js';
+export * from './cache.request.js';
 export * from './cache.service.js';
 export * from './cached.decorator.js';
 export { type CachedOptions } from './cached.options.js';

@@ -2,7 +2,11 @@ import { EventEmitter } from 'node:events';
 import { Keyv, type KeyvStoreAdapter } from 'keyv';
 import { MemoryTier } from './memory.tier.js';
 import { UNAVAILABLE, type RedisTier } from './redis.tier.js';
+import type { TagVersions } from './tag-versions.js';
 
+const KEYS = 'keyv:';
+/** Tag that all of them have. */
+const VERSION = 'bulwark.keyv';
 const LONGEST_LIFE_MS = 10 * 365 * 86_400_000;
 
 /**
@@ -17,40 +21,60 @@ class TieredStore extends EventEmitter {
   constructor(
     private readonly memory: MemoryTier<string>,
     private readonly redis: RedisTier | undefined,
+    private readonly versions: TagVersions,
   ) {
     super();
   }
 
   async get(key: string): Promise<string | undefined> {
-    const found = this.redis ? await this.redis.get(`keyv:${key}`) : UNAVAILABLE;
-    return found === UNAVAILABLE ? this.memory.get(key) : (found ?? undefined);
+    const name = await this.nameOf(key);
+    const found = this.redis ? await this.redis.get(name) : UNAVAILABLE;
+    return found === UNAVAILABLE ? this.memory.get(name) : (found ?? undefined);
   }
 
   async set(key: string, value: string, ttlMs = LONGEST_LIFE_MS): Promise<void> {
-    const answer = this.redis ? await this.redis.set(`keyv:${key}`, value, ttlMs) : UNAVAILABLE;
-    if (answer === UNAVAILABLE) this.memory.set(key, value, value.length, Date.now() + ttlMs);
+    const name = await this.nameOf(key);
+    const answer = this.redis ? await this.redis.set(name, value, ttlMs) : UNAVAILABLE;
+    if (answer === UNAVAILABLE) this.memory.set(name, value, value.length, Date.now() + ttlMs);
   }
 
   async delete(key: string): Promise<boolean> {
-    const isHere = this.memory.delete(key);
-    const deleted = this.redis ? await this.redis.delete(`keyv:${key}`) : 0;
+    const name = await this.nameOf(key);
+    const isHere = this.memory.delete(name);
+    const deleted = this.redis ? await this.redis.delete(name) : 0;
     return isHere || (typeof deleted === 'number' && deleted > 0);
   }
 
-  /** Of this process alone: to find all keys of a Redis, or of each node of a cluster, takes it a long time. */
+  /**
+   * Of this application, in both tiers and on all replicas: from the next version on nobody finds what was there before.
+   * That takes one command, also where Redis is shared with others or away at the moment; what is found no more is then
+   * removed behind the caller's back.
+   */
   async clear(): Promise<void> {
     this.memory.clear();
+    await this.versions.invalidate([VERSION]);
+    const current = await this.nameOf('');
+    void this.redis?.removeAll(KEYS, (name) => !name.startsWith(current));
   }
 
   async disconnect(): Promise<void> {
     // The client is the application's.
   }
+
+  private async nameOf(key: string): Promise<string> {
+    const [version] = await this.versions.current([VERSION]);
+    return `${KEYS}${version}:${key}`;
+  }
 }
 
 /** @param ttlMs how long a value is kept where `set` does not say */
-export function keyvOf(memory: MemoryTier<string>, redis: RedisTier | undefined, ttlMs: number): Keyv {
+export function keyvOf(
+  memory: MemoryTier<string>,
+  { shared, versions }: { readonly shared: RedisTier | undefined; readonly versions: TagVersions },
+  ttlMs: number,
+): Keyv {
   return new Keyv({
-    store: new TieredStore(memory, redis) as unknown as KeyvStoreAdapter,
+    store: new TieredStore(memory, shared, versions) as unknown as KeyvStoreAdapter,
     ttl: ttlMs,
     useKeyPrefix: false,
   });

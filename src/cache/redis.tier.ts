@@ -8,8 +8,15 @@ export interface CacheRedis {
   del(key: string): Promise<number>;
   eval(script: string, keyCount: number, ...args: (string | number)[]): Promise<unknown>;
   publish(channel: string, message: string): Promise<unknown>;
+  scan(cursor: string, match: 'MATCH', pattern: string, count: 'COUNT', most: number): Promise<[string, string[]]>;
+  unlink(key: string): Promise<number>;
   duplicate(): unknown;
+  /** Of a cluster: its servers, each with keys of its own. */
+  nodes?(role: 'master'): CacheRedisNode[];
 }
+
+/** One server of a cluster. @publicApi */
+export type CacheRedisNode = Pick<CacheRedis, 'scan' | 'unlink'>;
 
 /** @internal */
 export interface RedisTierOptions {
@@ -25,6 +32,8 @@ export interface RedisTierOptions {
 /** Redis gave no answer, and nobody is to wait for one. */
 export const UNAVAILABLE = Symbol('bulwark.cacheUnavailable');
 export type Unavailable = typeof UNAVAILABLE;
+
+const SCANNED_AT_ONCE = 500;
 
 const RELEASE = `if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0`;
 
@@ -81,6 +90,29 @@ export class RedisTier {
 
   publish(channel: string, message: string): Promise<unknown> {
     return this.attempt(() => this.redis.publish(this.options.keyPrefix + channel, message));
+  }
+
+  /**
+   * Removes keys that begin so, little by little. Where Redis fails meanwhile, the rest goes when its time is over.
+   *
+   * @param start of the key, behind the prefix of the application; keys of others are not touched
+   * @param isOld tells by the key without that prefix whether it goes
+   */
+  async removeAll(start: string, isOld: (key: string) => boolean): Promise<void> {
+    const { keyPrefix } = this.options;
+    const pattern = `${`${keyPrefix}${start}`.replaceAll(/[\\*?[\]]/g, String.raw`\$&`)}*`;
+    try {
+      for (const server of this.redis.nodes?.('master') ?? [this.redis]) {
+        let cursor = '0';
+        do {
+          const [next, keys] = await server.scan(cursor, 'MATCH', pattern, 'COUNT', SCANNED_AT_ONCE);
+          await Promise.all(keys.filter((key) => isOld(key.slice(keyPrefix.length))).map((key) => server.unlink(key)));
+          cursor = next;
+        } while (cursor !== '0');
+      }
+    } catch {
+      this.onFailure();
+    }
   }
 
   stop(): void {

@@ -26,7 +26,34 @@ export function encode(value: unknown, allowsInstances = false): string {
 /** A copy of the value for each caller, so that none sees what another does with it. */
 export function decode(text: string): unknown {
   const body = text.slice(1);
-  return text.startsWith('j') ? JSON.parse(body) : deserialize(Buffer.from(body, 'base64'));
+  return isJson(text) ? JSON.parse(body) : deserialize(Buffer.from(body, 'base64'));
+}
+
+/** How a result becomes text, and the text a result. */
+export interface ValueCodec {
+  /** @throws UncacheableError */
+  encode(value: unknown): string;
+  decode(text: string): unknown;
+}
+
+const PLAIN: ValueCodec = { encode: (value) => encode(value), decode };
+
+/** @param revive makes instances of what comes back plain */
+export function codecOf(revive?: (value: never) => unknown): ValueCodec {
+  if (!revive) return PLAIN;
+  return { encode: (value) => encode(value, true), decode: (text) => revive(decode(text) as never) };
+}
+
+/** Whether the text is that of JSON, behind its first letter. */
+export function isJson(text: string): boolean {
+  return text.startsWith('j');
+}
+
+/** For what JSON makes, which is objects, arrays, and values that cannot change. */
+export function deepFreeze<T>(value: T): T {
+  if (typeof value !== 'object' || value === null) return value;
+  for (const inner of Object.values(value)) deepFreeze(inner);
+  return Object.freeze(value);
 }
 
 /** Whether JSON can say it. */

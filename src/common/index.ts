@@ -18,6 +18,7 @@ export * from './redis-token.js';
 export * from './request-context.js';
 export * from './request-path.js';
 export * from './response-hold.js';
+export * from './result-cache.js';
 export * from './role-check.js';
 export * from './route-access.js';
 export * from './route-memo.js';

@@ -1,5 +1,20 @@
-import { Controller, Get, Header, HttpCode, Injectable, Module, Post, Res, UseInterceptors } from '@nestjs/common';
+import {
+  Controller,
+  Get,
+  Header,
+  HttpCode,
+  Injectable,
+  Module,
+  Post,
+  Res,
+  UseInterceptors,
+  type CallHandler,
+  type ExecutionContext,
+  type INestApplication,
+  type NestInterceptor,
+} from '@nestjs/common';
 import { CACHE_MANAGER, CacheInterceptor, type Cache } from '@nestjs/cache-manager';
+import { map } from 'rxjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Cached, CacheModule, CacheService } from '../../src/cache/index.js';
 import {
@@ -9,6 +24,7 @@ import {
   runWithContext,
   type AdapterRequest,
 } from '../../src/common/index.js';
+import { ETag } from '../../src/conventions/index.js';
 import { onBothAdapters } from '../support/harness.js';
 import { ThrottledApp } from '../support/throttled-app.js';
 
@@ -19,6 +35,23 @@ class Reports {
   @Cached({ tags: (id: number) => [`report:${id}`] })
   async report(id: number): Promise<{ id: number; load: number }> {
     return { id, load: ++loads };
+  }
+}
+
+@Injectable()
+class Wrapping implements NestInterceptor {
+  intercept(_context: ExecutionContext, next: CallHandler) {
+    return next.handle().pipe(map((value: unknown) => ({ wrapped: value })));
+  }
+}
+
+@Controller('around')
+@UseInterceptors(Wrapping)
+class AroundController {
+  @Get('wrapped')
+  @Cached({ scope: 'public' })
+  wrapped() {
+    return { load: ++loads };
   }
 }
 
@@ -70,6 +103,40 @@ class CachedController {
     return { load: ++loads };
   }
 
+  @Get('rich')
+  @Cached({ scope: 'public' })
+  @HttpCode(203)
+  rich(@Res({ passthrough: true }) response: { header(name: string, value: string): void }) {
+    response.header('Content-Type', 'application/vnd.api+json');
+    return { load: ++loads, text: 'ä\n"<\u2028', at: null, list: [1, { a: [] }] };
+  }
+
+  @Get('dated')
+  @Cached({ scope: 'public' })
+  dated() {
+    return { load: ++loads, at: new Date(0) };
+  }
+
+  @Get('with-etag')
+  @Cached({ scope: 'public' })
+  @ETag()
+  withEtag() {
+    return { load: ++loads };
+  }
+
+  @Get('scalar')
+  @Cached({ scope: 'public' })
+  scalar() {
+    return `load ${++loads}`;
+  }
+
+  @Get('wrapped')
+  @UseInterceptors(Wrapping)
+  @Cached({ scope: 'public' })
+  wrapped() {
+    return { load: ++loads };
+  }
+
   @Post('written')
   @Cached({ scope: 'public' })
   written() {
@@ -88,7 +155,7 @@ class CachedController {
   }
 }
 
-@Module({ controllers: [CachedController], providers: [Reports], exports: [Reports] })
+@Module({ controllers: [CachedController, AroundController], providers: [Reports], exports: [Reports] })
 class CachedModule {}
 
 onBothAdapters('cached routes', (adapter) => {
@@ -153,6 +220,16 @@ onBothAdapters('cached routes', (adapter) => {
     expect(head.text).toBe('');
   });
 
+  it('spare a client what it has, without asking the handler', async () => {
+    const first = await app.get('/with-etag');
+    const before = loads;
+    const again = await app.get('/with-etag', { headers: { 'if-none-match': String(first.headers['etag']) } });
+    expect(again).toMatchObject({ status: 304, text: '' });
+    expect(again.headers).toMatchObject({ etag: first.headers['etag'], 'cache-status': 'bulwark; hit' });
+    expect((await app.get('/with-etag', { headers: { 'if-none-match': '"other"' } })).body).toEqual(first.body);
+    expect(loads).toBe(before);
+  });
+
   it('load once for many requests at once', async () => {
     const before = loads;
     const answers = await Promise.all(Array.from({ length: 100 }, () => app.get('/list?many')));
@@ -172,6 +249,22 @@ onBothAdapters('cached routes', (adapter) => {
     const hit = await app.get('/headers');
     expect(hit.headers).toMatchObject({ 'x-total': '7', 'cache-status': 'bulwark; hit' });
   });
+
+  it.each(['/rich', '/dated', '/scalar', '/wrapped', '/around/wrapped'])(
+    'repeat an answer to the byte: %s',
+    async (path) => {
+      const first = await app.get(path);
+      const hit = await app.get(path);
+      const { 'cache-status': miss, date: _then, ...headers } = first.headers;
+      const { 'cache-status': status, age: _age, date: _now, ...repeated } = hit.headers;
+      expect([miss, status]).toEqual(['bulwark; fwd=miss', 'bulwark; hit']);
+      expect({ status: hit.status, text: hit.text, headers: repeated }).toEqual({
+        status: first.status,
+        text: first.text,
+        headers,
+      });
+    },
+  );
 
   it.each([
     ['set cookies', 'GET', '/cookie'],
@@ -226,5 +319,40 @@ onBothAdapters('cached routes', (adapter) => {
     it('work in an object that nobody injected into', async () => {
       expect(await new Reports().report(4)).toMatchObject({ id: 4 });
     });
+  });
+});
+
+/** What an application may do to the JSON that it sends. */
+const writers: Record<string, (app: INestApplication) => void> = {
+  'a hook of Fastify before it writes JSON': (app) =>
+    app
+      .getHttpAdapter()
+      .getInstance()
+      .addHook('preSerialization', async (_: object, _reply: object, value: object) => ({
+        written: value,
+      })),
+  'a serialiser of Fastify': (app) =>
+    app
+      .getHttpAdapter()
+      .getInstance()
+      .setReplySerializer((value: object) => JSON.stringify({ written: value })),
+  'an interceptor of the application': (app) => app.useGlobalInterceptors(new Wrapping()),
+};
+
+describe.each([
+  ['fastify', 'a hook of Fastify before it writes JSON'],
+  ['fastify', 'a serialiser of Fastify'],
+  ['fastify', 'an interceptor of the application'],
+  ['express', 'an interceptor of the application'],
+] as const)('cached routes on %s with %s', (adapter, writer) => {
+  it('are written by it, also from the cache', async () => {
+    const imports = [GuardChainModule, CacheModule.forRoot({ redis: false }), CachedModule];
+    const app = await ThrottledApp.start(adapter, { imports }, writers[writer]);
+    const first = await app.get('/list');
+    const hit = await app.get('/list');
+    expect(first.text).toMatch(/^{"(written|wrapped)":{"load":/);
+    expect(hit.headers['cache-status']).toBe('bulwark; hit');
+    expect(hit.text).toBe(first.text);
+    await app.stop();
   });
 });
