@@ -19,7 +19,7 @@ const FOLDERS = {
   throttler: ['common', 'redis'],
   audit: ['common', 'database', 'redis'],
   auth: ['common', 'conventions', 'database', 'redis', 'authorization', 'users'],
-  tenants: ['common', 'database', 'authorization', 'users', 'auth'],
+  tenants: ['common', 'conventions', 'database', 'idempotency', 'authorization', 'users', 'auth'],
   'api-keys': ['common', 'database', 'authorization', 'users', 'auth'],
   'production-test': [
     'common',

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { Module, type DynamicModule, type ModuleMetadata } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { ApiKeysModule } from './api-keys/index.js';
@@ -23,6 +24,7 @@ import {
 import { AuthorizationModule } from './authorization/index.js';
 import { CacheModule } from './cache/index.js';
 import { ConfigModule, developmentSecret, type AppConfig } from './config/index.js';
+import { ConventionsModule } from './conventions/index.js';
 import { DatabaseModule } from './database/index.js';
 import { DocsController } from './docs.controller.js';
 import { HealthModule } from './health/index.js';
@@ -52,6 +54,7 @@ export class AppModule {
         DatabaseModule.forRoot({ ...database, migrations }),
         RedisModule.forRoot(config.redis),
         CacheModule.forRoot(config.cache),
+        ConventionsModule.forRoot({ cursorSecret: cursorSecretOf(config) }),
         IdempotencyModule.forRootAsync({
           inject: [DataSource],
           useFactory: (source: DataSource) => ({ store: new PostgresIdempotencyStore(source) }),
@@ -105,6 +108,12 @@ export function authOptions(config: AppConfig): AuthModuleOptions {
     mailSender: mailSenderOf(config),
     ...(url !== undefined && { breachedPasswords: new PwnedPasswords({ url, timeoutMs }) }),
   };
+}
+
+/** The same for all replicas, as what signs their tokens is; CursorCodec derives a key of its own from it. */
+function cursorSecretOf({ auth, conventions, database }: AppConfig): string {
+  const keys = auth.keysFile === undefined ? undefined : readFileSync(auth.keysFile, 'utf8');
+  return conventions.cursorSecret ?? auth.secret ?? auth.privateKey ?? keys ?? developmentSecret(database.dataDir);
 }
 
 /** Undefined in production where no server is named: mails hold tokens, which have no business in its log. */

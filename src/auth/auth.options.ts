@@ -70,6 +70,11 @@ export interface AuthModuleOptions {
    * session still are, at each use. 0 switches it off. @default 10000
    */
   tokenCacheSize?: number;
+  /**
+   * How long `GET /auth/profile` may be answered from the cache, where CacheModule is imported, in milliseconds. Changes
+   * through this library show at once. 0 reads it each time. @default 600_000: 10 minutes
+   */
+  profileTtlMs?: number;
   /** Cost factor of password hashes. @default 12 */
   bcryptCost?: number;
   /** What new passwords must be like. @default 'standard' */
@@ -123,6 +128,7 @@ type Defaulted =
   | 'sessionCheck'
   | 'sessionCacheSize'
   | 'tokenCacheSize'
+  | 'profileTtlMs'
   | 'bcryptCost'
   | 'passwordProfile'
   | 'maxWaitingHashes';
@@ -148,6 +154,7 @@ export function authSettings(options: AuthModuleOptions): AuthSettings {
     sessionCheck: options.sessionCheck ?? 'cached',
     sessionCacheSize: options.sessionCacheSize ?? 10_000,
     tokenCacheSize: options.tokenCacheSize ?? 10_000,
+    profileTtlMs: options.profileTtlMs ?? 600_000,
     bcryptCost: options.bcryptCost ?? 12,
     passwordProfile: options.passwordProfile ?? 'standard',
     maxWaitingHashes: options.maxWaitingHashes ?? 100,

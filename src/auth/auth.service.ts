@@ -4,11 +4,13 @@ import {
   FailureThrottle,
   NoAuditTrail,
   NoFailureThrottle,
+  NoResultCache,
   ProblemException,
+  ResultCache,
   TenantDirectory,
   type Principal,
 } from '../common/index.js';
-import { normalizeEmail, Role, UsersService, type NewUser, type UserRecord } from '../users/index.js';
+import { normalizeEmail, Role, UsersService, userTag, type NewUser, type UserRecord } from '../users/index.js';
 import { AccountMails } from './accounts/account-mails.service.js';
 import { OneTimeTokenService } from './accounts/one-time-token.service.js';
 import { ReauthenticationService } from './accounts/reauthentication.service.js';
@@ -41,6 +43,7 @@ export class AuthService {
     @Optional() private readonly audit: AuditTrail = new NoAuditTrail(),
     @Optional() private readonly failures: FailureThrottle = new NoFailureThrottle(),
     @Optional() private readonly tenants?: TenantDirectory,
+    @Optional() private readonly cache: ResultCache = new NoResultCache(),
   ) {}
 
   /**
@@ -130,8 +133,10 @@ export class AuthService {
     if (userId !== undefined) this.audit.record({ action: 'auth.logout', outcome: 'success', actorId: userId });
   }
 
-  async profile(userId: string): Promise<UserView> {
-    return viewOf(await this.users.get(userId));
+  /** Remembered where there is a cache; every change of the user ends that. */
+  profile(userId: string): Promise<UserView> {
+    const profile = { name: 'profile', key: userId, ttlMs: this.settings.profileTtlMs, tags: [userTag(userId)] };
+    return this.cache.wrap(profile, async () => viewOf(await this.users.get(userId)));
   }
 
   private async registerSilently(newUser: NewUser): Promise<void> {

@@ -153,7 +153,11 @@ export class CachedRouteInterceptor implements NestInterceptor {
     const { outcome, ageMs, ttlMs, value } = answer;
     const isHit = value instanceof StoredAnswer;
     if (isHit) httpAdapter.setHeader(response, 'Age', String(Math.floor(ageMs / 1_000)));
-    httpAdapter.setHeader(response, 'Cache-Status', `bulwark; ${isHit ? 'hit' : outcome === 'bypass' ? 'fwd=bypass' : 'fwd=miss'}`);
+    httpAdapter.setHeader(
+      response,
+      'Cache-Status',
+      `bulwark; ${isHit ? 'hit' : outcome === 'bypass' ? 'fwd=bypass' : 'fwd=miss'}`,
+    );
     if (vary.length > 0) {
       const given = response.getHeader('vary');
       httpAdapter.setHeader(response, 'Vary', [...(given ? [String(given)] : []), ...vary].join(', '));

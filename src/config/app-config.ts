@@ -58,6 +58,7 @@ export class AppConfig {
     refreshGraceMs: number;
     sessionCheck: Variables['AUTH_SESSION_CHECK'];
     tokenCacheSize: number;
+    profileTtlMs: number;
     /** Unset: tokens are in bodies only. */
     cookies: Readonly<{ sameSite: 'strict' | 'lax'; trustedOrigins: readonly string[] }> | undefined;
     bcryptCost: number;
@@ -71,6 +72,7 @@ export class AppConfig {
   readonly throttle: Readonly<Record<ThrottleTierName, TierLimit>>;
   readonly throttling: Readonly<{ failedLogins: TierLimit; replicas: number; redisTimeoutMs: number }>;
   readonly cache: Readonly<{ maxBytes: number }>;
+  readonly conventions: Readonly<{ cursorSecret: string | undefined }>;
   readonly audit: Readonly<{
     batchSize: number;
     flushIntervalMs: number;
@@ -135,6 +137,7 @@ export class AppConfig {
       refreshGraceMs: values.JWT_REFRESH_GRACE,
       sessionCheck: values.AUTH_SESSION_CHECK,
       tokenCacheSize: values.AUTH_TOKEN_CACHE_SIZE,
+      profileTtlMs: values.CACHE_PROFILE_TTL,
       cookies:
         values.AUTH_COOKIES === 'off'
           ? undefined
@@ -157,6 +160,7 @@ export class AppConfig {
       redisTimeoutMs: values.THROTTLE_REDIS_TIMEOUT,
     };
     this.cache = { maxBytes: values.CACHE_MAX_SIZE };
+    this.conventions = { cursorSecret: values.CURSOR_SECRET };
     this.audit = {
       batchSize: values.AUDIT_BATCH_SIZE,
       flushIntervalMs: values.AUDIT_FLUSH_INTERVAL,

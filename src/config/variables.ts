@@ -170,7 +170,15 @@ export const variables = z.object({
   THROTTLE_REDIS_TIMEOUT: duration()
     .prefault('40ms')
     .describe('Wait for Redis to decide on a request; then this process decides.'),
+  CURSOR_SECRET: z
+    .string()
+    .min(32)
+    .optional()
+    .describe('Signs cursors of lists (openssl rand -base64 48). Unset: by a key derived from that of the tokens.'),
   CACHE_MAX_SIZE: size('1mb', '64gb').prefault('64mb').describe('Memory of this process for cached results.'),
+  CACHE_PROFILE_TTL: duration('0ms')
+    .prefault('10m')
+    .describe('How long a profile is answered from the cache; changes show at once. 0: not at all.'),
   AUDIT_BATCH_SIZE: integer(1, 10_000).prefault('100').describe('Audit events that are written together.'),
   AUDIT_FLUSH_INTERVAL: duration().prefault('5s').describe('Longest wait of an audit event before it is written.'),
   AUDIT_JOURNAL_DIR: z

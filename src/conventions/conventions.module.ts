@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { ConfigurableModuleBuilder, Global, Module, type DynamicModule } from '@nestjs/common';
 import { APP_INTERCEPTOR } from '@nestjs/core';
 import { CursorCodec } from './cursor.codec.js';
@@ -30,8 +29,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE, ASYNC_OPTIO
     {
       provide: CursorCodec,
       inject: [MODULE_OPTIONS_TOKEN],
-      useFactory: ({ cursorSecret }: ConventionsModuleOptions) =>
-        new CursorCodec(cursorSecret ?? randomBytes(32).toString('base64')),
+      useFactory: ({ cursorSecret }: ConventionsModuleOptions) => new CursorCodec(cursorSecret),
     },
   ],
   exports: [CursorCodec],

@@ -1,4 +1,4 @@
-import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
+import { createHmac, hkdfSync, randomBytes, timingSafeEqual } from 'node:crypto';
 import { ProblemException } from '../common/index.js';
 
 /** A place in a list: the values that order it, of the row at which a page begins or ends. @publicApi */
@@ -20,8 +20,11 @@ const LONGEST_CURSOR = 2_048;
 export class CursorCodec {
   private readonly key: Buffer;
 
-  /** @param secret the same for all replicas, 32 random bytes or more; may be one that serves something else as well */
-  constructor(secret: string) {
+  /**
+   * @param secret the same for all replicas, 32 random bytes or more; may be one that serves something else as well.
+   *   Without one, cursors hold until the process ends.
+   */
+  constructor(secret = randomBytes(32).toString('base64')) {
     if (Buffer.byteLength(secret) < 32) throw new TypeError('The secret of cursors is shorter than 32 bytes.');
     // A key of its own: what is signed here proves nothing elsewhere.
     this.key = Buffer.from(hkdfSync('sha256', secret, '', 'nest-bulwark cursors', 32));

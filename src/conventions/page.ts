@@ -29,41 +29,65 @@ export interface KeysetQuery<T> {
 }
 
 /** @publicApi */
-export interface KeysetOptions<T> {
+export interface PageOptions {
   readonly codec: CursorCodec;
   /** Name of the list; with filters, those too: a cursor of another filter is then refused. */
   readonly list: string;
-  readonly columns: readonly [KeysetColumn<T>, ...KeysetColumn<T>[]];
   readonly limit: number;
   /** @default the first page */
   readonly cursor?: string;
 }
 
+/** @publicApi */
+export interface KeysetOptions<T> extends PageOptions {
+  readonly columns: readonly [KeysetColumn<T>, ...KeysetColumn<T>[]];
+}
+
 /**
- * A page of what the query finds, by the values of the row at which the page before ended. So rows that come or go
- * meanwhile neither shift pages nor show up twice, and a page deep in the list costs no more than the first.
+ * A page of a list, by the values of the row at which the page before ended. So rows that come or go meanwhile neither
+ * shift pages nor show up twice.
  *
- * @param query without an order and a limit; it is changed
+ * @param read rows beyond a position, or from the first one on, so many at most; back from it where its direction is
+ *   `prev`, the nearest first
+ * @param valuesOf values of a row that tell its place in the list
  * @throws ProblemException `CURSOR_INVALID`
  * @publicApi
  */
-export async function keysetPage<T>(query: KeysetQuery<T>, options: KeysetOptions<T>): Promise<ListPage<T>> {
-  const { codec, list, columns, limit, cursor } = options;
+export async function pageOf<T>(
+  { codec, list, limit, cursor }: PageOptions,
+  valuesOf: (row: T) => CursorPosition['values'],
+  read: (position: CursorPosition | undefined, limit: number) => Promise<readonly T[]>,
+): Promise<ListPage<T>> {
   const position = cursor === undefined ? undefined : codec.decode(list, cursor);
   const isBack = position?.direction === 'prev';
-  if (position) query.andWhere(after(columns, isBack), parametersOf(position));
-  for (const { sql, order = 'ASC' } of columns) query.addOrderBy(sql, isBack ? opposite(order) : order);
-  query.limit(limit + 1);
-  const found = await query.getMany();
+  const found = await read(position, limit + 1);
   const hasMore = found.length > limit;
   const items = isBack ? found.slice(0, limit).toReversed() : found.slice(0, limit);
   const cursorAt = (row: T | undefined, direction: CursorPosition['direction']) =>
-    row === undefined ? null : codec.encode(list, { direction, values: columns.map(({ value }) => value(row)) });
+    row === undefined ? null : codec.encode(list, { direction, values: valuesOf(row) });
   return {
     items,
     next: isBack || hasMore ? cursorAt(items.at(-1), 'next') : null,
     prev: isBack ? (hasMore ? cursorAt(items[0], 'prev') : null) : position ? cursorAt(items[0], 'prev') : null,
   };
+}
+
+/**
+ * {@link pageOf} what a query finds; a page deep in the list costs no more than the first, given an index on the columns.
+ *
+ * @param query without an order and a limit; it is changed
+ * @throws ProblemException `CURSOR_INVALID`
+ * @publicApi
+ */
+export function keysetPage<T>(query: KeysetQuery<T>, { columns, ...options }: KeysetOptions<T>): Promise<ListPage<T>> {
+  const valuesOf = (row: T) => columns.map(({ value }) => value(row));
+  return pageOf(options, valuesOf, (position, limit) => {
+    const isBack = position?.direction === 'prev';
+    if (position) query.andWhere(after(columns, isBack), parametersOf(position));
+    for (const { sql, order = 'ASC' } of columns) query.addOrderBy(sql, isBack ? opposite(order) : order);
+    query.limit(limit);
+    return query.getMany();
+  });
 }
 
 /** `limit` and `cursor` of a query: `@Query({ schema: pageQuery() })`. Other fields are added by `.extend()`. @publicApi */

@@ -11,11 +11,14 @@ import type { AdapterRequest } from '../common/index.js';
 import { linksOf, type ListPage } from './page.js';
 import { addToHeader, type HeaderResponse } from './response-headers.js';
 
+/** Of a {@link ListPage}, or of a page whose items have a name of their own. */
+type Neighbours = Pick<ListPage<unknown>, 'next' | 'prev'>;
+
 @Injectable()
-class PaginatedInterceptor implements NestInterceptor<ListPage<unknown>> {
+class PaginatedInterceptor implements NestInterceptor<Neighbours> {
   constructor(private readonly adapterHost: HttpAdapterHost) {}
 
-  intercept(context: ExecutionContext, next: CallHandler<ListPage<unknown>>): Observable<unknown> {
+  intercept(context: ExecutionContext, next: CallHandler<Neighbours>): Observable<unknown> {
     const http = context.switchToHttp();
     const { url } = http.getRequest<AdapterRequest>();
     return next.handle().pipe(

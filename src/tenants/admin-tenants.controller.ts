@@ -14,6 +14,8 @@ import {
 } from '@nestjs/common';
 import { AllowApiKeys, Roles } from '../authorization/index.js';
 import { Management } from '../common/index.js';
+import { Paginated } from '../conventions/index.js';
+import { Idempotent } from '../idempotency/index.js';
 import {
   CreateTenantDto,
   ListTenantsDto,
@@ -33,12 +35,15 @@ export class AdminTenantsController {
   constructor(private readonly tenants: TenantsService) {}
 
   @Get()
+  @Paginated()
   @Header('Cache-Control', 'no-store')
   list(@Query() { cursor }: ListTenantsDto): Promise<TenantPage> {
     return this.tenants.list(cursor);
   }
 
+  /** With an `Idempotency-Key`, a repetition makes no second one. */
   @Post()
+  @Idempotent()
   create(@Body() { name, ownerId }: CreateTenantDto): Promise<AdminTenantView> {
     return this.tenants.create(name, ownerId);
   }

@@ -38,9 +38,10 @@ export class MemberRolesDto {
 }
 
 export class ListTenantsDto {
-  /** `next` of the page before. */
+  /** `next` or `prev` of another page. */
   @IsOptional()
-  @IsUUID()
+  @IsString()
+  @Length(1, 2_048)
   cursor?: string;
 }
 
@@ -71,4 +72,6 @@ export class TenantPage {
   tenants!: AdminTenantView[];
   /** Cursor of the next page; null on the last. */
   next!: string | null;
+  /** Cursor of the page before; null on the first. */
+  prev!: string | null;
 }

@@ -1,9 +1,10 @@
 import { Injectable, Optional } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
-import { DataSource, MoreThan, Repository } from 'typeorm';
+import { DataSource, Repository } from 'typeorm';
 import { AuthService, RevocationService, type AccessTokenView } from '../auth/index.js';
 import { AccessControl } from '../authorization/index.js';
 import { AuditTrail, NoAuditTrail, ProblemException, uuidv7, type Principal } from '../common/index.js';
+import { CursorCodec, keysetPage } from '../conventions/index.js';
 import { UsersService } from '../users/index.js';
 import { TenantMemberships } from './tenant-memberships.js';
 import { Tenant } from './tenant.entity.js';
@@ -25,6 +26,7 @@ export class TenantsService {
     private readonly auth: AuthService,
     private readonly revocations: RevocationService,
     @Optional() private readonly audit: AuditTrail = new NoAuditTrail(),
+    @Optional() private readonly cursors: CursorCodec = new CursorCodec(),
   ) {}
 
   async listOf({ id, tenantId }: Principal): Promise<TenantView[]> {
@@ -73,11 +75,16 @@ export class TenantsService {
     return members.flat();
   }
 
-  async list(after?: string): Promise<TenantPage> {
-    const where = after === undefined ? {} : { id: MoreThan(after) };
-    const found = await this.tenants.find({ where, order: { id: 'ASC' }, take: PAGE + 1 });
-    const tenants = found.slice(0, PAGE).map(viewOf);
-    return { tenants, next: found.length > PAGE ? (tenants.at(-1)?.id ?? null) : null };
+  /** @throws ProblemException `CURSOR_INVALID` */
+  async list(cursor?: string): Promise<TenantPage> {
+    const { items, next, prev } = await keysetPage(this.tenants.createQueryBuilder('tenant'), {
+      codec: this.cursors,
+      list: 'tenants',
+      limit: PAGE,
+      cursor,
+      columns: [{ sql: 'tenant.id', value: ({ id }) => id }],
+    });
+    return { tenants: items.map(viewOf), next, prev };
   }
 
   async create(name: string, ownerId?: string): Promise<AdminTenantView> {

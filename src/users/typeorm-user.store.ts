@@ -40,9 +40,11 @@ export class TypeOrmUserStore extends UserStore {
     return unlessTaken(() => this.users.update({ id }, changes));
   }
 
-  search({ search, after, limit }: UserSearch): Promise<UserRecord[]> {
-    const query = this.users.createQueryBuilder('user').orderBy('user.id').limit(limit);
+  search({ search, after, before, limit }: UserSearch): Promise<UserRecord[]> {
+    const order = before === undefined ? 'ASC' : 'DESC';
+    const query = this.users.createQueryBuilder('user').orderBy('user.id', order).limit(limit);
     if (after !== undefined) query.andWhere('user.id > :after', { after });
+    if (before !== undefined) query.andWhere('user.id < :before', { before });
     // position() takes the text as it is: with LIKE, % and _ would be wildcards.
     if (search !== undefined) {
       const needle = search.normalize('NFKC').toLowerCase();

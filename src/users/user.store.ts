@@ -27,8 +27,10 @@ export type UserChanges = Partial<Omit<UserWithPassword, 'id' | 'createdAt'>>;
 export interface UserSearch {
   /** Part of the email or of the name, in any letter case. */
   search?: string;
-  /** Id of the last user of the page before. */
+  /** Only users behind the one with this id. */
   after?: string;
+  /** Only users before the one with this id; in the opposite order, so that those next to it come first. */
+  before?: string;
   limit: number;
 }
 
@@ -47,7 +49,7 @@ export abstract class UserStore {
   abstract findByEmail(email: string): Promise<UserWithPassword | null>;
   /** False where another user has the new address. A user that is not there is no error. */
   abstract update(id: string, changes: UserChanges): Promise<boolean>;
-  /** Users in the order of their ids, which is that of their registration. */
+  /** Users in the order of their ids, which is that of their registration; with `before` in the opposite order. */
   abstract search(search: UserSearch): Promise<UserRecord[]>;
   abstract delete(id: string): Promise<void>;
 }

@@ -1,5 +1,5 @@
-import { Injectable } from '@nestjs/common';
-import { ProblemException, uuidv7 } from '../common/index.js';
+import { Injectable, Optional } from '@nestjs/common';
+import { NoResultCache, ProblemException, ResultCache, uuidv7 } from '../common/index.js';
 import { UserStore, type UserChanges, type UserRecord, type UserSearch, type UserWithPassword } from './user.store.js';
 
 /** @publicApi */
@@ -17,10 +17,18 @@ export function normalizeEmail(email: string): string {
   return email.trim().normalize('NFKC').toLowerCase();
 }
 
+/** Tag of what is remembered of a user; see `ResultCache`. @publicApi */
+export function userTag(id: string): string {
+  return `user:${id.toLowerCase()}`;
+}
+
 /** Users, whatever store they are in. @publicApi */
 @Injectable()
 export class UsersService {
-  constructor(private readonly store: UserStore) {}
+  constructor(
+    private readonly store: UserStore,
+    @Optional() private readonly cache: ResultCache = new NoResultCache(),
+  ) {}
 
   /** @throws ProblemException `EMAIL_TAKEN` */
   async create(user: NewUser): Promise<UserRecord> {
@@ -58,16 +66,18 @@ export class UsersService {
   async update(id: string, { email, ...rest }: UserChanges): Promise<UserRecord> {
     const changes = { ...rest, ...(email !== undefined && { email: normalizeEmail(email) }) };
     if (!(await this.store.update(id, changes))) throw emailTaken();
+    await this.cache.invalidate(userTag(id));
     return this.get(id);
   }
 
-  /** Users in the order of their ids, which is that of their registration. */
+  /** Users in the order of their ids, which is that of their registration; with `before` in the opposite order. */
   search(search: UserSearch): Promise<UserRecord[]> {
     return this.store.search(search);
   }
 
-  delete(id: string): Promise<void> {
-    return this.store.delete(id);
+  async delete(id: string): Promise<void> {
+    await this.store.delete(id);
+    await this.cache.invalidate(userTag(id));
   }
 }
 

@@ -26,11 +26,12 @@ export class MemoryUserStore extends UserStore {
     return true;
   }
 
-  async search({ search = '', after = '', limit }: UserSearch): Promise<UserWithPassword[]> {
+  async search({ search = '', after = '', before, limit }: UserSearch): Promise<UserWithPassword[]> {
     const needle = search.toLowerCase();
     return [...this.users.values()]
-      .filter(({ id, email, name }) => id > after && `${email}\n${name.toLowerCase()}`.includes(needle))
-      .sort((a, b) => (a.id < b.id ? -1 : 1))
+      .filter(({ id }) => id > after && (before === undefined || id < before))
+      .filter(({ email, name }) => `${email}\n${name.toLowerCase()}`.includes(needle))
+      .sort((a, b) => (a.id < b.id === (before === undefined) ? -1 : 1))
       .slice(0, limit);
   }
 

@@ -79,9 +79,10 @@ export class ListUsersDto {
   @Length(1, 100)
   search?: string;
 
-  /** `next` of the page before. */
+  /** `next` or `prev` of another page. */
   @IsOptional()
-  @Matches(/^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/, { message: 'cursor must be the next of another page' })
+  @IsString()
+  @Length(1, 2_048)
   cursor?: string;
 
   /** Users on a page, 1 to 100. */

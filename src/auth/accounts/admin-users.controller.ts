@@ -15,6 +15,7 @@ import {
 import { Roles } from '../../authorization/index.js';
 import { Management, type Principal } from '../../common/index.js';
 import { Role } from '../../users/index.js';
+import { Paginated } from '../../conventions/index.js';
 import { AdminUserDto, ListUsersDto } from './account.dto.js';
 import { AdminUsersService, type AdminUserView, type UserPage } from './admin-users.service.js';
 import { RecentAuthentication } from '../recent-authentication.guard.js';
@@ -28,6 +29,7 @@ export class AdminUsersController {
   constructor(private readonly admin: AdminUsersService) {}
 
   @Get()
+  @Paginated()
   @Header('Cache-Control', 'no-store')
   list(@Query() query: ListUsersDto): Promise<UserPage> {
     return this.admin.list(query);

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { Injectable, Optional } from '@nestjs/common';
 import { AccessControl } from '../../authorization/index.js';
+import { CursorCodec, pageOf } from '../../conventions/index.js';
 import { AuditTrail, NoAuditTrail, ProblemException, TenantDirectory, type Principal } from '../../common/index.js';
 import { Role, UsersService, type UserRecord } from '../../users/index.js';
 import type { AdminUserDto, ListUsersDto, MembershipDto } from './account.dto.js';
@@ -21,9 +22,11 @@ export interface AdminUserView extends UserView {
 }
 
 export interface UserPage {
-  users: AdminUserView[];
+  users: readonly AdminUserView[];
   /** Cursor of the next page; null on the last. */
   next: string | null;
+  /** Cursor of the page before; null on the first. */
+  prev: string | null;
 }
 
 /** What administrators do with other people's accounts. @publicApi */
@@ -39,13 +42,21 @@ export class AdminUsersService {
     private readonly access: AccessControl,
     @Optional() private readonly audit: AuditTrail = new NoAuditTrail(),
     @Optional() private readonly directory?: TenantDirectory,
+    @Optional() private readonly cursors: CursorCodec = new CursorCodec(),
   ) {}
 
+  /** @throws ProblemException `CURSOR_INVALID` */
   async list({ search, cursor, limit = String(PAGE) }: ListUsersDto): Promise<UserPage> {
-    const size = Number(limit);
-    const found = await this.users.search({ search, after: cursor, limit: size + 1 });
-    const users = found.slice(0, size).map(adminViewOf);
-    return { users, next: found.length > size ? (users.at(-1)?.id ?? null) : null };
+    const page = { codec: this.cursors, list: `users ${search ?? ''}`, limit: Number(limit), cursor };
+    const { items, next, prev } = await pageOf<UserRecord>(
+      page,
+      ({ id }) => [id],
+      (position, most) => {
+        const side = position?.direction === 'prev' ? 'before' : 'after';
+        return this.users.search({ search, ...(position && { [side]: String(position.values[0]) }), limit: most });
+      },
+    );
+    return { users: items.map(adminViewOf), next, prev };
   }
 
   /** @throws ProblemException `NOT_FOUND`, `VALIDATION_FAILED`, or `CONFLICT` where administrators would shut themselves out */
