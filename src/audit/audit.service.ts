@@ -17,14 +17,13 @@ import {
   type AuditDelivery,
   type AuditInput,
   type AuditOutcome,
-  type Counter,
-  type MetricFamily,
   type RequestContext,
   type ShutdownParticipant,
 } from '../common/index.js';
 import { AuditActionRegistry } from './actions.js';
 import { AuditEvent } from './audit-event.entity.js';
 import { auditLine, severityOf } from './audit-record.js';
+import { AuditMetrics, type DropReason } from './audit.metrics.js';
 import { AUDIT_SETTINGS, type AuditSettings } from './audit.options.js';
 import { AuditStore } from './audit.store.js';
 import { AuditWriter } from './audit.writer.js';
@@ -61,9 +60,7 @@ export class AuditService extends AuditTrail implements ShutdownParticipant, OnM
   private readonly actions: AuditActionRegistry;
   private readonly redaction: Redaction;
   private readonly writer: AuditWriter;
-  private readonly recorded: Record<AuditDelivery, Counter>;
-  private readonly dropped: MetricFamily<Counter>;
-  private readonly journalRefusals: Counter;
+  private readonly metrics: AuditMetrics;
   /** How what a request did went, where an event says what it did. */
   private readonly outcomes = new WeakMap<RequestContext, AuditOutcome>();
   private journal: Journal | undefined;
@@ -80,35 +77,14 @@ export class AuditService extends AuditTrail implements ShutdownParticipant, OnM
     super();
     this.actions = new AuditActionRegistry(settings.actions);
     this.redaction = new Redaction(settings);
-    const recorded = metrics.counter({
-      name: 'audit_events_recorded_total',
-      help: 'Audit events taken.',
-      labelNames: ['delivery'],
+    this.metrics = new AuditMetrics(metrics, {
+      pending: () => this.writer.size,
+      journalBytes: () => this.journal?.bytes ?? 0,
     });
-    this.recorded = {
-      batch: recorded.labels({ delivery: 'batch' }),
-      durable: recorded.labels({ delivery: 'durable' }),
-      strict: recorded.labels({ delivery: 'strict' }),
-    };
-    this.dropped = metrics.counter({
-      name: 'audit_events_dropped_total',
-      help: 'Audit events lost or refused, by reason.',
-      labelNames: ['reason'],
-    });
-    // From zero on, so that the first loss is an increase.
-    for (const reason of ['overflow', 'rejected', 'unavailable']) this.dropped.labels({ reason }).add(0);
-    this.journalRefusals = metrics
-      .counter({ name: 'audit_journal_refusals_total', help: 'Durable events that the journal did not take.' })
-      .labels({});
-    const damage = metrics
-      .counter({ name: 'audit_journal_damage_total', help: 'Damaged records and cut ends of journal segments.' })
-      .labels({});
-    metrics.gauge({ name: 'audit_events_pending', help: 'Audit events not yet stored.' }, () => this.writer.size);
-    metrics.gauge({ name: 'audit_journal_bytes', help: 'Size of the audit journal.' }, () => this.journal?.bytes ?? 0);
     this.writer = new AuditWriter(store, () => this.journal, {
       ...settings,
       onRefused: (line, error) => this.lost('rejected', line, error),
-      onDamage: (records, bytes) => damage.add(records + (bytes > 0 ? 1 : 0)),
+      onDamage: (records, tornBytes) => this.metrics.journalDamaged(records, tornBytes),
     });
   }
 
@@ -152,9 +128,9 @@ export class AuditService extends AuditTrail implements ShutdownParticipant, OnM
     await this.take(input as AuditInput);
   }
 
-  /** Writes everything that is pending. Resolves when it stands in the database, rejects when it could not. */
+  /** Writes what is pending now. Resolves when it stands in the database, rejects when it could not. */
   async flush(): Promise<void> {
-    await this.journal?.idle();
+    await this.journal?.settled();
     await this.writer.flush();
   }
 
@@ -210,7 +186,7 @@ export class AuditService extends AuditTrail implements ShutdownParticipant, OnM
       line = auditLine({ ...input, metadata: { unreadable: true } }, this.redaction, this.actions);
     }
     const delivery = this.deliveryOf(input);
-    this.recorded[delivery].add();
+    this.metrics.taken(delivery);
     if (delivery === 'batch') this.takeBatch(line);
     else return delivery === 'strict' ? this.takeStrict(line) : this.takeDurable(line);
     return undefined;
@@ -228,7 +204,7 @@ export class AuditService extends AuditTrail implements ShutdownParticipant, OnM
       this.writer.add({ line });
       return;
     }
-    this.dropped.labels({ reason: 'overflow' }).add();
+    this.metrics.dropped('overflow');
     if (!this.isDropping) {
       this.logger.error('audit events of mode batch are dropped: as many as memory may hold wait for the database');
     }
@@ -250,7 +226,7 @@ export class AuditService extends AuditTrail implements ShutdownParticipant, OnM
       segment.leave();
       this.writer.wake();
     } catch (error) {
-      this.journalRefusals.add();
+      this.metrics.journalRefused();
       if (!this.isJournalDown) {
         this.logger.error({ err: error, msg: 'the audit journal is not available: events go to the database at once' });
       }
@@ -273,8 +249,8 @@ export class AuditService extends AuditTrail implements ShutdownParticipant, OnM
   }
 
   /** The log is the last place that can keep it. */
-  private lost(reason: 'rejected' | 'unavailable', line: string, error: unknown): void {
-    this.dropped.labels({ reason }).add();
+  private lost(reason: DropReason, line: string, error: unknown): void {
+    this.metrics.dropped(reason);
     this.logger.error({ err: error, event: line, msg: 'an audit event could not be stored, and stands here alone' });
   }
 

@@ -69,6 +69,7 @@ export class AuditWriter {
 
   /** Resolves when the event stands in the database, which is tried at once; rejects when that fails. */
   addUrgent(line: string): Promise<void> {
+    if (this.isStopped) return Promise.reject(new Error('the application has ended'));
     return new Promise((resolve, reject) => {
       const settle = (error?: unknown) => (error === undefined ? resolve() : reject(error as Error));
       this.pending.unshift({ line, settle });
@@ -82,7 +83,7 @@ export class AuditWriter {
     this.writeSoon(this.options.flushIntervalMs);
   }
 
-  /** Writes everything that is pending. Resolves when it stands in the database, rejects when it could not. */
+  /** Writes what is pending now. Resolves when it stands in the database, rejects when it could not. */
   async flush(): Promise<void> {
     await this.writing?.catch(() => undefined);
     clearTimeout(this.timer);
@@ -126,28 +127,32 @@ export class AuditWriter {
     return this.writing;
   }
 
+  /**
+   * Writes what is there when it begins, in memory and then in the journal, and ends, whatever comes meanwhile: neither
+   * does the one wait for ever for an end of the other, nor who asked for it for an end of both.
+   */
   private async writeAll(): Promise<void> {
     const journal = this.journal();
     this.isWoken = false;
-    for (;;) {
-      await this.writePending();
+    await this.writePending();
+    for (let left = journal?.toReplay ?? 0; left > 0; left--) {
       const segment = await journal?.nextToReplay();
       if (segment) await this.replay(segment);
-      else if (this.pending.length === 0) break;
     }
     await journal?.removeStored();
   }
 
   private async writePending(): Promise<void> {
-    while (this.pending.length > 0) {
+    for (let left = this.pending.length; left > 0;) {
       const batches = this.nextBatches();
+      left -= this.underway;
       const results = await Promise.allSettled(batches.map((batch) => this.storeBatch(batch)));
       this.underway = 0;
       const failed = results.find((result) => result.status === 'rejected');
       if (!failed) continue;
-      const left = batches.filter((_batch, i) => results[i]?.status === 'rejected').flat();
+      const kept = batches.filter((_batch, i) => results[i]?.status === 'rejected').flat();
       // Whoever waits is told now, and not after tries that may take as long as the database is away.
-      this.pending = [...left, ...this.pending].map(({ line, segment, settle }) => {
+      this.pending = [...kept, ...this.pending].map(({ line, segment, settle }) => {
         settle?.(failed.reason);
         return segment ? { line, segment } : { line };
       });

@@ -2,6 +2,7 @@ import { Client } from 'pg';
 import { describe, expect, it } from 'vitest';
 import { AuditApp } from '../support/audit-app.js';
 import { freshDatabase } from '../support/database.js';
+import { testFolder } from '../support/folder.js';
 import { until } from '../support/until.js';
 
 const FIRST = 100;
@@ -45,5 +46,37 @@ describe('a backlog', () => {
     );
     expect({ events, targets }).toEqual({ events: FIRST + REST, targets: FIRST + REST });
     await Promise.all([one.client.end(), other.client.end(), app.stop()]);
+  });
+
+  it('comes to its end, and to what the journal alone holds, while events go on coming', async () => {
+    const [url, folder] = [await freshDatabase(), await testFolder()];
+    const options = { sealIntervalMs: 0, maintenanceIntervalMs: 0, journalDir: folder.path, maxPending: 50 };
+    const app = await AuditApp.start(url, options);
+    const recorded: string[] = [];
+    let isOver = false;
+    const lanes = Array.from({ length: 16 }, async (_, lane) => {
+      for (let n = 0; !isOver; n++) {
+        const target = `t:${lane}-${n}`;
+        await app.audit.recordAndWait({ action: 'thing.made', outcome: 'success', target, delivery: 'durable' });
+        recorded.push(target);
+      }
+    });
+    const { client, held } = await heldUp(url);
+    await held;
+    const before = recorded.length;
+    await until('memory is full, and many more are recorded', () => recorded.length > before + 500);
+    await client.query('COMMIT');
+    const due = [...recorded];
+    await app.audit.flush();
+    const [{ missing }] = await app.sql(
+      'SELECT count(*)::int AS missing FROM unnest($1::text[]) AS due WHERE due NOT IN (SELECT target FROM audit_events)',
+      [due],
+    );
+    expect(missing).toBe(0);
+    isOver = true;
+    await Promise.all(lanes);
+    await client.end();
+    await app.stop();
+    await folder.stop();
   });
 });

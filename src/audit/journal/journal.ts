@@ -34,6 +34,7 @@ export class Journal {
   private active: Segment | undefined;
   private readonly segments = new Set<Segment>();
   private count = 0;
+  private latest: Promise<Segment> | undefined;
   private isRotationDue = false;
 
   private constructor(
@@ -54,15 +55,16 @@ export class Journal {
   /** Answers with the segment that holds the record, once the disk has it. */
   append(text: string): Promise<Segment> {
     const bytes = encodeRecord(text);
-    return new Promise((resolve, reject) => {
+    this.latest = new Promise((resolve, reject) => {
       this.waiting.push({ bytes, resolve, reject });
       this.committing ??= this.commit();
     });
+    return this.latest;
   }
 
-  /** Resolves when nothing waits for the disk. */
-  async idle(): Promise<void> {
-    while (this.committing) await this.committing;
+  /** Resolves when all that waits for the disk now has its answer; turns come in order. */
+  async settled(): Promise<void> {
+    await this.latest?.catch(() => undefined);
   }
 
   /** Takes over what dead processes have left. Answers with the number of segments. */
@@ -76,15 +78,23 @@ export class Journal {
     return this.folder.beat();
   }
 
-  /** A segment with records that are on disk only. The active one is closed for it, by the next turn where one runs. */
+  /** Segments with records that are on disk only. */
+  get toReplay(): number {
+    let count = 0;
+    for (const segment of this.segments) if (segment.isToBeReplayed) count++;
+    return count;
+  }
+
+  /** A segment with records that are on disk only. The active one is closed for it, by the next turn where one is due. */
   async nextToReplay(): Promise<Segment | undefined> {
     for (const segment of this.segments) {
       if (!segment.isToBeReplayed) continue;
-      if (segment === this.active) {
-        if (this.committing) this.isRotationDue = true;
-        else await this.closeActive();
+      while (segment === this.active && this.committing) {
+        this.isRotationDue = true;
+        await this.settled();
       }
-      if (segment.isClosed) return segment;
+      if (segment === this.active) await this.closeActive();
+      return segment;
     }
     return undefined;
   }
@@ -96,9 +106,9 @@ export class Journal {
     }
   }
 
-  /** Closes; leaves nothing behind where the database has everything. */
+  /** Closes, when nobody appends any more; leaves nothing behind where the database has everything. */
   async close(): Promise<void> {
-    await this.idle();
+    while (this.committing) await this.committing;
     await this.closeActive();
     await this.removeStored();
     await this.folder.release();
@@ -124,10 +134,10 @@ export class Journal {
 
   private async write(bytes: Buffer, count: number): Promise<Segment> {
     const { segmentBytes, maxBytes } = this.limits;
+    if (this.isRotationDue) await this.closeActive();
     if (this.bytes + bytes.length > maxBytes) {
       throw new Error(`it holds ${this.bytes} bytes and may hold ${maxBytes}`);
     }
-    if (this.isRotationDue) await this.closeActive();
     const segment = this.active ?? (await this.openSegment());
     segment.enter(count);
     try {
