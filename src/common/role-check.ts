@@ -2,7 +2,7 @@ import type { CanActivate, ExecutionContext } from '@nestjs/common';
 import type { AuditTrail } from './audit-trail.js';
 import type { Principal } from './principal.js';
 import { ProblemException } from './problem.js';
-import type { AdapterRequest } from './request-context.js';
+import { requestOf } from './http-context.js';
 
 /**
  * Knows which roles a caller has. AuthorizationModule binds it, so that a role counts for those that it inherits; where
@@ -33,7 +33,7 @@ export abstract class RoleGuard implements CanActivate {
   ) {}
 
   canActivate(context: ExecutionContext): boolean {
-    const { user } = context.switchToHttp().getRequest<AdapterRequest>();
+    const { user } = requestOf(context);
     if (user && this.roles.hasRole(user, this.role)) return true;
     const metadata = { reason: 'role', required: [this.role] };
     this.audit.record({ action: 'access.denied', outcome: 'denied', metadata });

@@ -133,18 +133,20 @@ onBothAdapters('an answer', (HTTP_ADAPTER) => {
     expect(answer.body).toMatchObject({ code: 'AUDIT_UNAVAILABLE', status: 503, requestId: expect.any(String) });
     expect(answer.headers['content-type']).toContain('application/problem+json');
     expect((await app.get('/things/1/streamed')).status).toBe(503);
-    const durable = await app.get('/auth/profile', { token: 'nonsense' });
-    expect(durable.status).toBe(401);
+    const denied = () => app.post('/things/forbidden');
+    const durable = await denied();
+    expect(durable.status).toBe(403);
     const health = await app.get('/health');
     expect(JSON.stringify(health.body)).toContain('audit');
     // A full journal as well: nothing is left that could keep it.
-    await until('the journal is full', async () => (await app.get('/auth/profile', { token: 'x' })).status === 503, {
+    const many = () => Promise.all(Array.from({ length: 50 }, denied));
+    await until('the journal is full', async () => (await many()).some(({ status }) => status === 503), {
       withinMs: 60_000,
       everyMs: 0,
     });
     await proxy.open();
     await until('events are stored', async () => (await stored(durable.body.requestId)).length === 1);
-    await until('answers come again', async () => (await app.get('/auth/profile', { token: 'x' })).status === 401);
+    await until('answers come again', async () => (await denied()).status === 403);
   });
 });
 
