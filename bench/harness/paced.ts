@@ -1,7 +1,6 @@
 // Requests at a constant rate, whether or not the ones before were answered: a process of its own, so that neither its
 // work nor its garbage is in the times that it takes.
 import { Agent, request } from 'node:http';
-import { percentile } from './client.js';
 import { answer, type Order } from './protocol.js';
 
 /** More than are ever open at once, so that no request waits for a connection. */
@@ -41,7 +40,7 @@ process.on('message', (order: Order) => {
   if (order.type !== 'paced') return;
   const { port, path, perSecond, seconds } = order;
   paced(port, path, perSecond, seconds).then(
-    (times) => answer({ type: 'paced', p50: percentile(times, 0.5), p99: percentile(times, 0.99) }),
+    (times) => answer({ type: 'paced', times }),
     (error: unknown) => answer({ type: 'failed', reason: String(error) }),
   );
 });

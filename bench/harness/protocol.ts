@@ -35,7 +35,7 @@ export type Answer =
   | { type: 'cpu'; micros: number }
   | { type: 'load'; result: LoadResult }
   /** Times of requests, in microseconds. */
-  | { type: 'paced'; p50: number; p99: number };
+  | { type: 'paced'; times: number[] };
 
 export function answer(message: Answer): void {
   process.send?.(message);

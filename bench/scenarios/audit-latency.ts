@@ -1,51 +1,53 @@
 import { Child } from '../harness/child.js';
+import { percentile } from '../harness/client.js';
 import type { Row } from '../harness/scenario.js';
 
 const SERVER_CORE = 0;
 const LOAD_CORE = 1;
 const START_TIMEOUT_MS = 60_000;
-export const REQUESTS_PER_SECOND = 500;
-export const WINDOW_SECONDS = 4;
+const WARM_UP_WINDOWS = 4;
+export const REQUESTS_PER_SECOND = 1_000;
+export const WINDOW_SECONDS = 1;
+/** Of each kind, in a round. */
+export const WINDOWS = 6;
 
-type Times = Record<'p50' | 'p99', number>;
-
-/** Compares each window with an event with the one without it right before or after, so that drift hits both. */
+/**
+ * What an event adds to a request. Windows with it stand between two without, so that drift of the machine hits all
+ * alike; how much the latter differ among each other is what the measurement cannot see.
+ */
 export async function addedLatency(databaseUrl: string, rounds: number): Promise<Row[]> {
-  const server = new Child('audited', new URL('../servers/audited.js', import.meta.url), SERVER_CORE, {
-    DATABASE_URL: databaseUrl,
-  });
+  const entry = new URL('../servers/audited.js', import.meta.url);
+  const server = new Child('audited', entry, SERVER_CORE, { DATABASE_URL: databaseUrl });
   const load = new Child('paced load', new URL('../harness/paced.js', import.meta.url), LOAD_CORE);
   try {
     const { port } = await server.receive('ready', START_TIMEOUT_MS);
-    const window = (path: string): Promise<Times> => {
+    const window = async (path: string): Promise<number[]> => {
       const job = { port, path, perSecond: REQUESTS_PER_SECOND, seconds: WINDOW_SECONDS };
-      return load.ask({ type: 'paced', ...job }, 'paced', WINDOW_SECONDS * 1000 + 30_000);
+      return (await load.ask({ type: 'paced', ...job }, 'paced', WINDOW_SECONDS * 1000 + 30_000)).times;
     };
-    const pairs: { without: Times; withEvent: Times }[] = [];
-    for (let round = 0; round <= rounds; round++) {
-      const isEven = round % 2 === 0;
-      const first = await window(isEven ? '/bench/silent' : '/bench/recorded');
-      const second = await window(isEven ? '/bench/recorded' : '/bench/silent');
-      // The first round warms up.
-      if (round > 0) pairs.push(isEven ? { without: first, withEvent: second } : { without: second, withEvent: first });
+    for (let i = 0; i < WARM_UP_WINDOWS; i++) await window(i % 2 === 0 ? '/bench/silent' : '/bench/recorded');
+    const times = { before: [] as number[], withEvent: [] as number[], after: [] as number[] };
+    for (let i = 0; i < rounds * WINDOWS; i++) {
+      times.before.push(...(await window('/bench/silent')));
+      times.withEvent.push(...(await window('/bench/recorded')));
+      times.after.push(...(await window('/bench/silent')));
     }
-    return (['p50', 'p99'] as const).map((name) => {
-      const ms = (of: (pair: (typeof pairs)[number]) => number) => (median(pairs.map(of)) / 1000).toFixed(3);
-      const [without, withEvent] = [ms((pair) => pair.without[name]), ms((pair) => pair.withEvent[name])];
-      const added = ms((pair) => pair.withEvent[name] - pair.without[name]);
-      return {
-        what: `a route, ${name}`,
-        'events/s': '',
-        'CPU µs/event': '',
-        'of naive': '',
-        note: `${without} ms without, ${withEvent} ms with an event: ${added.startsWith('-') ? '' : '+'}${added} ms`,
-      };
-    });
+    return [0.5, 0.99].map((share) => row(share, times));
   } finally {
     await Promise.all([server.stop(), load.stop()]);
   }
 }
 
-function median(values: number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1] ?? NaN;
+function row(share: number, { before, withEvent, after }: Record<'before' | 'withEvent' | 'after', number[]>): Row {
+  const ms = (times: number[]) => percentile(times, share) / 1000;
+  const [without, recorded] = [ms([...before, ...after]), ms(withEvent)];
+  const noise = Math.abs(ms(before) - ms(after)).toFixed(3);
+  const added = recorded - without;
+  return {
+    what: `a route, p${share * 100}`,
+    'events/s': '',
+    'CPU µs/event': '',
+    'of naive': '',
+    note: `${without.toFixed(3)} ms without, ${recorded.toFixed(3)} ms with an event: ${added < 0 ? '' : '+'}${added.toFixed(3)} ms (± ${noise})`,
+  };
 }

@@ -7,7 +7,7 @@ import { NestFactory } from '@nestjs/core';
 import { Client } from 'pg';
 import { DataSource, EntitySchema } from 'typeorm';
 import type { MicroScenario, Row, RunOptions } from '../harness/scenario.js';
-import { addedLatency, REQUESTS_PER_SECOND, WINDOW_SECONDS } from './audit-latency.js';
+import { addedLatency, REQUESTS_PER_SECOND, WINDOW_SECONDS, WINDOWS } from './audit-latency.js';
 
 const EVENTS = 30_000;
 const NAIVE_EVENTS = 3_000;
@@ -133,7 +133,7 @@ export const audit: MicroScenario = {
     `naive: ${NAIVE_LANES} saves at once, to a table with two indexes and no chain. durable and strict: ${LANES} callers at once, each waiting for its own.`,
     'events/s is until the last event is in the database (batch), or acknowledged (durable, strict). CPU is that of the Node process. The database is the embedded one, with fsync, on the same two cores.',
     'COPY: lines that were made beforehand, in one statement, to a table with the columns and indexes of audit_events.',
-    `The route: ${REQUESTS_PER_SECOND} requests a second at a constant rate for ${WINDOW_SECONDS} s, with and without an event in mode batch, alternating; server on core 0, client on core 1, the database on both. Medians of the rounds; what is added is the median of the differences within a round.`,
+    `The route: ${REQUESTS_PER_SECOND} requests a second at a constant rate, in windows of ${WINDOW_SECONDS} s, one with an event in mode batch between two without, ${WINDOWS} times a round; server on core 0, client on core 1, the database on both. Percentiles are of all requests of a kind; ± is how far those before and those after a window with events differ, none of which has any.`,
   ],
   async run({ rounds }: RunOptions): Promise<Row[]> {
     const folder = mkdtempSync(join(tmpdir(), 'bench-audit-'));
