@@ -28,7 +28,7 @@ const caches = Object.keys(NAMES).filter((cache) => !cache.includes('Redis') || 
 export const cachedRoutes: HttpScenario = {
   kind: 'http',
   name: 'cached-routes',
-  description: `${SHELVES} lists of 20 things (1.6 kB of JSON) from PostgreSQL: read each time, behind \`CacheInterceptor\` of @nestjs/cache-manager, and behind \`@Cached()\`.`,
+  description: `${SHELVES} lists of 20 things (1.5 kB of JSON each) from PostgreSQL: read each time, behind \`CacheInterceptor\` of @nestjs/cache-manager, and behind \`@Cached()\`.`,
   baseline: ({ name }) => `CacheInterceptor on ${name.endsWith('fastify') ? 'fastify' : 'express'}`,
   servers: ['fastify', 'express'].flatMap((adapter) => caches.map((cache) => server(adapter, cache))),
   packages: ['@nestjs/core', '@nestjs/cache-manager', 'cache-manager', 'keyv', 'express', 'fastify', 'pg', 'typeorm'],

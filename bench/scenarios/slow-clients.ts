@@ -1,6 +1,7 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { Agent, request } from 'node:http';
+import { constants, setPriority } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Child } from '../harness/child.js';
@@ -41,6 +42,8 @@ const ms = (sorted: number[], share: number) => sorted[Math.floor((sorted.length
 async function openSlowClients(port: number): Promise<ChildProcess> {
   const entry = fileURLToPath(new URL('../harness/slow-clients.js', import.meta.url));
   const clients = fork(entry, [String(port), String(SLOW_CLIENTS)]);
+  // Nobody waits for them; at the usual priority they would take the core of the healthy ones.
+  if (clients.pid !== undefined) setPriority(clients.pid, constants.priority.PRIORITY_LOW);
   await once(clients, 'message');
   await sleep(2_000);
   return clients;
@@ -91,7 +94,7 @@ export const slowClients: MicroScenario = {
   packages: ['@nestjs/core', 'express', 'fastify'],
   notes: [
     `${HEALTHY_CLIENTS} healthy clients over keep-alive connections, each with a pause of ${PAUSE_MS} ms between two requests.`,
-    'Slow clients whose connection was closed open another. They share a core with the healthy ones, which makes the ratio worse than it is for the server alone.',
+    'Slow clients whose connection was closed open another. They run at the lowest priority, so that the healthy ones do not wait for their own machine.',
     'Needs a limit of 11,000 open files (`ulimit -n`).',
   ],
   run: async (options) => [...(await measure('fastify', options)), ...(await measure('express', options))],

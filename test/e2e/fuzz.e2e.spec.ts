@@ -4,6 +4,7 @@ import { runInNewContext } from 'node:vm';
 import { expect, it } from 'vitest';
 import { Dice, RequestFuzzer } from '../support/fuzz.js';
 import { onBothAdapters, TestApp } from '../support/harness.js';
+import { until } from '../support/until.js';
 
 /** `npm run fuzz` sends a hundred thousand, from another seed each time. */
 const REQUESTS = Number(process.env['FUZZ_REQUESTS'] ?? 10_000) / 2;
@@ -65,6 +66,8 @@ onBothAdapters(`${REQUESTS} made-up requests (seed ${SEED})`, (adapter) => {
         expect([...statuses.keys()]).toEqual(expect.arrayContaining(['200', '400', '401', '404', '405', '415']));
         expect((await app.get('/livez')).status).toBe(200);
         expect(heapUsed(app) - heapThen).toBeLessThan(GROWTH_BYTES);
+        app.close();
+        await until('no connection is left behind', async () => (await app.connections()) === 0);
       } finally {
         await app.stop();
       }

@@ -258,6 +258,19 @@ describe('a store that fails', () => {
   });
 });
 
+describe('an application without IdempotencyModule', () => {
+  it('gives no promise that nobody keeps', async () => {
+    const app = await ThrottledApp.start('fastify', { imports: [GuardChainModule, OrdersModule] });
+    const before = done;
+    const refusal = { status: 503, body: { code: 'IDEMPOTENCY_UNAVAILABLE' } };
+    expect(await app.post('/orders', {}, { headers: { [KEY]: 'a' } })).toMatchObject(refusal);
+    expect(await app.post('/payments', {})).toMatchObject(refusal);
+    expect(done).toBe(before);
+    expect((await app.post('/orders', {})).status).toBe(201);
+    await app.stop();
+  });
+});
+
 describe('two hundred duplicates at once', () => {
   it('over two replicas of the application with one PostgreSQL are done once', async () => {
     const replicas: TestApp[] = [];

@@ -78,10 +78,6 @@ onBothAdapters('request smuggling', (adapter) => {
 
   describe('behind a request that is being worked on', () => {
     const SLOW = 'GET /v1/smuggling/slow HTTP/1.1\r\nHost: x\r\n\r\n';
-    const connections = () =>
-      new Promise<number>((resolve) =>
-        app.app.getHttpServer().getConnections((_error: unknown, count: number) => resolve(count)),
-      );
 
     /** Sends the slow request with something behind it, and opens the gate once `meanwhile` is done. */
     async function slowly(behind: string, meanwhile: (socket: Socket) => void): Promise<string> {
@@ -118,11 +114,11 @@ onBothAdapters('request smuggling', (adapter) => {
     });
 
     it('keeps no connection whose client has gone', async () => {
-      await until('nobody else is connected', async () => (await connections()) === 0);
+      await until('nobody else is connected', async () => (await app.connections()) === 0);
       await slowly(`\0\0\r\n\r\n${HIDDEN}`, (socket) => {
         socket.destroy();
       });
-      await until('the server has let go of it, too', async () => (await connections()) === 0);
+      await until('the server has let go of it, too', async () => (await app.connections()) === 0);
       expect(SmugglingController.waiting).toBe(1);
     });
 
@@ -132,7 +128,7 @@ onBothAdapters('request smuggling', (adapter) => {
       socket.on('error', () => undefined).resume();
       socket.write('no HTTP\r\n\r\n');
       await once(socket, 'end');
-      await until('the server has let go of it', async () => (await connections()) === 0);
+      await until('the server has let go of it', async () => (await app.connections()) === 0);
       // It is the server that did.
       expect(socket.writable).toBe(true);
       socket.destroy();

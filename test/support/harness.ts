@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Server } from 'node:net';
 import { basename, join } from 'node:path';
+import { promisify } from 'node:util';
 import type { INestApplication } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { describe, inject } from 'vitest';
@@ -101,6 +102,12 @@ export class TestApp extends TestClient {
     const audit = this.app.get(AuditService);
     await audit.flush();
     return audit.findByRequest(requestId);
+  }
+
+  /** How many connections the server has, those of this client among them. */
+  connections(): Promise<number> {
+    const server = this.app.getHttpServer() as Server;
+    return promisify(server.getConnections.bind(server))();
   }
 
   async stop(): Promise<void> {
