@@ -21,7 +21,7 @@ export interface CacheRequest {
   readonly revive?: (value: never) => unknown;
   /**
    * Gives all callers one object, frozen to its depth, and not a copy each: a hit then costs the same however large the
-   * result is. Of results that JSON can say; others are copied. In memory it takes about four times its text.
+   * result is. Of results that JSON can say; others are copied.
    * @default false
    */
   readonly frozen?: boolean;

@@ -9,12 +9,15 @@ import { EntryStore } from './entry-store.js';
 import { MemoryTier } from './memory.tier.js';
 import { RedisTier, type CacheRedis } from './redis.tier.js';
 import { TagVersions } from './tag-versions.js';
-import { codecOf, decode, deepFreeze, isJson } from './value-codec.js';
+import { codecOf, copyOf, decode, deepFreeze, isJson } from './value-codec.js';
 
 interface Flight {
   readonly since: number;
   readonly loaded: Promise<Loaded>;
 }
+
+/** Text and objects. */
+const ORIGINAL_WEIGHT = 4;
 
 /**
  * Remembers results in memory and in Redis. A result that many ask for at once is loaded once, in this process and among
@@ -31,8 +34,8 @@ export class CacheService extends ResultCache implements OnModuleInit, OnApplica
   private readonly redis: RedisTier | undefined;
   private readonly entries: EntryStore;
   private readonly loader: EntryLoader;
-  /** What `frozen` gives out, for as long as its entry is in memory. */
-  private readonly frozen = new WeakMap<Entry, unknown>();
+  /** Parsed once and copied for each caller, or frozen; for as long as its entry is in memory. */
+  private readonly originals = new WeakMap<Entry, unknown>();
   private readonly metrics: CacheMetrics;
   private readonly flights = new Map<string, Flight>();
   private readonly warned = new Set<string>();
@@ -103,14 +106,15 @@ export class CacheService extends ResultCache implements OnModuleInit, OnApplica
     // Not awaited without need: between this look and the next, a load may end.
     const entry = found instanceof Promise ? await found : found;
     const state = entry && freshness(entry, Date.now());
-    if (entry && state === 'fresh') return this.answer(request, entry, 'hit_memory');
+    if (entry && state === 'fresh') return this.answer(id, request, entry, 'hit_memory');
     if (entry && state === 'stale') {
       this.refresh(id, request, load);
-      return this.answer(request, entry, 'stale');
+      return this.answer(id, request, entry, 'stale');
     }
     const flight = this.flights.get(id);
-    if (flight && performance.now() - flight.since < this.settings.flightMs) return this.join(flight, request, load);
-    return this.answerLoaded(request, await this.depart(id, request, load, entry));
+    if (flight && performance.now() - flight.since < this.settings.flightMs)
+      return this.join(id, flight, request, load);
+    return this.answerLoaded(id, request, await this.depart(id, request, load, entry));
   }
 
   /** Counts a call that goes past the cache. @internal */
@@ -130,31 +134,35 @@ export class CacheService extends ResultCache implements OnModuleInit, OnApplica
     return { value: unwrap(await load()), outcome: 'bypass', ageMs: 0, ttlMs: undefined };
   }
 
-  private answer(request: CacheRequest, entry: Entry, outcome: CacheOutcome): CacheAnswer {
+  private answer(id: string, request: CacheRequest, entry: Entry, outcome: CacheOutcome): CacheAnswer {
     this.metrics.ended(request.name, outcome);
     const ageMs = Math.max(0, Date.now() - entry.storedAt);
-    return { value: this.read(request, entry), outcome, ageMs, ttlMs: entry.ttlMs };
+    return { value: this.read(id, request, entry), outcome, ageMs, ttlMs: entry.ttlMs };
   }
 
-  private read({ codec, revive, frozen }: CacheRequest, entry: Entry): unknown {
-    if (!frozen || codec || revive || !isJson(entry.text)) return (codec ?? codecOf(revive)).decode(entry.text);
-    let value = this.frozen.get(entry);
-    if (value === undefined) this.frozen.set(entry, (value = deepFreeze(decode(entry.text))));
-    return value;
+  private read(id: string, { codec, revive, frozen }: CacheRequest, entry: Entry): unknown {
+    if (codec || revive || !isJson(entry.text)) return (codec ?? codecOf(revive)).decode(entry.text);
+    let original = this.originals.get(entry);
+    if (original === undefined) {
+      original = decode(entry.text);
+      this.originals.set(entry, original);
+      this.entries.weigh(id, entry, ORIGINAL_WEIGHT);
+    }
+    return frozen ? deepFreeze(original) : copyOf(original);
   }
 
-  private answerLoaded(request: CacheRequest, { value, entry, outcome }: Loaded): CacheAnswer {
+  private answerLoaded(id: string, request: CacheRequest, { value, entry, outcome }: Loaded): CacheAnswer {
     // What was found and not loaded is to be read out first.
-    if (entry && outcome !== 'miss') return this.answer(request, entry, outcome);
+    if (entry && outcome !== 'miss') return this.answer(id, request, entry, outcome);
     this.metrics.ended(request.name, outcome);
     // Nobody is to find out only by a hit that the result is frozen.
-    const given = entry && request.frozen ? this.read(request, entry) : value;
+    const given = entry && request.frozen ? this.read(id, request, entry) : value;
     return { value: given, outcome, ageMs: 0, ttlMs: entry?.ttlMs };
   }
 
-  private async join(flight: Flight, request: CacheRequest, load: () => unknown): Promise<CacheAnswer> {
+  private async join(id: string, flight: Flight, request: CacheRequest, load: () => unknown): Promise<CacheAnswer> {
     const { entry, outcome, value, isForOne } = await flight.loaded;
-    if (entry) return this.answer(request, entry, outcome === 'miss' ? 'shared' : outcome);
+    if (entry) return this.answer(id, request, entry, outcome === 'miss' ? 'shared' : outcome);
     const own = isForOne ? await load() : value;
     this.metrics.ended(request.name, 'uncacheable');
     return { value: unwrap(own), outcome: 'uncacheable', ageMs: 0, ttlMs: undefined };

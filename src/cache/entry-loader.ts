@@ -23,8 +23,6 @@ export interface Loaded {
   readonly outcome: CacheOutcome;
 }
 
-/** Text and objects. */
-const FROZEN_WEIGHT = 4;
 const POLL_MS = 20;
 const LONGEST_POLL_MS = 100;
 
@@ -51,7 +49,7 @@ export class EntryLoader {
     isRefresh: boolean,
   ): Promise<Loaded> {
     if (!this.redis || this.redis.isDown) return this.load(id, request, load, spare);
-    const found = await this.entries.inRedis(id, weightOf(request));
+    const found = await this.entries.inRedis(id);
     const state = found && freshness(found, Date.now());
     if (found && state === 'fresh') return { value: undefined, entry: found, outcome: 'hit_redis' };
     // Now that it is in memory, the next caller has it refreshed.
@@ -76,7 +74,7 @@ export class EntryLoader {
       if (isOurs) {
         try {
           // The replica that had the lock before may have stored it since we looked.
-          const found = await this.entries.inRedis(id, weightOf(request));
+          const found = await this.entries.inRedis(id);
           if (found && freshness(found, Date.now()) === 'fresh') {
             return { value: undefined, entry: found, outcome: 'hit_redis' };
           }
@@ -89,7 +87,7 @@ export class EntryLoader {
       if (isRefresh && spare) return { value: undefined, entry: spare, outcome: 'stale' };
       if (performance.now() > deadline) break;
       await sleep(pause);
-      const found = await this.entries.inRedis(id, weightOf(request));
+      const found = await this.entries.inRedis(id);
       if (found && freshness(found, Date.now()) === 'fresh') {
         return { value: undefined, entry: found, outcome: 'hit_redis' };
       }
@@ -115,7 +113,7 @@ export class EntryLoader {
     if (result instanceof DoNotStore)
       return { value: result.value, entry: undefined, outcome: 'uncacheable', isForOne: true };
     const entry = this.entryOf(request, result, versions);
-    if (entry) await this.entries.put(id, entry, weightOf(request));
+    if (entry) await this.entries.put(id, entry);
     const isForOne = !entry && result !== undefined && result !== null;
     return { value: result, entry, outcome: entry ? 'miss' : 'uncacheable', isForOne };
   }
@@ -141,9 +139,4 @@ export class EntryLoader {
       return undefined;
     }
   }
-}
-
-/** What an entry takes in memory, by its text. */
-function weightOf({ frozen }: CacheRequest): number {
-  return frozen ? FROZEN_WEIGHT : 1;
 }

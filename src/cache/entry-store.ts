@@ -16,21 +16,22 @@ export class EntryStore {
     return this.valid(this.memory.get(id));
   }
 
-  /**
-   * What is found there is in memory from then on.
-   *
-   * @param weight memory that the entry takes, by its text
-   */
-  async inRedis(id: string, weight: number): Promise<Entry | undefined> {
+  /** What is found there is in memory from then on. */
+  async inRedis(id: string): Promise<Entry | undefined> {
     const stored = await this.redis?.get(`entry:${id}`);
     const entry = typeof stored === 'string' ? await this.valid(readEntry(stored)) : undefined;
-    if (entry) this.keep(id, entry, weight);
+    if (entry) this.keep(id, entry);
     return entry;
   }
 
-  async put(id: string, entry: Entry, weight: number): Promise<void> {
-    this.keep(id, entry, weight);
+  async put(id: string, entry: Entry): Promise<void> {
+    this.keep(id, entry);
     await this.redis?.set(`entry:${id}`, writeEntry(entry), lifeOf(entry));
+  }
+
+  /** Counts what has been made of an entry in memory with it. @param weight what it takes in all, by its text */
+  weigh(id: string, entry: Entry, weight: number): void {
+    if (this.memory.get(id) === entry) this.keep(id, entry, weight);
   }
 
   valid(entry: Entry | undefined): Entry | undefined | Promise<Entry | undefined> {
@@ -40,7 +41,7 @@ export class EntryStore {
     return isCurrent(entry, current as readonly string[]) ? entry : undefined;
   }
 
-  private keep(id: string, entry: Entry, weight: number): void {
+  private keep(id: string, entry: Entry, weight = 1): void {
     this.memory.set(id, entry, weight * entry.text.length, entry.storedAt + lifeOf(entry));
   }
 }

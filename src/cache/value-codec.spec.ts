@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { keyText } from './cache-key.js';
-import { decode, encode } from './value-codec.js';
+import { copyOf, decode, encode } from './value-codec.js';
 
 describe('a stored value', () => {
   it.each([
@@ -17,6 +17,17 @@ describe('a stored value', () => {
   ])('comes back as what it was: %s', (_what, value) => {
     expect(decode(encode(value))).toEqual(value);
   });
+
+  it.each(['{"a":{"b":[1,[],{}]},"c":null}', '[[1],{"__proto__":{"x":1}},"text"]', '"text"', '0', 'null'])(
+    'is copied so that a change of the copy is none of it: %s',
+    (text) => {
+      const value: unknown = JSON.parse(text);
+      const copy = copyOf(value);
+      expect(JSON.stringify(copy)).toBe(text);
+      mutate(copy);
+      expect(JSON.stringify(value)).toBe(text);
+    },
+  );
 
   it('is JSON where JSON can say it', () => {
     expect(encode({ a: [1] })).toBe('j{"a":[1]}');
@@ -47,6 +58,12 @@ describe('a key', () => {
     expect(keyText([() => 1])).toBeUndefined();
   });
 });
+
+function mutate(value: unknown): void {
+  if (typeof value !== 'object' || value === null) return;
+  for (const inner of Object.values(value)) mutate(inner);
+  Object.assign(value, { changed: true });
+}
 
 function cycle(): object {
   const value: Record<string, unknown> = {};
