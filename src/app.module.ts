@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { Module, type DynamicModule, type ModuleMetadata } from '@nestjs/common';
 import { DataSource } from 'typeorm';
@@ -110,9 +111,12 @@ export function authOptions(config: AppConfig): AuthModuleOptions {
   };
 }
 
-/** The same for all replicas, as what signs their tokens is; CursorCodec derives a key of its own from it. */
+/**
+ * The same for all replicas, as what signs their tokens is; CursorCodec derives a key of its own from it. Whether a file
+ * of keys is one, AuthModule says.
+ */
 function cursorSecretOf({ auth, conventions, database }: AppConfig): string {
-  const keys = auth.keysFile === undefined ? undefined : readFileSync(auth.keysFile, 'utf8');
+  const keys = auth.keysFile === undefined ? undefined : hash('sha256', readFileSync(auth.keysFile));
   return conventions.cursorSecret ?? auth.secret ?? auth.privateKey ?? keys ?? developmentSecret(database.dataDir);
 }
 
