@@ -9,7 +9,7 @@ const usage = `npm run bench -- [scenario...] [options]
   scenarios: ${scenarios.map((scenario) => scenario.name).join(', ')} (default: all)
   --rounds N       measurements per server (5)
   --seconds N      length of a measurement (5)
-  --warmup N       seconds of load before each measurement (3)
+  --warmup N       seconds of load before each measurement (6)
   --connections N  concurrent connections (50)
   --servers A,B    only servers whose name contains A or B
   --write          put the figures into bench/RESULTS.md`;
@@ -20,7 +20,7 @@ async function main(): Promise<void> {
     options: {
       rounds: { type: 'string', default: '5' },
       seconds: { type: 'string', default: '5' },
-      warmup: { type: 'string', default: '3' },
+      warmup: { type: 'string', default: '6' },
       connections: { type: 'string', default: '50' },
       servers: { type: 'string', default: '' },
       write: { type: 'boolean', default: false },
