@@ -112,12 +112,20 @@ export function authOptions(config: AppConfig): AuthModuleOptions {
 }
 
 /**
- * The same for all replicas, as what signs their tokens is; CursorCodec derives a key of its own from it. Whether a file
- * of keys is one, AuthModule says.
+ * The same for all replicas, as what signs their tokens is; CursorCodec derives a key of its own from it. What is wrong
+ * with a file of keys, AuthModule says.
  */
 function cursorSecretOf({ auth, conventions, database }: AppConfig): string {
-  const keys = auth.keysFile === undefined ? undefined : hash('sha256', readFileSync(auth.keysFile));
+  const keys = auth.keysFile === undefined ? undefined : hash('sha256', contentOf(auth.keysFile));
   return conventions.cursorSecret ?? auth.secret ?? auth.privateKey ?? keys ?? developmentSecret(database.dataDir);
+}
+
+function contentOf(file: string): Buffer {
+  try {
+    return readFileSync(file);
+  } catch {
+    return Buffer.of();
+  }
 }
 
 /** Undefined in production where no server is named: mails hold tokens, which have no business in its log. */

@@ -224,6 +224,11 @@ describe('signing keys that cannot be used stop the start, and are not quoted', 
     await expect(TestApp.start({ JWT_SECRET: '', JWT_KEYS_FILE: file })).rejects.toThrow(message);
     await folder.stop();
   });
+
+  it('a file that is not there', async () => {
+    const env = { JWT_SECRET: '', JWT_KEYS_FILE: '/no/such/keys.json' };
+    await expect(TestApp.start(env)).rejects.toThrow(/signing keys in \/no\/such\/keys.json cannot be read/);
+  });
 });
 
 describe('an application with a secret', () => {
