@@ -2,6 +2,9 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { resolve } from 'node:path';
 import { until } from './until.js';
 
+/** A start takes a second or two; on a machine that is busy with other things, many times that. */
+const PATIENCE_MS = 60_000;
+
 /** A program that really runs, as a user would start it. */
 export class Program {
   output = '';
@@ -34,7 +37,7 @@ export class Program {
     return this.child.pid ?? -1;
   }
 
-  says(text: string | RegExp, withinMs = 20_000): Promise<void> {
+  says(text: string | RegExp, withinMs = PATIENCE_MS): Promise<void> {
     const matches = () => (typeof text === 'string' ? this.output.includes(text) : text.test(this.output));
     return until(`the program says ${text}; it said:\n${this.output}`, () => matches() || this.exitCode !== undefined, {
       withinMs,
@@ -44,7 +47,7 @@ export class Program {
     });
   }
 
-  async ends(withinMs = 20_000): Promise<number> {
+  async ends(withinMs = PATIENCE_MS): Promise<number> {
     await until('the program ends', () => this.exitCode !== undefined, { withinMs });
     return this.exitCode ?? -1;
   }

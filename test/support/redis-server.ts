@@ -10,6 +10,8 @@ import { until } from './until.js';
 
 /** The cluster bus listens this far above the port of the commands. */
 const BUS_OFFSET = 10_000;
+/** Another test may take a port between its being found free and being used. */
+const MOST_PORTS = 5;
 
 /** A redis-server of the test's own, on a free port and with a folder that goes with it. */
 export class RedisServer {
@@ -61,17 +63,24 @@ export class RedisServer {
 
   private static async launch(config: string[], isSentinel: boolean): Promise<RedisServer> {
     installed('redis-server');
-    const port = await portWithBus();
+    for (let left = MOST_PORTS; ; left--) {
+      const server = await RedisServer.on(await portWithBus(), config, isSentinel);
+      try {
+        await server.resume();
+        return server;
+      } catch (error) {
+        await server.stop();
+        if (left === 1 || !(error instanceof EndedError)) throw error;
+      }
+    }
+  }
+
+  private static async on(port: number, config: string[], isSentinel: boolean): Promise<RedisServer> {
     const folder = await mkdtemp(join(tmpdir(), 'bulwark-redis-'));
     const common = [`port ${port}`, 'bind 127.0.0.1', `dir ${folder}`];
     const storage = isSentinel ? [] : ['save ""', 'appendonly no'];
     await writeFile(join(folder, 'redis.conf'), [...common, ...storage, ...config, ''].join('\n'));
-    const server = new RedisServer(port, folder, isSentinel);
-    await server.resume().catch(async (error: unknown) => {
-      await server.stop();
-      throw error;
-    });
-    return server;
+    return new RedisServer(port, folder, isSentinel);
   }
 
   get address(): string {
@@ -89,8 +98,13 @@ export class RedisServer {
       const mode = this.isSentinel ? ['--sentinel'] : [];
       this.process = spawn('redis-server', [join(this.folder, 'redis.conf'), ...mode], { stdio: 'ignore' });
     }
-    // Where a password is set, it is the answer that one is needed.
-    await until('redis-server answers', async () => /^(\+PONG|-NOAUTH)/.test(await this.ask('PING')));
+    const { process } = this;
+    await until('redis-server answers', async () => {
+      // Another server may be the one that answers at its port.
+      if (process.exitCode !== null) throw new EndedError(`redis-server ended with ${process.exitCode}`);
+      // Where a password is set, it is the answer that one is needed.
+      return /^(\+PONG|-NOAUTH)/.test(await this.ask('PING'));
+    });
   }
 
   /** Takes connections and says nothing. */
@@ -125,9 +139,12 @@ export class RedisServer {
   }
 }
 
+/** A server that ended by itself at its start, as it does when its port is in use. */
+class EndedError extends Error {}
+
 async function portWithBus(): Promise<number> {
   for (;;) {
     const port = await freePort();
-    if (port + BUS_OFFSET < 65_536 && (await isFree(port + BUS_OFFSET))) return port;
+    if (await isFree(port + BUS_OFFSET)) return port;
   }
 }
