@@ -10,9 +10,11 @@ export default defineConfig({
     globalSetup: ['test/support/global-setup.ts'],
     setupFiles: ['test/support/worker-setup.ts'],
     pool: 'forks',
-    maxWorkers: 2,
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    // More than the two cores of a small machine, because many tests wait for a server or a timer.
+    maxWorkers: 3,
+    // Longer than the patience of `until()` and `Program`, which say what did not happen.
+    testTimeout: 90_000,
+    hookTimeout: 120_000,
     coverage: {
       provider: 'v8',
       include: ['src/**/*.ts'],
