@@ -4,6 +4,7 @@ export { REDIS_RULES } from './checks/redis.rules.js';
 export { apply, type Rule } from './checks/rule.js';
 export { runtimeFacts, RUNTIME_RULES } from './checks/runtime.rules.js';
 export * from './production-test.module.js';
+export type { Run, RunSummary } from './run-history.js';
 export * from './self-client.js';
 export * from './self-test.js';
 export * from './self-test.runner.js';

@@ -11,11 +11,12 @@ import {
 } from '@nestjs/common';
 import { CurrentUser, Roles } from '../auth/index.js';
 import { Authenticated, ProblemException, Public, type Principal } from '../common/index.js';
-import { toJUnit, toSarif, type CheckReport } from '../reports/index.js';
+import { toJUnit, toSarif } from '../reports/index.js';
 import { Throttle } from '../throttler/index.js';
 import { Role } from '../users/index.js';
 import { RATE_LIMIT } from './checks/http.checks.js';
 import { streamRun, type RawResponse } from './report/event-stream.js';
+import { RunHistory, type Run, type RunSummary } from './run-history.js';
 import { SelfTestRunner, type GroupResult } from './self-test.runner.js';
 
 const ROUTES: ControllerOptions = { path: 'production-test', version: ['1', VERSION_NEUTRAL] };
@@ -64,6 +65,7 @@ export class SampleController {
 @Injectable()
 abstract class ProductionTestRoutes {
   @Inject(SelfTestRunner) protected readonly tests!: SelfTestRunner;
+  @Inject(RunHistory) protected readonly runs!: RunHistory;
 
   @Get()
   list(): { checks: ReturnType<SelfTestRunner['list']> } {
@@ -79,7 +81,7 @@ abstract class ProductionTestRoutes {
   @Get('all-features')
   @Authenticated()
   @Throttle(RUNS)
-  allFeatures(): Promise<CheckReport> {
+  allFeatures(): Promise<Run> {
     return this.tests.runAll();
   }
 
@@ -91,29 +93,28 @@ abstract class ProductionTestRoutes {
     return streamRun(response, (listener) => this.tests.runAll(listener));
   }
 
-  /** The last runs of this process, latest first. */
+  /** The last runs, latest first: of all replicas where they share a Redis, else of this process. */
   @Get('history')
   @Authenticated()
-  history(): { runs: Omit<CheckReport, 'checks'>[] } {
-    return { runs: this.tests.history.map(({ checks: _checks, ...run }) => run) };
+  async history(): Promise<{ shared: boolean; runs: RunSummary[] }> {
+    return { shared: this.runs.isShared, runs: await this.runs.list() };
   }
 
-  /** A past report. `format` is json, junit or sarif. */
-  @Get('history/:index')
+  /** A past run, by its id or as `latest`. `format` is json, junit or sarif. */
+  @Get('history/:run')
   @Authenticated()
-  pastReport(
-    @Param('index') index: string,
+  async pastRun(
+    @Param('run') id: string,
     @Query('format') format: string | undefined,
     @Res({ passthrough: true }) response: Reply,
-  ): unknown {
-    const report = this.tests.history[/^\d{1,3}$/.test(index) ? Number(index) : -1];
-    if (!report)
-      throw new ProblemException('NOT_FOUND', 'There is no such run; GET /production-test/history lists them.');
+  ): Promise<unknown> {
+    const run = await this.runs.find(id);
+    if (!run) throw new ProblemException('NOT_FOUND', 'There is no such run; GET /production-test/history lists them.');
     if (format === 'junit') {
       response.header('Content-Type', 'application/xml; charset=utf-8');
-      return toJUnit(report, 'production-test');
+      return toJUnit(run, 'production-test');
     }
-    return format === 'sarif' ? toSarif(report, 'production-test') : report;
+    return format === 'sarif' ? toSarif(run, 'production-test') : run;
   }
 
   /** One group of checks, such as `headers`, or one check, such as `headers.nosniff`. */

@@ -14,6 +14,7 @@ import {
 } from './production-test.controller.js';
 import { ReportPageController } from './report/report-page.controller.js';
 import { SelfClient } from './self-client.js';
+import { RunHistory } from './run-history.js';
 import { SelfTestRunner } from './self-test.runner.js';
 import { ThrowAwayAccounts } from './throw-away-account.js';
 
@@ -41,6 +42,7 @@ export class ProductionTestModule {
       ],
       providers: [
         SelfTestRunner,
+        RunHistory,
         SelfClient,
         ThrowAwayAccounts,
         // First, since one of these takes longest: each of its steps waits for a password to be hashed.

@@ -1,8 +1,10 @@
+import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { DiscoveryService } from '@nestjs/core';
 import { ProblemException } from '../common/index.js';
-import { groupOf, reportOf, timed, warn, type CheckReport, type CheckResult } from '../reports/index.js';
+import { groupOf, reportOf, timed, warn, type CheckResult } from '../reports/index.js';
+import { RunHistory, type Run } from './run-history.js';
 import { SelfTest, type SelfTestCheck, type SelfTestSuite } from './self-test.js';
 
 /** A group as one result: its worst status, with the results of its checks. @publicApi */
@@ -17,7 +19,6 @@ export type ProgressListener = (progress: { done: number; of: number; result: Ch
 const RUN_LIMIT_MS = 10_000;
 /** Checks side by side: enough to hide waiting, too few to starve the requests of others. */
 const AT_ONCE = 8;
-const KEPT_RUNS = 20;
 
 /** Runs the checks. What is already running is not started again: its result serves all who ask meanwhile. */
 @Injectable()
@@ -25,10 +26,12 @@ export class SelfTestRunner implements OnApplicationBootstrap {
   private readonly checks = new Map<string, SelfTestCheck>();
   private readonly runningGroups = new Map<string, Promise<CheckResult[]>>();
   private readonly listeners = new Set<ProgressListener>();
-  private readonly kept: CheckReport[] = [];
-  private runningAll: Promise<CheckReport> | undefined;
+  private runningAll: Promise<Run> | undefined;
 
-  constructor(private readonly discovery: DiscoveryService) {}
+  constructor(
+    private readonly discovery: DiscoveryService,
+    private readonly history: RunHistory,
+  ) {}
 
   onApplicationBootstrap(): void {
     for (const { instance } of this.discovery.getProviders({ metadataKey: SelfTest.KEY })) {
@@ -47,11 +50,6 @@ export class SelfTestRunner implements OnApplicationBootstrap {
       title,
       reference,
     }));
-  }
-
-  /** The last reports of this process, latest first. */
-  get history(): readonly CheckReport[] {
-    return this.kept;
   }
 
   /**
@@ -73,7 +71,7 @@ export class SelfTestRunner implements OnApplicationBootstrap {
   }
 
   /** Runs every check; whoever asks meanwhile gets the same report, and whoever listens every result as it comes. */
-  async runAll(listener?: ProgressListener): Promise<CheckReport> {
+  async runAll(listener?: ProgressListener): Promise<Run> {
     if (listener) this.listeners.add(listener);
     try {
       this.runningAll ??= this.startAll().finally(() => (this.runningAll = undefined));
@@ -83,7 +81,7 @@ export class SelfTestRunner implements OnApplicationBootstrap {
     }
   }
 
-  private async startAll(): Promise<CheckReport> {
+  private async startAll(): Promise<Run> {
     const startedAt = new Date();
     const started = performance.now();
     const checks = [...this.checks.values()];
@@ -92,10 +90,9 @@ export class SelfTestRunner implements OnApplicationBootstrap {
       done += 1;
       for (const listener of this.listeners) listener({ done, of: checks.length, result });
     });
-    const report = reportOf(results, startedAt, performance.now() - started);
-    this.kept.unshift(report);
-    this.kept.length = Math.min(this.kept.length, KEPT_RUNS);
-    return report;
+    const run = { id: randomUUID(), ...reportOf(results, startedAt, performance.now() - started) };
+    await this.history.keep(run);
+    return run;
   }
 
   private async runSideBySide(

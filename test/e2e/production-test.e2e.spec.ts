@@ -1,5 +1,5 @@
 import { Injectable, Module } from '@nestjs/common';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { DOCTOR_CHECKS } from '../../src/doctor/index.js';
 import { CacheChecks } from '../../src/production-test/checks/cache.checks.js';
 import {
@@ -227,6 +227,42 @@ describe('an application’s own check', () => {
       );
     } finally {
       await app.stop();
+    }
+  });
+});
+
+describe('the history', () => {
+  const runOn = async (app: TestApp) => {
+    const { token } = await app.register();
+    const { id } = (await app.get('/production-test/all-features', { token })).body;
+    return { id: id as string, token };
+  };
+
+  it('is of all replicas where they share a Redis', async () => {
+    const env = { REDIS_URL: inject('redisUrl') };
+    const [one, other] = [await TestApp.start(env), await TestApp.start(env)];
+    try {
+      const { id, token } = await runOn(one);
+      const { shared, runs } = (await other.get('/production-test/history', { token })).body;
+      expect(shared).toBe(true);
+      expect(runs).toContainEqual(expect.objectContaining({ id, score: expect.any(Number) }));
+      const run = (await other.get(`/production-test/history/${id}`, { token })).body;
+      expect(run).toMatchObject({ id, checks: expect.any(Array) });
+    } finally {
+      await Promise.all([one.stop(), other.stop()]);
+    }
+  });
+
+  it('is of the process without one', async () => {
+    const [one, other] = [await TestApp.start(), await TestApp.start()];
+    try {
+      const { id, token } = await runOn(one);
+      const { shared, runs } = (await one.get('/production-test/history', { token })).body;
+      expect({ shared, runs }).toEqual({ shared: false, runs: [expect.objectContaining({ id })] });
+      expect((await one.get('/production-test/history/latest', { token })).body.id).toBe(id);
+      expect((await other.get('/production-test/history/latest', { token })).status).toBe(404);
+    } finally {
+      await Promise.all([one.stop(), other.stop()]);
     }
   });
 });

@@ -43,7 +43,7 @@ export function reportPage(nonce: string): string {
 </fieldset>
 </section>
 <section id="results" aria-label="Results" tabindex="-1"></section>
-<section id="history" hidden><h2>Last runs of this process</h2>
+<section id="history" hidden><h2>Last runs<span id="whose"></span></h2>
 <table><thead><tr><th scope="col">Started</th><th scope="col">Score</th><th scope="col">Failed</th><th scope="col">Warned</th><th scope="col">Passed</th><th scope="col">Took</th></tr></thead><tbody></tbody></table>
 </section>
 </main>

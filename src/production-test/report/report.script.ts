@@ -81,7 +81,8 @@ function summarize({ score, summary }) {
 }
 
 async function showHistory() {
-  const { runs } = await (await ask('/history')).json();
+  const { runs, shared } = await (await ask('/history')).json();
+  $('whose').textContent = shared ? ' of all replicas' : ' of this process';
   $('history').hidden = runs.length === 0;
   $('history').querySelector('tbody').replaceChildren(...runs.map(({ startedAt, score, summary, durationMs }) =>
     make('tr', '', ...[new Date(startedAt).toLocaleString(), score, summary.fail, summary.warn, summary.pass,
@@ -110,6 +111,7 @@ $('start').addEventListener('submit', async (event) => {
         say(data.done + ' of ' + data.of + ' checks done');
         place(data.result);
       } else {
+        $('results').dataset.run = data.id;
         summarize(data);
         say('Done in ' + (data.durationMs / 1000).toFixed(1) + ' s: ' + data.summary.fail + ' failed, ' +
           data.summary.warn + ' warned, ' + data.summary.pass + ' passed.');
@@ -131,7 +133,7 @@ for (const button of document.querySelectorAll('[data-format]')) {
   button.addEventListener('click', async () => {
     try {
       const { format } = button.dataset;
-      const text = await (await ask('/history/0?format=' + format)).text();
+      const text = await (await ask('/history/' + ($('results').dataset.run || 'latest') + '?format=' + format)).text();
       const link = make('a');
       link.href = URL.createObjectURL(new Blob([text]));
       link.download = 'self-test.' + { json: 'json', junit: 'xml', sarif: 'sarif' }[format];
