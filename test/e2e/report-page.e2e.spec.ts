@@ -59,6 +59,23 @@ onBothAdapters('the page of the self-tests', (adapter) => {
     expect(complaints).toEqual([]);
   });
 
+  it('puts first what is worst', async () => {
+    const worst = await page
+      .locator('#results section')
+      .evaluateAll((sections) => sections.map((section) => section.querySelector('details')?.dataset['status'] ?? ''));
+    const ranks = worst.map((status) => ['fail', 'warn', 'pass', 'skip'].indexOf(status));
+    expect(ranks).toEqual(ranks.toSorted((a, b) => a - b));
+    expect(await page.getByRole('heading', { name: /^versioning 1 of 1 passed$/ }).isVisible()).toBe(true);
+  });
+
+  it('shows a past run again', async () => {
+    const cards = await page.locator('#results details').count();
+    await page.getByRole('row').nth(1).getByRole('button').press('Enter');
+    await page.getByText(/^The run of .*: 0 failed, \d+ warned/).waitFor();
+    expect(await page.locator('#results details').count()).toBe(cards);
+    expect(await page.locator('#results').evaluate((results) => results.matches(':focus'))).toBe(true);
+  });
+
   it('filters', async () => {
     await page.getByLabel('passed').uncheck();
     expect(await page.locator('#results details.pass:visible').count()).toBe(0);

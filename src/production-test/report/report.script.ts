@@ -11,7 +11,10 @@ const make = (tag, className, ...children) => {
   return element;
 };
 const headers = () => ($('token').value ? { Authorization: 'Bearer ' + $('token').value.trim() } : {});
-const say = (text) => { $('status').textContent = text; };
+const say = (text, isProblem = false) => {
+  $('status').textContent = text;
+  $('status').className = isProblem ? 'problem' : '';
+};
 const base = location.pathname.replace(/\\/report\\/?$/, '');
 
 async function ask(path) {
@@ -63,7 +66,7 @@ function place(result) {
   const group = result.check.split('.', 1)[0];
   let section = document.querySelector('[data-group="' + CSS.escape(group) + '"]');
   if (!section) {
-    section = make('section', '', make('h2', '', group));
+    section = make('section', '', make('h2', '', group, make('span', 'of', '')));
     section.dataset.group = group;
     const after = [...$('results').children].find((other) => other.dataset.group > group);
     $('results').insertBefore(section, after || null);
@@ -71,22 +74,55 @@ function place(result) {
   const rank = ORDER.indexOf(result.status);
   const after = [...section.querySelectorAll('details')].find((other) => ORDER.indexOf(other.dataset.status) > rank);
   section.insertBefore(card(result), after || null);
+  const all = [...section.querySelectorAll('details')];
+  const passed = all.filter((one) => one.dataset.status === 'pass').length;
+  const tried = all.filter((one) => one.dataset.status !== 'skip').length;
+  section.querySelector('h2 .of').textContent = tried === 0 ? ' skipped' : ' ' + passed + ' of ' + tried + ' passed';
 }
 
-function summarize({ score, summary }) {
+/** Groups with failures first, then those with warnings; within a group the cards are in that order already. */
+function sortGroups() {
+  const worst = (section) => ORDER.indexOf(section.querySelector('details').dataset.status);
+  const sections = [...$('results').children].sort((a, b) =>
+    worst(a) - worst(b) || a.dataset.group.localeCompare(b.dataset.group));
+  $('results').append(...sections);
+}
+
+function summarize({ id, score, summary }) {
+  $('results').dataset.run = id;
   $('score').textContent = score;
   $('counts').replaceChildren(...ORDER.map((status) =>
     make('li', status, make('span', 'status', WORDS[status]), String(summary[status]))));
   $('summary').hidden = false;
+  sortGroups();
+  filter();
 }
+
+async function showRun(id) {
+  const run = await (await ask('/history/' + id)).json();
+  $('results').replaceChildren();
+  run.checks.forEach(place);
+  summarize(run);
+  say('The run of ' + new Date(run.startedAt).toLocaleString() + ': ' + tally(run.summary));
+}
+
+const tally = ({ fail, warn, pass }) => fail + ' failed, ' + warn + ' warned, ' + pass + ' passed.';
+const opener = ({ id, startedAt }) => {
+  const button = make('button', '', new Date(startedAt).toLocaleString());
+  button.type = 'button';
+  button.addEventListener('click', () => showRun(id).then(() => $('results').focus(), (error) => say(error.message, true)));
+  return button;
+};
 
 async function showHistory() {
   const { runs, shared } = await (await ask('/history')).json();
   $('whose').textContent = shared ? ' of all replicas' : ' of this process';
   $('history').hidden = runs.length === 0;
-  $('history').querySelector('tbody').replaceChildren(...runs.map(({ startedAt, score, summary, durationMs }) =>
-    make('tr', '', ...[new Date(startedAt).toLocaleString(), score, summary.fail, summary.warn, summary.pass,
-      (durationMs / 1000).toFixed(1) + ' s'].map((text) => make('td', '', String(text))))));
+  $('history').querySelector('tbody').replaceChildren(...runs.map((run) => {
+    const { score, summary, durationMs } = run;
+    const cells = [opener(run), score, summary.fail, summary.warn, summary.pass, (durationMs / 1000).toFixed(1) + ' s'];
+    return make('tr', '', ...cells.map((cell) => make('td', '', cell)));
+  }));
 }
 
 function filter() {
@@ -111,16 +147,13 @@ $('start').addEventListener('submit', async (event) => {
         say(data.done + ' of ' + data.of + ' checks done');
         place(data.result);
       } else {
-        $('results').dataset.run = data.id;
         summarize(data);
-        say('Done in ' + (data.durationMs / 1000).toFixed(1) + ' s: ' + data.summary.fail + ' failed, ' +
-          data.summary.warn + ' warned, ' + data.summary.pass + ' passed.');
-        filter();
+        say('Done in ' + (data.durationMs / 1000).toFixed(1) + ' s: ' + tally(data.summary));
         await showHistory();
       }
     }
   } catch (error) {
-    say(error.message);
+    say(error.message, true);
   } finally {
     $('run').disabled = false;
     $('progress').hidden = true;
@@ -133,14 +166,14 @@ for (const button of document.querySelectorAll('[data-format]')) {
   button.addEventListener('click', async () => {
     try {
       const { format } = button.dataset;
-      const text = await (await ask('/history/' + ($('results').dataset.run || 'latest') + '?format=' + format)).text();
+      const text = await (await ask('/history/' + $('results').dataset.run + '?format=' + format)).text();
       const link = make('a');
       link.href = URL.createObjectURL(new Blob([text]));
       link.download = 'self-test.' + { json: 'json', junit: 'xml', sarif: 'sarif' }[format];
       link.click();
       URL.revokeObjectURL(link.href);
     } catch (error) {
-      say(error.message);
+      say(error.message, true);
     }
   });
 }
