@@ -42,7 +42,8 @@ onBothAdapters('accounts', (adapter) => {
   let visitor: Visitor;
   beforeAll(async () => {
     // Long enough for a thousand requests on a busy machine.
-    app = await TestApp.start({ HTTP_ADAPTER: adapter, JWT_REFRESH_GRACE: '1m' });
+    const patience = { JWT_REFRESH_GRACE: '1m', DATABASE_CONNECT_TIMEOUT: '1m' };
+    app = await TestApp.start({ HTTP_ADAPTER: adapter, ...patience });
     visitor = await app.register();
   });
   afterAll(() => app.stop());

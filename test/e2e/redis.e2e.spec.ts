@@ -57,12 +57,14 @@ async function failureOf(promise: Promise<unknown>): Promise<{ message: string; 
 }
 
 /** Far above the command timeout of 200 ms, far below any wait for a reconnect that could count as queueing. */
-const AT_ONCE_MS = 1_500;
+const AT_ONCE_MS = 5_000;
+/** A start on a busy machine keeps the event loop long enough for health to call it late, once. */
+const PATIENTLY = { timeout: 30_000 };
 
 it('without REDIS_URL modules get no client and nothing is checked', async () => {
   const app = stopLater(await TestApp.start({}, { imports: [HolderModule] }));
   expect(app.app.get(Holder).redis).toBeUndefined();
-  expect(await health(app)).toEqual({ status: 200, overall: 'ok', redis: undefined });
+  await expect.poll(() => health(app), PATIENTLY).toEqual({ status: 200, overall: 'ok', redis: undefined });
 });
 
 it('one node: commands work from the start, in the database and as the user of the URL', async () => {
@@ -71,7 +73,7 @@ it('one node: commands work from the start, in the database and as the user of t
   expect(await redis.set('greeting', 'hello')).toBe('OK');
   expect(await redis.call('ACL', 'WHOAMI')).toBe('app');
   expect(await redis.call('CLIENT', 'INFO')).toContain(' db=3 ');
-  expect(await health(app)).toEqual({ status: 200, overall: 'ok', redis: 'up' });
+  await expect.poll(() => health(app), PATIENTLY).toEqual({ status: 200, overall: 'ok', redis: 'up' });
 });
 
 it('the client is connected before any module can use it', async () => {
