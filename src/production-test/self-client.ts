@@ -12,7 +12,8 @@ export interface Visitor {
   readonly send: (path: string, ask?: Ask) => Promise<Answer>;
 }
 
-const TIMEOUT_MS = 5_000;
+/** Longer than a run, so that on a busy machine a check is unfinished and has not failed. */
+const TIMEOUT_MS = 15_000;
 
 /** Sends requests to the application's own listener, so that a check goes the whole way that a client's request goes. */
 @Injectable()
