@@ -273,6 +273,8 @@ onBothAdapters('in production', (adapter) => {
     HTTP_ADAPTER: adapter,
     JWT_SECRET: 'Vw3k9QpXz7RmT2yLcB8nHd5sJfGa4eUo6iKxWqZr',
     BCRYPT_COST: '10',
+    THROTTLE_AUTH_LIMIT: '25',
+    SHUTDOWN_DRAIN_DELAY: '0ms',
   };
 
   it('the self-tests are off', async () => {

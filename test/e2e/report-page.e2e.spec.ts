@@ -84,7 +84,7 @@ onBothAdapters('the page of the self-tests', (adapter) => {
   });
 
   it.each([
-    ['JSON', /^\{"status":"warn",.*"check":"audit\.chain"/s],
+    ['JSON', /^\{"id":"[\w-]{36}","status":"warn",.*"check":"audit\.chain"/s],
     ['JUnit XML', /^<\?xml .*<testsuites name="production-test".*<\/testsuites>\n$/s],
     ['SARIF', /^\{.*"version":"2\.1\.0".*\}$/s],
   ])('saves the report as %s', async (format, content) => {
