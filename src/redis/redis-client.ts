@@ -103,6 +103,9 @@ export function createRedisClient(options: RedisModuleOptions & { url: string })
     username: address.username,
     password: address.password,
     enableOfflineQueue: false,
+    // Whoever subscribes does so at each 'ready'. ioredis would do it once more, and where the connection ends in that moment
+    // leave the failure to nobody: an unhandled rejection, which ends the process.
+    autoResubscribe: false,
     commandTimeout,
     // A host that went away without a word is given up here; TCP alone would hold on to it for a quarter of an hour.
     socketTimeout: commandTimeout * 10,
