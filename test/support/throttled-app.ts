@@ -1,3 +1,4 @@
+import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import {
   Global,
@@ -122,6 +123,8 @@ export class ThrottledApp extends TestClient {
 
   async stop(): Promise<void> {
     this.close();
+    // One that a client opened and never used would be waited for.
+    (this.app.getHttpServer() as Server).closeAllConnections();
     await this.app.close();
   }
 }
