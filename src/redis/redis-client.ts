@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { Logger } from '@nestjs/common';
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
 
@@ -116,9 +117,19 @@ export function createRedisClient(options: RedisModuleOptions & { url: string })
     reconnectOnError: (error) => error.message.startsWith('READONLY'),
   };
   const client = logged(build(address, common));
+  client.on('error', () => bearFurtherErrors(client));
   // Redis being away is no reason not to start; the client goes on trying in the background.
   client.connect().catch(() => undefined);
   return client;
+}
+
+/**
+ * ioredis listens for one error of a connection. TLS can report another, such as an alert of the server after its
+ * certificate was refused, and an error that nobody listens for ends the process.
+ */
+function bearFurtherErrors(client: RedisClient): void {
+  const { stream } = client as { stream?: Duplex };
+  if (stream?.listenerCount('error') === 0) stream.on('error', () => undefined);
 }
 
 /** Resolves when the first attempt to connect has ended, well or ill, or takes too long, as while Redis loads its data. */

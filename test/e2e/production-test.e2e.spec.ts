@@ -274,7 +274,7 @@ onBothAdapters('in production', (adapter) => {
     JWT_SECRET: 'Vw3k9QpXz7RmT2yLcB8nHd5sJfGa4eUo6iKxWqZr',
     BCRYPT_COST: '10',
     THROTTLE_AUTH_LIMIT: '25',
-    SHUTDOWN_DRAIN_DELAY: '0ms',
+    SHUTDOWN_DRAIN_DELAY: '1s',
   };
 
   it('the self-tests are off', async () => {
