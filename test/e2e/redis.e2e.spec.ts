@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream';
 import { Injectable, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { afterEach, expect, it } from 'vitest';
@@ -202,6 +203,14 @@ it('a master that became a replica is left, since its address may lead to the ne
     const id = await redis.call('CLIENT', 'ID').catch(() => before);
     return id !== before;
   });
+});
+
+it('a connection that reports two errors, as TLS can, ends no process', async () => {
+  const { redis } = await start((await server()).url);
+  const { stream } = redis as unknown as { stream: Duplex };
+  stream.emit('error', new Error('one'));
+  // Without a listener this would throw, and outside of a test be an uncaught exception.
+  expect(() => stream.emit('error', new Error('another'))).not.toThrow();
 });
 
 it('rediss:// refuses a certificate that nobody vouches for', async () => {
