@@ -61,12 +61,13 @@ const END = `
     ORDER BY seq DESC LIMIT 1
   ) AS last ON true`;
 
+/** Deletes by a list, not by a join: that reads all that waits of the tenant, at every batch. */
 const LINK = `
   WITH link AS (
     SELECT $2::bigint + place AS seq, id, decode(leaf, 'hex') AS leaf, decode(hash, 'hex') AS hash, place
     FROM unnest($3::uuid[], $4::text[], $5::text[]) WITH ORDINALITY AS link(id, leaf, hash, place)
   ), gone AS (
-    DELETE FROM audit_unsealed u USING link WHERE u.tenant = $1 AND u.event_id = link.id
+    DELETE FROM audit_unsealed WHERE tenant = $1 AND event_id = ANY($3::uuid[])
   )
   INSERT INTO audit_seals (tenant, seq, event_id, leaf, hash, key_id, sealed_at, root, frontier)
   SELECT $1, seq, id, leaf, hash, $6, $7, CASE WHEN place = cardinality($3) THEN $8::bytea END,
