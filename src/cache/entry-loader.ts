@@ -74,11 +74,7 @@ export class EntryLoader {
       if (isOurs) {
         try {
           // The replica that had the lock before may have stored it since we looked.
-          const found = await this.entries.inRedis(id);
-          if (found && freshness(found, Date.now()) === 'fresh') {
-            return { value: undefined, entry: found, outcome: 'hit_redis' };
-          }
-          return await this.load(id, request, load, spare);
+          return (await this.freshInRedis(id)) ?? (await this.load(id, request, load, spare));
         } finally {
           void redis.deleteIfEqual(lock, token);
         }
@@ -87,12 +83,16 @@ export class EntryLoader {
       if (isRefresh && spare) return { value: undefined, entry: spare, outcome: 'stale' };
       if (performance.now() > deadline) break;
       await sleep(pause);
-      const found = await this.entries.inRedis(id);
-      if (found && freshness(found, Date.now()) === 'fresh') {
-        return { value: undefined, entry: found, outcome: 'hit_redis' };
-      }
+      const found = await this.freshInRedis(id);
+      if (found) return found;
     }
     return this.load(id, request, load, spare);
+  }
+
+  private async freshInRedis(id: string): Promise<Loaded | undefined> {
+    const entry = await this.entries.inRedis(id);
+    const isFresh = entry && freshness(entry, Date.now()) === 'fresh';
+    return isFresh ? { value: undefined, entry, outcome: 'hit_redis' } : undefined;
   }
 
   private async load(id: string, request: CacheRequest, load: () => unknown, spare?: Entry): Promise<Loaded> {
