@@ -23,7 +23,11 @@ export function answerClientError(
   headers: ReadonlyArray<readonly [name: string, value: string]>,
   onMalformed: (address: string, fault: string) => void = () => undefined,
 ): (error: NodeJS.ErrnoException, socket: Duplex) => void {
+  const refused = new WeakSet<Duplex>();
   return (error, socket) => {
+    // The parser refuses again whatever else arrives on the connection.
+    if (refused.has(socket)) return;
+    refused.add(socket);
     const { remoteAddress = 'unknown' } = socket as Duplex & { remoteAddress?: string };
     if (error.code !== undefined && REFUSED_BY_PARSER.test(error.code)) onMalformed(remoteAddress, error.code);
     const { _httpMessage: response } = socket as Duplex & { _httpMessage?: ServerResponse | null };

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { Body, Controller, Get, Module, Post } from '@nestjs/common';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -80,7 +81,7 @@ onBothAdapters('request smuggling', (adapter) => {
     const SLOW = 'GET /v1/smuggling/slow HTTP/1.1\r\nHost: x\r\n\r\n';
 
     /** Sends the slow request with something behind it, and opens the gate once `meanwhile` is done. */
-    async function slowly(behind: string, meanwhile: (socket: Socket) => void): Promise<string> {
+    async function slowly(behind: string, meanwhile: (socket: Socket) => void | Promise<void>): Promise<string> {
       let open: () => void = () => undefined;
       SmugglingController.gate = new Promise((resolve) => (open = resolve));
       SmugglingController.waiting = 0;
@@ -95,7 +96,7 @@ onBothAdapters('request smuggling', (adapter) => {
       const refused = once(app.app.getHttpServer(), 'clientError');
       socket.write(behind);
       await refused;
-      meanwhile(socket);
+      await meanwhile(socket);
       open();
       await closed;
       return wire;
@@ -111,6 +112,29 @@ onBothAdapters('request smuggling', (adapter) => {
       expect(wire).toContain('{"slow":true}');
       expect(wire.match(/HTTP\/1\.1 /g)).toHaveLength(1);
       expect(SmugglingController.smuggled).toBe(before);
+    });
+
+    it('answers and remembers nothing of what follows the first broken bytes', async () => {
+      const server = app.app.getHttpServer() as Server;
+      const responses: ServerResponse[] = [];
+      const onRequest = (_request: IncomingMessage, response: ServerResponse) => responses.push(response);
+      server.on('request', onRequest);
+      let refusals = 0;
+      const onRefusal = () => (refusals += 1);
+      server.on('clientError', onRefusal);
+      const listeners: number[] = [];
+      const wire = await slowly('\0\0\r\n\r\n', async (socket) => {
+        const count = () => responses[0]?.listenerCount('close') ?? 0;
+        listeners.push(count());
+        while (refusals < 20) {
+          socket.write('\0\0\r\n\r\n');
+          await once(server, 'clientError');
+        }
+        listeners.push(count());
+      });
+      server.off('request', onRequest).off('clientError', onRefusal);
+      expect(listeners[1]).toBe(listeners[0]);
+      expect(wire.match(/HTTP\/1\.1 /g)).toHaveLength(1);
     });
 
     it('keeps no connection whose client has gone', async () => {
