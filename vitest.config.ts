@@ -13,8 +13,8 @@ export default defineConfig({
     // More than the two cores of a small machine, because many tests wait for a server or a timer.
     maxWorkers: 3,
     // Longer than the patience of `until()` and `Program`, which say what did not happen.
-    testTimeout: 90_000,
-    hookTimeout: 120_000,
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
     coverage: {
       provider: 'v8',
       include: ['src/**/*.ts'],

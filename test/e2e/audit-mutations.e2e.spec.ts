@@ -160,5 +160,5 @@ it(
     }
     expect(unseen).toEqual([]);
   },
-  60_000 + MUTATIONS * 100,
+  300_000 + MUTATIONS * 100,
 );

@@ -17,7 +17,7 @@ describe('nest-bulwark audit verify', () => {
     await app.sealed(['1', '2'], 'a');
     await app.sealed(['1']);
     await app.digests.run({ now: true });
-  }, 300_000);
+  });
   afterAll(async () => {
     await app.stop();
     await folder.stop();

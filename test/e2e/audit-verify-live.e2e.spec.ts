@@ -89,6 +89,6 @@ describe('a verification while everything goes on', () => {
       }
       expect(replicas.map(({ digests }) => digests.contradiction)).toEqual(replicas.map(() => undefined));
     },
-    60_000 + VERIFICATIONS * 2_000,
+    300_000 + VERIFICATIONS * 2_000,
   );
 });

@@ -66,7 +66,7 @@ describe('an application whose database', () => {
       expect(answer.text).not.toMatch(/ECONNREFUSED|terminat|postgres/i);
     }
     database = await EmbeddedPostgres.start({ dataDir: folder.path, port: lastingPort(), settings: { fsync: 'off' } });
-    await until('the application is ready again', isReady, { withinMs: 5_000 });
+    await until('the application is ready again', isReady);
     await app.register();
     expect(unhandled).toEqual([]);
   });

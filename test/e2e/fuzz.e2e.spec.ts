@@ -72,7 +72,7 @@ onBothAdapters(`${REQUESTS} made-up requests (seed ${SEED})`, (adapter) => {
         await app.stop();
       }
     },
-    30_000 + REQUESTS * 20,
+    300_000 + REQUESTS * 20,
   );
 });
 

@@ -126,12 +126,12 @@ describe('a port in use', () => {
 
   it('stops the embedded database that the start has started', async () => {
     const refused = start({ DATA_DIR: 'data', PORT: String(port) });
-    expect(await refused.ends(60_000)).toBe(71);
+    expect(await refused.ends()).toBe(71);
     expect(refused.output).toContain(`Port ${port} is in use.`);
     const cluster = join(folder.path, 'data', 'postgres');
     expect(existsSync(join(cluster, 'PG_VERSION'))).toBe(true);
     expect(existsSync(join(cluster, 'postmaster.pid'))).toBe(false);
-  }, 90_000);
+  });
 });
 
 describe('a database that cannot be used', () => {
@@ -231,8 +231,8 @@ describe('cli/main.js migrate', () => {
 
   it('migrates the embedded database where no other is named, and stops it', async () => {
     const program = start({ DATA_DIR: 'data' }, 'cli/main.js migrate');
-    expect(await program.ends(60_000)).toBe(0);
+    expect(await program.ends()).toBe(0);
     expect(program.output).toContain('migrated: ');
     expect(existsSync(join(folder.path, 'data', 'postgres', 'postmaster.pid'))).toBe(false);
-  }, 90_000);
+  });
 });

@@ -80,7 +80,7 @@ describe('the packed library in a fresh application', () => {
       join(folder, filename),
       ...[...NEST, ...HEALTH_PEERS, 'typescript', '@types/node'].map(installed),
     );
-  }, 240_000);
+  }, 600_000);
 
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 

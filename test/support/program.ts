@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { until } from './until.js';
 
 /** A start takes a second or two; on a machine that is busy with other things, many times that. */
-const PATIENCE_MS = 60_000;
+const PATIENCE_MS = 180_000;
 
 /** A program that really runs, as a user would start it. */
 export class Program {

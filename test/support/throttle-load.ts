@@ -46,7 +46,7 @@ export class ThrottleLoad {
   async more(count = 200, by: 'anybody' | 'Redis' = 'anybody'): Promise<void> {
     const decided = () => (by === 'Redis' ? this.shared : this.latencies.length);
     const before = decided();
-    await until(`${by} decides ${count} times`, () => decided() >= before + count, { withinMs: 30_000 });
+    await until(`${by} decides ${count} times`, () => decided() >= before + count);
   }
 
   async end(): Promise<void> {
