@@ -83,11 +83,15 @@ export class AppModule {
             sinks: sinksOf(config, redis),
           }),
         }),
-        ...(config.productionTest.enabled ? [ProductionTestModule.forRoot({ adminOnly: config.isProduction })] : []),
+        ...selfTests(config),
         ...imports,
       ],
     };
   }
+}
+
+function selfTests({ productionTest: { enabled, timeoutMs }, isProduction }: AppConfig): DynamicModule[] {
+  return enabled ? [ProductionTestModule.forRoot({ adminOnly: isProduction, timeoutMs })] : [];
 }
 
 /** How the reference application sets AuditModule up. */

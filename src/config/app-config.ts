@@ -94,7 +94,7 @@ export class AppConfig {
   readonly shutdown: Readonly<{ drainDelayMs: number; timeoutMs: number }>;
   readonly log: Readonly<{ level: Variables['LOG_LEVEL'] }>;
   readonly metrics: Readonly<{ token: string | undefined }>;
-  readonly productionTest: Readonly<{ enabled: boolean }>;
+  readonly productionTest: Readonly<{ enabled: boolean; timeoutMs: number }>;
 
   constructor(values: Variables) {
     const isProduction = values.NODE_ENV === 'production';
@@ -184,7 +184,10 @@ export class AppConfig {
     };
     this.log = { level: values.LOG_LEVEL };
     this.metrics = { token: values.METRICS_TOKEN };
-    this.productionTest = { enabled: values.PRODUCTION_TEST_ENABLED ?? !isProduction };
+    this.productionTest = {
+      enabled: values.PRODUCTION_TEST_ENABLED ?? !isProduction,
+      timeoutMs: values.PRODUCTION_TEST_TIMEOUT,
+    };
     deepFreeze(this);
   }
 }

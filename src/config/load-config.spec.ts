@@ -66,7 +66,7 @@ describe('the configuration', () => {
       database: { url: undefined, dataDir: '.data', poolMin: 5, poolMax: 20, startTimeoutMs: 30_000 },
       auth: { accessTtlMs: 900_000, refreshTtlMs: 2_592_000_000, bcryptCost: 12, admin: undefined },
       throttle: { default: { limit: 100, ttlMs: 60_000 }, ai: { limit: 20, ttlMs: 3_600_000 } },
-      productionTest: { enabled: true },
+      productionTest: { enabled: true, timeoutMs: 10_000 },
     });
     expect(warnings).toEqual([]);
   });

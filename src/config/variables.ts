@@ -227,6 +227,9 @@ export const variables = z.object({
   ADMIN_EMAIL: email.optional().describe('Email of the first administrator.'),
   ADMIN_PASSWORD: z.string().optional().describe('Password of the first administrator, 8 characters to 72 bytes.'),
   PRODUCTION_TEST_ENABLED: flag.optional().describe('Serves /production-test. Unset: on, but off in production.'),
+  PRODUCTION_TEST_TIMEOUT: duration('1s', '10m')
+    .prefault('10s')
+    .describe('Longest run of the self-tests; what is not finished then is a warning.'),
 });
 
 export type Variables = z.output<typeof variables>;

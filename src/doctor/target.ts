@@ -13,7 +13,7 @@ export interface SeenCookie {
   header: string;
 }
 
-const TIMEOUT_MS = 10_000;
+const DEFAULT_TIMEOUT_MS = 10_000;
 const DEFAULT_LONGEST_WAIT_MS = 150_000;
 
 export interface TargetOptions {
@@ -23,6 +23,8 @@ export interface TargetOptions {
   longestWaitMs?: number;
   /** Local address to send from. */
   from?: string;
+  /** For one answer, in milliseconds. @default 10000 */
+  timeoutMs?: number;
 }
 
 /** The API under examination: counts requests, and waits where it runs into a limit. */
@@ -66,8 +68,9 @@ export class Target {
 
   private async sendOnce(path: string, ask: Ask): Promise<Answer> {
     this.sent += 1;
+    const { from, timeoutMs = DEFAULT_TIMEOUT_MS } = this.options;
     try {
-      const answer = await exchange(this.url, path, ask, { timeoutMs: TIMEOUT_MS, from: this.options.from });
+      const answer = await exchange(this.url, path, ask, { timeoutMs, from });
       for (const header of answer.headers['set-cookie'] ?? []) this.cookies.push({ path, header });
       return answer;
     } catch (error) {

@@ -31,7 +31,7 @@ export interface HealthModuleOptions {
   detailsToken?: string;
   /** Share of the heap limit or of the container's memory above which memory is degraded. @default 0.9 */
   memoryThreshold?: number;
-  /** Delay of the event loop (99th percentile since the last look) above which it is degraded, in ms. @default 250 */
+  /** Delay of the event loop (99th percentile over five seconds or more) above which it is degraded, in ms. @default 250 */
   eventLoopDelayMs?: number;
   /** Folder whose file system the disk check looks at. @default the working directory */
   diskPath?: string;

@@ -15,6 +15,7 @@ import {
 import { ReportPageController } from './report/report-page.controller.js';
 import { SelfClient } from './self-client.js';
 import { RunHistory } from './run-history.js';
+import { RUN_TIMEOUT_MS } from './self-test.js';
 import { SelfTestRunner } from './self-test.runner.js';
 import { ThrowAwayAccounts } from './throw-away-account.js';
 
@@ -22,6 +23,8 @@ import { ThrowAwayAccounts } from './throw-away-account.js';
 export interface ProductionTestModuleOptions {
   /** Whether only administrators may run the tests. @default true */
   adminOnly?: boolean;
+  /** A run answers within this time, in ms; of what is not finished then nothing is known: a warning. @default 10000 */
+  timeoutMs?: number;
 }
 
 /**
@@ -31,7 +34,7 @@ export interface ProductionTestModuleOptions {
  */
 @Module({})
 export class ProductionTestModule {
-  static forRoot({ adminOnly = true }: ProductionTestModuleOptions = {}): DynamicModule {
+  static forRoot({ adminOnly = true, timeoutMs = 10_000 }: ProductionTestModuleOptions = {}): DynamicModule {
     return {
       module: ProductionTestModule,
       imports: [DiscoveryModule, UsersModule],
@@ -41,6 +44,7 @@ export class ProductionTestModule {
         adminOnly ? AdminProductionTestController : OpenProductionTestController,
       ],
       providers: [
+        { provide: RUN_TIMEOUT_MS, useValue: timeoutMs },
         SelfTestRunner,
         RunHistory,
         SelfClient,

@@ -1,9 +1,10 @@
 import { randomInt } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import { platform } from 'node:os';
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { exchange, type Answer, type Ask } from '../doctor/index.js';
+import { RUN_TIMEOUT_MS } from './self-test.js';
 
 /** A client of the application as others are, at an address that it shares with none of them. */
 export interface Visitor {
@@ -12,20 +13,25 @@ export interface Visitor {
   readonly send: (path: string, ask?: Ask) => Promise<Answer>;
 }
 
-/** Longer than a run, so that on a busy machine a check is unfinished and has not failed. */
-const TIMEOUT_MS = 15_000;
-
 /** Sends requests to the application's own listener, so that a check goes the whole way that a client's request goes. */
 @Injectable()
 export class SelfClient {
-  constructor(private readonly adapterHost: HttpAdapterHost) {}
+  /** For one answer, in milliseconds: longer than a run, so that on a busy machine a check is unfinished and has not failed. */
+  readonly timeoutMs: number;
+
+  constructor(
+    private readonly adapterHost: HttpAdapterHost,
+    @Inject(RUN_TIMEOUT_MS) runTimeoutMs: number,
+  ) {
+    this.timeoutMs = 1.5 * runTimeoutMs;
+  }
 
   /** Its requests are counted apart from everybody else's. */
   visitor(): Visitor {
     const address = this.ownAddress();
     return {
       address,
-      send: (path, ask = {}) => exchange(this.url, path, ask, { timeoutMs: TIMEOUT_MS, from: address }),
+      send: (path, ask = {}) => exchange(this.url, path, ask, { timeoutMs: this.timeoutMs, from: address }),
     };
   }
 

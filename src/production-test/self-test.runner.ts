@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
+import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { DiscoveryService } from '@nestjs/core';
 import { ProblemException } from '../common/index.js';
 import { groupOf, reportOf, timed, warn, type CheckResult } from '../reports/index.js';
 import { RunHistory, type Run } from './run-history.js';
-import { SelfTest, type SelfTestCheck, type SelfTestSuite } from './self-test.js';
+import { RUN_TIMEOUT_MS, SelfTest, type SelfTestCheck, type SelfTestSuite } from './self-test.js';
 
 /** A group as one result: its worst status, with the results of its checks. @publicApi */
 export interface GroupResult extends CheckResult {
@@ -15,8 +15,6 @@ export interface GroupResult extends CheckResult {
 /** Told of each result of a run as it comes. */
 export type ProgressListener = (progress: { done: number; of: number; result: CheckResult }) => void;
 
-/** A run answers within this time; of what is not finished then nothing is known, which is a warning. */
-const RUN_LIMIT_MS = 10_000;
 /** Checks side by side: enough to hide waiting, too few to starve the requests of others. */
 const AT_ONCE = 8;
 
@@ -31,6 +29,7 @@ export class SelfTestRunner implements OnApplicationBootstrap {
   constructor(
     private readonly discovery: DiscoveryService,
     private readonly history: RunHistory,
+    @Inject(RUN_TIMEOUT_MS) private readonly timeoutMs: number,
   ) {}
 
   onApplicationBootstrap(): void {
@@ -100,7 +99,7 @@ export class SelfTestRunner implements OnApplicationBootstrap {
     onResult: (result: CheckResult) => void = () => undefined,
   ): Promise<CheckResult[]> {
     const limit = new AbortController();
-    const overtime = sleep(RUN_LIMIT_MS, 'overtime' as const, { signal: limit.signal }).catch(() => 'ended' as const);
+    const overtime = sleep(this.timeoutMs, 'overtime' as const, { signal: limit.signal }).catch(() => 'ended' as const);
     const results: CheckResult[] = [];
     const waiting = checks.entries();
     const worker = async () => {
@@ -109,7 +108,7 @@ export class SelfTestRunner implements OnApplicationBootstrap {
         const result = await timed(check, async () => {
           const finding = await Promise.race([overtime, check.run()]);
           if (typeof finding !== 'string') return finding;
-          return warn({ unfinishedAfterMs: RUN_LIMIT_MS }, `Run it by itself: /production-test/${check.name}.`);
+          return warn({ unfinishedAfterMs: this.timeoutMs }, `Run it by itself: /production-test/${check.name}.`);
         });
         results[i] = result;
         onResult(result);

@@ -1,6 +1,9 @@
 import { DiscoveryService } from '@nestjs/core';
 import type { CheckDescription, CheckFinding } from '../reports/index.js';
 
+/** Token for the longest that a run may take, in milliseconds. */
+export const RUN_TIMEOUT_MS = Symbol('bulwark.selfTestTimeout');
+
 /** A protection that can be tried on the running application. @publicApi */
 export interface SelfTestCheck extends CheckDescription {
   /** Name, such as `headers.nosniff`; the part before the first dot is its group. */

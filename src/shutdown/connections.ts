@@ -1,9 +1,11 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { Server as NetServer, type Socket } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises';
 import { requestPath } from '../common/index.js';
 
 const POLL_MS = 25;
+/** Most connections that the system keeps for a server that has not accepted them yet (Node's default). */
+const BACKLOG = 511;
 
 interface Connection {
   responses: Set<ServerResponse>;
@@ -20,9 +22,11 @@ interface Connection {
 export class Connections {
   private readonly open = new Map<Socket, Connection>();
   private isLeaving = false;
+  private accepted = 0;
 
   constructor(private readonly server: Server) {
     server.on('connection', (socket: Socket) => {
+      this.accepted++;
       this.open.set(socket, { responses: new Set(), quietSince: performance.now() });
       socket.once('close', () => this.open.delete(socket));
     });
@@ -47,14 +51,23 @@ export class Connections {
     }
   }
 
-  /** Closes the port. Connections that are open stay open, which Node's close of an HTTP server would not grant. */
-  stopListening(): void {
+  /**
+   * Closes the port. Connections that are open stay open, which Node's close of an HTTP server would not grant; those that
+   * the system has taken are accepted first, one in a turn of the event loop, for it would reset them.
+   */
+  async stopListening(): Promise<void> {
+    for (let before = -1, turns = 0; this.accepted > before && turns < BACKLOG; turns++) {
+      before = this.accepted;
+      await turn();
+    }
     NetServer.prototype.close.call(this.server);
   }
 
   /** Closes connections as they fall quiet, until none is left or the signal says to stop waiting. */
   async closeQuietOnes(quietMs: number, signal: AbortSignal): Promise<void> {
     while (this.open.size > 0 && !signal.aborted) {
+      // A request that has arrived is seen first: in a process that stood still, timers fire before sockets are read.
+      await turn();
       const before = performance.now() - quietMs;
       for (const [socket, { responses, quietSince }] of this.open) {
         if (responses.size === 0 && quietSince <= before) socket.end();

@@ -56,7 +56,7 @@ export class ShutdownService {
     this.logger.log(`${reason}: not ready any more, the port closes in ${drainDelayMs} ms`);
     await Promise.all([this.runPhase(ShutdownPhase.Drain, lost), sleep(drainDelayMs)]);
 
-    for (const connections of this.connections) connections.stopListening();
+    await Promise.all(this.connections.map((connections) => connections.stopListening()));
     await this.runPhase(ShutdownPhase.StopIntake, lost);
     await this.waitForWork(timeoutMs, quietMs, lost);
 

@@ -125,7 +125,7 @@ describe('services asked over HTTP', () => {
     try {
       const status = async (path: string) =>
         ((await (await fetch(app.url + path)).json()) as { status: string }).status;
-      expect(await status('/health')).toBe('ok');
+      await until('the report is well', async () => (await status('/health')) === 'ok');
       answers = () => 500;
       await until('the report is degraded', async () => (await status('/health')) === 'degraded');
       expect(await status('/health/ready')).toBe('ok');

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { HealthCheckOf, type HealthContributor, type HealthReport } from '../../src/common/index.js';
 import { onBothAdapters, TestApp } from '../support/harness.js';
 import '../support/problem.js';
+import { until } from '../support/until.js';
 
 /** A component whose state the test sets. */
 @Injectable()
@@ -32,9 +33,10 @@ onBothAdapters('probes', (adapter) => {
   it.each(['/health/live', '/livez', '/health/ready', '/readyz', '/health', '/healthz'])(
     '%s answers 200',
     async (path) => {
-      const answer = await app.get(path);
+      let answer = await app.get(path);
+      // On a busy machine one that is asked within a second may say nothing in time, and is asked again.
+      await until(`${path} says ok`, async () => (answer = await app.get(path)).body.status === 'ok');
       expect(answer.status).toBe(200);
-      expect(answer.body.status).toBe('ok');
       expect(answer.headers['cache-control']).toBe('no-store');
       expect(answer.headers['content-type']).toBe('application/json; charset=utf-8');
       expect(answer).toHaveSecurityHeaders();

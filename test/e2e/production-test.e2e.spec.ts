@@ -229,6 +229,25 @@ describe('an application’s own check', () => {
       await app.stop();
     }
   });
+
+  it('that does not end keeps nobody from an answer, and is a warning', async () => {
+    @Injectable()
+    @SelfTest()
+    class EndlessCheck extends ShelfCheck {
+      override run(): Promise<CheckFinding> {
+        return new Promise(() => undefined);
+      }
+    }
+    @Module({ providers: [EndlessCheck] })
+    class EndlessModule {}
+    const app = await TestApp.start({ PRODUCTION_TEST_TIMEOUT: '1s' }, { imports: [EndlessModule] });
+    try {
+      const { body } = await app.get('/production-test/shelves');
+      expect(body.checks).toMatchObject([{ status: 'warn', evidence: { unfinishedAfterMs: 1_000 } }]);
+    } finally {
+      await app.stop();
+    }
+  });
 });
 
 describe('the history', () => {

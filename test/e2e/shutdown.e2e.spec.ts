@@ -39,6 +39,8 @@ class WorkController {
 }
 
 const order: string[] = [];
+/** What keeps the first phase, in which everything is still served, from its end. */
+let drain = Promise.resolve();
 
 function participant(phase: ShutdownPhase, does: () => void | Promise<void> = () => undefined) {
   @Injectable()
@@ -58,7 +60,7 @@ function participant(phase: ShutdownPhase, does: () => void | Promise<void> = ()
     participant(ShutdownPhase.Close),
     participant(ShutdownPhase.Flush),
     participant(ShutdownPhase.StopIntake),
-    participant(ShutdownPhase.Drain),
+    participant(ShutdownPhase.Drain, () => drain),
   ],
 })
 class WorkModule {}
@@ -68,7 +70,9 @@ onBothAdapters('a shutdown', (adapter) => {
     TestApp.start({ HTTP_ADAPTER: adapter, SHUTDOWN_DRAIN_DELAY: '100ms', ...env }, { imports: [WorkModule] });
 
   it('is unready at once, and goes on serving while it drains', async () => {
-    const app = await start({ SHUTDOWN_DRAIN_DELAY: '400ms' });
+    const app = await start({ SHUTDOWN_DRAIN_DELAY: '0ms' });
+    let letGo: () => void = () => undefined;
+    drain = new Promise((resolve) => (letGo = resolve));
     const ended = app.app.get(ShutdownService).shutdown('test');
     const ready = await app.get('/health/ready');
     expect(ready.status).toBe(503);
@@ -77,6 +81,7 @@ onBothAdapters('a shutdown', (adapter) => {
     const answer = await app.get('/work/fast');
     expect(answer.status).toBe(200);
     expect(answer.headers.connection).toBe('close');
+    letGo();
     expect(await ended).toEqual({ lost: [] });
     await expect(app.get('/work/fast', { from: '127.0.0.1' })).rejects.toThrow(/ECONNREFUSED/);
     app.close();
@@ -112,19 +117,18 @@ onBothAdapters('a shutdown', (adapter) => {
   });
 
   it('waits for jobs, too', async () => {
+    order.length = 0;
     const app = await start();
     let finish: () => void = () => undefined;
     const job = app.app.get(Lifecycle).run('nightly report', () => new Promise<void>((done) => (finish = done)));
-    let hasEnded = false;
-    const ended = app.app
-      .get(ShutdownService)
-      .shutdown('test')
-      .finally(() => (hasEnded = true));
-    await until('intake stops', () => app.logs.some(({ msg }) => msg.includes('not ready')));
-    expect(hasEnded).toBe(false);
+    const ended = app.app.get(ShutdownService).shutdown('test');
+    await until('the port is closed', () => order.includes('StopIntake'));
+    await until('nobody else is waited for', async () => (await app.connections()) === 0);
+    order.push('job');
     finish();
     await job;
     expect(await ended).toEqual({ lost: [] });
+    expect(order).toEqual(['Drain', 'StopIntake', 'job', 'Flush', 'Close']);
     app.close();
   });
 
@@ -200,6 +204,13 @@ describe('the process', () => {
     return { program, url: `http://127.0.0.1:${port}` };
   };
 
+  /** Until so many requests that take their time have been begun. */
+  const busyWith = (url: string, count: number) =>
+    until(`${count} are worked on`, async () => {
+      const { begun } = (await (await fetch(`${url}/work/fast`)).json()) as { begun: number };
+      return begun === count;
+    });
+
   it.each<NodeJS.Signals>(['SIGTERM', 'SIGINT'])('ends on %s with 0', async (signal) => {
     const { program } = await start();
     program.kill(signal);
@@ -210,7 +221,7 @@ describe('the process', () => {
   it('finishes slow and streaming answers first', async () => {
     const { program, url } = await start();
     const answers = ['/work/slow?ms=600', '/work/stream?ms=600'].map(async (path) => (await fetch(url + path)).text());
-    await until('they are on their way', async () => (await fetch(`${url}/work/fast`)).ok);
+    await busyWith(url, 2);
     program.kill();
     const [slow, stream] = await Promise.all(answers);
     expect(slow).toContain('done slowly');
@@ -221,7 +232,7 @@ describe('the process', () => {
   it('ends at once on a second signal, with another code and what was still running', async () => {
     const { program, url } = await start();
     const slow = fetch(`${url}/work/slow?ms=20000`).catch(() => 'cut');
-    await until('it is on its way', async () => (await fetch(`${url}/work/fast`)).ok);
+    await busyWith(url, 1);
     program.kill();
     await program.says('not ready any more');
     program.kill();
@@ -233,7 +244,7 @@ describe('the process', () => {
   it('ends with another code when the timeout cuts a request', async () => {
     const { program, url } = await start({ SHUTDOWN_TIMEOUT: '200ms' });
     const slow = fetch(`${url}/work/slow?ms=20000`).catch(() => 'cut');
-    await until('it is on its way', async () => (await fetch(`${url}/work/fast`)).ok);
+    await busyWith(url, 1);
     program.kill();
     expect(await program.ends()).toBe(75);
     expect(await slow).toBe('cut');
@@ -242,7 +253,7 @@ describe('the process', () => {
   it('ends on an error that nobody caught by the same way: what is in flight is answered, the log names the error', async () => {
     const { program, url } = await start();
     const slow = fetch(`${url}/work/slow?ms=500`).then((answer) => answer.status);
-    await until('it is on its way', async () => (await fetch(`${url}/work/fast`)).ok);
+    await busyWith(url, 1);
     expect((await fetch(`${url}/work/crash`)).status).toBe(200);
     expect(await slow).toBe(200);
     expect(await program.ends()).toBe(70);

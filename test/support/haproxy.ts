@@ -28,11 +28,12 @@ export class HaProxy {
       '  timeout connect 2s',
       '  timeout client 30s',
       '  timeout server 30s',
-      // A busy machine is slow to answer; what takes a replica out is its answer.
-      '  timeout check 5s',
+      // A busy machine is slow to answer, and its database may miss a time limit; what takes a replica out is that it goes.
+      '  timeout check 20s',
       'listen replicas',
       `  bind 127.0.0.1:${port}`,
       '  option httpchk GET /health/ready',
+      '  http-check expect ! string shutting_down',
       '  http-reuse always',
       ...rules.map((rule) => `  ${rule}`),
       ...servers,

@@ -69,6 +69,7 @@ export class OutsideChecks implements SelfTestSuite {
 
   /** At an address of its own, so that no check uses up the limits of another. */
   private target(): Target {
-    return new Target(this.client.url, { from: this.client.ownAddress(), longestWaitMs: 0 });
+    const { url, timeoutMs } = this.client;
+    return new Target(url, { from: this.client.ownAddress(), longestWaitMs: 0, timeoutMs });
   }
 }
