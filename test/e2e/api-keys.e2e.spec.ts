@@ -7,6 +7,7 @@ import { AllowApiKeys, AuthorizationModule, Permissions, Roles } from '../../src
 import { CurrentUser } from '../../src/auth/index.js';
 import type { Principal } from '../../src/common/index.js';
 import { onBothAdapters, TestApp, type Visitor } from '../support/harness.js';
+import { BY_NEWS, hearsNews } from '../support/news.js';
 import '../support/problem.js';
 import { until } from '../support/until.js';
 
@@ -302,8 +303,11 @@ onBothAdapters('an API key', (adapter) => {
     const lastUse = async () =>
       (await app.sql('SELECT last_used_at FROM api_keys WHERE id = $1', [id]))[0].last_used_at;
     await app.get('/shop/orders', { token: key });
-    expect(await lastUse()).toBeNull();
-    await app.app.get(ApiKeyUses, { strict: false }).flush();
+    // The application does it once a minute, which may be just now.
+    await until('it is noted', async () => {
+      await app.app.get(ApiKeyUses, { strict: false }).flush();
+      return (await lastUse()) !== null;
+    });
     expect(Date.now() - (await lastUse()).getTime()).toBeLessThan(60_000);
   });
 });
@@ -331,16 +335,17 @@ describe.each([
   ['PostgreSQL', () => ({})],
   ['Redis', () => ({ REDIS_URL: inject('redisUrl') })],
 ])('two replicas that share revocations over %s', (_transport, env) => {
-  it('both refuse a revoked key within a second', async () => {
+  it('both refuse a revoked key, once the other hears of it', async () => {
     const [one, other] = await Promise.all([start(env()), start(env())]);
     try {
       const owner = await visitorWith(one, ['Seller']);
       const { id, key } = await keyOf(one, owner, ['orders:read']);
+      await hearsNews(other);
       expect(await codeOf(other, '/shop/orders', key)).toBe(200);
       await one.delete(`/api-keys/${id}`, { token: owner.token });
       expect(await codeOf(one, '/shop/orders', key)).toBe('API_KEY_REVOKED');
       const isOver = async () => (await codeOf(other, '/shop/orders', key)) === 'API_KEY_REVOKED';
-      await until('it is over on the other replica', isOver, { withinMs: 1_000 });
+      await until('it is over on the other replica', isOver, BY_NEWS);
     } finally {
       await Promise.all([one.stop(), other.stop()]);
     }

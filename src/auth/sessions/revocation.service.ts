@@ -9,6 +9,9 @@ import { BLIND_AGE_MS, SessionStates, type KeptState, type SessionVerdict } from
 
 const HEARTBEAT = 'heartbeat';
 const HEARTBEAT_MS = 300;
+/** In place of more news than are worth to be told one by one. */
+const EVERYTHING = 'everything';
+const MOST_UNTOLD = 1_000;
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 interface SessionRow {
@@ -18,8 +21,8 @@ interface SessionRow {
 
 /**
  * Whether a session is good, from memory, and the news by which the replicas keep each other's memory true. The news
- * carry a heartbeat: while none is heard, no verdict serves for more than a second. So whatever fails, a revocation
- * holds on every replica within a second.
+ * carry a heartbeat: while none is heard, no verdict serves for more than a second. So a replica that hears nothing holds
+ * to a revocation within a second all the same; and one whose news go astray tells them again until they are out.
  *
  * @publicApi
  */
@@ -32,6 +35,8 @@ export class RevocationService implements OnModuleInit, OnModuleDestroy {
   private heartbeat: NodeJS.Timeout | undefined;
   private isBeating = false;
   private lastHeardAt = -Infinity;
+  /** News that have not gone out. */
+  private readonly untold = new Set<string>();
 
   constructor(
     private readonly source: DataSource,
@@ -125,8 +130,27 @@ export class RevocationService implements OnModuleInit, OnModuleDestroy {
     try {
       await this.channel?.publish(message);
     } catch (error) {
-      // Without heartbeats either, the others read again within a second.
-      this.logger.warn({ err: error, msg: 'a revocation could not be announced to the other replicas' });
+      this.logger.warn({
+        err: error,
+        msg: 'a revocation could not be announced to the other replicas; it is tried again',
+      });
+      this.untold.add(message);
+      if (this.untold.size <= MOST_UNTOLD) return;
+      this.untold.clear();
+      this.untold.add(EVERYTHING);
+    }
+  }
+
+  private async announceAgain(): Promise<void> {
+    for (const message of this.untold) {
+      // Before it is sent, so that the same news of a later change is not taken for told.
+      this.untold.delete(message);
+      try {
+        await this.channel?.publish(message);
+      } catch (error) {
+        this.untold.add(message);
+        throw error;
+      }
     }
   }
 
@@ -138,15 +162,23 @@ export class RevocationService implements OnModuleInit, OnModuleDestroy {
     const [kind, id = ''] = message.split(':');
     if (kind === 'session') this.states.forgetSession(id);
     else if (kind === 'user') this.forgetUser(id);
+    else if (kind === EVERYTHING) this.forgetAll();
     else this.others.get(kind ?? '')?.forgetSession(id);
   }
 
-  /** Heard by all, so that few of the replicas have to send one. */
+  /** Heard by all, so that few of the replicas have to send one: none that has untold news. */
   private async beat(): Promise<void> {
-    if (this.isBeating || !this.channel?.hears || performance.now() - this.lastHeardAt < HEARTBEAT_MS) return;
+    if (this.isBeating || !this.channel) return;
     this.isBeating = true;
-    await this.channel.publish(HEARTBEAT).catch(() => undefined);
-    this.isBeating = false;
+    try {
+      await this.announceAgain();
+      const isSilent = performance.now() - this.lastHeardAt >= HEARTBEAT_MS;
+      if (isSilent && this.channel?.hears) await this.channel.publish(HEARTBEAT);
+    } catch {
+      // The next beat tries again.
+    } finally {
+      this.isBeating = false;
+    }
   }
 
   /** Roles in a tenant come on top of those of the account. */
