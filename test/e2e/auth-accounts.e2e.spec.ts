@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FileMailSender } from '../../src/auth/index.js';
 import { MailSender, type Mail } from '../../src/auth/index.js';
+import { ownDatabase } from '../support/database.js';
 import { onBothAdapters, TestApp, type Visitor } from '../support/harness.js';
 import { Mailbox } from '../support/mailbox.js';
 import { until } from '../support/until.js';
@@ -226,7 +227,7 @@ onBothAdapters('an account', (adapter) => {
 
 describe('mail', () => {
   it('is kept, encrypted, while no server takes it, and sent when one does', async () => {
-    const app = await TestApp.start({ AUTH_EMAIL_VERIFICATION: 'off' });
+    const app = await TestApp.start({ AUTH_EMAIL_VERIFICATION: 'off', DATABASE_URL: await ownDatabase() });
     try {
       const sender = app.app.get(MailSender);
       const sent: Mail[] = [];
@@ -237,10 +238,10 @@ describe('mail', () => {
       };
       const { email } = await app.register();
       await app.post('/auth/forgot-password', { email });
-      const waiting = `SELECT id, attempts, encode(sealed, 'escape') AS sealed, last_error FROM mail_outbox`;
+      const waiting = `SELECT encode(sealed, 'escape') AS sealed, last_error FROM mail_outbox`;
       await until('an attempt failed', async () => (await app.sql(waiting)).some((row) => row.last_error !== null));
       const [row] = await app.sql(waiting);
-      expect(row).toMatchObject({ attempts: 1, last_error: 'connection refused' });
+      expect(row.last_error).toBe('connection refused');
       expect(row.sealed).not.toContain(email);
       isAway = false;
       await until('the mail is sent', () => sent.some(({ to }) => to === email));

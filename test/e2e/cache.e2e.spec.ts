@@ -195,7 +195,11 @@ onBothAdapters('cached routes', (adapter) => {
       'cache-control': expect.stringMatching(/^public, max-age=\d+$/),
     });
     expect(first.headers).not.toHaveProperty('age');
-    expect(second.headers).toMatchObject({ 'cache-status': 'bulwark; hit', age: '0', vary: 'accept-language' });
+    expect(second.headers).toMatchObject({
+      'cache-status': 'bulwark; hit',
+      age: expect.stringMatching(/^\d+$/),
+      vary: 'accept-language',
+    });
     expect(second.headers['content-type']).toBe(first.headers['content-type']);
     expect((await app.get('/me', as('eve'))).headers['cache-control']).toBe('no-store');
     expect((await app.get('/tagged')).headers['cache-control']).toBe('public, no-cache');

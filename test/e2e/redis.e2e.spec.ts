@@ -33,8 +33,8 @@ async function server(config?: string[]): Promise<RedisServer> {
   return stopLater(await RedisServer.start(config));
 }
 
-/** The application, with the client that its modules get. */
-async function start(url: string, env: Record<string, string> = {}) {
+/** The application, with the client that its modules get. A busy machine is not to be taken for a Redis that hangs. */
+async function start(url: string, env: Record<string, string> = { REDIS_COMMAND_TIMEOUT: '2s' }) {
   const app = stopLater(await TestApp.start({ REDIS_URL: url, ...env }, { imports: [HolderModule] }));
   const { redis } = app.app.get(Holder);
   if (!redis) throw new Error('the application got no Redis client');
@@ -57,8 +57,8 @@ async function failureOf(promise: Promise<unknown>): Promise<{ message: string; 
   return { message, tookMs: performance.now() - started };
 }
 
-/** Far above the command timeout of 200 ms, far below any wait for a reconnect that could count as queueing. */
-const AT_ONCE_MS = 5_000;
+/** Far above the command timeouts; a command that queued would wait for a server that does not come back meanwhile. */
+const AT_ONCE_MS = 20_000;
 /** A start on a busy machine keeps the event loop long enough for health to call it late, once. */
 const PATIENTLY = { timeout: 30_000 };
 
@@ -118,7 +118,7 @@ it('Redis that ends: commands fail at once, even those in flight, and work after
   const redisServer = await server();
   const { app, redis, lines } = await start(redisServer.url);
   // Holds an answer back, so that a command is in flight when the server ends.
-  await redis.call('CLIENT', 'PAUSE', '5000', 'ALL');
+  await redis.call('CLIENT', 'PAUSE', '60000', 'ALL');
   const inFlight = failureOf(redis.get('key'));
   await redisServer.kill();
   expect((await inFlight).tookMs).toBeLessThan(AT_ONCE_MS);
@@ -146,12 +146,12 @@ it('Redis that ends and is back before the first retry is told by two lines too'
 it('Redis that hangs: commands time out, and the dead connection is given up', async () => {
   const redisServer = await server();
   const { redis, lines } = await start(redisServer.url, { REDIS_COMMAND_TIMEOUT: '100ms' });
+  await until('the client is connected', () => redis.status === 'ready');
   redisServer.hang();
   const { message, tookMs } = await failureOf(redis.ping());
   expect(message).toBe('Command timed out');
   expect(tookMs).toBeLessThan(AT_ONCE_MS);
-  await until('the silent connection is given up', () => lines().length === 1);
-  expect(lines()[0]).toContain('Socket timeout');
+  await until('the silent connection is given up', () => lines().at(-1)?.includes('Socket timeout') === true);
   await redisServer.resume();
   await until('the client is connected again', () => redis.status === 'ready');
   expect(await redis.ping()).toBe('PONG');
@@ -160,7 +160,7 @@ it('Redis that hangs: commands time out, and the dead connection is given up', a
 it('Redis that hangs holds up neither the start nor the end of the application', async () => {
   const redisServer = await server();
   redisServer.hang();
-  const { app } = await start(redisServer.url);
+  const { app } = await start(redisServer.url, { REDIS_COMMAND_TIMEOUT: '500ms' });
   expect(await health(app)).toEqual({ status: 200, overall: 'degraded', redis: 'degraded' });
   await redisServer.resume();
   await until('the client is connected', async () => (await health(app)).redis === 'up');

@@ -50,8 +50,8 @@ onBothAdapters('an outage of Redis', (adapter) => {
         THROTTLE_DEFAULT_LIMIT: '30',
         THROTTLE_EXPENSIVE_LIMIT: '4',
         // A busy machine must not be taken for an outage.
-        REDIS_COMMAND_TIMEOUT: '1s',
-        THROTTLE_REDIS_TIMEOUT: '500ms',
+        REDIS_COMMAND_TIMEOUT: '4s',
+        THROTTLE_REDIS_TIMEOUT: '2s',
       },
       { imports: [ThingsModule] },
     );

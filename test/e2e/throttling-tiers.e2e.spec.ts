@@ -217,8 +217,8 @@ onBothAdapters('tiers', (adapter) => {
     expect(Object.keys(limits)).toEqual(['strict']);
     expect(limits['strict']?.['r']).toBe(0);
     expect(Number(headers['retry-after'])).toBeGreaterThanOrEqual(Number(limits['strict']?.['t']));
-    // The block of five minutes, not the window of one.
-    expect(Number(headers['retry-after'])).toBeGreaterThan(290);
+    // The block of five minutes, not the window of one, for which nobody waits longer than twice its length.
+    expect(Number(headers['retry-after'])).toBeGreaterThan(120);
     expect(Number(headers['retry-after'])).toBeLessThanOrEqual(300);
   });
 

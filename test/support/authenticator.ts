@@ -11,10 +11,10 @@ export class Authenticator {
     this.totp = URI.parse(uri) as TOTP;
   }
 
-  /** The code of now, a step early at first: three fit into the time in which each counts. */
+  /** The code of now, and then that of the next step. None of the step before, which ends to count while it is on its way. */
   next(): string {
-    if (this.steps > 2) throw new Error('A test has used up the codes that count at one time');
-    return this.at(this.steps++ - 1);
+    if (this.steps > 1) throw new Error('A test has used up the codes that count at one time');
+    return this.at(this.steps++);
   }
 
   /** The code of some steps from now. */

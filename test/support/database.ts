@@ -10,8 +10,13 @@ let ofThisFile: Promise<string> | undefined;
  * No other file sees it, so what one leaves behind (a mail in the outbox, a chain of events) cannot fail another.
  */
 export function testDatabase(): Promise<string> {
-  ofThisFile ??= urlOf(createDatabase(inject('databaseUrl'), 'file', inject('templateDatabase')));
+  ofThisFile ??= ownDatabase();
   return ofThisFile;
+}
+
+/** URL of a migrated database that no other test sees, those of the same file included. */
+export function ownDatabase(): Promise<string> {
+  return urlOf(createDatabase(inject('databaseUrl'), 'own', inject('templateDatabase')));
 }
 
 /** URL of a database that nothing has touched yet, migrations included. */

@@ -23,7 +23,7 @@ export class ThrottleLoad {
   private isOn = true;
 
   constructor(redis: ThrottleRedis) {
-    const timeoutMs = 40;
+    const timeoutMs = 100;
     this.store = new FallbackStore(
       new RedisStore(redis, { keyPrefix: 'load:', timeoutMs, blockCacheMs: 5_000 }),
       new MemoryStore({ maxKeys: 1_000 }),

@@ -86,7 +86,7 @@ describe.each(ALGORITHMS)('an access token signed with %s', (algorithm) => {
     ['an expiry before all time', { exp: -1 }, 'AUTH_TOKEN_EXPIRED'],
     ['no expiry', { exp: undefined }, 'AUTH_TOKEN_INVALID'],
     ['an expiry as text', { exp: String(now() + 60) }, 'AUTH_TOKEN_INVALID'],
-    ['a beginning that is to come', { nbf: now() + 60 }, 'AUTH_TOKEN_INVALID'],
+    ['a beginning that is to come', { nbf: now() + 3_600 }, 'AUTH_TOKEN_INVALID'],
     ['a beginning as text', { nbf: '0' }, 'AUTH_TOKEN_INVALID'],
     ['no subject', { sub: undefined }, 'AUTH_TOKEN_INVALID'],
     ['a subject within an object', { sub: { id: 'u-1' } }, 'AUTH_TOKEN_INVALID'],
