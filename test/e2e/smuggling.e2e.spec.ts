@@ -93,13 +93,26 @@ onBothAdapters('request smuggling', (adapter) => {
       const closed = once(socket, 'close');
       socket.write(SLOW);
       await until('it is worked on', () => SmugglingController.waiting === 1);
-      const refused = once(app.app.getHttpServer(), 'clientError');
+      const refused = refusal(socket);
       socket.write(behind);
       await refused;
       await meanwhile(socket);
       open();
       await closed;
       return wire;
+    }
+
+    /** That of another connection, which was reset a moment ago, may come in between. */
+    function refusal({ localPort }: Socket): Promise<void> {
+      const server = app.app.getHttpServer() as Server;
+      return new Promise((resolve) => {
+        const look = (_error: Error, { remotePort }: Socket) => {
+          if (remotePort !== localPort) return;
+          server.removeListener('clientError', look);
+          resolve();
+        };
+        server.on('clientError', look);
+      });
     }
 
     it.each([

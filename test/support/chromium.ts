@@ -8,7 +8,7 @@ export function startChromium(): Promise<Browser> {
   installed('chromium');
   // As root, as in a container, Chromium cannot make its sandbox.
   const args = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
-  return chromium.launch({ executablePath: '/usr/bin/chromium', args });
+  return chromium.launch({ executablePath: '/usr/bin/chromium', args, timeout: 120_000 });
 }
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');

@@ -21,7 +21,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { transformFile } from '@swc/core';
 import { Client } from 'pg';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { until } from '../../../test/support/until.js';
 import { processTag } from './process.js';
 import { EmbeddedPostgres, type EmbeddedPostgresOptions } from './embedded-postgres.js';
 
@@ -73,7 +74,7 @@ afterEach(async () => {
   await Promise.all(applications.map(kill));
   const pid = await serverPid();
   if (isAlive(pid)) process.kill(pid, 'SIGQUIT');
-  await vi.waitUntil(() => !isAlive(pid), { timeout: 10_000 });
+  await until('the server has ended', () => !isAlive(pid));
   await rm(root, { recursive: true });
 });
 
@@ -150,7 +151,7 @@ describe('EmbeddedPostgres', () => {
     const pid = await serverPid();
     await kill(application);
     process.kill(pid, 'SIGKILL');
-    await vi.waitUntil(() => !isAlive(pid));
+    await until('the server has ended', () => !isAlive(pid));
 
     const database = await start();
     expect(database.origin).toBe('started');
@@ -167,7 +168,7 @@ describe('EmbeddedPostgres', () => {
     const shell = spawn('sh', ['-c', script], { uid });
     applications.push(shell);
     const pid = Number((await once(shell.stdout, 'data'))[0]);
-    await vi.waitUntil(() => isAlive(pid) === lives);
+    await until('it is as it should be', () => isAlive(pid) === lives);
     const cluster = join(await realpath(dataDir), 'postgres');
     const pidFile = join(cluster, 'postmaster.pid');
     await writeFile(pidFile, [pid, cluster, 1, 5432, '', '127.0.0.1', '1 1', 'ready', ''].join('\n'));
@@ -219,9 +220,8 @@ describe('EmbeddedPostgres', () => {
 
   it('starts after a first start that was killed half way', async () => {
     const application = launchApplication();
-    await vi.waitUntil(async () => (await list(dataDir)).some((name) => name.startsWith('postgres.init-')), {
-      interval: 5,
-    });
+    const isHalfWay = async () => (await list(dataDir)).some((name) => name.startsWith('postgres.init-'));
+    await until('it is half way', isHalfWay, { everyMs: 5 });
     await kill(application);
     expect(await list(dataDir)).not.toContain('postgres');
 
