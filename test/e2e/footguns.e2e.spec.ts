@@ -72,6 +72,7 @@ onBothAdapters('what goes wrong easily', (adapter) => {
       await once(socket, 'close');
       expect(answer).toMatch(/^HTTP\/1\.1 408 |^$/);
     }
+    limitServer(server);
     expect((await app.get('/livez')).status).toBe(200);
   });
 });
