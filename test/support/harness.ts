@@ -75,7 +75,9 @@ export class TestApp extends TestClient {
       handleSignals: false,
       logDestination: { write: (line: string) => void logs.push(JSON.parse(line) as LogLine) },
     });
-    await app.listen(0, '127.0.0.1');
+    // Room for a thousand clients at once: those whom a busy process leaves outside for some seconds are reset by Linux.
+    // Both adapters take what Node's `listen()` takes; Nest's type does not say so.
+    await app.listen({ port: 0, host: '127.0.0.1', backlog: 2_000 } as unknown as number);
     const { port } = app.getHttpServer().address() as AddressInfo;
     return new TestApp(app, `http://127.0.0.1:${port}`, logs);
   }
