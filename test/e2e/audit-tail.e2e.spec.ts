@@ -107,9 +107,9 @@ onBothAdapters('GET /audit/events/stream', (HTTP_ADAPTER) => {
     await record(app, { action }, 'of nobody');
     await record(app, { action, tenantId: 'acme' }, 'ours');
     await all.has(3);
-    await Promise.all(streams.slice(0, 2).map((stream) => stream.has(1)));
-    const seen = streams.map((stream) => stream.of('audit').filter(({ data }) => data.action === action));
-    expect(seen.map((messages) => messages.map(({ data }) => data.target))).toEqual([['ours'], ['ours'], [], []]);
+    const seen = () => streams.map((stream) => stream.ofAction(action).map(({ data }) => data.target as string));
+    await until('both have what they may see', () => seen().flat().length >= 2);
+    expect(seen()).toEqual([['ours'], ['ours'], [], []]);
     for (const stream of [...streams, all]) {
       expect(stream.of('audit').some(({ data }) => data.tenantId === 'rival')).toBe(stream === all);
       stream.close();
@@ -179,9 +179,13 @@ describe('a live tail', () => {
 
   it('whose client was too slow tells it so, after what was sent', async () => {
     const stream = await tailOf({ patienceMs: 1_000 });
-    const finish = vi.spyOn(stream, 'finish');
     let text = '';
     let goOn: (() => void) | undefined;
+    // In the moment in which it gives up: a moment later it may not wait for its client any more.
+    const finish = vi.spyOn(stream, 'finish').mockImplementation((reason) => {
+      TailStream.prototype.finish.call(stream, reason);
+      goOn?.();
+    });
     const client = new Writable({
       highWaterMark: 1,
       write: (part, _encoding, done) => {
@@ -190,13 +194,13 @@ describe('a live tail', () => {
         else done();
       },
     });
+    const taken = once(client, 'finish');
     stream.pipe(client);
     const metadata = { filler: 'x'.repeat(2_000) };
     for (let i = 0; i < 500; i++) app.audit.record({ action: 'test.slow', outcome: 'success', metadata });
     await app.audit.flush();
-    await until('it has given up', () => finish.mock.calls.length > 0);
-    goOn?.();
-    await once(client, 'finish');
+    await taken;
+    expect(finish).toHaveBeenCalled();
     expect(text).toMatch(/data: \{[^\n]*\}\n\nevent: end\ndata: \{"reason":"too-slow"\}\n\n$/);
     expect(text.split('event: audit').length).toBeLessThan(502);
   });
@@ -224,7 +228,9 @@ describe('a live tail', () => {
   it('is refused where as many are open as may be', async () => {
     const tail = app.get(AuditTail);
     const open = () => tail.open({}, 'all', undefined, async () => true);
-    const streams = [await open(), await open()];
+    const attempts = await Promise.allSettled([open(), open(), open(), open()]);
+    const streams = attempts.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+    expect(streams).toHaveLength(2);
     await expect(open()).rejects.toMatchObject({ code: 'SERVICE_UNAVAILABLE' });
     for (const stream of streams) stream.destroy();
     await until('there is room again', () =>
@@ -233,5 +239,13 @@ describe('a live tail', () => {
         () => false,
       ),
     );
+  });
+
+  it('ends as well where a shutdown begins while it is being opened', async () => {
+    const ending = await AuditApp.start(await freshDatabase());
+    const opening = ending.get(AuditTail).open({}, 'all', undefined, async () => true);
+    ending.get(AuditTail).onShutdown();
+    expect(await textOf(await opening)).toContain('event: end\ndata: {"reason":"shutdown"}');
+    await ending.stop();
   });
 });

@@ -48,6 +48,11 @@ export class EventStream {
     return this.of('audit');
   }
 
+  /** Events of one action; of others there are more, since to look is recorded as well. */
+  ofAction(action: string): StreamedMessage[] {
+    return this.of('audit').filter(({ data }) => data.action === action);
+  }
+
   close(): void {
     this.response.destroy();
   }

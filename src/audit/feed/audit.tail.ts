@@ -15,6 +15,8 @@ const RECHECK_MS = 60_000;
 @OnShutdown({ phase: ShutdownPhase.Drain })
 export class AuditTail implements ShutdownParticipant, BeforeApplicationShutdown {
   private readonly streams = new Set<TailStream>();
+  /** Tails that are on their way to be open, and have a place already. */
+  private opening = 0;
   private isEnding = false;
 
   constructor(
@@ -34,7 +36,7 @@ export class AuditTail implements ShutdownParticipant, BeforeApplicationShutdown
     isAllowed: () => Promise<boolean>,
   ): Promise<TailStream> {
     const { tailClients, tailPatienceMs: patienceMs, feedPollMs: pollMs } = this.settings;
-    if (this.isEnding || this.streams.size >= tailClients) {
+    if (this.isEnding || this.streams.size + this.opening >= tailClients) {
       throw new ProblemException(
         'SERVICE_UNAVAILABLE',
         'There are as many live tails as there may be. Try again later.',
@@ -43,12 +45,18 @@ export class AuditTail implements ShutdownParticipant, BeforeApplicationShutdown
         },
       );
     }
-    const { start, isCut } = await this.startOf(lastEventId);
-    const times = { pollMs, patienceMs, heartbeatMs: HEARTBEAT_MS, recheckMs: RECHECK_MS };
-    const stream = new TailStream(this.feed, this.events, { filter, reach, start, isCut, isAllowed, ...times });
-    this.streams.add(stream);
-    stream.once('close', () => this.streams.delete(stream));
-    return stream;
+    this.opening++;
+    try {
+      const { start, isCut } = await this.startOf(lastEventId);
+      const times = { pollMs, patienceMs, heartbeatMs: HEARTBEAT_MS, recheckMs: RECHECK_MS };
+      const stream = new TailStream(this.feed, this.events, { filter, reach, start, isCut, isAllowed, ...times });
+      this.streams.add(stream);
+      stream.once('close', () => this.streams.delete(stream));
+      if (this.isEnding) stream.finish('shutdown');
+      return stream;
+    } finally {
+      this.opening--;
+    }
   }
 
   onShutdown(): void {
