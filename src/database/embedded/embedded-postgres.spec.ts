@@ -32,9 +32,13 @@ const IS_ROOT = process.getuid?.() === 0;
 const NOBODY = 65_534;
 const SETTINGS = { fsync: 'off' };
 
-/** A process of its own, as two applications on one machine are. */
+/** A process of its own, as two applications on one machine are. Some are killed while they make their cluster. */
 const APPLICATION = `
+  import { watch } from 'node:fs';
   import { EmbeddedPostgres } from './embedded-postgres.js';
+  if (process.argv[3] === 'dies') {
+    watch(process.argv[2], (_, name) => name.startsWith('postgres.init-') && process.kill(process.pid, 'SIGKILL'));
+  }
   try {
     const database = await EmbeddedPostgres.start({ dataDir: process.argv[2], settings: { fsync: 'off' } });
     process.once('message', async () => { await database.stop(); process.exit(); });
@@ -168,7 +172,7 @@ describe('EmbeddedPostgres', () => {
     const shell = spawn('sh', ['-c', script], { uid });
     applications.push(shell);
     const pid = Number((await once(shell.stdout, 'data'))[0]);
-    await until('it is as it should be', () => isAlive(pid) === lives);
+    await until('it is as dead as it is to be', () => isAlive(pid) === lives);
     const cluster = join(await realpath(dataDir), 'postgres');
     const pidFile = join(cluster, 'postmaster.pid');
     await writeFile(pidFile, [pid, cluster, 1, 5432, '', '127.0.0.1', '1 1', 'ready', ''].join('\n'));
@@ -184,7 +188,7 @@ describe('EmbeddedPostgres', () => {
     await kill(application);
     process.kill(pid, 'SIGSTOP');
 
-    expect((await start({ answerTimeoutMs: 300 })).origin).toBe('started');
+    expect((await start({ answerTimeoutMs: 2_000 })).origin).toBe('started');
     expect(isAlive(pid)).toBe(false);
   });
 
@@ -219,10 +223,8 @@ describe('EmbeddedPostgres', () => {
   });
 
   it('starts after a first start that was killed half way', async () => {
-    const application = launchApplication();
-    const isHalfWay = async () => (await list(dataDir)).some((name) => name.startsWith('postgres.init-'));
-    await until('it is half way', isHalfWay, { everyMs: 5 });
-    await kill(application);
+    await mkdir(dataDir);
+    await once(launchApplication({ args: ['dies'] }), 'exit');
     expect(await list(dataDir)).not.toContain('postgres');
 
     expect((await start()).origin).toBe('started');
@@ -341,15 +343,21 @@ function start(options: Partial<EmbeddedPostgresOptions> = {}): Promise<Embedded
   return EmbeddedPostgres.start({ dataDir, settings: SETTINGS, ...options });
 }
 
-function launchApplication(uid?: number, folder = compiled): ChildProcess {
+interface LaunchOptions {
+  uid?: number | undefined;
+  folder?: string | undefined;
+  args?: string[];
+}
+
+function launchApplication({ uid, folder = compiled, args = [] }: LaunchOptions = {}): ChildProcess {
   const options = { execArgv: [], cwd: '/', detached: true, uid, gid: uid };
-  const application = fork(join(folder, 'application.js'), [dataDir], options);
+  const application = fork(join(folder, 'application.js'), [dataDir, ...args], options);
   applications.push(application);
   return application;
 }
 
 async function startApplication(uid?: number, folder?: string): Promise<{ application: ChildProcess; reply: Reply }> {
-  const application = launchApplication(uid, folder);
+  const application = launchApplication({ uid, folder });
   const [reply] = (await once(application, 'message')) as [Reply];
   return { application, reply };
 }

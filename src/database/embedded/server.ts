@@ -170,10 +170,7 @@ export class ServerKeeper {
 
   private async asSuperuser<T>(port: number, work: (query: Query) => Promise<T>): Promise<T> {
     const login = { user: 'postgres', password: await this.folder.password(), database: 'postgres', ssl: false };
-    const limits = {
-      connectionTimeoutMillis: Math.min(2_000, this.answerTimeoutMs),
-      query_timeout: this.answerTimeoutMs,
-    };
+    const limits = { connectionTimeoutMillis: this.answerTimeoutMs, query_timeout: this.answerTimeoutMs };
     const client = new Client({ host: '127.0.0.1', port, ...login, ...limits });
     client.on('error', () => undefined); // what breaks the connection also fails the query
     try {
