@@ -20,7 +20,14 @@ describe('an application whose database', () => {
   const signal = async (name: string) => {
     const [pid = ''] = (await readFile(join(folder.path, 'postgres', 'postmaster.pid'), 'utf8')).split('\n');
     const children = execFileSync('ps', ['-o', 'pid=', '--ppid', pid], { encoding: 'utf8' }).trim().split(/\s+/);
-    for (const one of [pid, ...children]) process.kill(Number(one), name);
+    for (const one of [pid, ...children]) {
+      try {
+        process.kill(Number(one), name);
+      } catch (error) {
+        // A child may have come to its end meanwhile: by itself, or because the server has.
+        if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+      }
+    }
   };
   const isReady = async () => (await app.get('/health/ready')).status === 200;
 

@@ -25,7 +25,7 @@ async function bouncer(settings: Record<string, string | number> = {}): Promise<
 }
 
 async function start(databaseUrl: string): Promise<TestApp> {
-  const app = await TestApp.start({ DATABASE_URL: databaseUrl, DATABASE_STATEMENT_TIMEOUT: '700ms' });
+  const app = await TestApp.start({ DATABASE_URL: databaseUrl, DATABASE_STATEMENT_TIMEOUT: '7s' });
   running.push(app);
   return app;
 }
@@ -72,7 +72,7 @@ describe('PgBouncer in transaction mode', () => {
     const app = await start(pooled);
     expect(warnings(app)).toEqual([
       'The pooler in front of the database does not pass on statement_timeout and idle_in_transaction_session_timeout, ' +
-        'and no limit is in force. Set it for the role instead: ALTER ROLE … SET statement_timeout = 700; ' +
+        'and no limit is in force. Set it for the role instead: ALTER ROLE … SET statement_timeout = 7000; ' +
         'ALTER ROLE … SET idle_in_transaction_session_timeout = 30000',
     ]);
 
@@ -110,7 +110,7 @@ describe('PgBouncer in transaction mode', () => {
     'with limits set in the database: they hold, and there is nothing to say (%o)',
     async (settings) => {
       const database = new URL(url).pathname.slice(1);
-      await query(url, `ALTER DATABASE "${database}" SET statement_timeout = '300ms'`);
+      await query(url, `ALTER DATABASE "${database}" SET statement_timeout = '1s'`);
       await query(url, `ALTER DATABASE "${database}" SET idle_in_transaction_session_timeout = '30s'`);
       const app = await start((await bouncer(settings)).url);
       expect(warnings(app)).toEqual([]);
