@@ -9,6 +9,9 @@ import { deliveredEvent } from '../support/delivered-event.js';
 import { RedisServer } from '../support/redis-server.js';
 import { until } from '../support/until.js';
 
+/** For one command of Redis; the 200 ms of an application are little on a machine that has other things to do. */
+const PATIENCE_MS = 5_000;
+
 /** Ids of the events in a stream, in its order. */
 async function idsIn(client: RedisClient, stream: string): Promise<string[]> {
   return (await client.xrange(stream, '-', '+')).map(([, fields]) => fields[1] ?? '');
@@ -17,7 +20,7 @@ async function idsIn(client: RedisClient, stream: string): Promise<string[]> {
 describe('the Redis sink', () => {
   it('fills a stream in order, each event once, also after Redis was away', async () => {
     const server = await RedisServer.start(['appendonly yes', 'appendfsync always']);
-    const client = createRedisClient({ url: server.url });
+    const client = createRedisClient({ url: server.url, commandTimeoutMs: PATIENCE_MS });
     const stream = `audit:${randomUUID()}`;
     const app = await AuditApp.start(await freshDatabase(), { sinks: [new RedisStreamSink({ client, stream })] });
     const record = async (from: number, to: number) => {
@@ -41,7 +44,7 @@ describe('the Redis sink', () => {
 
   it('finds an event that comes again, and refuses a stream of another database', async () => {
     const server = await RedisServer.start();
-    const client = createRedisClient({ url: server.url });
+    const client = createRedisClient({ url: server.url, commandTimeoutMs: PATIENCE_MS });
     await until('Redis is reached', async () => (await client.ping().catch(() => '')) === 'PONG');
     const sink = new RedisStreamSink({ client });
     const events = [deliveredEvent(), deliveredEvent()];

@@ -23,21 +23,26 @@ describe('a backlog', () => {
     const record = (from: number, to: number) => {
       for (let i = from; i < to; i++) app.audit.record({ action: 'thing.made', outcome: 'success', target: `t:${i}` });
     };
-    const waiting = async () =>
-      app.sql(`SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
-               AND query LIKE '%audit_append%'`);
+    const waiting = async (statement: string) =>
+      app.sql(
+        `SELECT pid FROM pg_stat_activity
+         WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE $1`,
+        [statement],
+      );
+    const appending = () => waiting('%audit_append%');
     const one = await heldUp(url);
     await one.held;
     record(0, FIRST);
-    await until('the first statement waits', async () => (await waiting()).length === 1);
+    await until('the first statement waits', async () => (await appending()).length === 1);
     const other = await heldUp(url);
+    await until('the other is next', async () => (await waiting('LOCK TABLE%')).length === 1);
     record(FIRST, FIRST + REST);
     await one.client.query('COMMIT');
     await other.held;
-    await until('two statements wait', async () => (await waiting()).length === 2);
+    await until('two statements wait', async () => (await appending()).length === 2);
     // What is on its way is in memory as well.
     expect(app.audit.backlog).toMatchObject({ pending: REST, isStoreDown: false });
-    const [{ pid }] = (await waiting()) as [{ pid: number }];
+    const [{ pid }] = (await appending()) as [{ pid: number }];
     await app.sql('SELECT pg_terminate_backend($1)', [pid]);
     await other.client.query('COMMIT');
     await until('everything is stored', () => app.audit.backlog.pending === 0);

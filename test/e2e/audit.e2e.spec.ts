@@ -69,12 +69,7 @@ onBothAdapters('an answer', (HTTP_ADAPTER) => {
     folder = await testFolder();
     proxy = await TcpProxy.to(await testDatabase());
     await proxy.open();
-    const env = {
-      HTTP_ADAPTER,
-      AUDIT_JOURNAL_DIR: folder.path,
-      DATABASE_URL: proxy.url,
-      DATABASE_CONNECT_TIMEOUT: '1s',
-    };
+    const env = { HTTP_ADAPTER, AUDIT_JOURNAL_DIR: folder.path, DATABASE_URL: proxy.url };
     app = await TestApp.start({ ...SLOW, ...env, AUDIT_JOURNAL_MAX_SIZE: '1mb' }, { imports: [ThingsModule] });
   });
   afterAll(async () => {

@@ -21,7 +21,7 @@ export class AuditApp {
   private constructor(private readonly app: INestApplicationContext) {}
 
   static async start(url: string, options: AuditModuleOptions = {}): Promise<AuditApp> {
-    const database = DatabaseModule.forRoot({ url, migrations, poolMin: 0, poolMax: 6, connectTimeoutMs: 1_000 });
+    const database = DatabaseModule.forRoot({ url, migrations, poolMin: 0, poolMax: 6, connectTimeoutMs: 30_000 });
     const imports = [database, AuditModule.forRoot({ flushIntervalMs: 20, feedPollMs: 20, ...options })];
     const app = await NestFactory.createApplicationContext(
       { module: class {}, imports },
