@@ -357,4 +357,25 @@ describe('an outage of Redis', () => {
     await server.resume();
     await until('it serves again', () => !other.isFallingBack);
   });
+
+  it('loses no invalidation of more than it remembers one by one', async () => {
+    const options = { keyPrefix: 'many:', redisOptions: { timeoutMs: 100 } };
+    const [one, other] = await Promise.all([cacheOn(server.url, options), cacheOn(server.url, options)]);
+    const request = { name: 'things', key: 'all', tags: ['things'] };
+    await until('it is kept', async () => (await one.lookup(request, () => 'old')).outcome === 'hit_memory');
+    expect(await other.wrap(request, () => 'never')).toBe('old');
+
+    server.hang();
+    await until('it is left alone', async () => {
+      await one.wrap({ name: 'things', key: randomUUID() }, () => 1);
+      return one.isFallingBack;
+    });
+    await one.invalidate('things');
+    await one.invalidate(...Array.from({ length: 10_000 }, (_, i) => `thing ${i}`));
+    expect(await one.wrap(request, () => 'newer')).toBe('newer');
+
+    await server.resume();
+    await until('all are told', () => !one.isFallingBack && one.versions.untold === 0);
+    await until('the other replica is told', async () => (await other.wrap(request, () => 'newest')) !== 'old');
+  });
 });

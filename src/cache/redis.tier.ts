@@ -97,8 +97,9 @@ export class RedisTier {
    *
    * @param start of the key, behind the prefix of the application; keys of others are not touched
    * @param isOld tells by the key without that prefix whether it goes
+   * @returns whether all are gone
    */
-  async removeAll(start: string, isOld: (key: string) => boolean): Promise<void> {
+  async removeAll(start: string, isOld: (key: string) => boolean = () => true): Promise<boolean> {
     const { keyPrefix } = this.options;
     const pattern = `${`${keyPrefix}${start}`.replaceAll(/[\\*?[\]]/g, String.raw`\$&`)}*`;
     try {
@@ -110,8 +111,10 @@ export class RedisTier {
           cursor = next;
         } while (cursor !== '0');
       }
+      return true;
     } catch {
       this.onFailure();
+      return false;
     }
   }
 

@@ -8,6 +8,8 @@ interface Known {
 }
 
 const CHANNEL = 'invalidated';
+/** In place of a tag: all of them. */
+const EVERYTHING = '';
 const MOST_KNOWN = 10_000;
 const MOST_PENDING = 10_000;
 const TAG_LIFE_MS = 7 * 86_400_000;
@@ -26,6 +28,8 @@ export class TagVersions {
   private readonly known = new Map<string, Known>();
   /** Invalidations that Redis has not taken yet. */
   private readonly pending = new Map<string, string>();
+  /** Whether there were more of them than are worth to be told one by one. */
+  private isEverythingPending = false;
   /** Counts what was heard: an answer that was under way meanwhile is not remembered. */
   private generation = 0;
   private isListening = false;
@@ -53,7 +57,7 @@ export class TagVersions {
         this.isListening = true;
       }, deaf);
     });
-    subscriber.on('message', (_channel, tag) => this.forget(tag));
+    subscriber.on('message', (_channel, tag) => (tag === EVERYTHING ? this.forgetAll() : this.forget(tag)));
     if (subscriber.status === 'wait') subscriber.connect().catch(() => undefined);
     this.subscriber = subscriber;
   }
@@ -82,13 +86,14 @@ export class TagVersions {
   /** Tells Redis what it missed. */
   async catchUp(): Promise<void> {
     clearTimeout(this.retry);
+    if (this.isEverythingPending) await this.publishEverything();
     await Promise.all([...this.pending].map(([tag, version]) => this.publish(tag, version)));
-    if (this.pending.size > 0) this.retry = setTimeout(() => void this.catchUp(), this.options.probeIntervalMs).unref();
+    if (this.untold > 0) this.catchUpLater();
   }
 
   /** Invalidations that other replicas have not been told of yet. */
   get untold(): number {
-    return this.pending.size;
+    return this.pending.size + (this.isEverythingPending ? MOST_PENDING : 0);
   }
 
   private trusted(tag: string): string | undefined {
@@ -133,13 +138,28 @@ export class TagVersions {
     }
     this.pending.set(tag, version);
     this.known.delete(tag);
-    const [oldest] = this.pending.size > MOST_PENDING ? this.pending.keys() : [];
-    if (oldest !== undefined) this.pending.delete(oldest);
-    await this.publish(tag, version);
-    if (this.pending.has(tag) && !this.redis.isDown) {
-      clearTimeout(this.retry);
-      this.retry = setTimeout(() => void this.catchUp(), this.options.probeIntervalMs).unref();
+    if (this.pending.size > MOST_PENDING) {
+      this.pending.clear();
+      this.isEverythingPending = true;
     }
+    await this.publish(tag, version);
+    const isUntold = this.pending.has(tag) || this.isEverythingPending;
+    if (isUntold && !this.redis.isDown) this.catchUpLater();
+  }
+
+  private catchUpLater(): void {
+    clearTimeout(this.retry);
+    this.retry = setTimeout(() => void this.catchUp(), this.options.probeIntervalMs).unref();
+  }
+
+  /** A tag without a version gets a new one from whoever asks next, which makes every entry that has it old. */
+  private async publishEverything(): Promise<void> {
+    // Before it is done, so that what is too much meanwhile is not taken for told.
+    this.isEverythingPending = false;
+    const isDone =
+      (await this.redis?.removeAll('tag:')) && (await this.redis?.publish(CHANNEL, EVERYTHING)) !== UNAVAILABLE;
+    if (isDone) this.forgetAll();
+    else this.isEverythingPending = true;
   }
 
   private async publish(tag: string, version: string): Promise<void> {
