@@ -26,10 +26,10 @@ const SECRET_VALUES =
  */
 const PLAIN = /^(?:(?!eyJ|[Bb]earer\s|-----BEGIN|:\/\/)[\x20-\x7e])*$/;
 
-/** Only from the beginning of a name: an attempt at each of its characters would take quadratic time. */
 /** Control characters, line ends, and those that turn the direction of text, so that it shows as another than it is. */
 const UNSAFE = /[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu;
 
+/** Only from the beginning of a name: an attempt at each of its characters would take quadratic time. */
 const EMAIL = /(?<![\w.%+-])([\w.%+-])[\w.%+-]*@((?:[\w-]+\.)+[\w-]+)/g;
 
 export interface RedactionRules {

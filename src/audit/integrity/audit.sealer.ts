@@ -31,6 +31,12 @@ type Stored = Waiting & { readonly canonical: string };
 
 const isThere = (event: Waiting): event is Stored => event.canonical !== null;
 
+interface Batch {
+  readonly sealed: number;
+  /** After which event the next one begins; undefined where nothing more waits, or another replica seals. */
+  readonly next?: string | undefined;
+}
+
 interface End {
   readonly seq: string;
   readonly hash: string;
@@ -112,11 +118,10 @@ export class AuditSealer implements OnApplicationBootstrap, BeforeApplicationShu
     });
     let sum = 0;
     for (const { tenant } of rows) {
-      let after: string | undefined = FIRST;
-      while (after !== undefined && !this.isStopped) {
-        const waiting = await this.sealBatch(tenant, after);
-        sum += waiting.filter(isThere).length;
-        after = waiting.length === BATCH ? waiting.at(-1)?.id : undefined;
+      for (let after: string | undefined = FIRST; after !== undefined && !this.isStopped;) {
+        const { sealed, next }: Batch = await this.sealBatch(tenant, after);
+        sum += sealed;
+        after = next;
       }
     }
     return sum;
@@ -139,17 +144,18 @@ export class AuditSealer implements OnApplicationBootstrap, BeforeApplicationShu
     }
   }
 
-  /** Seals the next events after an id, and answers with what was found; nothing while another replica does it. */
-  private sealBatch(tenant: string, after: string): Promise<Waiting[]> {
+  /** Seals the next events after an id. */
+  private sealBatch(tenant: string, after: string): Promise<Batch> {
     return this.source.transaction('READ COMMITTED', async (manager) => {
       const locks = (await manager.query(`SELECT pg_try_advisory_xact_lock($1, hashtext($2)) AS mine, ${SEE_ALL}`, [
         SEAL_LOCK,
         tenant,
       ])) as { mine: boolean }[];
-      if (locks[0]?.mine !== true) return [];
+      if (locks[0]?.mine !== true) return { sealed: 0 };
       const waiting = (await manager.query(WAITING, [tenant, after])) as Waiting[];
-      await this.link(manager, tenant, waiting.filter(isThere));
-      return waiting;
+      const events = waiting.filter(isThere);
+      await this.link(manager, tenant, events);
+      return { sealed: events.length, next: waiting.length === BATCH ? waiting.at(-1)?.id : undefined };
     });
   }
 

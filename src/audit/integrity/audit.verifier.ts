@@ -10,7 +10,7 @@ import { CANONICAL, exactTime } from './chain.js';
 import { ChainCheck, type ChainStart, type SealRow } from './chain-check.js';
 import { checkpointText, logId, newestCheckpoints, SEALED_TENANTS, type Checkpoint } from './checkpoint.js';
 import { SealKeys } from './seal-keys.js';
-import type { ChainFault, ChainHead, Verification, VerifyOptions } from './verification.js';
+import type { ChainFault, ChainHead, KnownHead, Verification, VerifyOptions } from './verification.js';
 
 const FETCH = 5_000;
 const PAGE = 20_000;
@@ -182,8 +182,8 @@ export class AuditVerifier {
   }
 }
 
-function headsByTenant(heads: readonly (Omit<ChainHead, 'root'> & { root?: string })[], only?: string) {
-  const found = new Map<string, (Omit<ChainHead, 'root'> & { root?: string })[]>();
+function headsByTenant(heads: readonly KnownHead[], only?: string): Map<string, KnownHead[]> {
+  const found = new Map<string, KnownHead[]>();
   for (const head of heads) {
     if (only !== undefined && head.tenant !== only) continue;
     found.set(head.tenant, [...(found.get(head.tenant) ?? []), head]);

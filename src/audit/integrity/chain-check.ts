@@ -2,7 +2,7 @@ import { genesis, seal } from './chain.js';
 import type { Checkpoint } from './checkpoint.js';
 import { CompactRange, leafHash } from './merkle.js';
 import type { SealKeys } from './seal-keys.js';
-import type { ChainFault, ChainHead } from './verification.js';
+import type { ChainFault, ChainHead, KnownHead } from './verification.js';
 
 /** A seal and its event, as the database gives them; hashes are hexadecimal. */
 export interface SealRow {
@@ -31,12 +31,12 @@ export class ChainCheck {
   private hash: string;
   private readonly tree: CompactRange;
   private isWhole = true;
-  private readonly expected: Map<number, Omit<ChainHead, 'root'> & { root?: string }>;
+  private readonly expected: Map<number, KnownHead>;
 
   constructor(
     readonly tenant: string,
     private readonly keys: SealKeys,
-    expected: readonly (Omit<ChainHead, 'root'> & { root?: string })[],
+    expected: readonly KnownHead[],
     private readonly droppedBefore = '',
     start?: ChainStart,
   ) {

@@ -2,6 +2,7 @@ import { createReadStream } from 'node:fs';
 import { mkdir, open, readFile, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { syncFolder } from '../sync-folder.js';
 import { digestHash } from './digest.js';
 import { DigestStore } from './digest.store.js';
 
@@ -32,8 +33,7 @@ export class FileDigestStore extends DigestStore {
     } finally {
       await file.close();
     }
-    const folder = await open(this.folder);
-    await folder.sync().finally(() => folder.close());
+    await syncFolder(this.folder);
   }
 
   async *lines(log: string): AsyncGenerator<string> {

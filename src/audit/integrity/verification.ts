@@ -8,6 +8,9 @@ export interface ChainHead {
   readonly root: string;
 }
 
+/** A head as it was kept; of an old one the root may not be known. @publicApi */
+export type KnownHead = Omit<ChainHead, 'root'> & { readonly root?: string };
+
 /** What was found wrong first. @publicApi */
 export interface ChainFault {
   /**
@@ -30,7 +33,7 @@ export interface VerifyOptions {
   /** Begins with what was sealed at that time, and takes what stands before it for good. */
   readonly from?: Date;
   /** Heads of earlier runs, kept where who changes the database cannot reach them. */
-  readonly known?: readonly Omit<ChainHead, 'root'>[];
+  readonly known?: readonly KnownHead[];
 }
 
 /** @publicApi */

@@ -1,6 +1,7 @@
-import { mkdir, open, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { uuidv7 } from '../../common/index.js';
+import { syncFolder } from '../sync-folder.js';
 import { isAlive, thisProcess, type JournalOwner } from './journal-owner.js';
 
 const OWNER_FILE = 'owner.json';
@@ -94,13 +95,4 @@ async function segmentsIn(folder: string): Promise<FoundSegment[]> {
   const names = await readdir(folder, { recursive: true });
   const paths = names.filter((name) => name.endsWith(SEGMENT_SUFFIX)).map((name) => join(folder, name));
   return Promise.all(paths.map(async (path) => ({ path, bytes: (await stat(path)).size })));
-}
-
-async function syncFolder(path: string): Promise<void> {
-  const handle = await open(path, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }

@@ -1,5 +1,6 @@
 import { mkdir, open, readdir, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
+import { syncFolder } from '../sync-folder.js';
 import type { AuditSink, DeliveredEvent } from './audit-sink.js';
 
 /** @publicApi */
@@ -100,14 +101,4 @@ async function wholeLinesOf(handle: FileHandle): Promise<number> {
     end = start;
   }
   return 0;
-}
-
-/** Makes the name of a new file as durable as its content. */
-async function syncFolder(path: string): Promise<void> {
-  const handle = await open(path, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }

@@ -6,7 +6,7 @@ import { exactTime, genesis } from '../integrity/chain.js';
 import { checkpointText, logId, newestCheckpoints, SEALED_TENANTS, type Checkpoint } from '../integrity/checkpoint.js';
 import { CompactRange } from '../integrity/merkle.js';
 import { firstIdOf } from './months.js';
-import { EVENTS, partitionsOf, SEALS, type Partition } from './partitions.js';
+import { EVENTS, LOCK_TIMEOUT, partitionsOf, SEALS, type Partition } from './partitions.js';
 
 const DAY_MS = 86_400_000;
 
@@ -48,7 +48,7 @@ export class AuditRetention {
     }
     const seals = await this.sealsToDrop(manager, limit, droppedBefore);
     await this.keepCheckpoints(manager, seals, { before, droppedBefore, now });
-    await manager.query(`SET LOCAL lock_timeout = '5s'`);
+    await manager.query(LOCK_TIMEOUT);
     await manager.query('LOCK TABLE audit_events IN ACCESS EXCLUSIVE MODE');
     // One that a journal brought in the meantime: it is sealed first, and this is tried again.
     if (await this.waitsForSeal(manager, droppedBefore)) throw new Error('an old event has just come; trying later');

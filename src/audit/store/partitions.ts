@@ -7,7 +7,8 @@ const AHEAD = 3;
 /** No event of this trail is older; what claims to be stays in the default partition. */
 const EARLIEST = Date.UTC(2020, 0);
 
-const LOCK_TIMEOUT = `SET LOCAL lock_timeout = '5s'`;
+/** Whoever waits for a whole table makes everybody else wait behind it, so not for long. */
+export const LOCK_TIMEOUT = `SET LOCAL lock_timeout = '5s'`;
 
 /** A table in partitions of a month, and how its key tells the time. */
 interface Monthly {
