@@ -226,7 +226,7 @@ it('rediss:// refuses a certificate that nobody vouches for', async () => {
 it('Sentinel: commands reach the master, and the next one after a failover', async () => {
   const master = await server();
   const replica = await server([`replicaof 127.0.0.1 ${master.port}`]);
-  const sentinels = (await RedisServer.sentinels(3, 'main', master)).map(stopLater);
+  const sentinels = (await RedisServer.sentinels(3, 'main', master, 1)).map(stopLater);
   const hosts = sentinels.map(({ address }) => address).join(',');
   const { app, redis, lines } = await start(`redis+sentinel://${hosts}/main/1`);
   expect(await redis.call('CLIENT', 'INFO')).toMatch(new RegExp(` laddr=${master.address} .* db=1 `));

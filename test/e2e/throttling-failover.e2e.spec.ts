@@ -94,7 +94,7 @@ describe('under load', () => {
   it('a Sentinel failover shows to nobody', async () => {
     const [master] = started([await RedisServer.start()]) as [RedisServer];
     started([await RedisServer.start([`replicaof 127.0.0.1 ${master.port}`])]);
-    const sentinels = started(await RedisServer.sentinels(3, 'main', master));
+    const sentinels = started(await RedisServer.sentinels(3, 'main', master, 1));
     const redis = await clientOf(`redis+sentinel://${sentinels.map(({ address }) => address).join(',')}/main`);
     const { errors } = await underLoad(redis, async (load) => {
       await master.kill();

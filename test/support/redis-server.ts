@@ -28,14 +28,21 @@ export class RedisServer {
     return RedisServer.launch(config, false);
   }
 
-  /** Sentinels for one master, which any two of them may fail over. */
-  static sentinels(count: number, name: string, master: RedisServer): Promise<RedisServer[]> {
+  /** Sentinels for one master with so many replicas, which any two of them may fail over. */
+  static async sentinels(count: number, name: string, master: RedisServer, replicas = 0): Promise<RedisServer[]> {
     const config = [
       `sentinel monitor ${name} 127.0.0.1 ${master.port} 2`,
-      `sentinel down-after-milliseconds ${name} 500`,
+      `sentinel down-after-milliseconds ${name} 1000`,
       `sentinel failover-timeout ${name} 3000`,
     ];
-    return Promise.all(Array.from({ length: count }, () => RedisServer.launch(config, true)));
+    const sentinels = await Promise.all(Array.from({ length: count }, () => RedisServer.launch(config, true)));
+    // They ask the master for its replicas every ten seconds, and what they do not know of when it is gone they never find.
+    const known = new RegExp(`\\r\\nnum-slaves\\r\\n\\$1\\r\\n${replicas}\\r\\n`);
+    const knowThem = async (sentinel: RedisServer) => known.test(await sentinel.ask(`SENTINEL MASTER ${name}`));
+    await until('the Sentinels know the replicas', async () =>
+      (await Promise.all(sentinels.map(knowThem))).every(Boolean),
+    );
+    return sentinels;
   }
 
   /** A cluster of masters that share the slots, each with so many replicas; which are masters, `CLUSTER SLOTS` says. */
