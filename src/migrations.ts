@@ -13,6 +13,7 @@ import {
   CreateAccountMail1795000011000,
   CreateSecondFactors1795000202000,
   CreateSessions1795000001000,
+  IndexEndedSessions1795000410000,
 } from './auth/index.js';
 import { CreateIdempotencyKeys1795000400000 } from './idempotency/index.js';
 import {
@@ -51,4 +52,5 @@ export const migrations = [
   TieMembersToUsers1795000312000,
   CreateApiKeys1795000320000,
   CreateIdempotencyKeys1795000400000,
+  IndexEndedSessions1795000410000,
 ];

@@ -16,6 +16,7 @@ import { AccessTokenService } from './tokens/access-token.service.js';
 import { AuthController } from './auth.controller.js';
 import { AUTH_SETTINGS, authSettings, type AuthModuleOptions, type AuthSettings } from './auth.options.js';
 import { BackgroundWork } from './background-work.js';
+import { AuthRetention } from './auth.retention.js';
 import { AuthService } from './auth.service.js';
 import { AccessTokenVerifier } from './tokens/access-token.verifier.js';
 import { CsrfController } from './cookies/csrf.controller.js';
@@ -87,6 +88,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     AccountService,
     AdministratorsService,
     AdminUsersService,
+    AuthRetention,
     AuthService,
     BackgroundWork,
     CsrfGuard,

@@ -49,6 +49,11 @@ export interface AuthModuleOptions {
   refreshTtlMs?: number;
   /** Life of a session however often it is refreshed, in milliseconds. @default 7776000000 (90 days) */
   sessionMaximumMs?: number;
+  /**
+   * How long sessions that have ended, and mails that were given up, stay in the database for whoever looks into what
+   * happened, in milliseconds. @default 2592000000 (30 days)
+   */
+  retentionMs?: number;
   /** How old a login may be for what asks for a recent one, in milliseconds. @default 600000 (10 minutes) */
   recentAuthenticationMs?: number;
   /**
@@ -121,6 +126,7 @@ type Defaulted =
   | 'accessTtlMs'
   | 'refreshTtlMs'
   | 'sessionMaximumMs'
+  | 'retentionMs'
   | 'recentAuthenticationMs'
   | 'registration'
   | 'emailVerification'
@@ -146,6 +152,7 @@ export function authSettings(options: AuthModuleOptions): AuthSettings {
     accessTtlMs: options.accessTtlMs ?? 15 * 60_000,
     refreshTtlMs: options.refreshTtlMs ?? 30 * 86_400_000,
     sessionMaximumMs: options.sessionMaximumMs ?? 90 * 86_400_000,
+    retentionMs: options.retentionMs ?? 30 * 86_400_000,
     recentAuthenticationMs: options.recentAuthenticationMs ?? 10 * 60_000,
     registration,
     // A login that works at once would tell that the address was free.

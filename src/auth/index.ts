@@ -24,6 +24,7 @@ export { type TokenRouteKind } from './cookies/token-route.js';
 export * from './auth.service.js';
 export * from './accounts/create-account-mail.migration.js';
 export * from './sessions/create-sessions.migration.js';
+export * from './sessions/index-ended-sessions.migration.js';
 export * from './current-user.decorator.js';
 export * from './tokens/jwt-auth.guard.js';
 export * from './mail/mail.sender.js';

@@ -51,6 +51,7 @@ export class AppConfig {
     accessTtlMs: number;
     refreshTtlMs: number;
     sessionMaximumMs: number;
+    retentionMs: number;
     recentAuthenticationMs: number;
     registration: Variables['AUTH_REGISTRATION'];
     emailVerification: Variables['AUTH_EMAIL_VERIFICATION'];
@@ -130,6 +131,7 @@ export class AppConfig {
       accessTtlMs: values.JWT_ACCESS_TTL,
       refreshTtlMs: values.JWT_REFRESH_TTL,
       sessionMaximumMs: values.SESSION_MAX_TTL,
+      retentionMs: values.AUTH_RETENTION,
       recentAuthenticationMs: values.AUTH_RECENT_LOGIN,
       registration: values.AUTH_REGISTRATION,
       emailVerification: values.AUTH_EMAIL_VERIFICATION,

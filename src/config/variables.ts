@@ -93,6 +93,9 @@ export const variables = z.object({
   SESSION_MAX_TTL: duration('1s', '3650d')
     .prefault('90d')
     .describe('Life of a session, however often it is refreshed.'),
+  AUTH_RETENTION: duration('0ms', '3650d')
+    .prefault('30d')
+    .describe('How long sessions that have ended, and mails that were given up, stay in the database.'),
   JWT_REFRESH_GRACE: duration('0ms')
     .prefault('10s')
     .describe('How long a used refresh token gives its own client the same successor again.'),

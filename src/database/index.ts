@@ -1,3 +1,4 @@
+export * from './alone.js';
 export * from './data-source.js';
 export * from './database.health.js';
 export * from './database.module.js';

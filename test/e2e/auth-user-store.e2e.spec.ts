@@ -13,6 +13,7 @@ import {
   CreateAccountMail1795000011000,
   CreateSecondFactors1795000202000,
   CreateSessions1795000001000,
+  IndexEndedSessions1795000410000,
   MailSender,
   type Mail,
 } from '../../src/auth/index.js';
@@ -58,6 +59,7 @@ onBothAdapters('an application with a user store of its own', (adapter) => {
       AddSessionAuthentication1795000201000,
       CreateSecondFactors1795000202000,
       AddSessionTenants1795000301000,
+      IndexEndedSessions1795000410000,
     ];
     const secret = 'a secret of the test suite, long enough for HS256';
     const modules = [

@@ -8,6 +8,7 @@ import {
 } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource, type EntityManager } from 'typeorm';
+import { alone } from '../../database/index.js';
 import { AUDIT_SETTINGS, type AuditSettings } from '../audit.options.js';
 import { AuditDigests } from '../integrity/audit.digests.js';
 import { AuditRetention } from './audit.retention.js';
@@ -80,12 +81,10 @@ export class AuditMaintenance implements OnModuleInit, OnApplicationBootstrap, B
   }
 
   /** Of many replicas the first does it; the others have nothing to do. */
-  private alone(work: (manager: EntityManager) => Promise<void>): Promise<void> {
-    return this.source.transaction('READ COMMITTED', async (manager) => {
-      const [lock] = (await manager.query(`SELECT pg_try_advisory_xact_lock($1) AS mine, ${SEE_ALL}`, [
-        MAINTENANCE_LOCK,
-      ])) as { mine: boolean }[];
-      if (lock?.mine === true) await work(manager);
+  private async alone(work: (manager: EntityManager) => Promise<void>): Promise<void> {
+    await alone(this.source, MAINTENANCE_LOCK, async (manager) => {
+      await manager.query(`SELECT ${SEE_ALL}`);
+      await work(manager);
     });
   }
 

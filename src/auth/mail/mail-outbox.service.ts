@@ -9,7 +9,7 @@ const POLL_MS = 5_000;
 const LEASE_SECONDS = 90;
 const LONGEST_PAUSE_SECONDS = 3_600;
 /** About a day. */
-const MOST_ATTEMPTS = 30;
+export const MOST_ATTEMPTS = 30;
 /** Top-level domain that no mail can ever reach (RFC 2606). */
 const NOWHERE = /\.invalid$/i;
 
