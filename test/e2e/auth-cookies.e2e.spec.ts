@@ -102,6 +102,26 @@ onBothAdapters('an application with cookies', (adapter) => {
       expect((await app.get('/auth/profile', { token: access })).body.code).toBe('AUTH_TOKEN_REVOKED');
     });
 
+    it.each(['/auth/logout-all', '/auth/deactivate-account', '/auth/delete-account'])(
+      'drops them where all sessions end, by %s',
+      async (path) => {
+        const { browser, password } = await signedIn();
+        const answer = await browser.post(
+          path,
+          path === '/auth/logout-all' ? undefined : { currentPassword: password },
+        );
+        expect(answer.status).toBe(204);
+        expect(browser.names()).toEqual([]);
+      },
+    );
+
+    it('keeps them where an account could not be deleted', async () => {
+      const { browser } = await signedIn();
+      const before = browser.names();
+      expect((await browser.post('/auth/delete-account', { currentPassword: 'wrong password' })).status).toBe(400);
+      expect(browser.names()).toEqual(before);
+    });
+
     it('drops them when the refresh token is spent', async () => {
       const { browser } = await signedIn();
       await app.sql('UPDATE auth_sessions SET revoked_at = now()');

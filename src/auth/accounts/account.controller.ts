@@ -24,6 +24,7 @@ import {
 } from './account.dto.js';
 import { AccountService } from './account.service.js';
 import type { UserView } from '../auth.dto.js';
+import { TokenRoute } from '../cookies/token-delivery.interceptor.js';
 import { RecentAuthentication } from '../recent-authentication.guard.js';
 import { CurrentUser } from '../current-user.decorator.js';
 
@@ -59,6 +60,7 @@ export class AccountController {
 
   @Post('logout-all')
   @HttpCode(204)
+  @TokenRoute('ends')
   endAllSessions(@CurrentUser() { id }: Principal): Promise<void> {
     return this.accounts.endAllSessions(id);
   }
@@ -130,6 +132,7 @@ export class AccountController {
   @RecentAuthentication()
   @ThrottleTier('auth')
   @HttpCode(204)
+  @TokenRoute('ends')
   deactivateAccount(@CurrentUser() user: Principal, @Body() { currentPassword }: CurrentPasswordDto): Promise<void> {
     return this.accounts.deactivateAccount(user, currentPassword);
   }
@@ -139,6 +142,7 @@ export class AccountController {
   @RecentAuthentication()
   @ThrottleTier('auth')
   @HttpCode(204)
+  @TokenRoute('ends')
   deleteAccount(@CurrentUser() user: Principal, @Body() { currentPassword }: CurrentPasswordDto): Promise<void> {
     return this.accounts.deleteAccount(user, currentPassword);
   }
