@@ -61,6 +61,8 @@ onBothAdapters('the self-tests', (adapter) => {
   it('keep the closed ones closed', async () => {
     for (const path of ['protected', 'roles', 'all-features']) {
       expect((await app.get(`/production-test/${path}`)).status).toBe(401);
+    }
+    for (const path of ['protected', 'roles']) {
       expect((await app.get(`/production-test/${path}`, { token })).status).toBe(200);
     }
   });
@@ -69,7 +71,8 @@ onBothAdapters('the self-tests', (adapter) => {
     const answers = await Promise.all(
       Array.from({ length: 5 }, () => app.get('/production-test/all-features', { token })),
     );
-    for (const { body } of answers) {
+    for (const { status, body } of answers) {
+      expect(status).toBe(200);
       const failed = body.checks.filter(({ status }: { status: string }) => status === 'fail');
       expect(failed).toEqual([]);
       expect(body.summary.pass).toBeGreaterThanOrEqual(80);
@@ -107,10 +110,8 @@ describe('a check fails', () => {
   it('when proxies are trusted that are none', async () => {
     const app = await TestApp.start({ TRUST_PROXY: '1' });
     try {
-      const { token } = await app.register();
-      const { body } = await app.get('/production-test/all-features', { token });
-      const check = body.checks.find((one: { check: string }) => one.check === 'rate-limit.address');
-      expect(check).toMatchObject({ status: 'fail', remedy: expect.stringContaining('TRUST_PROXY') });
+      const { body } = await app.get('/production-test/rate-limit.address');
+      expect(body).toMatchObject({ status: 'fail', remedy: expect.stringContaining('TRUST_PROXY') });
     } finally {
       await app.stop();
     }
