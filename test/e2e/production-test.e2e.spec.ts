@@ -81,7 +81,7 @@ onBothAdapters('the self-tests', (adapter) => {
   });
 
   it('leave no account behind', async () => {
-    await app.get('/production-test/auth-flow');
+    expect((await app.get('/production-test/auth-flow')).body).toMatchObject({ status: 'pass' });
     const left = () => app.sql(`SELECT id FROM users WHERE email LIKE '%self-test.invalid'`);
     // A check that a run did not wait for removes its own a moment later.
     await until('none is left', async () => (await left()).length === 0);
