@@ -65,7 +65,7 @@ onBothAdapters('health', (adapter) => {
     for (const token of [METRICS_TOKEN, boss.token]) {
       const { details } = (await app.get('/health', { token })).body;
       expect(details.printer).toEqual({ status: 'up', host: 'printer-7.internal' });
-      expect(details.database).toMatchObject({ status: 'up', waiting: 0 });
+      expect(details.database).toMatchObject({ status: 'up', waiting: expect.any(Number) });
     }
     for (const token of [user.token, 'nonsense', `${METRICS_TOKEN}x`]) {
       const { status, body } = await app.get('/health', { token });
