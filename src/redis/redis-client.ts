@@ -1,7 +1,6 @@
 import { isIP } from 'node:net';
-import type { Duplex } from 'node:stream';
 import { Logger } from '@nestjs/common';
-import { Cluster, Redis, type RedisOptions } from 'ioredis';
+import { Cluster, Redis, type AbstractConnector, type RedisOptions } from 'ioredis';
 
 /** One client for all three kinds of server. @publicApi */
 export type RedisClient = Redis | Cluster;
@@ -116,8 +115,7 @@ export function createRedisClient(options: RedisModuleOptions & { url: string })
     // A master that became a replica keeps its connections; a new one leads to the new master.
     reconnectOnError: (error) => error.message.startsWith('READONLY'),
   };
-  const client = logged(build(address, common));
-  client.on('error', () => bearFurtherErrors(client));
+  const client = logged(bearing(build(address, common)));
   // Redis being away is no reason not to start; the client goes on trying in the background.
   client.connect().catch(() => undefined);
   return client;
@@ -125,11 +123,19 @@ export function createRedisClient(options: RedisModuleOptions & { url: string })
 
 /**
  * ioredis listens for one error of a connection. TLS can report another, such as an alert of the server after its
- * certificate was refused, and an error that nobody listens for ends the process.
+ * certificate was refused, and an error that nobody listens for ends the process. So each connection gets a listener when
+ * it is made; those of copies and of the nodes of a cluster, too.
  */
-function bearFurtherErrors(client: RedisClient): void {
-  const { stream } = client as { stream?: Duplex };
-  if (stream?.listenerCount('error') === 0) stream.on('error', () => undefined);
+function bearing<T extends RedisClient>(client: T): T {
+  if (client instanceof Redis) {
+    const { connector } = client as unknown as { connector: AbstractConnector };
+    const connect = connector.connect.bind(connector);
+    connector.connect = async (report) => (await connect(report)).on('error', () => undefined);
+  } else {
+    client.on('+node', (node: Redis) => void bearing(node));
+  }
+  const duplicate = client.duplicate.bind(client) as (...overrides: unknown[]) => T;
+  return Object.assign(client, { duplicate: (...overrides: unknown[]) => bearing(duplicate(...overrides)) });
 }
 
 /** Resolves when the first attempt to connect has ended, well or ill, or takes too long, as while Redis loads its data. */

@@ -1,7 +1,8 @@
 import type { Duplex } from 'node:stream';
 import { Injectable, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { afterEach, expect, it } from 'vitest';
+import type { Cluster } from 'ioredis';
+import { afterEach, describe, expect, it } from 'vitest';
 import { createRedisClient, InjectRedis, RedisModule, type RedisClient } from '../../src/redis/index.js';
 import { CertificateAuthority } from '../support/certificates.js';
 import { testFolder } from '../support/folder.js';
@@ -205,12 +206,37 @@ it('a master that became a replica is left, since its address may lead to the ne
   });
 });
 
-it('a connection that reports two errors, as TLS can, ends no process', async () => {
-  const { redis } = await start((await server()).url);
+/** As TLS does that has refused a certificate, and is then told by the server that it minds. */
+function reportTwoErrors(redis: RedisClient): void {
   const { stream } = redis as unknown as { stream: Duplex };
   stream.emit('error', new Error('one'));
   // Without a listener this would throw, and outside of a test be an uncaught exception.
-  expect(() => stream.emit('error', new Error('another'))).not.toThrow();
+  stream.emit('error', new Error('another'));
+}
+
+describe('a connection that reports two errors, as TLS can, ends no process', () => {
+  it('one of the client itself', async () => {
+    const { redis } = await start((await server()).url);
+    expect(() => reportTwoErrors(redis)).not.toThrow();
+  });
+
+  it('one of a copy, as those have that listen', async () => {
+    const { redis } = await start((await server()).url);
+    const copy = redis.duplicate();
+    copy.on('error', () => undefined);
+    await copy.connect();
+    expect(() => reportTwoErrors(copy as RedisClient)).not.toThrow();
+    copy.disconnect();
+  });
+
+  it('one of a node of a cluster', async () => {
+    const nodes = (await RedisServer.cluster(3)).map(stopLater);
+    const { redis } = await start(`redis+cluster://${nodes[0]?.address}`);
+    await redis.set('key', 'value');
+    const connected = (redis as Cluster).nodes('master').filter(({ status }) => status === 'ready');
+    expect(connected.length).toBeGreaterThan(0);
+    for (const node of connected) expect(() => reportTwoErrors(node)).not.toThrow();
+  });
 });
 
 it('rediss:// refuses a certificate that nobody vouches for', async () => {
