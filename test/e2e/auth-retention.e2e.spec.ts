@@ -94,16 +94,18 @@ it('removes tokens that have expired, and mails that were given up long ago, but
 });
 
 it('is done by itself, every ten minutes', async () => {
-  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+  const setInterval = vi.spyOn(globalThis, 'setInterval');
   const app = await TestApp.start({ AUTH_RETENTION: '7d' });
+  const due = setInterval.mock.calls.filter(([, everyMs]) => everyMs === TEN_MINUTES_MS).map(([work]) => work);
+  setInterval.mockRestore();
   try {
     const user = await app.register();
     await addEnded(user, 1, 'expires_at', 8);
     expect(await countOf('auth_sessions', user)).toBe(2);
-    vi.advanceTimersByTime(TEN_MINUTES_MS);
+    // Their time is not waited for.
+    for (const work of due) work();
     await until('the session is removed', async () => (await countOf('auth_sessions', user)) === 1);
   } finally {
     await app.stop();
-    vi.useRealTimers();
   }
 });
