@@ -197,8 +197,11 @@ describe('a live tail', () => {
     const taken = once(client, 'finish');
     stream.pipe(client);
     const metadata = { filler: 'x'.repeat(2_000) };
-    for (let i = 0; i < 500; i++) app.audit.record({ action: 'test.slow', outcome: 'success', metadata });
-    await app.audit.flush();
+    // The first batch is what the client is busy with, the second what it leaves.
+    for (const count of [100, 400]) {
+      for (let i = 0; i < count; i++) app.audit.record({ action: 'test.slow', outcome: 'success', metadata });
+      await app.audit.flush();
+    }
     await taken;
     expect(finish).toHaveBeenCalled();
     expect(text).toMatch(/data: \{[^\n]*\}\n\nevent: end\ndata: \{"reason":"too-slow"\}\n\n$/);
