@@ -90,7 +90,8 @@ describe('PgBouncer in transaction mode', () => {
     expect(await sessionState(pooled)).toEqual([]);
     const { rows } = await query(
       url,
-      `SELECT count(*)::int AS used FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()`,
+      `SELECT count(*)::int AS used FROM pg_stat_activity
+       WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()`,
     );
     expect(rows).toEqual([{ used: SERVER_CONNECTIONS }]);
   });
