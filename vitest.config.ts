@@ -11,7 +11,7 @@ export default defineConfig({
     setupFiles: ['test/support/worker-setup.ts'],
     pool: 'forks',
     // More than the two cores of a small machine, because many tests wait for a server or a timer.
-    maxWorkers: 3,
+    maxWorkers: 4,
     // Longer than the patience of `until()` and `Program`, which say what did not happen.
     testTimeout: 300_000,
     hookTimeout: 300_000,

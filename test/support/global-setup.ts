@@ -29,7 +29,7 @@ export default async function setUp(project: TestProject): Promise<() => Promise
   const { TEST_DATABASE_URL, TEST_REDIS_URL } = process.env;
   const postgres = TEST_DATABASE_URL
     ? undefined
-    : await EmbeddedPostgres.start({ dataDir: folder, settings: { fsync: 'off', max_connections: '200' } });
+    : await EmbeddedPostgres.start({ dataDir: folder, settings: { fsync: 'off', max_connections: '300' } });
   const redis = TEST_REDIS_URL ? undefined : await RedisServer.start();
   const databaseUrl = TEST_DATABASE_URL ?? postgres?.url ?? '';
   project.provide('databaseUrl', databaseUrl);
