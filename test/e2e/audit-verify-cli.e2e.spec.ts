@@ -13,7 +13,9 @@ describe('nest-bulwark audit verify', () => {
     built();
     folder = await testFolder();
     url = await freshDatabase();
-    app = await AuditApp.start(url, { sealIntervalMs: 0, digests: `${folder.path}/.data/audit-digests` });
+    // Digests are made here alone: of two that make one at the same time, one leaves it to the other.
+    const byHand = { sealIntervalMs: 0, maintenanceIntervalMs: 0 };
+    app = await AuditApp.start(url, { ...byHand, digests: `${folder.path}/.data/audit-digests` });
     await app.sealed(['1', '2'], 'a');
     await app.sealed(['1']);
     await app.digests.run({ now: true });
@@ -30,10 +32,7 @@ describe('nest-bulwark audit verify', () => {
 
   it('ends with 0 where nothing was changed', async () => {
     const { code, output } = await run();
-    expect([code, output]).toEqual([
-      0,
-      expect.stringMatching(/^valid: 3 events of 2 chains verified.* [1-9] digests\n$/),
-    ]);
+    expect([code, output]).toEqual([0, expect.stringMatching(/^valid: 3 events of 2 chains verified.* 1 digests\n$/)]);
     const { code: again, output: json } = await run('--json', '--tenant', 'a', '--from', '2020-01-01');
     expect([again, JSON.parse(json)]).toEqual([0, expect.objectContaining({ valid: true, verified: 2 })]);
   });

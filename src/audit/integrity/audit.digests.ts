@@ -53,7 +53,10 @@ export class AuditDigests {
     this.store = typeof digests === 'string' ? new FileDigestStore(digests) : digests;
   }
 
-  /** Makes a digest, if one is due or `now` is set, and brings to the store what it does not have. */
+  /**
+   * Makes a digest, if one is due or `now` is set, and brings to the store what it does not have. While another replica
+   * makes one, it is left to that one.
+   */
   async run({ now = false } = {}): Promise<void> {
     await this.transaction((manager) => this.make(manager, now));
     if (this.store) await this.bringOut(this.store);
