@@ -53,7 +53,7 @@ async function afterLease(pay: () => Promise<Answer>): Promise<Answer> {
 }
 
 describe('a request whose process is killed', () => {
-  beforeAll(built, 300_000);
+  beforeAll(built);
 
   it.each([
     ['fastify', 'express'],

@@ -1,6 +1,7 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource, type EntityManager } from 'typeorm';
+import { alone } from '../../database/index.js';
 import { AUDIT_SETTINGS, type AuditSettings } from '../audit.options.js';
 import { SEE_ALL } from '../store/audit.scope.js';
 import { AuditSigner } from './audit.signer.js';
@@ -58,7 +59,10 @@ export class AuditDigests {
    * makes one, it is left to that one.
    */
   async run({ now = false } = {}): Promise<void> {
-    await this.transaction((manager) => this.make(manager, now));
+    await alone(this.source, DIGEST_LOCK, async (manager) => {
+      await manager.query(`SELECT ${SEE_ALL}`);
+      await this.make(manager, now);
+    });
     if (this.store) await this.bringOut(this.store);
   }
 
@@ -83,10 +87,6 @@ export class AuditDigests {
   }
 
   private async make(manager: EntityManager, isWanted: boolean): Promise<void> {
-    const [lock] = (await manager.query('SELECT pg_try_advisory_xact_lock($1) AS mine', [DIGEST_LOCK])) as {
-      mine: boolean;
-    }[];
-    if (lock?.mine !== true) return;
     const [last] = (await manager.query(
       `SELECT seq, hash, line, made_at <= now() - $1 * interval '1 ms' AS "isDue"
        FROM audit_digests ORDER BY audit_digests.seq DESC LIMIT 1`,
