@@ -7,3 +7,4 @@ export * from './database.server.js';
 export * from './embedded/embedded-postgres.js';
 export * from './migrate.js';
 export * from './reach-database.js';
+export * from './transaction.js';

@@ -1,0 +1,59 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { DataSource, EntityManager } from 'typeorm';
+
+interface OpenTransaction {
+  readonly source: DataSource;
+  readonly manager: EntityManager;
+  readonly afterCommit: (() => unknown)[];
+  isOpen: boolean;
+}
+
+const storage = new AsyncLocalStorage<OpenTransaction | undefined>();
+
+/**
+ * Runs `work` in one transaction. What `work` calls takes part in it, as far as it asks {@link managerOf} for its
+ * connection; it needs no parameter for that. Inside an open transaction of the same data source `work` joins that one.
+ * A service that shares its result with other callers (a cache, a single flight) must load it by
+ * {@link outsideTransaction}.
+ *
+ * @throws what `work` throws, after the rollback
+ */
+export async function inTransaction<T>(source: DataSource, work: () => Promise<T>): Promise<T> {
+  if (current(source)) return work();
+  const afterCommit: (() => unknown)[] = [];
+  const result = await source.transaction('READ COMMITTED', async (manager) => {
+    const transaction: OpenTransaction = { source, manager, afterCommit, isOpen: true };
+    try {
+      return await storage.run(transaction, work);
+    } finally {
+      transaction.isOpen = false;
+    }
+  });
+  for (const run of afterCommit) await outsideTransaction(run);
+  return result;
+}
+
+/** The connection of the open transaction; the pool of the data source where none is open. */
+export function managerOf(source: DataSource): EntityManager {
+  return current(source)?.manager ?? source.manager;
+}
+
+/** Runs `work` as if no transaction were open: on a connection of its own, on committed data only. */
+export function outsideTransaction<T>(work: () => T): T {
+  return storage.run(undefined, work);
+}
+
+/**
+ * Runs `work` when the open transaction has committed, before the caller of {@link inTransaction} gets its result; at
+ * once where none is open. After a rollback it does not run. It must not throw: the transaction stays committed.
+ */
+export async function afterCommit(work: () => unknown): Promise<void> {
+  const transaction = storage.getStore();
+  if (transaction?.isOpen === true) transaction.afterCommit.push(work);
+  else await work();
+}
+
+function current(source: DataSource): OpenTransaction | undefined {
+  const transaction = storage.getStore();
+  return transaction?.isOpen === true && transaction.source === source ? transaction : undefined;
+}
