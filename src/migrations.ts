@@ -7,6 +7,7 @@ import {
   PartitionAuditEvents1795000112000,
 } from './audit/index.js';
 import {
+  AllowSeveralOneTimeTokens1795000500000,
   AddSessionAuthentication1795000201000,
   AddSessionClients1795000010000,
   AddSessionTenants1795000301000,
@@ -53,4 +54,5 @@ export const migrations = [
   CreateApiKeys1795000320000,
   CreateIdempotencyKeys1795000400000,
   IndexEndedSessions1795000410000,
+  AllowSeveralOneTimeTokens1795000500000,
 ];

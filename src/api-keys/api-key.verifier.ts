@@ -12,6 +12,7 @@ import {
   type ErrorCode,
   type Principal,
 } from '../common/index.js';
+import { afterCommit, managerOf } from '../database/index.js';
 import { UserStore } from '../users/index.js';
 import { ApiKeyUses } from './api-key-uses.js';
 import { API_KEY_PREFIX, hashOf, parseApiKey } from './api-key-format.js';
@@ -76,6 +77,17 @@ export class ApiKeyVerifier extends CredentialVerifier {
     const state = this.states.get(parts.id);
     if (state instanceof Promise) return state.then((late) => this.judge(parts.id, parts.secret, late));
     return this.judge(parts.id, parts.secret, state);
+  }
+
+  /** Announced with the other changes of the user by the caller. */
+  async revokeAll(userId: string): Promise<void> {
+    const [, affected] = await managerOf(this.source).query<[unknown[], number]>(
+      'UPDATE api_keys SET revoked_at = now() WHERE user_id = $1 AND revoked_at IS NULL',
+      [userId],
+    );
+    if (affected === 0) return;
+    const event = { action: 'api_key.revoke_all', outcome: 'success', target: `user:${userId}` } as const;
+    await afterCommit(() => this.audit.record({ ...event, delivery: 'durable', metadata: { revoked: affected } }));
   }
 
   /** The same steps for a key that there is and for one that there is not; why it is refused is told to its holder only. */

@@ -10,7 +10,7 @@ import {
   Post,
   VERSION_NEUTRAL,
 } from '@nestjs/common';
-import { CurrentUser } from '../auth/index.js';
+import { CurrentUser, RecentAuthentication } from '../auth/index.js';
 import { AllowApiKeys, Roles } from '../authorization/index.js';
 import { Management, ThrottleTier, type Principal } from '../common/index.js';
 import { CreateApiKeyDto, type ApiKeyView, type NewApiKeyView } from './api-keys.dto.js';
@@ -30,6 +30,7 @@ export class ApiKeysController {
 
   /** The key itself is in this answer, and nowhere else. */
   @Post()
+  @RecentAuthentication()
   @ThrottleTier('auth')
   @Header('Cache-Control', 'no-store')
   create(@CurrentUser() owner: Principal, @Body() body: CreateApiKeyDto): Promise<NewApiKeyView> {

@@ -1,9 +1,9 @@
 import { Injectable, Optional } from '@nestjs/common';
-import { InjectRepository } from '@nestjs/typeorm';
-import { IsNull, MoreThan, Repository } from 'typeorm';
-import { RevocationService } from '../auth/index.js';
+import { DataSource, IsNull, MoreThan, type Repository } from 'typeorm';
+import { AccountTransactions, RevocationService } from '../auth/index.js';
 import { AccessControl, isPermission } from '../authorization/index.js';
 import { AuditTrail, NoAuditTrail, ProblemException, uuidv7, type Principal } from '../common/index.js';
+import { afterCommit, managerOf } from '../database/index.js';
 import { newApiKey } from './api-key-format.js';
 import { ApiKey } from './api-key.entity.js';
 import { API_KEYS } from './api-key.verifier.js';
@@ -12,13 +12,14 @@ import type { ApiKeyView, CreateApiKeyDto, NewApiKeyView } from './api-keys.dto.
 const DAY_MS = 86_400_000;
 const DEFAULT_DAYS = 90;
 /** Keys that one user may have at a time. */
-const MOST_KEYS = 50;
+const MAX_KEYS = 50;
 
 /** @publicApi */
 @Injectable()
 export class ApiKeysService {
   constructor(
-    @InjectRepository(ApiKey) private readonly keys: Repository<ApiKey>,
+    private readonly source: DataSource,
+    private readonly accounts: AccountTransactions,
     private readonly access: AccessControl,
     private readonly revocations: RevocationService,
     @Optional() private readonly audit: AuditTrail = new NoAuditTrail(),
@@ -33,9 +34,6 @@ export class ApiKeysService {
   async create(owner: Principal, { name, permissions, expiresInDays }: CreateApiKeyDto): Promise<NewApiKeyView> {
     const wanted = [...new Set(permissions)].toSorted();
     this.assertHeld(owner, wanted);
-    if ((await this.countOf(owner.id)) >= MOST_KEYS) {
-      throw new ProblemException('CONFLICT', `A user has ${MOST_KEYS} API keys at most. Revoke one first.`);
-    }
     const id = uuidv7();
     const { key, hash } = newApiKey(id);
     const now = Date.now();
@@ -50,8 +48,13 @@ export class ApiKeysService {
       lastUsedAt: null,
       revokedAt: null,
     };
-    await this.keys.insert({ ...row, secretHash: hash });
-    this.note('api_key.create', id, { permissions: wanted, expiresAt: row.expiresAt });
+    await this.accounts.runAs(owner, async () => {
+      if ((await this.countOf(owner.id)) >= MAX_KEYS) {
+        throw new ProblemException('CONFLICT', `A user has ${MAX_KEYS} API keys at most. Revoke one first.`);
+      }
+      await this.keys.insert({ ...row, secretHash: hash });
+      await this.recordAudit('api_key.create', id, { permissions: wanted, expiresAt: row.expiresAt });
+    });
     return Object.assign(viewOf(row), { key });
   }
 
@@ -72,7 +75,7 @@ export class ApiKeysService {
     );
     if (affected !== 1) throw new ProblemException('NOT_FOUND', 'There is no such API key.');
     await this.revocations.changed(API_KEYS, id.toLowerCase());
-    this.note('api_key.revoke', id);
+    await this.recordAudit('api_key.revoke', id);
   }
 
   private countOf(userId: string): Promise<number> {
@@ -95,8 +98,14 @@ export class ApiKeysService {
     throw new ProblemException('ACCESS_DENIED', `You do not have the permission ${beyond.join(', ')} yourself.`);
   }
 
-  private note(action: string, id: string, metadata?: Record<string, unknown>): void {
-    this.audit.record({ action, outcome: 'success', target: `api-key:${id}`, delivery: 'durable', metadata });
+  private recordAudit(action: string, id: string, metadata?: Record<string, unknown>): Promise<void> {
+    const event = { action, outcome: 'success', target: `api-key:${id}`, metadata } as const;
+    return afterCommit(() => this.audit.record({ ...event, delivery: 'durable' }));
+  }
+
+  /** Of the open transaction, where there is one. */
+  private get keys(): Repository<ApiKey> {
+    return managerOf(this.source).getRepository(ApiKey);
   }
 }
 

@@ -9,6 +9,7 @@ import { TypeOrmUserStore, User, UserStore, UsersService } from '../users/index.
 import { AccountController } from './accounts/account.controller.js';
 import { AccountMails } from './accounts/account-mails.service.js';
 import { AccountService } from './accounts/account.service.js';
+import { AccountTransactions } from './accounts/account-transactions.js';
 import { AdministratorsService } from './accounts/administrators.service.js';
 import { AdminUsersController } from './accounts/admin-users.controller.js';
 import { AdminUsersService } from './accounts/admin-users.service.js';
@@ -86,6 +87,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     AccessTokenVerifier,
     AccountMails,
     AccountService,
+    AccountTransactions,
     AdministratorsService,
     AdminUsersService,
     AuthRetention,
@@ -115,6 +117,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
   exports: [
     AccessTokenService,
     AccountService,
+    AccountTransactions,
     AdministratorsService,
     AuthService,
     CsrfTokens,

@@ -10,8 +10,18 @@ import {
   TenantDirectory,
   type Principal,
 } from '../common/index.js';
-import { normalizeEmail, Role, UsersService, userTag, type NewUser, type UserRecord } from '../users/index.js';
+import { afterCommit } from '../database/index.js';
+import {
+  normalizeEmail,
+  Role,
+  UsersService,
+  userTag,
+  type NewUser,
+  type UserRecord,
+  type UserWithPassword,
+} from '../users/index.js';
 import { AccountMails } from './accounts/account-mails.service.js';
+import { AccountChangedError, AccountTransactions, canAct } from './accounts/account-transactions.js';
 import { OneTimeTokenService } from './accounts/one-time-token.service.js';
 import { ReauthenticationService } from './accounts/reauthentication.service.js';
 import { viewOf, type LoginDto, type RegisterDto, type TokenView, type UserView } from './auth.dto.js';
@@ -19,7 +29,7 @@ import { AUTH_SETTINGS, type AuthSettings } from './auth.options.js';
 import { BackgroundWork } from './background-work.js';
 import { PasswordService } from './passwords/password.service.js';
 import type { AccessTokenView, LoginCodeDto, StepUpDto } from './second-factor/second-factor.dto.js';
-import { SecondFactorService } from './second-factor/second-factor.service.js';
+import { SecondFactorService, wrongCode } from './second-factor/second-factor.service.js';
 import type { AuthenticationMethod } from './sessions/session.entity.js';
 import { SessionService, type OpenSession } from './sessions/session.service.js';
 import { AccessTokenService } from './tokens/access-token.service.js';
@@ -31,6 +41,7 @@ export class AuthService {
 
   constructor(
     private readonly users: UsersService,
+    private readonly accounts: AccountTransactions,
     private readonly passwords: PasswordService,
     private readonly sessions: SessionService,
     private readonly accessTokens: AccessTokenService,
@@ -61,10 +72,12 @@ export class AuthService {
       this.background.start('a registration', () => this.registerSilently(newUser));
       return undefined;
     }
-    const user = await this.users.create(newUser);
-    this.note('auth.register', user);
-    if (emailVerification !== 'off') await this.mails.sendVerification(user);
-    return emailVerification === 'required' ? undefined : this.tokens(user, await this.sessions.open(user.id));
+    const { user, session } = await this.accounts.create(newUser, async (user) => {
+      await this.recordAudit('auth.register', user);
+      if (emailVerification !== 'off') await this.mails.sendVerification(user);
+      return { user, session: emailVerification === 'required' ? undefined : await this.sessions.open(user.id) };
+    });
+    return session && this.tokens(user, session);
   }
 
   /**
@@ -72,60 +85,84 @@ export class AuthService {
    *   password `ACCOUNT_LOCKED`, `ACCOUNT_DEACTIVATED`, `EMAIL_UNVERIFIED`, and `AUTH_MFA_REQUIRED` with an `mfaToken` for
    *   the second step; `RATE_LIMITED`
    */
-  async login({ email, password }: LoginDto): Promise<TokenView> {
-    const user = await this.authenticate(normalizeEmail(email), password);
-    this.assertOpen(user);
-    if (this.passwords.isOutdated(user.passwordHash)) await this.upgradeHash(user, password);
-    if (await this.factors.isEnabled(user.id)) throw await this.secondStep(user);
-    return this.logIn(user, ['pwd']);
+  async login(credentials: LoginDto): Promise<TokenView> {
+    const { user, session, mfaToken } = await this.accounts.decide(async () => {
+      const seen = await this.authenticate(normalizeEmail(credentials.email), credentials.password);
+      const renewedHash = await this.renewedHash(seen, credentials.password);
+      return this.accounts.runAsSeen(seen, (user) => this.logIn(user, renewedHash));
+    });
+    if (session) return this.tokens(user, session);
+    // Not a success: a client that knows nothing of second factors must not take it for a login.
+    throw new ProblemException('AUTH_MFA_REQUIRED', 'Send mfaToken with a code to POST /auth/login/mfa.', {
+      extensions: { mfaToken, methods: ['totp', 'recoveryCode'] },
+    });
   }
 
   /** @throws ProblemException `AUTH_MFA_TOKEN_INVALID`, `AUTH_MFA_CODE_INVALID`, `RATE_LIMITED`, and those of the login */
   async completeLogin({ mfaToken, code }: LoginCodeDto): Promise<TokenView> {
     const userId = await this.oneTimeTokens.ownerOf('second-factor', mfaToken);
     if (userId === undefined) throw mfaTokenInvalid();
-    const methods = await this.factors.verify(userId, code);
-    if (!methods) {
-      throw new ProblemException('AUTH_MFA_CODE_INVALID', 'The code is wrong or was used. Wait for the next one.');
-    }
-    // Of two right codes for one token, one gets in.
-    const { email } = await this.oneTimeTokens.redeem('second-factor', mfaToken).catch(() => {
-      throw mfaTokenInvalid();
+    const login = await this.factors.withCode(userId, code, async (user, methods) => {
+      // Of two right codes for one token, one gets in.
+      const { email } = await this.oneTimeTokens.redeem('second-factor', mfaToken).catch(() => {
+        throw mfaTokenInvalid();
+      });
+      if (user.email !== email) throw mfaTokenInvalid();
+      this.assertCanLogIn(user);
+      await this.recordAudit('auth.login', user, { methods });
+      return { user, session: await this.sessions.open(user.id, methods) };
     });
-    const user = await this.users.findForLogin(email);
-    if (user?.id !== userId) throw mfaTokenInvalid();
-    this.assertOpen(user);
-    return this.logIn(user, methods);
+    if (login) return this.tokens(login.user, login.session);
+    throw new ProblemException('AUTH_MFA_CODE_INVALID', 'The code is wrong or was used. Wait for the next one.');
   }
 
   /** @throws ProblemException `VALIDATION_FAILED` on a wrong password or code, `RATE_LIMITED` */
   async stepUp(principal: Principal, { currentPassword, code }: StepUpDto): Promise<AccessTokenView> {
-    const user = await this.reauthentication.check(principal.id, currentPassword);
-    const hasFactor = await this.factors.isEnabled(user.id);
-    const methods = hasFactor ? await this.factors.demand(user.id, code) : (['pwd'] as const);
-    const authenticatedAt = await this.sessions.renewAuthentication(principal.sessionId, methods);
-    this.note('auth.step_up', user, { methods });
+    const renewed = await this.accounts.decide(async () => {
+      const seen = await this.reauthentication.check(principal.id, currentPassword);
+      const renew = async (methods: readonly AuthenticationMethod[]) => {
+        await this.accounts.sameAs(seen);
+        const authenticatedAt = await this.sessions.renewAuthentication(principal.sessionId, methods);
+        await this.recordAudit('auth.step_up', seen, { methods });
+        return { authenticatedAtMs: authenticatedAt.getTime(), methods };
+      };
+      if (!(await this.factors.isEnabled(principal.id))) {
+        return this.accounts.runAs(principal, async ({ id }) => {
+          if (await this.factors.isEnabled(id)) throw new AccountChangedError();
+          return renew(['pwd']);
+        });
+      }
+      const result =
+        code === undefined
+          ? undefined
+          : await this.factors.withCode(principal.id, code, (_user, methods) =>
+              this.accounts.runAs(principal, () => renew(methods)),
+            );
+      if (!result) throw wrongCode();
+      return result;
+    });
     return {
-      accessToken: await this.accessTokens.issue({
-        ...principal,
-        authenticatedAtMs: authenticatedAt.getTime(),
-        methods,
-      }),
+      accessToken: await this.accessTokens.issue({ ...principal, ...renewed }),
       tokenType: 'Bearer',
       expiresIn: this.accessTokens.expiresInSeconds,
     };
   }
 
-  /** @throws ProblemException `AUTH_REFRESH_INVALID` */
+  /**
+   * Needs no lock of the account: each event that voids refresh tokens ends the sessions, and the row of a session decides.
+   *
+   * @throws ProblemException `AUTH_REFRESH_INVALID`
+   */
   async refresh(refreshToken: string): Promise<TokenView> {
     const session = await this.sessions.rotate(refreshToken);
-    if (!session) {
-      throw new ProblemException(
-        'AUTH_REFRESH_INVALID',
-        'The refresh token is unknown, used up or expired. Log in again.',
-      );
-    }
-    return this.tokens(await this.users.get(session.userId), session);
+    const user = session && (await this.users.find(session.userId));
+    if (session && user && canAct(user)) return this.tokens(user, session);
+    // The account was locked by hand, past the routes that end its sessions.
+    if (session) await this.sessions.revoke(session.userId, session.sessionId);
+    throw new ProblemException(
+      'AUTH_REFRESH_INVALID',
+      'The refresh token is unknown, used up or expired. Log in again.',
+    );
   }
 
   async logout(refreshToken: string): Promise<void> {
@@ -143,16 +180,19 @@ export class AuthService {
     const existing = await this.users.findForLogin(newUser.email);
     if (existing) {
       this.audit.record({ action: 'auth.register', outcome: 'failure', target: `user:${existing.id}` });
-      await this.mails.sendAlreadyRegistered(existing);
+      await this.accounts.run(existing.id, async (user) => {
+        if (canAct(user)) await this.mails.sendAlreadyRegistered(user);
+      });
       return;
     }
-    const user = await this.users.create(newUser);
-    this.note('auth.register', user);
-    await this.mails.sendVerification(user);
+    await this.accounts.create(newUser, async (user) => {
+      await this.recordAudit('auth.register', user);
+      await this.mails.sendVerification(user);
+    });
   }
 
-  private async authenticate(email: string, password: string) {
-    const giveBack = await this.failures.attempt({ account: email });
+  private async authenticate(email: string, password: string): Promise<UserWithPassword> {
+    const refund = await this.failures.attempt({ account: email });
     let user;
     let matches: boolean;
     try {
@@ -160,11 +200,11 @@ export class AuthService {
       matches = await this.passwords.verify(password, user?.passwordHash);
     } catch (error) {
       // Nobody has looked at the password.
-      await giveBack();
+      await refund();
       throw error;
     }
     if (user && matches && !this.isConcealed(user)) {
-      await giveBack();
+      await refund();
       return user;
     }
     this.audit.record({
@@ -181,7 +221,7 @@ export class AuthService {
     return this.settings.registration === 'silent' && emailVerifiedAt === null;
   }
 
-  private assertOpen(user: UserRecord): void {
+  private assertCanLogIn(user: UserRecord): void {
     if (user.lockedAt) {
       throw this.refusal(user, 'auth.login_locked', 'ACCOUNT_LOCKED', 'An administrator has locked this account.');
     }
@@ -213,26 +253,32 @@ export class AuthService {
     return new ProblemException(code, code === 'EMAIL_UNVERIFIED' ? cause : `${cause} Ask an administrator.`);
   }
 
-  /** Not a success: a client that knows nothing of second factors must not take it for a login. */
-  private async secondStep(user: UserRecord): Promise<ProblemException> {
-    const mfaToken = await this.oneTimeTokens.issue('second-factor', user.id, user.email);
-    this.note('auth.mfa_required', user);
-    return new ProblemException('AUTH_MFA_REQUIRED', 'Send mfaToken with a code to POST /auth/login/mfa.', {
-      extensions: { mfaToken, methods: ['totp', 'recoveryCode'] },
-    });
+  /** Either a session, or the token for the second step. For a flow that holds the account's lock. */
+  private async logIn(
+    user: UserWithPassword,
+    renewedHash: string | undefined,
+  ): Promise<{ user: UserRecord; session?: OpenSession; mfaToken?: string | undefined }> {
+    this.assertCanLogIn(user);
+    if (renewedHash !== undefined) await this.users.update(user.id, { passwordHash: renewedHash });
+    if (await this.factors.isEnabled(user.id)) {
+      await this.recordAudit('auth.mfa_required', user);
+      return { user, mfaToken: await this.oneTimeTokens.issue('second-factor', user.id, user.email) };
+    }
+    await this.recordAudit('auth.login', user);
+    return { user, session: await this.sessions.open(user.id) };
   }
 
-  private async logIn(user: UserRecord, methods: readonly AuthenticationMethod[]): Promise<TokenView> {
-    this.note('auth.login', user, methods.includes('mfa') ? { methods } : undefined);
-    return this.tokens(user, await this.sessions.open(user.id, methods));
-  }
-
-  /** Now is the only time when the password is known. That it fails is no reason not to let the user in. */
-  private async upgradeHash({ id }: UserRecord, password: string): Promise<void> {
+  /**
+   * A hash by today's rules, where that of the account is outdated: the login is the only time when the password is known.
+   * A failure does not keep the user out.
+   */
+  private async renewedHash({ passwordHash }: UserWithPassword, password: string): Promise<string | undefined> {
+    if (!this.passwords.isOutdated(passwordHash)) return undefined;
     try {
-      await this.users.update(id, { passwordHash: await this.passwords.hash(password) });
+      return await this.passwords.hash(password);
     } catch (error) {
       this.logger.warn({ err: error, msg: 'the hash of a password could not be renewed' });
+      return undefined;
     }
   }
 
@@ -276,8 +322,19 @@ export class AuthService {
     };
   }
 
-  private note(action: string, { id }: Pick<UserRecord, 'id'>, metadata?: Record<string, unknown>): void {
-    this.audit.record({ action, outcome: 'success', actorId: id, target: `user:${id}`, ...(metadata && { metadata }) });
+  private recordAudit(
+    action: string,
+    { id }: Pick<UserRecord, 'id'>,
+    metadata?: Record<string, unknown>,
+  ): Promise<void> {
+    const event = {
+      action,
+      outcome: 'success',
+      actorId: id,
+      target: `user:${id}`,
+      ...(metadata && { metadata }),
+    } as const;
+    return afterCommit(() => this.audit.record(event));
   }
 }
 

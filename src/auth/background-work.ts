@@ -1,5 +1,6 @@
 import { Injectable, Logger, Optional } from '@nestjs/common';
 import { currentContext, Lifecycle, RequestContext, runWithContext } from '../common/index.js';
+import { outsideTransaction } from '../database/index.js';
 
 /**
  * Work whose outcome, and time, the client must not learn: the answer goes out without it. A shutdown waits for it.
@@ -14,7 +15,7 @@ export class BackgroundWork {
     // Who and where stay known; the response does not, so that no audit event holds it back.
     const context = currentContext()?.detached() ?? new RequestContext();
     void this.lifecycle
-      .run(what, () => runWithContext(context, work))
+      .run(what, () => outsideTransaction(() => runWithContext(context, work)))
       .catch((error: unknown) => this.logger.error({ err: error, msg: `${what} failed` }));
   }
 }

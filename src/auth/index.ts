@@ -22,6 +22,8 @@ export {
 export { TokenRoute } from './cookies/token-delivery.interceptor.js';
 export { type TokenRouteKind } from './cookies/token-route.js';
 export * from './auth.service.js';
+export * from './accounts/account-transactions.js';
+export * from './accounts/allow-several-one-time-tokens.migration.js';
 export * from './accounts/create-account-mail.migration.js';
 export * from './sessions/create-sessions.migration.js';
 export * from './sessions/index-ended-sessions.migration.js';

@@ -5,6 +5,7 @@ import { NestFactory } from '@nestjs/core';
 import { authOptions } from '../app.module.js';
 import { AuditModule } from '../audit/index.js';
 import { AdministratorsService, AuthModule } from '../auth/index.js';
+import { AuthorizationModule } from '../authorization/index.js';
 import { ProblemException, type FieldError } from '../common/index.js';
 import { loadConfig, readEnvironment, type AppConfig } from '../config/index.js';
 import { DatabaseModule, stopEmbeddedServers } from '../database/index.js';
@@ -23,18 +24,24 @@ export const command = defineCommand({
       required: true,
     },
     name: { type: 'string', argument: 'NAME', describes: 'name of the administrator' },
+    role: { type: 'string', argument: 'ROLE', describes: 'role instead of Admin: one that inherits it' },
     'password-stdin': { type: 'boolean', describes: 'reads the password from standard input' },
     'generate-password': { type: 'boolean', describes: 'makes a random password and prints it, once' },
   },
   details: 'The password is one of the two, since arguments can be seen by every user of the machine.',
-  async run({ email, name, 'password-stdin': fromStdin = false, 'generate-password': generate = false }) {
+  async run({ email, name, role, 'password-stdin': fromStdin = false, 'generate-password': generate = false }) {
     if (!EMAIL.test(email)) throw new UsageError(`"${email}" is not an email address.`);
     if (fromStdin === generate) throw new UsageError('Give one of --password-stdin and --generate-password.');
     const { config } = loadConfig(readEnvironment());
     const password = generate
       ? randomBytes(18).toString('base64url')
       : (await text(process.stdin)).replace(/\r?\n$/, '');
-    await create(config, { email, password, ...(name !== undefined && { name }) });
+    await create(config, {
+      email,
+      password,
+      ...(name !== undefined && { name }),
+      ...(role !== undefined && { roles: [role] }),
+    });
     console.log(`made the administrator ${email}${generate ? `\npassword: ${password}` : ''}`);
     return 0;
   },
@@ -51,6 +58,7 @@ class AccountsModule {
       imports: [
         DatabaseModule.forRoot({ ...config.database, migrations }),
         RedisModule.forRoot(config.redis),
+        ...(config.authorization.rolesFile === undefined ? [] : [AuthorizationModule.forRoot(config.authorization)]),
         AuthModule.forRoot(auth),
         AuditModule.forRoot(config.audit),
       ],

@@ -13,4 +13,7 @@ export abstract class CredentialVerifier {
    * @throws ProblemException where it is one, and is not good
    */
   abstract verify(credential: string): Principal | Promise<Principal> | undefined;
+
+  /** Revokes all credentials of a user, in the open transaction. */
+  abstract revokeAll(userId: string): Promise<void>;
 }

@@ -11,9 +11,13 @@ export abstract class TenantDirectory {
   abstract membershipsOf(userId: string): Promise<Memberships>;
 
   /**
-   * Makes these the only tenants of a user.
+   * Makes these the only tenants of a user, in the open transaction.
    *
-   * @throws ProblemException `VALIDATION_FAILED` on a tenant or a role that there is not
+   * @throws ProblemException `VALIDATION_FAILED` on a tenant or a role that there is not, `CONFLICT` where a tenant would
+   *   lose its last owner
    */
   abstract replaceMemberships(userId: string, memberships: Memberships): Promise<void>;
+
+  /** @throws ProblemException `CONFLICT` where the user is the last owner of a tenant */
+  abstract assertNotLastOwner(userId: string): Promise<void>;
 }

@@ -33,6 +33,11 @@ export async function inTransaction<T>(source: DataSource, work: () => Promise<T
   return result;
 }
 
+/** Whether the caller runs inside an open transaction of the data source. */
+export function isInTransaction(source: DataSource): boolean {
+  return current(source) !== undefined;
+}
+
 /** The connection of the open transaction; the pool of the data source where none is open. */
 export function managerOf(source: DataSource): EntityManager {
   return current(source)?.manager ?? source.manager;

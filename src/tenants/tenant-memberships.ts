@@ -2,10 +2,13 @@ import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { AccessControl } from '../authorization/index.js';
 import { ProblemException, TenantDirectory, type Memberships } from '../common/index.js';
+import { inTransaction, managerOf } from '../database/index.js';
 
 const FOREIGN_KEY_VIOLATION = '23503';
+/** The role that a tenant does not lose: somebody has to be able to manage it. */
+export const OWNER = 'TenantOwner';
 
-/** Who belongs to which tenant, from the database. What is announced to other replicas is up to those who change it. */
+/** Who belongs to which tenant, from the database. Callers announce changes to other replicas. */
 @Injectable()
 export class TenantMemberships extends TenantDirectory {
   constructor(
@@ -16,7 +19,7 @@ export class TenantMemberships extends TenantDirectory {
   }
 
   async membershipsOf(userId: string): Promise<Memberships> {
-    const rows = await this.source.query<{ tenant_id: string; roles: string[] }[]>(
+    const rows = await this.query<{ tenant_id: string; roles: string[] }>(
       'SELECT tenant_id, roles FROM tenant_members WHERE user_id = $1',
       [userId],
     );
@@ -25,30 +28,101 @@ export class TenantMemberships extends TenantDirectory {
 
   async replaceMemberships(userId: string, memberships: Memberships): Promise<void> {
     for (const roles of memberships.values()) this.assertRoles(roles);
-    await orUnknown(() =>
-      this.source.transaction(async (manager) => {
-        await manager.query('DELETE FROM tenant_members WHERE user_id = $1 AND tenant_id <> ALL ($2::uuid[])', [
-          userId,
-          [...memberships.keys()],
-        ]);
-        for (const [tenantId, roles] of memberships) await manager.query(UPSERT, [tenantId, userId, roles]);
-      }),
-    );
+    await inTransaction(this.source, async () => {
+      const before = await this.membershipsOf(userId);
+      const known = await this.lock([...before.keys(), ...memberships.keys()]);
+      if (![...memberships.keys()].every((id) => known.has(id))) throw unknownTenantOrUser();
+      for (const [tenantId, roles] of before)
+        await this.assertOwnerStays(tenantId, userId, roles, memberships.get(tenantId));
+      await this.query('DELETE FROM tenant_members WHERE user_id = $1 AND tenant_id <> ALL ($2::uuid[])', [
+        userId,
+        [...memberships.keys()],
+      ]);
+      for (const [tenantId, roles] of memberships) await this.upsert(tenantId, userId, roles);
+    });
   }
 
-  /** Adds a member or changes its roles. */
+  async assertNotLastOwner(userId: string): Promise<void> {
+    await inTransaction(this.source, async () => {
+      const memberships = await this.membershipsOf(userId);
+      await this.lock([...memberships.keys()]);
+      for (const [tenantId, roles] of memberships) await this.assertOwnerStays(tenantId, userId, roles);
+    });
+  }
+
+  /** Adds a member or changes its roles. @throws ProblemException `VALIDATION_FAILED`, `CONFLICT` for the last owner */
   async set(tenantId: string, userId: string, roles: readonly string[]): Promise<void> {
     this.assertRoles(roles);
-    await orUnknown(() => this.source.query(UPSERT, [tenantId, userId, roles]));
+    await inTransaction(this.source, async () => {
+      await this.lock([tenantId]);
+      const before = (await this.membershipsOf(userId)).get(tenantId);
+      await this.assertOwnerStays(tenantId, userId, before ?? [], roles);
+      await this.upsert(tenantId, userId, roles);
+    });
   }
 
-  /** Whether the user was a member. */
-  async remove(tenantId: string, userId: string): Promise<boolean> {
-    const removed = await this.source.query<[unknown[], number]>(
-      'DELETE FROM tenant_members WHERE tenant_id = $1 AND user_id = $2',
-      [tenantId, userId],
+  /** Whether the user was a member. @throws ProblemException `CONFLICT` for the last owner */
+  remove(tenantId: string, userId: string): Promise<boolean> {
+    return inTransaction(this.source, async () => {
+      await this.lock([tenantId]);
+      const before = (await this.membershipsOf(userId)).get(tenantId);
+      if (!before) return false;
+      await this.assertOwnerStays(tenantId, userId, before);
+      await this.query('DELETE FROM tenant_members WHERE tenant_id = $1 AND user_id = $2', [tenantId, userId]);
+      return true;
+    });
+  }
+
+  /**
+   * Locks tenants until the end of the transaction, in the order of their ids, so that no two callers wait for each other.
+   *
+   * @returns ids of the tenants that there are
+   */
+  async lock(tenantIds: readonly string[]): Promise<ReadonlySet<string>> {
+    const rows = await this.query<{ id: string }>(
+      'SELECT id FROM tenants WHERE id = ANY ($1::uuid[]) ORDER BY id FOR NO KEY UPDATE',
+      [tenantIds],
     );
-    return removed[1] === 1;
+    return new Set(rows.map(({ id }) => id));
+  }
+
+  /** An owner may go, or lose the role, where another one stays. For a transaction that holds the tenant's lock. */
+  private async assertOwnerStays(
+    tenantId: string,
+    userId: string,
+    before: readonly string[],
+    after: readonly string[] = [],
+  ): Promise<void> {
+    if (!before.includes(OWNER) || after.includes(OWNER)) return;
+    const others = await this.query(
+      'SELECT 1 FROM tenant_members WHERE tenant_id = $1 AND user_id <> $2 AND $3 = ANY (roles) LIMIT 1',
+      [tenantId, userId, OWNER],
+    );
+    if (others.length > 0) return;
+    throw new ProblemException(
+      'CONFLICT',
+      `This is the last owner of the tenant ${tenantId}. Make another owner first, or delete the tenant.`,
+    );
+  }
+
+  private async upsert(tenantId: string, userId: string, roles: readonly string[]): Promise<void> {
+    try {
+      await this.query(
+        `INSERT INTO tenant_members (tenant_id, user_id, roles) VALUES ($1, $2, $3)
+          ON CONFLICT (tenant_id, user_id) DO UPDATE SET roles = EXCLUDED.roles`,
+        [tenantId, userId, roles],
+      );
+    } catch (error) {
+      // The database alone knows for certain that the tenant and the user are there.
+      const { code } = (error as { driverError?: { code?: string } }).driverError ?? {};
+      if (code !== FOREIGN_KEY_VIOLATION) throw error;
+      throw unknownTenantOrUser();
+    }
+  }
+
+  /** On the open transaction, where there is one. */
+  private query<T>(sql: string, values: unknown[]): Promise<T[]> {
+    return managerOf(this.source).query<T[]>(sql, values);
   }
 
   private assertRoles(roles: readonly string[]): void {
@@ -60,17 +134,6 @@ export class TenantMemberships extends TenantDirectory {
   }
 }
 
-const UPSERT = `
-  INSERT INTO tenant_members (tenant_id, user_id, roles) VALUES ($1, $2, $3)
-    ON CONFLICT (tenant_id, user_id) DO UPDATE SET roles = EXCLUDED.roles`;
-
-/** The database alone knows for certain that the tenant and the user are there. */
-async function orUnknown(write: () => Promise<unknown>): Promise<void> {
-  try {
-    await write();
-  } catch (error) {
-    const { code } = (error as { driverError?: { code?: string } }).driverError ?? {};
-    if (code !== FOREIGN_KEY_VIOLATION) throw error;
-    throw new ProblemException('VALIDATION_FAILED', 'There is no such tenant, or no such user.');
-  }
+function unknownTenantOrUser(): ProblemException {
+  return new ProblemException('VALIDATION_FAILED', 'There is no such tenant, or no such user.');
 }

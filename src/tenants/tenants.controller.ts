@@ -62,8 +62,7 @@ export class TenantMembersController {
     @Param('userId', ParseUUIDPipe) userId: string,
     @Body() { roles }: MemberRolesDto,
   ): Promise<void> {
-    await this.tenants.assertMayChange(actor, tenantId, userId, roles);
-    await this.tenants.setMember(tenantId, userId, roles);
+    await this.tenants.changeMemberAs(actor, tenantId, userId, roles);
   }
 
   @Delete(':userId')
@@ -74,7 +73,6 @@ export class TenantMembersController {
     @Param('tenantId', ParseUUIDPipe) tenantId: string,
     @Param('userId', ParseUUIDPipe) userId: string,
   ): Promise<void> {
-    await this.tenants.assertMayChange(actor, tenantId, userId, []);
-    await this.tenants.removeMember(tenantId, userId);
+    await this.tenants.removeMemberAs(actor, tenantId, userId);
   }
 }

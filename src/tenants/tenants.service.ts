@@ -1,12 +1,13 @@
 import { Injectable, Optional } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import { DataSource, Repository } from 'typeorm';
-import { AuthService, RevocationService, type AccessTokenView } from '../auth/index.js';
-import { AccessControl } from '../authorization/index.js';
+import { AccountTransactions, AuthService, RevocationService, type AccessTokenView } from '../auth/index.js';
+import { AccessControl, type Grants } from '../authorization/index.js';
 import { AuditTrail, NoAuditTrail, ProblemException, uuidv7, type Principal } from '../common/index.js';
 import { CursorCodec, keysetPage } from '../conventions/index.js';
-import { UsersService } from '../users/index.js';
-import { TenantMemberships } from './tenant-memberships.js';
+import { afterCommit, inTransaction, managerOf } from '../database/index.js';
+import { UsersService, type UserRecord } from '../users/index.js';
+import { OWNER, TenantMemberships } from './tenant-memberships.js';
 import { Tenant } from './tenant.entity.js';
 import type { AdminTenantView, MemberView, TenantPage, TenantView } from './tenants.dto.js';
 
@@ -23,6 +24,7 @@ export class TenantsService {
     private readonly memberships: TenantMemberships,
     private readonly access: AccessControl,
     private readonly users: UsersService,
+    private readonly accounts: AccountTransactions,
     private readonly auth: AuthService,
     private readonly revocations: RevocationService,
     @Optional() private readonly audit: AuditTrail = new NoAuditTrail(),
@@ -87,74 +89,119 @@ export class TenantsService {
     return { tenants: items.map(viewOf), next, prev };
   }
 
+  /** @throws ProblemException `NOT_FOUND` where there is no such owner: then no tenant is made either */
   async create(name: string, ownerId?: string): Promise<AdminTenantView> {
     const id = uuidv7();
-    await this.tenants.insert({ id, name });
-    this.note('tenant.create', id, { name });
-    if (ownerId !== undefined) await this.setMember(id, ownerId, ['TenantOwner']);
-    return viewOf(await this.tenants.findOneByOrFail({ id }));
+    const insert = async (): Promise<AdminTenantView> => {
+      await managerOf(this.source).insert(Tenant, { id, name });
+      await this.recordAudit('tenant.create', id, { name });
+      if (ownerId !== undefined) await this.writeMember(id, ownerId, [OWNER]);
+      return viewOf(await managerOf(this.source).findOneByOrFail(Tenant, { id }));
+    };
+    return ownerId === undefined ? inTransaction(this.source, insert) : this.accounts.run(ownerId, insert);
   }
 
   /** Everything that belongs to the tenant goes with it, as far as tables say so (`ON DELETE CASCADE`). */
   async remove(tenantId: string): Promise<void> {
-    const members = await this.memberRows(tenantId, null);
-    const { affected } = await this.tenants.delete({ id: tenantId });
-    if (affected !== 1) throw new ProblemException('NOT_FOUND', NO_SUCH_TENANT);
-    this.note('tenant.delete', tenantId);
-    for (const { userId } of members) await this.revocations.userChanged(userId);
-  }
-
-  /** @throws ProblemException `VALIDATION_FAILED` for a role that is none of tenants, `NOT_FOUND` */
-  async setMember(tenantId: string, userId: string, roles: readonly string[]): Promise<void> {
-    const after = [...new Set(roles)];
-    await this.users.get(userId);
-    await this.memberships.set(tenantId, userId, after);
-    await this.revocations.userChanged(userId);
-    this.note('tenant.member_set', tenantId, { userId, roles: after });
-  }
-
-  /** @throws ProblemException `NOT_FOUND` */
-  async removeMember(tenantId: string, userId: string): Promise<void> {
-    if (!(await this.memberships.remove(tenantId, userId))) {
-      throw new ProblemException('NOT_FOUND', 'There is no such member.');
-    }
-    await this.revocations.userChanged(userId);
-    this.note('tenant.member_remove', tenantId, { userId });
+    await inTransaction(this.source, async () => {
+      await this.memberships.lock([tenantId]);
+      const members = await this.memberRows(tenantId, null);
+      const { affected } = await managerOf(this.source).delete(Tenant, { id: tenantId });
+      if (affected !== 1) throw new ProblemException('NOT_FOUND', NO_SUCH_TENANT);
+      await this.recordAudit('tenant.delete', tenantId);
+      for (const { userId } of members) await afterCommit(() => this.revocations.userChanged(userId));
+    });
   }
 
   /**
-   * Whether somebody in a tenant may give these roles to a member, or take them away: nobody gets or loses by another
-   * what that other does not have.
+   * Adds a member or changes its roles, for administrators.
    *
-   * @throws ProblemException `NOT_FOUND` for who is no member, `ACCESS_DENIED`
+   * @throws ProblemException `VALIDATION_FAILED` for a role that is none of tenants, `NOT_FOUND`, `CONFLICT` for the last owner
    */
-  async assertMayChange(actor: Principal, tenantId: string, userId: string, roles: readonly string[]): Promise<void> {
-    const before = (await this.memberships.membershipsOf(userId)).get(tenantId);
-    if (!before) throw new ProblemException('NOT_FOUND', 'There is no such member.');
-    const own = this.access.grantsOf(actor);
-    const beyond = [...before, ...roles].filter(
-      (role) => !own.hasRole(role) && this.access.rolesOf('tenant').includes(role),
-    );
-    if (beyond.length === 0) return;
+  setMember(tenantId: string, userId: string, roles: readonly string[]): Promise<void> {
+    return this.accounts.run(userId, () => this.writeMember(tenantId, userId, roles));
+  }
+
+  /** For administrators. @throws ProblemException `NOT_FOUND`, `CONFLICT` for the last owner */
+  removeMember(tenantId: string, userId: string): Promise<void> {
+    return this.accounts.run(userId, () => this.deleteMember(tenantId, userId));
+  }
+
+  /**
+   * Changes the roles of a member, for somebody of the tenant: nobody gives or takes a role that they do not have.
+   *
+   * @throws ProblemException as {@link setMember}, and `ACCESS_DENIED`
+   */
+  changeMemberAs(actor: Principal, tenantId: string, userId: string, roles: readonly string[]): Promise<void> {
+    return this.actAs(actor, tenantId, userId, roles, () => this.writeMember(tenantId, userId, roles));
+  }
+
+  /** As {@link changeMemberAs}. @throws ProblemException as {@link removeMember}, and `ACCESS_DENIED` */
+  removeMemberAs(actor: Principal, tenantId: string, userId: string): Promise<void> {
+    return this.actAs(actor, tenantId, userId, [], () => this.deleteMember(tenantId, userId));
+  }
+
+  /** Decides and writes under the locks of both accounts and of the tenant, by the roles that hold in this moment. */
+  private actAs(
+    actor: Principal,
+    tenantId: string,
+    userId: string,
+    roles: readonly string[],
+    write: () => Promise<void>,
+  ): Promise<void> {
+    const run = async ({ id, roles: accountRoles }: UserRecord): Promise<void> => {
+      await this.memberships.lock([tenantId]);
+      const own = (await this.memberships.membershipsOf(id)).get(tenantId);
+      if (!own) throw new ProblemException('NOT_FOUND', NO_SUCH_TENANT);
+      const before = (await this.memberships.membershipsOf(userId)).get(tenantId);
+      if (!before) throw new ProblemException('NOT_FOUND', 'There is no such member.');
+      this.assertMayChange(this.access.grantsOfRoles([...accountRoles, ...own]), userId, [...before, ...roles]);
+      await write();
+    };
+    return this.accounts.runAs(actor, run, { also: [userId] });
+  }
+
+  private assertMayChange(grants: Grants, userId: string, roles: readonly string[]): void {
+    const known = this.access.rolesOf('tenant');
+    const beyond = roles.filter((role) => known.includes(role) && !grants.hasRole(role));
+    const canWrite = grants.hasPermission('tenant:members:write');
+    if (beyond.length === 0 && canWrite) return;
     this.audit.record({
       action: 'access.denied',
       outcome: 'denied',
       target: `user:${userId}`,
-      metadata: { reason: 'role', required: beyond },
+      metadata: canWrite
+        ? { reason: 'role', required: beyond }
+        : { reason: 'permission', required: ['tenant:members:write'] },
     });
     throw new ProblemException('ACCESS_DENIED', 'You cannot give or take roles that you do not have yourself.');
   }
 
+  private async writeMember(tenantId: string, userId: string, roles: readonly string[]): Promise<void> {
+    const after = [...new Set(roles)];
+    await this.memberships.set(tenantId, userId, after);
+    await afterCommit(() => this.revocations.userChanged(userId));
+    await this.recordAudit('tenant.member_set', tenantId, { userId, roles: after });
+  }
+
+  private async deleteMember(tenantId: string, userId: string): Promise<void> {
+    if (!(await this.memberships.remove(tenantId, userId))) {
+      throw new ProblemException('NOT_FOUND', 'There is no such member.');
+    }
+    await afterCommit(() => this.revocations.userChanged(userId));
+    await this.recordAudit('tenant.member_remove', tenantId, { userId });
+  }
+
   private memberRows(tenantId: string, limit: number | null): Promise<{ userId: string; roles: string[] }[]> {
-    return this.source.query(
+    return managerOf(this.source).query(
       `SELECT user_id AS "userId", roles FROM tenant_members WHERE tenant_id = $1 ORDER BY created_at, user_id LIMIT $2`,
       [tenantId, limit],
     );
   }
 
-  private note(action: string, tenantId: string, metadata?: Record<string, unknown>): void {
-    const target = `tenant:${tenantId}`;
-    this.audit.record({ action, outcome: 'success', target, tenantId, delivery: 'durable', metadata });
+  private recordAudit(action: string, tenantId: string, metadata?: Record<string, unknown>): Promise<void> {
+    const event = { action, outcome: 'success', target: `tenant:${tenantId}`, tenantId, metadata } as const;
+    return afterCommit(() => this.audit.record({ ...event, delivery: 'durable' }));
   }
 }
 

@@ -1,20 +1,26 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource, QueryFailedError, type Repository } from 'typeorm';
+import { managerOf } from '../database/index.js';
 import { User } from './user.entity.js';
-import { UserStore, type UserChanges, type UserRecord, type UserSearch, type UserWithPassword } from './user.store.js';
+import {
+  UserStore,
+  type RoleSearch,
+  type UserChanges,
+  type UserRecord,
+  type UserSearch,
+  type UserWithPassword,
+} from './user.store.js';
 
 const UNIQUE_VIOLATION = '23505';
 
 /** Users in the table `users`. @publicApi */
 @Injectable()
 export class TypeOrmUserStore extends UserStore {
-  private readonly users: Repository<User>;
   private readonly byEmail: string;
 
   constructor(private readonly source: DataSource) {
     super();
-    this.users = source.getRepository(User);
-    const { columns, tablePath } = this.users.metadata;
+    const { columns, tablePath } = source.getMetadata(User);
     const fields = columns.map(({ databaseName, propertyName }) => `"${databaseName}" AS "${propertyName}"`);
     this.byEmail = `SELECT ${fields.join(', ')} FROM ${tablePath} WHERE email = $1`;
   }
@@ -32,7 +38,7 @@ export class TypeOrmUserStore extends UserStore {
    * login to tell known addresses from unknown ones.
    */
   async findByEmail(email: string): Promise<UserWithPassword | null> {
-    const [user] = await this.source.query<UserWithPassword[]>(this.byEmail, [email]);
+    const [user] = await managerOf(this.source).query<UserWithPassword[]>(this.byEmail, [email]);
     return user ?? null;
   }
 
@@ -55,6 +61,21 @@ export class TypeOrmUserStore extends UserStore {
 
   async delete(id: string): Promise<void> {
     await this.users.delete({ id });
+  }
+
+  override async someoneHasRole(
+    roles: readonly string[],
+    { exceptId, isActive = false }: RoleSearch = {},
+  ): Promise<boolean> {
+    const query = this.users.createQueryBuilder('user').where('user.roles && ARRAY[:...roles]::text[]', { roles });
+    if (exceptId !== undefined) query.andWhere('user.id <> :exceptId', { exceptId });
+    if (isActive) query.andWhere('user.lockedAt IS NULL AND user.deactivatedAt IS NULL');
+    return query.getExists();
+  }
+
+  /** Of the open transaction, where there is one. */
+  private get users(): Repository<User> {
+    return managerOf(this.source).getRepository(User);
   }
 }
 

@@ -34,9 +34,21 @@ export interface UserSearch {
   limit: number;
 }
 
+/** @publicApi */
+export interface RoleSearch {
+  /** Id of a user that does not count. */
+  exceptId?: string;
+  /** Whether locked and deactivated users do not count. @default false */
+  isActive?: boolean;
+}
+
+const PAGE_SIZE = 100;
+
 /**
  * Where users are kept. Implement it to bring a user store of your own, and hand it to `AuthModule.forRoot({ userStore })`;
- * {@link TypeOrmUserStore}, on the table `users`, is the default. Email addresses come normalised.
+ * {@link TypeOrmUserStore}, on the table `users`, is the default. Email addresses come normalised. AuthModule calls `update`
+ * and `delete` inside a transaction of the database that keeps the sessions; a store on the same `DataSource` takes part in
+ * it by `managerOf()` of `nest-bulwark/database`.
  *
  * @publicApi
  */
@@ -52,4 +64,19 @@ export abstract class UserStore {
   /** Users in the order of their ids, which is that of their registration; with `before` in the opposite order. */
   abstract search(search: UserSearch): Promise<UserRecord[]>;
   abstract delete(id: string): Promise<void>;
+
+  /**
+   * Whether a user has one of the roles. Override it where the store can answer with one query: this implementation reads
+   * all users, page by page.
+   */
+  async someoneHasRole(roles: readonly string[], { exceptId, isActive = false }: RoleSearch = {}): Promise<boolean> {
+    for (let page = await this.search({ limit: PAGE_SIZE }); page.length > 0;) {
+      for (const user of page) {
+        const matches = user.id !== exceptId && user.roles.some((role) => roles.includes(role));
+        if (matches && !(isActive && (user.lockedAt || user.deactivatedAt))) return true;
+      }
+      page = await this.search({ limit: PAGE_SIZE, after: page.at(-1)?.id ?? '' });
+    }
+    return false;
+  }
 }

@@ -1,6 +1,14 @@
 import { Injectable, Optional } from '@nestjs/common';
 import { NoResultCache, ProblemException, ResultCache, uuidv7 } from '../common/index.js';
-import { UserStore, type UserChanges, type UserRecord, type UserSearch, type UserWithPassword } from './user.store.js';
+import { afterCommit } from '../database/index.js';
+import {
+  UserStore,
+  type RoleSearch,
+  type UserChanges,
+  type UserRecord,
+  type UserSearch,
+  type UserWithPassword,
+} from './user.store.js';
 
 /** @publicApi */
 export interface NewUser {
@@ -66,7 +74,7 @@ export class UsersService {
   async update(id: string, { email, ...rest }: UserChanges): Promise<UserRecord> {
     const changes = { ...rest, ...(email !== undefined && { email: normalizeEmail(email) }) };
     if (!(await this.store.update(id, changes))) throw emailTaken();
-    await this.cache.invalidate(userTag(id));
+    await afterCommit(() => this.cache.invalidate(userTag(id)));
     return this.get(id);
   }
 
@@ -75,9 +83,14 @@ export class UsersService {
     return this.store.search(search);
   }
 
+  /** Whether a user has one of the roles. */
+  someoneHasRole(roles: readonly string[], search?: RoleSearch): Promise<boolean> {
+    return this.store.someoneHasRole(roles, search);
+  }
+
   async delete(id: string): Promise<void> {
     await this.store.delete(id);
-    await this.cache.invalidate(userTag(id));
+    await afterCommit(() => this.cache.invalidate(userTag(id)));
   }
 }
 

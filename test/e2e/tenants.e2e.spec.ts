@@ -130,7 +130,7 @@ onBothAdapters('tenants', (adapter) => {
 
   it('stay with the session over a refresh', async () => {
     const user = await app.register();
-    const tenantId = await office.tenant({ TenantOwner: user });
+    const tenantId = await office.tenant({ TenantMember: user });
     await office.tokenIn(user, tenantId);
     const refreshed = await app.post('/auth/refresh', { refreshToken: user.refreshToken });
     expect(claimsOf(refreshed.body.accessToken).tenant).toBe(tenantId);
@@ -189,7 +189,7 @@ onBothAdapters('tenants', (adapter) => {
 
   it('change what their members may do from the next request on', async () => {
     const user = await app.register();
-    const tenantId = await office.tenant({ TenantMember: user });
+    const tenantId = await office.tenant({ TenantMember: user, TenantOwner: await app.register() });
     const token = await office.tokenIn(user, tenantId);
     const paint = async () => (await app.get('/desk/paint', { token })).status;
     expect(await paint()).toBe(403);

@@ -6,7 +6,9 @@ import { OneTimeTokenService, type OneTimePurpose } from './one-time-token.servi
 
 type Recipient = Pick<UserRecord, 'id' | 'email'>;
 
-/** What account owners are told by mail. Resolves when the mail is kept, not when it is sent. */
+const IF_NOT_YOU = 'If you did not ask for this, ignore this mail: nothing happens without the token.';
+
+/** Mails to account owners. Resolves when the mail is in the outbox, in the transaction of the caller; not when it is sent. */
 @Injectable()
 export class AccountMails {
   constructor(
@@ -20,37 +22,50 @@ export class AccountMails {
     return this.outbox.enqueue({ to: email, subject, text });
   }
 
-  async sendReset({ id, email }: Recipient): Promise<void> {
-    const link = await this.link('reset-password', id, email);
-    await this.notify(
-      email,
-      'Reset your password',
-      `Somebody, hopefully you, asked for it. ${link}\nIt is good for 30 minutes.`,
-    );
+  /** False where the account has as many live tokens as it may have: no mail is sent. */
+  sendReset(user: Recipient): Promise<boolean> {
+    return this.sendToken('reset-password', user, {
+      subject: 'Reset your password',
+      text: (link) => `${link}\nIt can be used for 30 minutes. ${IF_NOT_YOU}`,
+    });
   }
 
-  async sendVerification({ id, email }: Recipient): Promise<void> {
-    await this.notify(email, 'Confirm your address', await this.link('verify-email', id, email));
+  /** False as with {@link sendReset}. */
+  sendVerification(user: Recipient): Promise<boolean> {
+    return this.sendToken('verify-email', user, {
+      subject: 'Confirm your address',
+      text: (link) => `Somebody registered with this address. ${link}\n${IF_NOT_YOU}`,
+    });
   }
 
   /** To the new address; the token holds for that one alone. */
   async sendEmailChange(userId: string, newEmail: string): Promise<void> {
-    await this.notify(newEmail, 'Confirm your new address', await this.link('change-email', userId, newEmail));
-  }
-
-  /** To the owner of an address that somebody has tried to register again. */
-  async sendAlreadyRegistered({ id, email }: Recipient): Promise<void> {
-    const link = await this.link('reset-password', id, email);
-    await this.notify(
-      email,
-      'You have an account already',
-      `Somebody, hopefully you, tried to register with this address, which has an account. Log in, or choose a new password. ${link}`,
+    await this.sendToken(
+      'change-email',
+      { id: userId, email: newEmail },
+      { subject: 'Confirm your new address', text: (link) => `${link}\n${IF_NOT_YOU}` },
     );
   }
 
-  private async link(purpose: OneTimePurpose, userId: string, email: string): Promise<string> {
-    const token = await this.tokens.issue(purpose, userId, email);
+  /** To the owner of an address that somebody has tried to register again. False as with {@link sendReset}. */
+  sendAlreadyRegistered(user: Recipient): Promise<boolean> {
+    return this.sendToken('reset-password', user, {
+      subject: 'You have an account already',
+      text: (link) =>
+        `Somebody tried to register with this address, which has an account. Log in, or choose a new password. ${link}\n${IF_NOT_YOU}`,
+    });
+  }
+
+  private async sendToken(
+    purpose: OneTimePurpose,
+    { id, email }: Recipient,
+    { subject, text }: { subject: string; text: (link: string) => string },
+  ): Promise<boolean> {
+    const token = await this.tokens.issue(purpose, id, email);
+    if (token === undefined) return false;
     const { linkTo } = this.settings;
-    return linkTo ? `Follow this link: ${linkTo(purpose, token)}` : `Use this token: ${token}`;
+    const link = linkTo ? `Follow this link: ${linkTo(purpose, token)}` : `Use this token: ${token}`;
+    await this.notify(email, subject, text(link));
+    return true;
   }
 }

@@ -36,6 +36,7 @@ export class AdminUsersController {
   }
 
   @Patch(':id')
+  @RecentAuthentication()
   @Header('Cache-Control', 'no-store')
   change(
     @CurrentUser() admin: Principal,
@@ -45,24 +46,25 @@ export class AdminUsersController {
     return this.admin.change(admin, id, body);
   }
 
-  /** Makes the password void and mails a token to choose another. */
+  /** Voids the password and every credential, and mails a token to choose another password. */
   @Post(':id/reset-password')
+  @RecentAuthentication()
   @HttpCode(202)
-  resetPassword(@Param('id', ParseUUIDPipe) id: string): Promise<void> {
-    return this.admin.forceReset(id);
+  resetPassword(@CurrentUser() admin: Principal, @Param('id', ParseUUIDPipe) id: string): Promise<void> {
+    return this.admin.forceReset(admin, id);
   }
 
   /** For a user who has lost the app and the recovery codes. */
   @Delete(':id/mfa')
   @RecentAuthentication()
   @HttpCode(204)
-  removeSecondFactor(@Param('id', ParseUUIDPipe) id: string): Promise<void> {
-    return this.admin.removeSecondFactor(id);
+  removeSecondFactor(@CurrentUser() admin: Principal, @Param('id', ParseUUIDPipe) id: string): Promise<void> {
+    return this.admin.removeSecondFactor(admin, id);
   }
 
   @Delete(':id/sessions')
   @HttpCode(204)
-  endSessions(@Param('id', ParseUUIDPipe) id: string): Promise<void> {
-    return this.admin.endSessions(id);
+  endSessions(@CurrentUser() admin: Principal, @Param('id', ParseUUIDPipe) id: string): Promise<void> {
+    return this.admin.endSessions(admin, id);
   }
 }

@@ -3,9 +3,13 @@ import { Injectable, Optional } from '@nestjs/common';
 import { AccessControl } from '../../authorization/index.js';
 import { CursorCodec, pageOf } from '../../conventions/index.js';
 import { AuditTrail, NoAuditTrail, ProblemException, TenantDirectory, type Principal } from '../../common/index.js';
-import { Role, UsersService, type UserRecord } from '../../users/index.js';
+import { afterCommit } from '../../database/index.js';
+import { UsersService, type UserRecord } from '../../users/index.js';
 import type { AdminUserDto, ListUsersDto, MembershipDto } from './account.dto.js';
 import { AccountService } from './account.service.js';
+import { AccountTransactions, type AccountTransactionOptions } from './account-transactions.js';
+import { AdministratorsService } from './administrators.service.js';
+import { OneTimeTokenService } from './one-time-token.service.js';
 import { viewOf, type UserView } from '../auth.dto.js';
 import { PasswordService } from '../passwords/password.service.js';
 import { RevocationService } from '../sessions/revocation.service.js';
@@ -34,7 +38,10 @@ export interface UserPage {
 export class AdminUsersService {
   constructor(
     private readonly users: UsersService,
+    private readonly transactions: AccountTransactions,
     private readonly accounts: AccountService,
+    private readonly administrators: AdministratorsService,
+    private readonly tokens: OneTimeTokenService,
     private readonly passwords: PasswordService,
     private readonly sessions: SessionService,
     private readonly revocations: RevocationService,
@@ -59,54 +66,83 @@ export class AdminUsersService {
     return { users: items.map(adminViewOf), next, prev };
   }
 
-  /** @throws ProblemException `NOT_FOUND`, `VALIDATION_FAILED`, or `CONFLICT` where administrators would shut themselves out */
-  async change(
+  /**
+   * @throws ProblemException `NOT_FOUND`, `VALIDATION_FAILED`, `ACCESS_DENIED` where the administrator does not hold the roles
+   *   concerned, `CONFLICT` where the last administrator, or the last owner of a tenant, would be lost
+   */
+  async change(admin: Principal, id: string, changes: AdminUserDto): Promise<AdminUserView> {
+    const { roles, locked, deactivated, tenants } = changes;
+    this.assertRoles(roles ?? []);
+    const write = async (before: UserRecord, actor: UserRecord): Promise<AdminUserView> => {
+      const takesAdmin =
+        locked === true || deactivated === true || (roles && !this.administrators.isAdministrator({ roles }));
+      if (takesAdmin) {
+        if (before.id === actor.id) throw ownAccount();
+        await this.administrators.assertNotLast(before);
+      }
+      if (roles) this.assertMayGive(actor, changedRoles(before.roles, roles));
+      if (tenants) await this.replaceTenants(before.id, tenants);
+      const user = await this.users.update(before.id, {
+        ...(roles && { roles: [...new Set(roles)] }),
+        ...(locked !== undefined && { lockedAt: locked ? (before.lockedAt ?? new Date()) : null }),
+        ...(deactivated !== undefined && { deactivatedAt: deactivated ? (before.deactivatedAt ?? new Date()) : null }),
+      });
+      if (roles) await this.tokens.revokeAll(user.id, 'second-factor');
+      if (locked === true || deactivated === true) await this.accounts.voidCredentials(user.id);
+      else await afterCommit(() => this.revocations.userChanged(user.id));
+      if (roles) await this.recordAudit('user.roles_change', user.id, { before: before.roles, after: user.roles });
+      if (locked !== undefined) await this.recordAudit(locked ? 'user.lock' : 'user.unlock', user.id);
+      if (deactivated !== undefined) {
+        await this.recordAudit(deactivated ? 'user.deactivate' : 'user.reactivate', user.id);
+      }
+      return adminViewOf(user);
+    };
+    return this.act(admin, id, write, { administrators: true });
+  }
+
+  /** For a user who has lost the app and the recovery codes. @throws ProblemException `NOT_FOUND`, `ACCESS_DENIED` */
+  removeSecondFactor(admin: Principal, id: string): Promise<void> {
+    return this.act(admin, id, async (user) => {
+      await this.factors.remove(user);
+      await this.sessions.revokeAll(user.id);
+      await this.recordAudit('user.mfa_removed', user.id);
+    });
+  }
+
+  /** Voids the password and every credential, and mails a token. @throws ProblemException `NOT_FOUND`, `ACCESS_DENIED` */
+  async forceReset(admin: Principal, id: string): Promise<void> {
+    const passwordHash = await this.passwords.hash(randomBytes(32).toString('base64url'));
+    await this.act(admin, id, async (user) => {
+      await this.users.update(user.id, { passwordHash });
+      await this.accounts.voidCredentials(user.id);
+      await this.accounts.sendReset(user);
+      await this.recordAudit('user.password_reset_forced', user.id);
+    });
+  }
+
+  /** @throws ProblemException `NOT_FOUND`, `ACCESS_DENIED` */
+  endSessions(admin: Principal, id: string): Promise<void> {
+    return this.act(admin, id, async (user) => {
+      await this.recordAudit('user.sessions_end', user.id, { ended: await this.sessions.revokeAll(user.id) });
+    });
+  }
+
+  /** Under the locks of both accounts, by the roles that hold in this moment. */
+  private act<T>(
     admin: Principal,
     id: string,
-    { roles, locked, deactivated, tenants }: AdminUserDto,
-  ): Promise<AdminUserView> {
-    if (
-      id.toLowerCase() === admin.id &&
-      (locked === true || deactivated === true || roles?.includes(Role.Admin) === false)
-    ) {
-      throw new ProblemException('CONFLICT', 'You cannot lock yourself or give up your own role. Ask another admin.');
-    }
-    this.assertRoles(roles ?? []);
-    const before = await this.users.get(id);
-    if (tenants) await this.replaceTenants(id, tenants);
-    const user = await this.users.update(id, {
-      ...(roles && { roles: [...new Set(roles)] }),
-      ...(locked !== undefined && { lockedAt: locked ? (before.lockedAt ?? new Date()) : null }),
-      ...(deactivated !== undefined && { deactivatedAt: deactivated ? (before.deactivatedAt ?? new Date()) : null }),
-    });
-    if (locked === true || deactivated === true) await this.sessions.revokeAll(id);
-    else await this.revocations.userChanged(id);
-    if (roles) this.note('user.roles_change', id, { before: before.roles, after: user.roles });
-    if (locked !== undefined) this.note(locked ? 'user.lock' : 'user.unlock', id);
-    if (deactivated !== undefined) this.note(deactivated ? 'user.deactivate' : 'user.reactivate', id);
-    return adminViewOf(user);
-  }
-
-  /** For a user who has lost the app and the recovery codes. @throws ProblemException `NOT_FOUND` */
-  async removeSecondFactor(id: string): Promise<void> {
-    await this.users.get(id);
-    await this.factors.remove(id);
-    await this.sessions.revokeAll(id);
-    this.note('user.mfa_removed', id);
-  }
-
-  async forceReset(id: string): Promise<void> {
-    const user = await this.users.get(id);
-    const unknown = await this.passwords.hash(randomBytes(32).toString('base64url'));
-    await this.users.update(id, { passwordHash: unknown });
-    await this.sessions.revokeAll(id);
-    await this.accounts.sendReset(user);
-    this.note('user.password_reset_forced', id);
-  }
-
-  async endSessions(id: string): Promise<void> {
-    await this.users.get(id);
-    this.note('user.sessions_end', id, { ended: await this.sessions.revokeAll(id) });
+    work: (user: UserRecord, actor: UserRecord) => Promise<T>,
+    options: Pick<AccountTransactionOptions, 'administrators'> = {},
+  ): Promise<T> {
+    const run = async (actor: UserRecord): Promise<T> => {
+      if (!this.administrators.isAdministrator(actor)) {
+        throw new ProblemException('ACCESS_DENIED', 'You are no administrator any more.');
+      }
+      const user = await this.users.get(id);
+      this.assertNotAbove(actor, user.roles);
+      return work(user, actor);
+    };
+    return this.transactions.runAs(admin, run, { ...options, also: [id] });
   }
 
   private async replaceTenants(userId: string, tenants: readonly MembershipDto[]): Promise<void> {
@@ -114,7 +150,7 @@ export class AdminUsersService {
     const before = Object.fromEntries(await this.directory.membershipsOf(userId));
     const after = new Map(tenants.map(({ id, roles }) => [id.toLowerCase(), [...new Set(roles)]]));
     await this.directory.replaceMemberships(userId, after);
-    this.note('user.tenants_change', userId, { before, after: Object.fromEntries(after) });
+    await this.recordAudit('user.tenants_change', userId, { before, after: Object.fromEntries(after) });
   }
 
   private assertRoles(roles: readonly string[]): void {
@@ -125,9 +161,47 @@ export class AdminUsersService {
     });
   }
 
-  private note(action: string, id: string, metadata?: Record<string, unknown>): void {
-    this.audit.record({ action, outcome: 'success', target: `user:${id}`, metadata });
+  /** Nobody gives or takes a role above their own; who may do everything (`*`) manages all roles but those of administrators. */
+  private assertMayGive(actor: UserRecord, roles: readonly string[]): void {
+    const own = this.access.grantsOfRoles(actor.roles);
+    const known = this.access.rolesOf('account');
+    const isCovered = (role: string) =>
+      own.hasPermission('*') && !this.administrators.isAdministrator({ roles: [role] });
+    this.assertNone(roles.filter((role) => known.includes(role) && !own.hasRole(role) && !isCovered(role)));
   }
+
+  /** Nobody acts on an administrator with a role above their own. */
+  private assertNotAbove(actor: UserRecord, roles: readonly string[]): void {
+    const own = this.access.grantsOfRoles(actor.roles);
+    const adminRoles = roles.filter((role) => this.administrators.isAdministrator({ roles: [role] }));
+    this.assertNone(adminRoles.filter((role) => !own.hasRole(role)));
+  }
+
+  private assertNone(beyond: readonly string[]): void {
+    if (beyond.length === 0) return;
+    this.audit.record({
+      action: 'access.denied',
+      outcome: 'denied',
+      metadata: { reason: 'role', required: beyond },
+    });
+    throw new ProblemException(
+      'ACCESS_DENIED',
+      `You do not hold the role ${beyond.join(', ')} yourself. Ask somebody who does.`,
+    );
+  }
+
+  private recordAudit(action: string, id: string, metadata?: Record<string, unknown>): Promise<void> {
+    return afterCommit(() => this.audit.record({ action, outcome: 'success', target: `user:${id}`, metadata }));
+  }
+}
+
+/** Roles that are given or taken. */
+function changedRoles(before: readonly string[], after: readonly string[]): string[] {
+  return [...after.filter((role) => !before.includes(role)), ...before.filter((role) => !after.includes(role))];
+}
+
+function ownAccount(): ProblemException {
+  return new ProblemException('CONFLICT', 'You cannot lock yourself or give up your own role. Ask another admin.');
 }
 
 function adminViewOf(user: UserRecord): AdminUserView {

@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { AdapterRequest } from '../../common/index.js';
 import { AUTH_SETTINGS, type AuthSettings } from '../auth.options.js';
-import { sessionIdOf } from '../sessions/session.service.js';
+import { parseRefreshToken } from '../sessions/refresh-token.js';
 import { bearerToken } from '../tokens/bearer-token.js';
 import { cookieOf } from './cookie-header.js';
 import type { TokenRouteKind } from './token-route.js';
@@ -68,7 +68,7 @@ export class SessionCookies {
 
   /** The session that the browser holds, by the name in its refresh token; empty where it holds none. */
   sessionOf(request: AdapterRequest): string {
-    return sessionIdOf(this.refreshTokenOf(request) ?? '') ?? '';
+    return parseRefreshToken(this.refreshTokenOf(request) ?? '')?.id ?? '';
   }
 
   csrfTokenOf({ headers }: AdapterRequest): string | undefined {

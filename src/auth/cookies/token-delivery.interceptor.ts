@@ -13,7 +13,8 @@ import { catchError, mergeMap, throwError, type Observable } from 'rxjs';
 import { PrincipalResolver, ProblemException, type AdapterRequest } from '../../common/index.js';
 import type { TokenView } from '../auth.dto.js';
 import type { AccessTokenView } from '../second-factor/second-factor.dto.js';
-import { sessionIdOf, SessionService } from '../sessions/session.service.js';
+import { parseRefreshToken } from '../sessions/refresh-token.js';
+import { SessionService } from '../sessions/session.service.js';
 import { CsrfTokens } from './csrf-tokens.js';
 import { SessionCookies } from './session-cookies.js';
 import { TOKEN_ROUTE, type TokenRouteKind } from './token-route.js';
@@ -61,7 +62,7 @@ export class TokenDelivery implements NestInterceptor {
   private inCookies(request: AdapterRequest, response: unknown, answer: Tokens): CookieView {
     const { accessToken, refreshToken, tokenType: _, ...rest } = answer;
     this.cookies.setTokens(response, { accessToken, refreshToken });
-    const session = refreshToken === undefined ? this.cookies.sessionOf(request) : sessionIdOf(refreshToken);
+    const session = refreshToken === undefined ? this.cookies.sessionOf(request) : parseRefreshToken(refreshToken)?.id;
     const csrfToken = this.csrf.tokenFor(session ?? '', this.cookies.csrfTokenOf(request));
     this.cookies.setCsrfToken(response, csrfToken);
     return { ...rest, csrfToken };

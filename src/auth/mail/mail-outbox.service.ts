@@ -1,6 +1,7 @@
 import { Injectable, Logger, Optional, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { AuditTrail, NoAuditTrail, uuidv7 } from '../../common/index.js';
+import { afterCommit, managerOf } from '../../database/index.js';
 import { Sealer } from '../sealer.js';
 import { MailRefusedError, MailSender, type Mail } from './mail.sender.js';
 
@@ -47,13 +48,13 @@ export class MailOutbox implements OnApplicationBootstrap, OnModuleDestroy {
     await this.delivering;
   }
 
-  /** Resolves when the mail is kept, not when it is sent. */
+  /** Resolves when the mail is in the outbox, in the transaction of the caller; not when it is sent. */
   async enqueue(mail: Omit<Mail, 'id'>): Promise<void> {
     if (NOWHERE.test(mail.to)) return;
     const id = uuidv7();
     const sealed = this.sealer.seal(JSON.stringify({ ...mail, id }), ownerOf(id));
-    await this.source.query('INSERT INTO mail_outbox (id, sealed) VALUES ($1, $2)', [id, sealed]);
-    this.deliverInBackground();
+    await managerOf(this.source).query('INSERT INTO mail_outbox (id, sealed) VALUES ($1, $2)', [id, sealed]);
+    await afterCommit(() => this.deliverInBackground());
   }
 
   private deliverInBackground(): void {

@@ -6,7 +6,6 @@ import { AuthService } from '../auth.service.js';
 import { TokenRoute } from '../cookies/token-delivery.interceptor.js';
 import { CurrentUser } from '../current-user.decorator.js';
 import { RecentAuthentication } from '../recent-authentication.guard.js';
-import { SessionService } from '../sessions/session.service.js';
 import {
   CodeDto,
   DisableSecondFactorDto,
@@ -25,7 +24,6 @@ export class SecondFactorController {
   constructor(
     private readonly auth: AuthService,
     private readonly factors: SecondFactorService,
-    private readonly sessions: SessionService,
     private readonly reauthentication: ReauthenticationService,
   ) {}
 
@@ -39,7 +37,7 @@ export class SecondFactorController {
     return this.auth.completeLogin(body);
   }
 
-  /** Proves anew who the caller is. */
+  /** A login once more, for the session that there is. */
   @Post('step-up')
   @ThrottleTier('auth')
   @HttpCode(200)
@@ -58,20 +56,18 @@ export class SecondFactorController {
   @RecentAuthentication()
   @ThrottleTier('auth')
   @Header('Cache-Control', 'no-store')
-  begin(@CurrentUser() { id }: Principal): Promise<TotpEnrolmentView> {
-    return this.factors.begin(id);
+  begin(@CurrentUser() user: Principal): Promise<TotpEnrolmentView> {
+    return this.factors.begin(user);
   }
 
-  /** Puts the factor in force, and ends the other sessions: they were opened without it. */
+  /** Puts the factor in force and ends the other sessions: they were opened without it. */
   @Post('mfa/totp/confirm')
   @RecentAuthentication()
   @ThrottleTier('auth')
   @HttpCode(200)
   @Header('Cache-Control', 'no-store')
-  async confirm(@CurrentUser() { id, sessionId }: Principal, @Body() { code }: CodeDto): Promise<RecoveryCodesView> {
-    const view = await this.factors.confirm(id, code);
-    await this.sessions.revokeAll(id, sessionId);
-    return view;
+  confirm(@CurrentUser() user: Principal, @Body() { code }: CodeDto): Promise<RecoveryCodesView> {
+    return this.factors.confirm(user, code);
   }
 
   /** A POST, because proxies drop the body of a DELETE. */
@@ -79,9 +75,9 @@ export class SecondFactorController {
   @RecentAuthentication()
   @ThrottleTier('auth')
   @HttpCode(204)
-  async disable(@CurrentUser() { id }: Principal, @Body() body: DisableSecondFactorDto): Promise<void> {
-    await this.reauthentication.check(id, body.currentPassword);
-    await this.factors.disable(id, body.code);
+  async disable(@CurrentUser() user: Principal, @Body() body: DisableSecondFactorDto): Promise<void> {
+    const seen = await this.reauthentication.check(user.id, body.currentPassword);
+    await this.factors.disable(user, seen, body.code);
   }
 
   @Post('mfa/recovery-codes')
@@ -89,7 +85,7 @@ export class SecondFactorController {
   @ThrottleTier('auth')
   @HttpCode(200)
   @Header('Cache-Control', 'no-store')
-  renewCodes(@CurrentUser() { id }: Principal, @Body() { code }: CodeDto): Promise<RecoveryCodesView> {
-    return this.factors.renewCodes(id, code);
+  renewCodes(@CurrentUser() user: Principal, @Body() { code }: CodeDto): Promise<RecoveryCodesView> {
+    return this.factors.renewCodes(user, code);
   }
 }

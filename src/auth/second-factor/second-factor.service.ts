@@ -1,10 +1,21 @@
 import { Inject, Injectable, Logger, Optional } from '@nestjs/common';
-import { AuditTrail, FailureThrottle, NoAuditTrail, NoFailureThrottle, ProblemException } from '../../common/index.js';
-import { UsersService } from '../../users/index.js';
+import {
+  AuditTrail,
+  FailureThrottle,
+  NoAuditTrail,
+  NoFailureThrottle,
+  ProblemException,
+  type Principal,
+} from '../../common/index.js';
+import { afterCommit } from '../../database/index.js';
+import type { UserRecord, UserWithPassword } from '../../users/index.js';
 import { AccountMails } from '../accounts/account-mails.service.js';
+import { AccountTransactions } from '../accounts/account-transactions.js';
+import { OneTimeTokenService } from '../accounts/one-time-token.service.js';
 import { AUTH_SETTINGS, type AuthSettings } from '../auth.options.js';
 import { Sealer } from '../sealer.js';
 import type { AuthenticationMethod } from '../sessions/session.entity.js';
+import { SessionService } from '../sessions/session.service.js';
 import { newRecoveryCodes, recoveryCodeHash } from './recovery-codes.js';
 import type { RecoveryCodesView, SecondFactorView, TotpEnrolmentView } from './second-factor.dto.js';
 import { SecondFactorStore, type SecondFactor } from './second-factor.store.js';
@@ -20,7 +31,9 @@ export class SecondFactorService {
   constructor(
     private readonly store: SecondFactorStore,
     private readonly sealer: Sealer,
-    private readonly users: UsersService,
+    private readonly accounts: AccountTransactions,
+    private readonly sessions: SessionService,
+    private readonly tokens: OneTimeTokenService,
     private readonly mails: AccountMails,
     @Inject(AUTH_SETTINGS) private readonly settings: AuthSettings,
     @Optional() private readonly audit: AuditTrail = new NoAuditTrail(),
@@ -41,78 +54,112 @@ export class SecondFactorService {
   }
 
   /** Hands out a secret, which counts for nothing until a code made of it comes back. @throws `CONFLICT` */
-  async begin(userId: string): Promise<TotpEnrolmentView> {
+  begin(principal: Principal): Promise<TotpEnrolmentView> {
     const secret = newSecret();
-    if (!(await this.store.begin(userId, this.sealer.seal(secret.toString('base64'), ownerOf(userId))))) {
-      throw new ProblemException('CONFLICT', 'A second factor is in force. Disable it before you set up another.');
-    }
-    const { email } = await this.users.get(userId);
-    return { secret: base32(secret), uri: otpauthUri(this.settings.issuer, email, secret) };
+    return this.accounts.runAs(principal, async ({ id, email }) => {
+      if (!(await this.store.begin(id, this.sealer.seal(secret.toString('base64'), ownerOf(id))))) {
+        throw new ProblemException('CONFLICT', 'A second factor is in force. Disable it before you set up another.');
+      }
+      return { secret: base32(secret), uri: otpauthUri(this.settings.issuer, email, secret) };
+    });
   }
 
-  /** @throws ProblemException `VALIDATION_FAILED` on a wrong code, `CONFLICT` where there is nothing to confirm */
-  async confirm(userId: string, code: string): Promise<RecoveryCodesView> {
-    const factor = await this.store.find(userId);
-    if (!factor || factor.confirmedAt) throw new ProblemException('CONFLICT', 'There is no enrolment to confirm.');
-    const isRight = await this.counted(userId, () => this.acceptsTotp(userId, factor, code));
-    if (!isRight) throw wrongCode();
+  /**
+   * Puts the factor in force and ends the other sessions: they were opened without it.
+   *
+   * @throws ProblemException `VALIDATION_FAILED` on a wrong code, `CONFLICT` where there is nothing to confirm
+   */
+  async confirm(principal: Principal, code: string): Promise<RecoveryCodesView> {
     const recoveryCodes = newRecoveryCodes();
-    if (!(await this.store.confirm(userId, recoveryCodes.map(recoveryCodeHash)))) {
-      throw new ProblemException('CONFLICT', 'The enrolment was confirmed by another request.');
-    }
-    await this.tell(userId, 'auth.mfa_enabled', 'A second factor was set up');
+    const isConfirmed = await this.countFailures(principal.id, () =>
+      this.accounts.runAs(principal, async (user) => {
+        const factor = await this.store.find(user.id);
+        if (!factor || factor.confirmedAt) throw new ProblemException('CONFLICT', 'There is no enrolment to confirm.');
+        if (!(await this.acceptsTotp(user.id, factor, code))) return undefined;
+        await this.store.confirm(user.id, recoveryCodes.map(recoveryCodeHash));
+        await this.sessions.revokeAll(user.id, principal.sessionId);
+        await this.notifyOwner(user, 'auth.mfa_enabled', 'A second factor was set up');
+        return true;
+      }),
+    );
+    if (isConfirmed === undefined) throw wrongCode();
     return { recoveryCodes };
   }
 
-  /** Makes the codes from before void. */
-  async renewCodes(userId: string, code: string): Promise<RecoveryCodesView> {
-    await this.demand(userId, code);
+  /** Voids the codes from before. @throws ProblemException `VALIDATION_FAILED` on a wrong code */
+  async renewCodes(principal: Principal, code: string): Promise<RecoveryCodesView> {
     const recoveryCodes = newRecoveryCodes();
-    await this.store.replaceCodes(userId, recoveryCodes.map(recoveryCodeHash));
-    await this.tell(userId, 'auth.recovery_codes_renewed', 'New recovery codes were made');
+    const isRenewed = await this.countFailures(principal.id, () =>
+      this.accounts.runAs(principal, async (user) => {
+        if (!(await this.useCode(user, code))) return undefined;
+        await this.store.replaceCodes(user.id, recoveryCodes.map(recoveryCodeHash));
+        await this.notifyOwner(user, 'auth.recovery_codes_renewed', 'New recovery codes were made');
+        return true;
+      }),
+    );
+    if (isRenewed === undefined) throw wrongCode();
     return { recoveryCodes };
   }
 
-  async disable(userId: string, code: string): Promise<void> {
-    await this.demand(userId, code);
-    await this.remove(userId);
+  /**
+   * @param seen the account with the password that the caller has given
+   * @throws ProblemException `VALIDATION_FAILED` on a wrong code
+   */
+  async disable(principal: Principal, seen: UserWithPassword, code: string): Promise<void> {
+    const isDisabled = await this.countFailures(principal.id, () =>
+      this.accounts.runAs(principal, async (user) => {
+        await this.accounts.sameAs(seen);
+        if (!(await this.useCode(user, code))) return undefined;
+        await this.remove(user);
+        return true;
+      }),
+    );
+    if (isDisabled === undefined) throw wrongCode();
   }
 
-  /** Without a code, for administrators. @throws ProblemException `NOT_FOUND` */
-  async remove(userId: string): Promise<void> {
-    if (!(await this.store.remove(userId))) throw new ProblemException('NOT_FOUND', 'There is no second factor.');
-    await this.tell(userId, 'auth.mfa_disabled', 'The second factor was removed');
+  /** Without a code. For a flow that holds the account's lock. @throws ProblemException `NOT_FOUND` */
+  async remove(user: UserRecord): Promise<void> {
+    if (!(await this.store.remove(user.id))) throw new ProblemException('NOT_FOUND', 'There is no second factor.');
+    // A login that waits for its second step would wait for a factor that is gone.
+    await this.tokens.revokeAll(user.id, 'second-factor');
+    await this.notifyOwner(user, 'auth.mfa_disabled', 'The second factor was removed');
   }
 
-  /** Removes what is kept of a user who is gone. */
+  /** Removes what is kept of a user who is gone. For a flow that holds the account's lock. */
   async forget(userId: string): Promise<void> {
     await this.store.remove(userId);
   }
 
   /**
-   * Takes a code from the app, or a recovery code, each once. Undefined where it is wrong, or was used.
+   * Runs `work` if the code, from the app or a recovery code, is right. The code is used up in the same transaction, under
+   * the account's lock: what `work` throws leaves it unused.
    *
+   * @returns undefined where the code is wrong, or was used
    * @throws ProblemException `RATE_LIMITED`
    */
-  verify(userId: string, code: string): Promise<readonly AuthenticationMethod[] | undefined> {
-    return this.counted(userId, async () => {
-      const factor = await this.store.find(userId);
-      if (!factor?.confirmedAt) return undefined;
-      if (TOTP_CODE.test(code)) {
-        return (await this.acceptsTotp(userId, factor, code)) ? (['pwd', 'otp', 'mfa'] as const) : undefined;
-      }
-      if (!(await this.store.useCode(userId, recoveryCodeHash(code)))) return undefined;
-      const left = await this.store.countCodes(userId);
-      await this.tell(userId, 'auth.recovery_code_used', 'A recovery code was used', `${left} are left.`);
-      return ['pwd', 'mfa'] as const;
-    });
+  withCode<T extends object>(
+    userId: string,
+    code: string,
+    work: (user: UserRecord, methods: readonly AuthenticationMethod[]) => Promise<T>,
+  ): Promise<T | undefined> {
+    return this.countFailures(userId, () =>
+      this.accounts.run(userId, async (user) => {
+        const methods = await this.useCode(user, code);
+        return methods && work(user, methods);
+      }),
+    );
   }
 
-  /** @throws ProblemException `VALIDATION_FAILED` where the code is missing or wrong */
-  async demand(userId: string, code: string | undefined): Promise<readonly AuthenticationMethod[]> {
-    const methods = code === undefined ? undefined : await this.verify(userId, code);
-    if (methods) return methods;
-    throw wrongCode();
+  private async useCode(user: UserRecord, code: string): Promise<readonly AuthenticationMethod[] | undefined> {
+    const factor = await this.store.find(user.id);
+    if (!factor?.confirmedAt) return undefined;
+    if (TOTP_CODE.test(code)) {
+      return (await this.acceptsTotp(user.id, factor, code)) ? (['pwd', 'otp', 'mfa'] as const) : undefined;
+    }
+    if (!(await this.store.useCode(user.id, recoveryCodeHash(code)))) return undefined;
+    const left = await this.store.countCodes(user.id);
+    await this.notifyOwner(user, 'auth.recovery_code_used', 'A recovery code was used', `${left} are left.`);
+    return ['pwd', 'mfa'] as const;
   }
 
   private async acceptsTotp(userId: string, factor: SecondFactor, code: string): Promise<boolean> {
@@ -128,25 +175,25 @@ export class SecondFactorService {
     return step !== undefined && (await this.store.useStep(userId, step));
   }
 
-  /** Counts what fails against the account's second factor and the address, apart from wrong passwords. */
-  private async counted<T>(userId: string, attempt: () => Promise<T>): Promise<T> {
-    const giveBack = await this.failures.attempt({ account: ownerOf(userId) });
-    let result: T;
+  /** Counts wrong codes against the account's second factor and the address, apart from wrong passwords. */
+  private async countFailures<T>(userId: string, attempt: () => Promise<T | undefined>): Promise<T | undefined> {
+    const refund = await this.failures.attempt({ account: ownerOf(userId) });
+    let result: T | undefined;
     try {
       result = await attempt();
     } catch (error) {
-      await giveBack();
+      await refund();
       throw error;
     }
-    if (result) await giveBack();
+    if (result !== undefined) await refund();
     else this.audit.record({ action: 'auth.mfa_failed', outcome: 'failure', actorId: userId });
     return result;
   }
 
-  private async tell(userId: string, action: string, subject: string, text = ''): Promise<void> {
-    this.audit.record({ action, outcome: 'success', actorId: userId, target: `user:${userId}` });
-    const { email } = await this.users.get(userId);
+  /** Audits the change and mails it to the owner, in the transaction of the change. */
+  private async notifyOwner({ id, email }: UserRecord, action: string, subject: string, text = ''): Promise<void> {
     await this.mails.notify(email, subject, `${text} If that was not you, change your password at once.`.trim());
+    await afterCommit(() => this.audit.record({ action, outcome: 'success', actorId: id, target: `user:${id}` }));
   }
 }
 
@@ -158,7 +205,8 @@ function isInForce(factor: SecondFactor | undefined): boolean {
   return factor !== undefined && factor.confirmedAt !== null;
 }
 
-function wrongCode(): ProblemException {
+/** @internal */
+export function wrongCode(): ProblemException {
   return new ProblemException('VALIDATION_FAILED', 'The code is missing, wrong or used. Wait for the next one.', {
     errors: [{ path: 'code', code: 'codeWrong', message: 'code is missing, wrong or used' }],
   });

@@ -1,16 +1,17 @@
 import { createHash, createHmac, randomBytes, timingSafeEqual, type KeyObject } from 'node:crypto';
 import { Inject, Injectable, Optional } from '@nestjs/common';
-import { InjectRepository } from '@nestjs/typeorm';
-import { IsNull, MoreThan, Not, Repository } from 'typeorm';
+import { isUUID } from 'class-validator';
+import { DataSource, IsNull, MoreThan, Not, type Repository } from 'typeorm';
 import { AuditTrail, currentContext, NoAuditTrail, uuidv7 } from '../../common/index.js';
+import { afterCommit, managerOf } from '../../database/index.js';
 import { AUTH_SETTINGS, type AuthSettings } from '../auth.options.js';
 import { RevocationService } from './revocation.service.js';
 import { Session, type AuthenticationMethod } from './session.entity.js';
 import { derivedKey, SIGNING_KEY, type SigningKey } from '../tokens/signing-key.js';
+import { formatRefreshToken, isGenuine, parseRefreshToken } from './refresh-token.js';
 
 const SECRET_BYTES = 32;
 const USER_AGENT_LENGTH = 256;
-const TOKEN = /^([0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12})\.([\w-]{43})$/;
 
 /** A session with the refresh token that the client gets, and that is nowhere kept. */
 export interface OpenSession {
@@ -26,23 +27,24 @@ export interface OpenSession {
 /**
  * Login sessions and their refresh tokens: opaque, hashed at rest, good for one use (RFC 9700, section 4.14.2). A token
  * that comes a second time has been copied, and ends its session, unless it comes at once and from the same client: then
- * its answer got lost, and the client is given the same successor again. That can be done without keeping it, because
- * each secret is derived from the one before.
+ * its answer got lost, and the client gets the same successor again. Nothing is stored for that, because each secret is
+ * derived from the one before. Each token has a keyed tag, so that a made-up token does not count as a second use.
  */
 @Injectable()
 export class SessionService {
   private readonly key: KeyObject;
 
   constructor(
-    @InjectRepository(Session) private readonly sessions: Repository<Session>,
+    private readonly source: DataSource,
     @Inject(AUTH_SETTINGS) private readonly settings: AuthSettings,
-    @Inject(SIGNING_KEY) signingKey: SigningKey,
+    @Inject(SIGNING_KEY) private readonly signingKey: SigningKey,
     private readonly revocations: RevocationService,
     @Optional() private readonly audit: AuditTrail = new NoAuditTrail(),
   ) {
     this.key = derivedKey(signingKey, 'bulwark refresh successor');
   }
 
+  /** For a flow that holds the account's lock: see `AccountTransactions`. */
   async open(userId: string, methods: readonly AuthenticationMethod[] = ['pwd']): Promise<OpenSession> {
     const id = uuidv7();
     const secret = randomBytes(SECRET_BYTES).toString('base64url');
@@ -60,12 +62,19 @@ export class SessionService {
       userAgent: context?.userAgent?.slice(0, USER_AGENT_LENGTH) ?? null,
       address: context?.clientAddress ?? null,
     });
-    return { sessionId: id, userId, tenantId: null, refreshToken: `${id}.${secret}`, authenticatedAt: now, methods };
+    const refreshToken = formatRefreshToken(this.signingKey, id, secret);
+    return { sessionId: id, userId, tenantId: null, refreshToken, authenticatedAt: now, methods };
+  }
+
+  /** Whether a session of the user has not ended. */
+  async isOpen(userId: string, id: string): Promise<boolean> {
+    if (!isUUID(id)) return false;
+    return this.sessions.existsBy({ id, userId, revokedAt: IsNull(), expiresAt: MoreThan(new Date()) });
   }
 
   /** Exchanges a refresh token for its successor; undefined where it is unknown, used up, expired or revoked. */
   async rotate(refreshToken: string): Promise<OpenSession | undefined> {
-    const parsed = parse(refreshToken);
+    const parsed = parseRefreshToken(refreshToken);
     if (!parsed) return undefined;
     const now = new Date();
     const used = hashOf(parsed.secret);
@@ -85,9 +94,10 @@ export class SessionService {
     if (!session || session.revokedAt || session.expiresAt <= now) return undefined;
     if (affected === 1 || this.isLostAnswer(session, used, secret, now)) {
       const { id: sessionId, userId, tenantId, authenticatedAt, methods } = session;
-      return { sessionId, userId, tenantId, refreshToken: `${sessionId}.${secret}`, authenticatedAt, methods };
+      const successor = formatRefreshToken(this.signingKey, sessionId, secret);
+      return { sessionId, userId, tenantId, refreshToken: successor, authenticatedAt, methods };
     }
-    await this.endAfterReuse(session);
+    if (isGenuine(this.signingKey, parsed)) await this.endAfterReuse(session);
     return undefined;
   }
 
@@ -96,12 +106,17 @@ export class SessionService {
     await this.sessions.update({ id, revokedAt: IsNull() }, { tenantId });
   }
 
-  /** Ends the session of a refresh token. An unknown token is no error: the session is over either way. */
+  /**
+   * Ends the session of a refresh token, also by a token that was used before. An unknown token is no error.
+   *
+   * @returns the owner of the session; undefined where the token is not one of a session
+   */
   async close(refreshToken: string): Promise<string | undefined> {
-    const parsed = parse(refreshToken);
-    if (!parsed) return undefined;
-    const session = await this.sessions.findOneBy({ id: parsed.id, refreshHash: hashOf(parsed.secret) });
+    const parsed = parseRefreshToken(refreshToken);
+    const session = parsed && (await this.sessions.findOneBy({ id: parsed.id }));
     if (!session) return undefined;
+    // The hash decides too, because the key of the tag may have been rotated away.
+    if (!isGenuine(this.signingKey, parsed) && !isEqual(session.refreshHash, hashOf(parsed.secret))) return undefined;
     await this.revoke(session.userId, session.id);
     return session.userId;
   }
@@ -115,7 +130,7 @@ export class SessionService {
     });
   }
 
-  /** Notes that the user of a session has proved anew who they are. */
+  /** Stores that the user of a session has logged in once more. */
   async renewAuthentication(id: string, methods: readonly AuthenticationMethod[]): Promise<Date> {
     const authenticatedAt = new Date();
     await this.sessions.update({ id }, { authenticatedAt, methods: [...methods] });
@@ -125,13 +140,13 @@ export class SessionService {
   /** Removes all that is kept of a user who is gone. */
   async forget(userId: string): Promise<void> {
     await this.sessions.delete({ userId });
-    await this.revocations.userChanged(userId);
+    await afterCommit(() => this.revocations.userChanged(userId));
   }
 
   /** Ends one session of a user; false where the user has no such session. */
   async revoke(userId: string, id: string): Promise<boolean> {
     const { affected } = await this.sessions.update({ id, userId, revokedAt: IsNull() }, { revokedAt: new Date() });
-    await this.revocations.sessionChanged(id);
+    await afterCommit(() => this.revocations.sessionChanged(id));
     return affected === 1;
   }
 
@@ -141,8 +156,13 @@ export class SessionService {
       { userId, revokedAt: IsNull(), ...(keep !== undefined && { id: Not(keep) }) },
       { revokedAt: new Date() },
     );
-    await this.revocations.userChanged(userId);
+    await afterCommit(() => this.revocations.userChanged(userId));
     return affected ?? 0;
+  }
+
+  /** Of the open transaction, where there is one. */
+  private get sessions(): Repository<Session> {
+    return managerOf(this.source).getRepository(Session);
   }
 
   private isLostAnswer(session: Session, used: Buffer, secret: string, now: Date): boolean {
@@ -192,14 +212,4 @@ function hashOf(secret: string): Buffer {
 
 function isEqual(stored: Buffer | null, given: Buffer): boolean {
   return stored !== null && stored.length === given.length && timingSafeEqual(stored, given);
-}
-
-/** Name of the session in a refresh token; undefined for what is none. */
-export function sessionIdOf(refreshToken: string): string | undefined {
-  return parse(refreshToken)?.id;
-}
-
-function parse(token: string): { id: string; secret: string } | undefined {
-  const [, id, secret] = TOKEN.exec(token) ?? [];
-  return id !== undefined && secret !== undefined ? { id, secret } : undefined;
 }

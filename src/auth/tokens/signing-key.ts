@@ -20,6 +20,8 @@ export interface SigningKey {
   /** Name of the key that signs; a secret may have none. */
   readonly kid?: string;
   readonly sign: KeyObject;
+  /** The other keys of the ring that can sign. What was derived from one of them is verified by it. */
+  readonly earlier: readonly KeyObject[];
   /** The key that a token names; undefined for one that is none of ours. */
   verifierOf(kid: unknown): VerificationKey | undefined;
   /** Public keys by which others verify (RFC 7517); secrets are not among them. */
@@ -83,6 +85,7 @@ function keyRing(keys: readonly RingKey[]): SigningKey {
     algorithm: current.verify.algorithm,
     ...(current.kid !== undefined && { kid: current.kid }),
     sign: current.sign,
+    earlier: keys.flatMap(({ sign }) => (sign === undefined || sign === current.sign ? [] : [sign])),
     verifierOf: (kid) => (kid === undefined ? nameless : byName.get(kid as string)),
     publicKeys: keys.map(({ publicKey }) => publicKey).filter((key) => key !== undefined),
   };
