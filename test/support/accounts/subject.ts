@@ -70,7 +70,7 @@ export class Subject {
     if (factor === 'pending') await subject.beginEnrolment();
     if (factor !== 'confirmed') return subject;
     const { mfaTokens = 1 } = options;
-    while (subject.mfaTokens.length < mfaTokens) subject.mfaTokens.push(await subject.firstStep(one));
+    while (subject.mfaTokens.length < mfaTokens) await subject.takeFirstStep();
     await subject.forgetUsedSteps();
     return subject;
   }
@@ -84,10 +84,11 @@ export class Subject {
     return loginOf(expectedOf(await replica.post('/auth/login/mfa', body, { headers: TOKENS_IN_BODY }), 200));
   }
 
-  /** The first step of a login. */
-  async firstStep(replica: TestApp, password = this.password): Promise<string> {
-    const body = { email: this.email, password };
-    return expectedOf(await replica.post('/auth/login', body, { headers: TOKENS_IN_BODY }), 401).mfaToken;
+  /** Takes the first step of a login, and keeps the token for the second. */
+  async takeFirstStep(): Promise<void> {
+    const { email, password } = this;
+    const first = await this.pair.replicas[0].post('/auth/login', { email, password }, { headers: TOKENS_IN_BODY });
+    this.mfaTokens.push(expectedOf(first, 401).mfaToken);
   }
 
   /** Lets the codes of now count again, as they would half a minute later. */
@@ -102,7 +103,7 @@ export class Subject {
     this.recoveryCodes = expectedOf(confirmed, 200).recoveryCodes;
   }
 
-  private async beginEnrolment(): Promise<void> {
+  async beginEnrolment(): Promise<void> {
     const begun = await this.pair.replicas[0].post('/auth/mfa/totp', undefined, this.call);
     this.authenticator = new Authenticator(expectedOf(begun, 201).uri);
   }

@@ -69,7 +69,7 @@ export class Invariants {
   private async checkMembership(row: AccountRow | undefined): Promise<void> {
     const roles = await this.workspace.rolesOf(this.subject.id);
     const hasLeft = this.expected.has('a leaving of a tenant') && !this.expected.has('a joining of a tenant');
-    this.require(!hasLeft || roles === undefined, `whoever left the tenant is a member again: ${roles}`);
+    this.require(!hasLeft || roles === undefined, `whoever left the tenant is a member again: ${roles?.join()}`);
     this.require(row !== undefined || roles === undefined, 'a deleted account is a member of a tenant');
   }
 
