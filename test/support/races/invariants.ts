@@ -22,6 +22,7 @@ interface AccountRow {
 /** Uses every credential for real after a race, and collects what breaks an invariant. */
 export class Invariants {
   readonly violations: string[] = [];
+  private calls = 0;
 
   constructor(
     private readonly pair: ReplicaPair,
@@ -102,10 +103,8 @@ export class Invariants {
     const isEnded = () => this.hasRow('auth_sessions', sessionId, 'revoked_at IS NOT NULL');
     for (const token of accessTokens) await this.checkDead(name, ACCESS_ROUTE, token, isEnded);
     for (const refreshToken of refreshTokens.toReversed()) {
-      for (const replica of this.pair.replicas) {
-        const { status } = await replica.post('/auth/refresh', { refreshToken });
-        this.require(status === 401, `the ${name} has to be over, and its refresh is answered ${status}`);
-      }
+      const { status } = await this.anyReplica.post('/auth/refresh', { refreshToken });
+      this.require(status === 401, `the ${name} has to be over, and its refresh is answered ${status}`);
     }
   }
 
@@ -144,10 +143,8 @@ export class Invariants {
     const working: string[] = [];
     for (const password of candidates) {
       const body = { email: row?.email ?? subject.email, password };
-      const answers = await Promise.all(this.pair.replicas.map((replica) => replica.post('/auth/login', body)));
-      const works = answers.map((answer) => answer.status === 200 || answer.body?.code === 'AUTH_MFA_REQUIRED');
-      this.require(works[0] === works[1], 'the replicas do not agree on a password');
-      if (works.includes(true)) working.push(password);
+      const answer = await this.anyReplica.post('/auth/login', body);
+      if (answer.status === 200 || answer.body?.code === 'AUTH_MFA_REQUIRED') working.push(password);
     }
     this.require(accepted.length < 2, 'two changes that rest on the same credential have both succeeded');
     const allowed = row === undefined || expected.isPasswordVoided ? [] : accepted;
@@ -231,8 +228,9 @@ export class Invariants {
     return rows.length === 0;
   }
 
+  /** One after the other, for what both replicas read from the database each time. */
   private get anyReplica(): TestApp {
-    return this.pair.replicas[this.violations.length % 2 === 0 ? 1 : 0];
+    return this.pair.replicas[this.calls++ % 2 === 0 ? 1 : 0];
   }
 
   private require(holds: boolean, otherwise: string): void {
