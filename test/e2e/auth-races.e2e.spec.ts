@@ -1,0 +1,47 @@
+import { randomInt } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { Dice } from '../support/fuzz.js';
+import { FLOWS } from '../support/races/flows.js';
+import { factorStatesOf, race, RaceTrack } from '../support/races/race.js';
+
+/** RACE_SEED repeats the random choices of a run, RACE_ROUNDS runs each pair more often. */
+const SEED = Number(process.env['RACE_SEED'] ?? randomInt(2 ** 31));
+const ROUNDS = Number(process.env['RACE_ROUNDS'] ?? 1);
+/** Races of different accounts that run at once. */
+const PARALLEL = 4;
+
+let tracks: [RaceTrack, RaceTrack];
+beforeAll(async () => {
+  const dice = new Dice(SEED);
+  tracks = await Promise.all([RaceTrack.create({}, dice), RaceTrack.create({ REDIS_URL: inject('redisUrl') }, dice)]);
+});
+afterAll(() => Promise.all(tracks.map(({ pair }) => pair.stop())));
+
+async function inParallel(work: readonly (() => Promise<void>)[]): Promise<void> {
+  const waiting = [...work];
+  const worker = async () => {
+    for (let next = waiting.shift(); next; next = waiting.shift()) await next();
+  };
+  await Promise.all(Array.from({ length: PARALLEL }, worker));
+}
+
+describe('two flows of one account at the same moment on two replicas', () => {
+  it.each(FLOWS.map((flow, index) => ({ name: flow.name, flow, index })))(
+    'keep every invariant: $name and each of the others',
+    async ({ flow, index }) => {
+      const violations: string[] = [];
+      const races = FLOWS.slice(index).flatMap((opponent, distance) =>
+        Array.from({ length: ROUNDS }, (_, round) => async () => {
+          const dice = new Dice(SEED + 10_000 * index + 100 * distance + round);
+          // Half of the pairs announce revocations over PostgreSQL, the others over Redis.
+          const track = (distance + round) % 2 === 0 ? tracks[0] : tracks[1];
+          for (const factor of factorStatesOf([flow, opponent])) {
+            violations.push(...(await race(track, [flow, opponent], factor, dice)));
+          }
+        }),
+      );
+      await inParallel(races);
+      expect(violations, `RACE_SEED=${SEED}`).toEqual([]);
+    },
+  );
+});
