@@ -1,0 +1,51 @@
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { uuidv7 } from '../../common/index.js';
+import { authSettings } from '../auth.options.js';
+import { signingKey, type SigningKey } from '../tokens/signing-key.js';
+import { formatRefreshToken, isGenuine, parseRefreshToken, type RefreshToken } from './refresh-token.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'refresh-token-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const jwk = (kid: string) => ({
+  ...generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ format: 'jwk' }),
+  kid,
+});
+function ring(...keys: object[]): SigningKey {
+  const keysFile = join(folder, `${uuidv7()}.json`);
+  writeFileSync(keysFile, JSON.stringify({ keys }));
+  return signingKey(authSettings({ keysFile }));
+}
+const newSecret = () => randomBytes(32).toString('base64url');
+const parsed = (token: string) => parseRefreshToken(token) as RefreshToken;
+
+describe('a refresh token', () => {
+  const [first, second] = [jwk('first'), jwk('second')];
+
+  it('is genuine where it was issued, and not with another secret, session or tag', () => {
+    const key = ring(first);
+    const [id, secret] = [uuidv7(), newSecret()];
+    const token = formatRefreshToken(key, id, secret);
+    const { tag } = parsed(token);
+    expect(isGenuine(key, parsed(token))).toBe(true);
+    expect(isGenuine(key, { id, secret: newSecret(), tag })).toBe(false);
+    expect(isGenuine(key, { id: uuidv7(), secret, tag })).toBe(false);
+    expect(isGenuine(key, { id, secret, tag: newSecret().slice(0, 22) })).toBe(false);
+    expect(isGenuine(key, { id, secret, tag: undefined })).toBe(false);
+  });
+
+  it('stays genuine while the key that it was issued under is in the ring', () => {
+    const token = parsed(formatRefreshToken(ring(first), uuidv7(), newSecret()));
+    expect(isGenuine(ring(second, first), token)).toBe(true);
+    expect(isGenuine(ring(second), token)).toBe(false);
+  });
+
+  it.each(['', 'x', '.', `${uuidv7()}.`, `${uuidv7()}.${newSecret()}.`, `${uuidv7()}.${newSecret()}.short`, '%00'])(
+    'is not what %j is',
+    (text) => expect(parseRefreshToken(text)).toBeUndefined(),
+  );
+});
