@@ -18,6 +18,7 @@ import {
   type Principal,
 } from '../../common/index.js';
 import { AUTH_SETTINGS, type AuthSettings } from '../auth.options.js';
+import { CsrfCheck } from '../cookies/csrf-check.js';
 import { SessionCookies } from '../cookies/session-cookies.js';
 import { RevocationService } from '../sessions/revocation.service.js';
 import type { SessionVerdict } from '../sessions/session-states.js';
@@ -56,6 +57,7 @@ export class JwtAuthGuard implements CanActivate, PrincipalResolver {
     private readonly reflector: Reflector,
     private readonly verifier: AccessTokenVerifier,
     private readonly cookies: SessionCookies,
+    private readonly csrf: CsrfCheck,
     private readonly revocations: RevocationService,
     @Inject(AUTH_SETTINGS) private readonly settings: AuthSettings,
     private readonly violations: ViolationStreaks,
@@ -75,8 +77,11 @@ export class JwtAuthGuard implements CanActivate, PrincipalResolver {
     const token = this.cookies.accessTokenOf(request);
     const verified = token === undefined ? undefined : this.verifier.verify(token);
     if (verified === undefined || verified instanceof TokenFault) return undefined;
+    const { principal } = verified;
+    const isByCookie = request.headers.authorization === undefined;
+    if (isByCookie && this.csrf.faultOf(request, principal.sessionId)) return undefined;
     try {
-      const current = await this.current(verified.principal);
+      const current = await this.current(principal);
       return typeof current === 'string' ? undefined : current;
     } catch {
       return undefined;
