@@ -21,7 +21,7 @@ import { AUTH_SETTINGS, type AuthSettings } from '../auth.options.js';
 import { CsrfCheck } from '../cookies/csrf-check.js';
 import { SessionCookies } from '../cookies/session-cookies.js';
 import { RevocationService } from '../sessions/revocation.service.js';
-import type { SessionVerdict } from '../sessions/session-states.js';
+import type { SessionState } from '../sessions/session-states.js';
 import { AccessTokenVerifier, TokenFault } from './access-token.verifier.js';
 
 /** A client of ours has no such token; all others were good once. */
@@ -110,8 +110,8 @@ export class JwtAuthGuard implements CanActivate, PrincipalResolver {
   /** Who the token's session belongs to, and what this user may do now; else what is over. */
   private current(claimed: Principal): Principal | Ended | Promise<Principal | Ended> {
     if (this.settings.sessionCheck === 'off') return claimed;
-    const verdict = this.revocations.verdictOf(claimed.sessionId);
-    return verdict instanceof Promise ? verdict.then((late) => merge(claimed, late)) : merge(claimed, verdict);
+    const state = this.revocations.getSessionState(claimed.sessionId);
+    return state instanceof Promise ? state.then((late) => merge(claimed, late)) : merge(claimed, state);
   }
 
   private known(current: Principal | Ended, { sessionId, tenantId }: Principal): Principal {
@@ -140,7 +140,7 @@ function invalidToken(code: ErrorCode): ProblemException {
 }
 
 /** Roles and email are those of now, not those of the time when the token was issued. */
-function merge(claimed: Principal, state: SessionVerdict): Principal | Ended {
+function merge(claimed: Principal, state: SessionState | null): Principal | Ended {
   if (state?.userId !== claimed.id) return 'AUTH_TOKEN_REVOKED';
   const { tenantId } = claimed;
   const roles = tenantId === undefined ? state.roles : state.tenants.get(tenantId);
