@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { AccessControl } from '../authorization/index.js';
 import { ProblemException, TenantDirectory, type Memberships } from '../common/index.js';
+import { managerOf } from '../database/index.js';
 
 const FOREIGN_KEY_VIOLATION = '23503';
 
@@ -39,7 +40,7 @@ export class TenantMemberships extends TenantDirectory {
   /** Adds a member or changes its roles. */
   async set(tenantId: string, userId: string, roles: readonly string[]): Promise<void> {
     this.assertRoles(roles);
-    await orUnknown(() => this.source.query(UPSERT, [tenantId, userId, roles]));
+    await orUnknown(() => managerOf(this.source).query(UPSERT, [tenantId, userId, roles]));
   }
 
   /** Whether the user was a member. */

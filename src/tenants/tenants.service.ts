@@ -5,6 +5,8 @@ import { AuthService, RevocationService, type AccessTokenView } from '../auth/in
 import { AccessControl } from '../authorization/index.js';
 import { AuditTrail, NoAuditTrail, ProblemException, uuidv7, type Principal } from '../common/index.js';
 import { CursorCodec, keysetPage } from '../conventions/index.js';
+import { afterCommit, inTransaction, managerOf } from '../database/index.js';
+import { currentOperationId } from '../idempotency/index.js';
 import { UsersService } from '../users/index.js';
 import { TenantMemberships } from './tenant-memberships.js';
 import { Tenant } from './tenant.entity.js';
@@ -12,6 +14,9 @@ import type { AdminTenantView, MemberView, TenantPage, TenantView } from './tena
 
 const PAGE = 50;
 const LISTED_MEMBERS = 1_000;
+const INSERT = `
+  INSERT INTO tenants (id, name, operation_id) VALUES ($1, $2, $3)
+    ON CONFLICT (operation_id) DO NOTHING RETURNING id`;
 export const NO_SUCH_TENANT = 'There is no such tenant.';
 
 /** Tenants and their members. @publicApi */
@@ -87,12 +92,29 @@ export class TenantsService {
     return { tenants: items.map(viewOf), next, prev };
   }
 
+  /** A repetition with the same idempotency key answers with the tenant that the first request made. */
   async create(name: string, ownerId?: string): Promise<AdminTenantView> {
-    const id = uuidv7();
-    await this.tenants.insert({ id, name });
-    this.note('tenant.create', id, { name });
-    if (ownerId !== undefined) await this.setMember(id, ownerId, ['TenantOwner']);
-    return viewOf(await this.tenants.findOneByOrFail({ id }));
+    const operationId = currentOperationId() ?? null;
+    const id = await inTransaction(this.source, async () => {
+      const [inserted] = await managerOf(this.source).query<{ id: string }[]>(INSERT, [uuidv7(), name, operationId]);
+      if (inserted && ownerId !== undefined) await this.setMember(inserted.id, ownerId, ['TenantOwner']);
+      return inserted?.id;
+    });
+    const tenant =
+      id === undefined ? await this.madeBy(operationId) : viewOf(await this.tenants.findOneByOrFail({ id }));
+    // Again for a repetition: the first request may have ended before its event was recorded.
+    this.note('tenant.create', tenant.id, { name, ...(id === undefined && { repeated: true }) });
+    return tenant;
+  }
+
+  private async madeBy(operationId: string | null): Promise<AdminTenantView> {
+    const [tenant] = await this.source.query<AdminTenantView[]>(
+      'SELECT id, name, created_at AS "createdAt" FROM tenants WHERE operation_id = $1',
+      [operationId],
+    );
+    if (!tenant)
+      throw new ProblemException('CONFLICT', 'The tenant that this request made has been deleted meanwhile.');
+    return tenant;
   }
 
   /** Everything that belongs to the tenant goes with it, as far as tables say so (`ON DELETE CASCADE`). */
@@ -109,8 +131,8 @@ export class TenantsService {
     const after = [...new Set(roles)];
     await this.users.get(userId);
     await this.memberships.set(tenantId, userId, after);
-    await this.revocations.userChanged(userId);
-    this.note('tenant.member_set', tenantId, { userId, roles: after });
+    await afterCommit(() => this.revocations.userChanged(userId));
+    await afterCommit(() => this.note('tenant.member_set', tenantId, { userId, roles: after }));
   }
 
   /** @throws ProblemException `NOT_FOUND` */
