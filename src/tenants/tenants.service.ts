@@ -97,13 +97,15 @@ export class TenantsService {
     const operationId = currentOperationId() ?? null;
     const id = await inTransaction(this.source, async () => {
       const [inserted] = await managerOf(this.source).query<{ id: string }[]>(INSERT, [uuidv7(), name, operationId]);
-      if (inserted && ownerId !== undefined) await this.setMember(inserted.id, ownerId, ['TenantOwner']);
-      return inserted?.id;
+      if (!inserted) return undefined;
+      await afterCommit(() => this.note('tenant.create', inserted.id, { name }));
+      if (ownerId !== undefined) await this.setMember(inserted.id, ownerId, ['TenantOwner']);
+      return inserted.id;
     });
-    const tenant =
-      id === undefined ? await this.madeBy(operationId) : viewOf(await this.tenants.findOneByOrFail({ id }));
-    // Again for a repetition: the first request may have ended before its event was recorded.
-    this.note('tenant.create', tenant.id, { name, ...(id === undefined && { repeated: true }) });
+    if (id !== undefined) return viewOf(await this.tenants.findOneByOrFail({ id }));
+    const tenant = await this.madeBy(operationId);
+    // The process of the first request may have ended before its events were recorded.
+    this.note('tenant.create', tenant.id, { name, ownerId, repeated: true });
     return tenant;
   }
 

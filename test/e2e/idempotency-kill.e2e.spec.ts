@@ -150,42 +150,45 @@ describe('the making of a tenant in a process that is killed', () => {
       Replica.start(url, first, folder.path),
       Replica.start(url, second, folder.path),
     ]);
-    const login = await survivor.post('/auth/login', ADMIN);
-    const { accessToken: token, user } = login.body;
-    const requests = (['before', 'after'] as const).map((moment) => ({
-      name: `hangs ${moment} the commit in ${victim.program.pid}`,
-      ownerId: user.id as string,
-      key: randomUUID(),
-    }));
-    const make = (replica: Replica, { key, ...body }: (typeof requests)[number]) =>
-      replica.post('/admin/tenants', body, { token, headers: { 'Idempotency-Key': key } });
-    const made = async (name: string) => {
-      const sql = `SELECT t.id, m.user_id AS owner FROM tenants t LEFT JOIN tenant_members m ON m.tenant_id = t.id WHERE name = $1`;
-      return (await query(url, sql, [name])).rows as { id: string; owner: string }[];
-    };
-    const [before, after] = requests as [(typeof requests)[number], (typeof requests)[number]];
+    try {
+      const login = await survivor.post('/auth/login', ADMIN);
+      const { accessToken: token, user } = login.body;
+      const requests = (['before', 'after'] as const).map((moment) => ({
+        name: `hangs ${moment} the commit in ${victim.program.pid}`,
+        ownerId: user.id as string,
+        key: randomUUID(),
+      }));
+      const make = (replica: Replica, { key, ...body }: (typeof requests)[number]) =>
+        replica.post('/admin/tenants', body, { token, headers: { 'Idempotency-Key': key } });
+      const made = async (name: string) => {
+        const sql = `SELECT t.id, m.user_id AS owner FROM tenants t LEFT JOIN tenant_members m ON m.tenant_id = t.id WHERE name = $1`;
+        return (await query(url, sql, [name])).rows as { id: string; owner: string }[];
+      };
+      const [before, after] = requests as [(typeof requests)[number], (typeof requests)[number]];
 
-    // The second one first: the fixture then hangs in each later one.
-    const lost = [make(victim, after)];
-    await until('the tenant is committed', async () => (await made(after.name)).length === 1);
-    lost.push(make(victim, before));
-    const inTransaction = `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND state = 'idle in transaction' AND query LIKE '%INTO tenants%'`;
-    await until(
-      'the other one is written, but not committed',
-      async () => (await query(url, inTransaction)).rowCount === 1,
-    );
-    const settled = Promise.allSettled(lost);
-    await victim.end('SIGKILL');
-    await settled;
-    const [kept] = await made(after.name);
+      // The second one first: the fixture then hangs in each later one.
+      const lost = [make(victim, after)];
+      await until('the tenant is committed', async () => (await made(after.name)).length === 1);
+      lost.push(make(victim, before));
+      const inTransaction = `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND state = 'idle in transaction' AND query LIKE '%INTO tenants%'`;
+      await until(
+        'the other one is written, but not committed',
+        async () => (await query(url, inTransaction)).rowCount === 1,
+      );
+      const settled = Promise.allSettled(lost);
+      await victim.end('SIGKILL');
+      await settled;
+      const [kept] = await made(after.name);
 
-    for (const request of [after, before]) {
-      const answer = await afterLease(() => make(survivor, request));
-      expect(answer.status).toBe(201);
-      expect(await made(request.name)).toEqual([{ id: answer.body.id, owner: user.id }]);
+      for (const request of [after, before]) {
+        const answer = await afterLease(() => make(survivor, request));
+        expect(answer.status).toBe(201);
+        expect(await made(request.name)).toEqual([{ id: answer.body.id, owner: user.id }]);
+      }
+      expect(await made(after.name)).toEqual([kept]);
+    } finally {
+      await Promise.all([victim.end('SIGKILL'), survivor.end('SIGTERM')]);
+      await folder.stop();
     }
-    expect(await made(after.name)).toEqual([kept]);
-    await survivor.end('SIGTERM');
-    await folder.stop();
   });
 });
