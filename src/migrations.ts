@@ -18,6 +18,7 @@ import {
 } from './auth/index.js';
 import { CreateIdempotencyKeys1795000400000 } from './idempotency/index.js';
 import {
+  AddTenantOperations1795000315000,
   CreateTenantRole1795000311000,
   CreateTenants1795000310000,
   TieMembersToUsers1795000312000,
@@ -51,6 +52,7 @@ export const migrations = [
   CreateTenants1795000310000,
   CreateTenantRole1795000311000,
   TieMembersToUsers1795000312000,
+  AddTenantOperations1795000315000,
   CreateApiKeys1795000320000,
   CreateIdempotencyKeys1795000400000,
   IndexEndedSessions1795000410000,

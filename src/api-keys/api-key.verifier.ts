@@ -67,7 +67,7 @@ export class ApiKeyVerifier extends CredentialVerifier {
     @Optional() private readonly directory?: TenantDirectory,
   ) {
     super();
-    this.states = revocations.memoryOf<KeyState>(API_KEYS, REMEMBERED, (id) => this.load(id));
+    this.states = revocations.createStateCache<KeyState>(API_KEYS, REMEMBERED, (id) => this.load(id));
   }
 
   verify(credential: string): Principal | Promise<Principal> | undefined {

@@ -21,6 +21,7 @@ import { AuthRetention } from './auth.retention.js';
 import { AuthService } from './auth.service.js';
 import { AccessTokenVerifier } from './tokens/access-token.verifier.js';
 import { CsrfController } from './cookies/csrf.controller.js';
+import { CsrfCheck } from './cookies/csrf-check.js';
 import { CsrfGuard } from './cookies/csrf.guard.js';
 import { CsrfTokens } from './cookies/csrf-tokens.js';
 import { SessionCookies } from './cookies/session-cookies.js';
@@ -93,6 +94,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     AuthRetention,
     AuthService,
     BackgroundWork,
+    CsrfCheck,
     CsrfGuard,
     CsrfTokens,
     JwtAuthGuard,

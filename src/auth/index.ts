@@ -36,5 +36,5 @@ export { type PasswordProfile } from './passwords/password-policy.js';
 export * from './passwords/pwned-passwords.js';
 export * from './recent-authentication.guard.js';
 export { RevocationService } from './sessions/revocation.service.js';
-export { type SessionState, type SessionVerdict } from './sessions/session-states.js';
+export { type SessionState } from './sessions/session-states.js';
 export { type PublicJwk } from './tokens/signing-key.js';

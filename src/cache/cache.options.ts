@@ -29,6 +29,12 @@ export interface CacheModuleOptions {
   lockMs?: number;
   /** The tenant that a principal belongs to. @default its property `tenantId` */
   tenantOf?: (principal: Principal) => string | undefined;
+  /**
+   * Further request headers that tell callers apart, such as `X-Device-Token`. A request with one of them that no guard has
+   * checked shares no result, unless `scope` says so. @default the usual ones: `Authorization`, `Cookie`, `X-Api-Key` and
+   * others
+   */
+  credentialHeaders?: readonly string[];
   /** A client of ioredis; false keeps to memory even where RedisModule has one. @default RedisModule's client */
   redis?: CacheRedis | false;
   redisOptions?: CacheRedisOptions;
@@ -57,6 +63,7 @@ export function cacheSettings(options: CacheModuleOptions): CacheSettings {
     flightMs: options.flightMs ?? 10_000,
     lockMs: options.lockMs ?? 5_000,
     tenantOf: options.tenantOf ?? ((principal: Principal) => principal.tenantId),
+    credentialHeaders: (options.credentialHeaders ?? []).map((name) => name.toLowerCase()),
     redis: options.redis,
     redisOptions: {
       timeoutMs: options.redisOptions?.timeoutMs ?? 40,

@@ -10,13 +10,13 @@ import {
 import { SSE_METADATA } from '@nestjs/common/constants.js';
 import { ApplicationConfig, HttpAdapterHost } from '@nestjs/core';
 import { from, lastValueFrom, type Observable } from 'rxjs';
-import { RouteMemo, type AdapterRequest } from '../common/index.js';
+import { credentialsOf, RouteMemo, type AdapterRequest } from '../common/index.js';
 import { ownerName, shortKey } from './cache-key.js';
 import type { CacheAnswer } from './cache.request.js';
 import { CacheService } from './cache.service.js';
 import { DoNotStore } from './entry-loader.js';
 import { CACHED, requestOf, tagsOf, type CachedOptions } from './cached.options.js';
-import { partitionOf } from './partition.js';
+import { partitionOf, UNKNOWN_CALLER } from './partition.js';
 import { answerCodec, StoredAnswer, type HandlerAnswer } from './route-answer.js';
 import { isWrittenPlainly } from './route-writing.js';
 import type { ValueCodec } from './value-codec.js';
@@ -32,6 +32,8 @@ interface RoutePlan {
   readonly name: string;
   readonly options: CachedOptions;
   readonly vary: readonly string[];
+  /** Further headers that a public answer depends on. */
+  readonly publicVary: readonly string[];
   readonly codec: ValueCodec;
   readonly isWrittenPlainly: boolean;
 }
@@ -52,10 +54,13 @@ export class CachedRouteInterceptor implements NestInterceptor {
   private readonly plans = new RouteMemo<RoutePlan | undefined>((handler, controller) => {
     const options = Reflect.getMetadata(CACHED, handler) as CachedOptions | undefined;
     if (!options || Reflect.hasMetadata(SSE_METADATA, handler)) return undefined;
+    const { credentialHeaders = [] } = this.cache?.settings ?? {};
     return {
       name: `${ownerName(controller)}.${handler.name}`,
       options,
       vary: (options.vary ?? []).map((name) => name.toLowerCase()),
+      // Without a scope, only callers without credentials share the answer; caches on the way to them must know.
+      publicVary: options.scope === undefined ? ['authorization', 'cookie', ...credentialHeaders] : [],
       codec: answerCodec(options.revive),
       isWrittenPlainly: isWrittenPlainly(
         CachedRouteInterceptor,
@@ -80,6 +85,7 @@ export class CachedRouteInterceptor implements NestInterceptor {
     const partition = this.partition(plan, request, this.cache);
     const key = partition === undefined ? undefined : keyOf(plan, request, partition);
     if (key === undefined) {
+      if (partition === undefined && plan.options.scope === undefined) this.cache.warn(plan.name, UNKNOWN_CALLER);
       this.cache.bypassed(plan.name);
       return next.handle();
     }
@@ -118,9 +124,9 @@ export class CachedRouteInterceptor implements NestInterceptor {
 
   /** Whose answer it is. Credentials that no guard has looked at may still mean something to the handler. */
   private partition({ options }: RoutePlan, request: AdapterRequest, cache: CacheService): string | undefined {
-    const { authorization, cookie } = request.headers;
-    const isAnonymous = authorization === undefined && cookie === undefined;
-    return partitionOf(options.scope, isAnonymous, request.user, cache.settings.tenantOf);
+    const { tenantOf, credentialHeaders } = cache.settings;
+    const isAnonymous = !request.user && credentialsOf(request, credentialHeaders).length === 0;
+    return partitionOf(options.scope, isAnonymous, request.user, tenantOf);
   }
 
   /** What the handler gave; for this request alone where it must not be stored. */
@@ -148,7 +154,9 @@ export class CachedRouteInterceptor implements NestInterceptor {
     return mayStore ? answer : new DoNotStore(answer);
   }
 
-  private setHeaders({ options, vary }: RoutePlan, response: RouteResponse, answer: CacheAnswer, isPrivate: boolean) {
+  private setHeaders(plan: RoutePlan, response: RouteResponse, answer: CacheAnswer, isPrivate: boolean) {
+    const { options } = plan;
+    const vary = isPrivate ? plan.vary : [...plan.vary, ...plan.publicVary];
     const { httpAdapter } = this.adapterHost;
     const { outcome, ageMs, ttlMs, value } = answer;
     const isHit = value instanceof StoredAnswer;

@@ -5,7 +5,7 @@ import { keyText, ownerName, shortKey } from './cache-key.js';
 import { CacheService } from './cache.service.js';
 import { CachedRouteInterceptor } from './cached-route.interceptor.js';
 import { CACHED, requestOf, tagsOf, type CachedOptions } from './cached.options.js';
-import { partitionOf } from './partition.js';
+import { partitionOf, UNKNOWN_CALLER } from './partition.js';
 
 type Method = (this: object, ...args: unknown[]) => unknown;
 
@@ -52,10 +52,12 @@ async function callCached(
   const { key } = options;
   const text = typeof key === 'function' ? key(...args) : (key ?? keyText(args));
   const context = currentContext();
-  const partition = partitionOf(options.scope, context, context?.principal, cache.settings.tenantOf);
+  const { tenantOf, credentialHeaders } = cache.settings;
+  const isAnonymous = context?.isAnonymous(credentialHeaders) ?? false;
+  const partition = partitionOf(options.scope, isAnonymous, context?.principal, tenantOf);
   if (text === undefined || partition === undefined) {
     if (text === undefined && key === undefined) cache.warn(name, 'its arguments are no plain values; give a key');
-    if (partition === undefined && !context) cache.warn(name, 'it is not known who calls; give a scope');
+    if (partition === undefined && options.scope === undefined) cache.warn(name, UNKNOWN_CALLER);
     cache.bypassed(name);
     return load();
   }

@@ -16,9 +16,10 @@ export interface CachedOptions {
   // oxlint-disable-next-line typescript/no-explicit-any -- as above
   tags?: readonly string[] | ((...args: any[]) => readonly string[]);
   /**
-   * Who shares a result: `user` keeps it to the user who asked, `tenant` to the users of a tenant, `public` to nobody.
-   * @default the user, where a request has one; everybody, where a public route is asked without credentials; where it is
-   * not known who asks, nothing is cached
+   * Who shares a result. `user`: only the user who asked. `tenant`: the users of a tenant. `public`: all callers, whatever
+   * credentials they carry.
+   * @default the user, where a guard has checked one; all callers without credentials, on a public route. Nothing is
+   * cached for a request with credentials that no guard has checked, and outside of a request.
    */
   scope?: CacheScope;
   /** How long after being fresh a result is still given while a new one is loaded, in milliseconds. @default 0 */

@@ -1,6 +1,7 @@
 export * from './audit-trail.js';
 export * from './circuit-breaker.js';
 export * from './credential-verifier.js';
+export * from './credentials.js';
 export * from './database-outage.js';
 export * from './cors-origins.js';
 export * from './error-codes.js';

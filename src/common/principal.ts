@@ -28,7 +28,8 @@ export interface ApiKeyIdentity {
 }
 
 /**
- * Finds out who a request acts for where no guard has done so, on public routes. AuthModule binds it.
+ * Finds out who a request acts for where no guard has done so, on public routes. AuthModule binds it. A cookie counts only
+ * where the request passes the CSRF check.
  *
  * @publicApi
  */

@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomUUID } from 'node:crypto';
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
+import { credentialsOf } from './credentials.js';
 import type { Principal } from './principal.js';
 import { ResponseHold } from './response-hold.js';
 
@@ -80,6 +81,16 @@ export class RequestContext {
 
   get principal(): Principal | undefined {
     return this.request?.user;
+  }
+
+  /**
+   * Whether this is a request that carries nothing by which its caller could be told from others. False in a job.
+   *
+   * @param moreHeaders headers that hold credentials, besides the usual ones, in lower case
+   */
+  isAnonymous(moreHeaders?: readonly string[]): boolean {
+    const { request } = this;
+    return request !== undefined && !request.user && credentialsOf(request, moreHeaders).length === 0;
   }
 
   /** Tenant that the caller acts in; undefined for callers without one. */

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { ProblemException, routePattern, type AdapterRequest } from '../common/index.js';
+import { isIPv6 } from 'node:net';
+import { credentialsOf, hasIdentity, ProblemException, routePattern, type AdapterRequest } from '../common/index.js';
 
 /**
  * A string of RFC 9651, as draft-ietf-httpapi-idempotency-key-header has it, or what most clients send: the same without
@@ -28,12 +29,31 @@ export function idOf(caller: string, request: AdapterRequest, key: string): stri
   return digest(caller, request.method, routePattern(request), key);
 }
 
-/** Stands for what was sent: target and body. */
-export function fingerprintOf(request: AdapterRequest & { readonly body?: unknown }): string {
-  return digest(request.url, JSON.stringify(request.body));
+/**
+ * Stands for what was sent: target and body. Where no guard has checked who calls, the credentials are part of it: the
+ * same key with other credentials is then refused, so that no caller gets the answer of another.
+ */
+export function fingerprintOf(request: AdapterRequest & { readonly body?: unknown }, isCallerKnown: boolean): string {
+  return digest(request.url, JSON.stringify(request.body), ...(isCallerKnown ? [] : credentialsOf(request)));
 }
 
-/** Who asks: the user within his tenant, and else the address. */
+/** Who asks: the user within the tenant, and else the address. */
 export function callerOf({ user, ip }: AdapterRequest): string {
-  return user ? JSON.stringify(['user', user.tenantId ?? null, user.id]) : JSON.stringify(['address', ip ?? null]);
+  if (user && hasIdentity(user)) return JSON.stringify(['user', user.tenantId ?? null, user.id]);
+  return JSON.stringify(['address', ip ?? null]);
+}
+
+/** Who uses up memory: the same, but all addresses of an IPv6 network count as one, since one client has them all. */
+export function shareOf(caller: string, { user, ip }: AdapterRequest): string {
+  return digest(hasIdentity(user) || ip === undefined || !isIPv6(ip) ? caller : networkOf(ip));
+}
+
+function networkOf(address: string): string {
+  const [head = '', tail] = address.replace(/%.*/, '').split('::');
+  const groups = head.split(':').filter(Boolean);
+  // An IPv4 address on an IPv6 socket is a client of its own.
+  if (address.includes('.')) return address;
+  const after = tail?.split(':').filter(Boolean) ?? [];
+  const zeros = Array.from({ length: Math.max(0, 8 - groups.length - after.length) }, () => '0');
+  return [...groups, ...zeros, ...after].slice(0, 4).join(':');
 }

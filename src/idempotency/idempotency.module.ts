@@ -1,4 +1,5 @@
 import { ConfigurableModuleBuilder, Global, Module } from '@nestjs/common';
+import { IdempotencyHealth } from './idempotency.health.js';
 import { IDEMPOTENCY_OPTIONS, type IdempotencyModuleOptions } from './idempotency.options.js';
 import { IdempotencyService } from './idempotency.service.js';
 
@@ -15,5 +16,5 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<IdempotencyMod
  * @publicApi
  */
 @Global()
-@Module({ providers: [IdempotencyService], exports: [IdempotencyService] })
+@Module({ providers: [IdempotencyService, IdempotencyHealth], exports: [IdempotencyService] })
 export class IdempotencyModule extends ConfigurableModuleClass {}

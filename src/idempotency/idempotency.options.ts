@@ -1,10 +1,13 @@
 import type { AdapterRequest } from '../common/index.js';
 import type { IdempotencyStore } from './idempotency.store.js';
+import type { MemoryIdempotencyOptions } from './memory.idempotency-store.js';
 
 /** @publicApi */
 export interface IdempotencyModuleOptions {
   /** @default Redis where RedisModule has one, else the memory of this process */
   store?: IdempotencyStore;
+  /** Bounds of the memory of this process, where it is the store. @default 100,000 keys, 64 MiB, a quarter for each caller */
+  memory?: MemoryIdempotencyOptions;
   /** How long an answer is kept, in milliseconds. @default 86_400_000: a day */
   ttlMs?: number;
   /** How long a request that comes while the same one runs waits for its answer, in milliseconds. @default 2000 */
@@ -25,7 +28,10 @@ export interface IdempotencyModuleOptions {
   maxBodyBytes?: number;
   /** Further response headers that are kept. @default none */
   headers?: readonly string[];
-  /** Names the caller; keys of different callers never meet. @default user and tenant, else the client address */
+  /**
+   * Names the caller; keys of different callers never meet. @default user and tenant, else the client address. A key that
+   * comes from the same address with other credentials, which no guard has checked, is then refused.
+   */
   callerOf?: (request: AdapterRequest) => string;
   /** Pause between two removals of what is over, in milliseconds. @default 600_000 */
   pruneIntervalMs?: number;

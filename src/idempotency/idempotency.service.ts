@@ -10,6 +10,7 @@ import {
   type OnApplicationShutdown,
 } from '@nestjs/common';
 import {
+  hasIdentity,
   Metrics,
   NoMetrics,
   ProblemException,
@@ -19,10 +20,13 @@ import {
   withTimeLimit,
   type AdapterRequest,
 } from '../common/index.js';
-import { callerOf, fingerprintOf, idOf, parseKey } from './idempotency-key.js';
+import { callerOf, fingerprintOf, idOf, parseKey, shareOf } from './idempotency-key.js';
+import { IdempotencyStoreFullError } from './idempotency-store-full.error.js';
 import { IDEMPOTENCY_OPTIONS, type IdempotencyModuleOptions, type IdempotentOptions } from './idempotency.options.js';
 import type { IdempotencyClaim, IdempotencyState, IdempotencyStore, StoredAnswer } from './idempotency.store.js';
+import type { MemoryUsage } from './memory-budget.js';
 import { MemoryIdempotencyStore } from './memory.idempotency-store.js';
+import { setOperationId } from './operation-id.js';
 import { RedisIdempotencyStore, type IdempotencyRedis } from './redis.idempotency-store.js';
 import { captureResponse } from './response-capture.js';
 
@@ -59,13 +63,28 @@ export class IdempotencyService implements OnApplicationBootstrap, OnApplication
     @Optional() @Inject(REDIS) redis?: IdempotencyRedis,
     @Optional() metrics: Metrics = new NoMetrics(),
   ) {
-    this.store = options.store ?? (redis ? new RedisIdempotencyStore(redis) : new MemoryIdempotencyStore());
+    this.store =
+      options.store ?? (redis ? new RedisIdempotencyStore(redis) : new MemoryIdempotencyStore(options.memory));
     this.keptHeaders = new Set([...KEPT_HEADERS, ...(options.headers ?? []).map((name) => name.toLowerCase())]);
     this.outcomes = metrics.counter({
       name: 'idempotency_requests_total',
       help: 'Requests with an idempotency key, by what became of them.',
       labelNames: ['outcome'],
     });
+    if (!this.memoryUsage) return;
+    metrics.gauge(
+      { name: 'idempotency_memory_entries', help: 'Idempotency keys in the memory of this process.' },
+      () => this.memoryUsage?.entries ?? 0,
+    );
+    metrics.gauge(
+      { name: 'idempotency_memory_bytes', help: 'Bytes that these keys and their answers take, estimated.' },
+      () => this.memoryUsage?.bytes ?? 0,
+    );
+  }
+
+  /** What is in memory, where that is the store. @internal */
+  get memoryUsage(): MemoryUsage | undefined {
+    return this.store instanceof MemoryIdempotencyStore ? this.store.usage : undefined;
   }
 
   onApplicationBootstrap(): void {
@@ -106,15 +125,18 @@ export class IdempotencyService implements OnApplicationBootstrap, OnApplication
     }
     this.count(state.isTakeover ? 'taken_over' : 'started');
     if (state.isTakeover) this.warnOfTakeover(request);
+    setOperationId(request, claim);
     this.follow(claim, request, response);
     return undefined;
   }
 
   private claim(request: AdapterRequest, key: string, route: IdempotentOptions): IdempotencyClaim {
     const caller = (this.options.callerOf ?? callerOf)(request);
+    const isCallerKnown = this.options.callerOf !== undefined || hasIdentity(request.user);
     return {
       id: idOf(caller, request, key),
-      fingerprint: fingerprintOf(request),
+      caller: shareOf(caller, request),
+      fingerprint: fingerprintOf(request, isCallerKnown),
       owner: randomUUID(),
       leaseMs: this.options.leaseMs ?? 30_000,
       ttlMs: route.ttl ?? this.options.ttlMs ?? 86_400_000,
@@ -162,6 +184,14 @@ export class IdempotencyService implements OnApplicationBootstrap, OnApplication
           () => undefined,
         )
         .catch(() => undefined);
+      if (cause instanceof IdempotencyStoreFullError) {
+        this.count('full');
+        throw new ProblemException(
+          'IDEMPOTENCY_UNAVAILABLE',
+          'No further Idempotency-Key can be kept at the moment, so this request was not done. Send it again later.',
+          { cause, headers: { 'Retry-After': '60' } },
+        );
+      }
       this.count('unavailable');
       throw new ProblemException(
         'IDEMPOTENCY_UNAVAILABLE',

@@ -10,6 +10,8 @@ export interface StoredAnswer {
 export interface IdempotencyClaim {
   /** Names caller, route and key. */
   readonly id: string;
+  /** Names the caller alone, for stores that give each caller a share. */
+  readonly caller?: string;
   /** Stands for what was sent. */
   readonly fingerprint: string;
   /** Names this one attempt. */
@@ -41,6 +43,7 @@ export type IdempotencyState =
  * @publicApi
  */
 export interface IdempotencyStore {
+  /** @throws IdempotencyStoreFullError where there is no room for another key */
   begin(claim: IdempotencyClaim): Promise<IdempotencyState>;
   /** @returns whether the attempt was still the one that counts */
   complete(claim: IdempotencyClaim, answer: StoredAnswer): Promise<boolean>;

@@ -7,6 +7,7 @@ import {
   StreamableFile,
   UseFilters,
   UseGuards,
+  UseInterceptors,
   type ArgumentsHost,
   type CanActivate,
   type ExceptionFilter,
@@ -17,6 +18,7 @@ import { ProblemException, RouteMemo, type AdapterRequest } from '../common/inde
 import type { IdempotentOptions } from './idempotency.options.js';
 import { IdempotencyService, rawResponse } from './idempotency.service.js';
 import type { StoredAnswer } from './idempotency.store.js';
+import { OperationIdInterceptor } from './operation-id.js';
 
 const IDEMPOTENT = Symbol('bulwark.idempotent');
 
@@ -86,5 +88,10 @@ function payloadOf(body: StoredAnswer['body']): string | StreamableFile | undefi
  * @publicApi
  */
 export function Idempotent(options: IdempotentOptions = {}): MethodDecorator {
-  return applyDecorators(SetMetadata(IDEMPOTENT, options), UseGuards(IdempotencyGuard), UseFilters(ReplayFilter));
+  return applyDecorators(
+    SetMetadata(IDEMPOTENT, options),
+    UseGuards(IdempotencyGuard),
+    UseInterceptors(OperationIdInterceptor),
+    UseFilters(ReplayFilter),
+  );
 }

@@ -1,9 +1,12 @@
 export * from './create-idempotency-keys.migration.js';
+export * from './idempotency-store-full.error.js';
 export * from './idempotency.module.js';
 export { IdempotencyService } from './idempotency.service.js';
 export { type IdempotencyModuleOptions, type IdempotentOptions } from './idempotency.options.js';
 export * from './idempotency.store.js';
 export * from './idempotent.decorator.js';
+export { type MemoryUsage } from './memory-budget.js';
 export * from './memory.idempotency-store.js';
+export { currentOperationId, OperationId } from './operation-id.js';
 export * from './postgres.idempotency-store.js';
 export * from './redis.idempotency-store.js';

@@ -1,3 +1,4 @@
+export * from './add-tenant-operations.migration.js';
 export * from './create-tenants.migration.js';
 export { CurrentTenant } from './current-tenant.decorator.js';
 export { CreateTenantRole1795000311000, TENANT_ROLE } from './isolation/create-tenant-role.migration.js';

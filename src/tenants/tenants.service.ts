@@ -6,6 +6,7 @@ import { AccessControl, type Grants } from '../authorization/index.js';
 import { AuditTrail, NoAuditTrail, ProblemException, uuidv7, type Principal } from '../common/index.js';
 import { CursorCodec, keysetPage } from '../conventions/index.js';
 import { afterCommit, inTransaction, managerOf } from '../database/index.js';
+import { currentOperationId } from '../idempotency/index.js';
 import { UsersService, type UserRecord } from '../users/index.js';
 import { OWNER, TenantMemberships } from './tenant-memberships.js';
 import { Tenant } from './tenant.entity.js';
@@ -13,6 +14,9 @@ import type { AdminTenantView, MemberView, TenantPage, TenantView } from './tena
 
 const PAGE = 50;
 const LISTED_MEMBERS = 1_000;
+const INSERT = `
+  INSERT INTO tenants (id, name, operation_id) VALUES ($1, $2, $3)
+    ON CONFLICT (operation_id) DO NOTHING RETURNING id, name, created_at AS "createdAt"`;
 export const NO_SUCH_TENANT = 'There is no such tenant.';
 
 /** Tenants and their members. @publicApi */
@@ -89,16 +93,37 @@ export class TenantsService {
     return { tenants: items.map(viewOf), next, prev };
   }
 
-  /** @throws ProblemException `NOT_FOUND` where there is no such owner: then no tenant is made either */
+  /**
+   * A repetition with the same idempotency key answers with the tenant that the first request made.
+   *
+   * @throws ProblemException `NOT_FOUND` where there is no such owner: then no tenant is made either
+   */
   async create(name: string, ownerId?: string): Promise<AdminTenantView> {
-    const id = uuidv7();
-    const insert = async (): Promise<AdminTenantView> => {
-      await managerOf(this.source).insert(Tenant, { id, name });
-      await this.recordAudit('tenant.create', id, { name });
-      if (ownerId !== undefined) await this.writeMember(id, ownerId, [OWNER]);
-      return viewOf(await managerOf(this.source).findOneByOrFail(Tenant, { id }));
+    const operationId = currentOperationId() ?? null;
+    const insert = async (): Promise<AdminTenantView | undefined> => {
+      const [tenant] = await managerOf(this.source).query<AdminTenantView[]>(INSERT, [uuidv7(), name, operationId]);
+      if (!tenant) return undefined;
+      await this.recordAudit('tenant.create', tenant.id, { name });
+      if (ownerId !== undefined) await this.writeMember(tenant.id, ownerId, [OWNER]);
+      return tenant;
     };
-    return ownerId === undefined ? inTransaction(this.source, insert) : this.accounts.run(ownerId, insert);
+    const made = await (ownerId === undefined
+      ? inTransaction(this.source, insert)
+      : this.accounts.run(ownerId, insert));
+    if (made) return made;
+    const tenant = await this.madeBy(operationId);
+    // The process of the first request may have ended before its events were recorded.
+    await this.recordAudit('tenant.create', tenant.id, { name, ownerId, repeated: true });
+    return tenant;
+  }
+
+  private async madeBy(operationId: string | null): Promise<AdminTenantView> {
+    const [tenant] = await this.source.query<AdminTenantView[]>(
+      'SELECT id, name, created_at AS "createdAt" FROM tenants WHERE operation_id = $1',
+      [operationId],
+    );
+    if (tenant) return tenant;
+    throw new ProblemException('CONFLICT', 'The tenant that this request made has been deleted since.');
   }
 
   /** Everything that belongs to the tenant goes with it, as far as tables say so (`ON DELETE CASCADE`). */

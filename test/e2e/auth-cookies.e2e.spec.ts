@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { Controller, Get, HttpCode, Module, Post, Req, VERSION_NEUTRAL } from '@nestjs/common';
+import { All, Controller, Get, HttpCode, Module, Post, Req, UseGuards, VERSION_NEUTRAL } from '@nestjs/common';
+import { AuthGuard } from '@nestjs/passport';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Public, type AdapterRequest } from '../../src/common/index.js';
+import { PrincipalResolver, Public, type AdapterRequest } from '../../src/common/index.js';
 import { Browser } from '../support/browser.js';
 import { onBothAdapters, TestApp } from '../support/harness.js';
 
@@ -14,6 +15,8 @@ const ATTRIBUTES = 'Path=/; HttpOnly; Secure; SameSite=Strict';
 class Routes {
   calls = 0;
 
+  constructor(private readonly principals: PrincipalResolver) {}
+
   @Post('transfer')
   @HttpCode(200)
   transfer() {
@@ -25,6 +28,21 @@ class Routes {
   @HttpCode(200)
   webhook(@Req() request: AdapterRequest) {
     return { user: request.user?.id ?? null };
+  }
+
+  @All('by-passport')
+  @Public()
+  @UseGuards(AuthGuard('bulwark-jwt'))
+  @HttpCode(200)
+  byPassport(@Req() request: AdapterRequest) {
+    return { user: request.user?.id ?? null };
+  }
+
+  @All('optional')
+  @Public()
+  @HttpCode(200)
+  async optional(@Req() request: AdapterRequest) {
+    return { user: (await this.principals.resolve(request))?.id ?? null };
   }
 
   @Get('calls')
@@ -290,6 +308,57 @@ onBothAdapters('an application with cookies', (adapter) => {
     });
   });
 
+  describe('identifies nobody by a forged request on a public route', () => {
+    const idOf = async (browser: Browser) => (await browser.get('/auth/profile')).body.id as string;
+    const resolvers = ['/cookie-mode/by-passport', '/cookie-mode/optional'];
+
+    it.each(resolvers)('such as %s, which knows the user of its own pages', async (path) => {
+      const { browser } = await signedIn();
+      const user = await idOf(browser);
+      expect((await browser.post(path, {}, { headers: fromSite('same-origin', app.baseUrl) })).body).toEqual({ user });
+      expect((await browser.get(path)).body).toEqual({ user });
+      const token = browser.cookie(ACCESS) ?? '';
+      expect((await app.post(path, {}, { token, headers: fromSite('cross-site', EVIL) })).body).toEqual({ user });
+    });
+
+    it.each(resolvers)('such as %s, by another site', async (path) => {
+      const { browser } = await signedIn();
+      const forged = await browser.post(path, {}, { headers: fromSite('cross-site', EVIL) });
+      expect(forged.body.user ?? null).toBeNull();
+      const oldBrowser = await browser.post(path, {}, { headers: { Origin: EVIL } });
+      expect(oldBrowser.body.user ?? null).toBeNull();
+      expect(path.endsWith('optional') ? 200 : 401).toBe(forged.status);
+    });
+
+    it.each(resolvers)('such as %s, without a token or with that of another session', async (path) => {
+      const [mine, other] = [(await signedIn()).browser, (await signedIn()).browser];
+      expect((await mine.send('POST', path, { body: {} })).body.user ?? null).toBeNull();
+      mine.set(CSRF, other.cookie(CSRF) ?? '');
+      const headers = { 'X-CSRF-Token': other.csrfToken ?? '' };
+      expect((await mine.post(path, {}, { headers })).body.user ?? null).toBeNull();
+    });
+
+    it('nor by the handshake of a WebSocket, which is a GET', async () => {
+      const { browser } = await signedIn();
+      const handshake = { Connection: 'Upgrade', Upgrade: 'websocket' };
+      const open = (headers: Record<string, string>) =>
+        browser.get('/cookie-mode/optional', { headers: { ...handshake, ...headers } });
+      expect((await open({ Origin: EVIL })).body).toEqual({ user: null });
+      expect((await open(fromSite('cross-site', EVIL))).body).toEqual({ user: null });
+      expect((await open({ Origin: app.baseUrl })).body).toEqual({ user: await idOf(browser) });
+    });
+
+    it('nor by a login that asks for its tokens in the body, which would end the session of the victim', async () => {
+      const attacker = account();
+      await app.post('/auth/register', attacker, { headers: { 'Token-Delivery': 'body' } });
+      const { browser } = await signedIn();
+      const { name: _, ...credentials } = attacker;
+      const headers = { ...fromSite('cross-site', EVIL), 'Token-Delivery': 'body' };
+      expect((await browser.post('/auth/login', credentials, { headers })).status).toBe(200);
+      expect((await browser.get('/auth/profile')).status).toBe(200);
+    });
+  });
+
   describe('exempts by rule', () => {
     it('a request with an Authorization header, whatever cookies it carries', async () => {
       const { browser } = await signedIn();
@@ -335,6 +404,12 @@ describe('the attacks, without the protection', () => {
       expect((await attack()).status).toBe(403);
       app.app.get(CsrfGuard, { strict: false }).canActivate = () => true;
       expect((await attack()).status).toBe(200);
+      const { CsrfCheck } = await import('../../src/auth/cookies/csrf-check.js');
+      const headers = fromSite('cross-site', EVIL);
+      const onPublicRoute = () => browser.send('POST', '/cookie-mode/optional', { headers });
+      expect((await onPublicRoute()).body).toEqual({ user: null });
+      app.app.get(CsrfCheck, { strict: false }).faultOf = () => undefined;
+      expect((await onPublicRoute()).body.user).toEqual(expect.any(String));
     } finally {
       await app.stop();
     }

@@ -3,7 +3,8 @@ import { resolve } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { built } from '../support/built.js';
 import { TestClient, type Answer } from '../support/client.js';
-import { query, testDatabase } from '../support/database.js';
+import { ownDatabase, query, testDatabase } from '../support/database.js';
+import { testFolder } from '../support/folder.js';
 import { Program } from '../support/program.js';
 import { until } from '../support/until.js';
 
@@ -97,5 +98,97 @@ describe('a request whose process is killed', () => {
     expect(await survivor.pay('/pay-once', careful)).toMatchObject(unknown);
     expect(await payments(careful)).toBe(1);
     await survivor.kill();
+  });
+});
+
+const ADMIN = { email: 'root@example.com', password: 'first of many passwords' };
+
+/** The reference application in a process of its own. */
+class Replica extends TestClient {
+  private constructor(
+    url: string,
+    readonly program: Program,
+  ) {
+    super(url);
+  }
+
+  static async start(databaseUrl: string, adapter: string, folder: string): Promise<Replica> {
+    const program = new Program(resolve('test/fixtures/tenant-maker.mjs'), {
+      NODE_ENV: 'test',
+      DATABASE_URL: databaseUrl,
+      DATABASE_POOL_MIN: '1',
+      HTTP_ADAPTER: adapter,
+      JWT_SECRET: 'a secret of the test suite, long enough for HS256',
+      BCRYPT_COST: '4',
+      ADMIN_EMAIL: ADMIN.email,
+      ADMIN_PASSWORD: ADMIN.password,
+      AUDIT_JOURNAL_DIR: `${folder}/journal-${adapter}`,
+      AUDIT_DIGEST_DIR: `${folder}/digests`,
+      LEASE_MS: String(LEASE_MS),
+    });
+    await program.says(/serving on \S+/);
+    return new Replica(/serving on (\S+)/.exec(program.output)?.[1] ?? '', program);
+  }
+
+  async end(signal: NodeJS.Signals): Promise<void> {
+    this.close();
+    this.program.kill(signal);
+    await this.program.ends();
+  }
+}
+
+describe('the making of a tenant in a process that is killed', () => {
+  beforeAll(built);
+
+  it.each([
+    ['fastify', 'express'],
+    ['express', 'fastify'],
+  ])('on %s makes one tenant, with its owner, when it is sent again to %s', async (first, second) => {
+    const url = await ownDatabase();
+    const folder = await testFolder();
+    const [victim, survivor] = await Promise.all([
+      Replica.start(url, first, folder.path),
+      Replica.start(url, second, folder.path),
+    ]);
+    try {
+      const login = await survivor.post('/auth/login', ADMIN);
+      const { accessToken: token, user } = login.body;
+      const requests = (['before', 'after'] as const).map((moment) => ({
+        name: `hangs ${moment} the commit in ${victim.program.pid}`,
+        ownerId: user.id as string,
+        key: randomUUID(),
+      }));
+      const make = (replica: Replica, { key, ...body }: (typeof requests)[number]) =>
+        replica.post('/admin/tenants', body, { token, headers: { 'Idempotency-Key': key } });
+      const made = async (name: string) => {
+        const sql = `SELECT t.id, m.user_id AS owner FROM tenants t LEFT JOIN tenant_members m ON m.tenant_id = t.id WHERE name = $1`;
+        return (await query(url, sql, [name])).rows as { id: string; owner: string }[];
+      };
+      const [before, after] = requests as [(typeof requests)[number], (typeof requests)[number]];
+
+      // The second one first: the fixture then hangs in each later one.
+      const lost = [make(victim, after)];
+      await until('the tenant is committed', async () => (await made(after.name)).length === 1);
+      lost.push(make(victim, before));
+      const inTransaction = `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND state = 'idle in transaction' AND query LIKE '%INTO tenants%'`;
+      await until(
+        'the other one is written, but not committed',
+        async () => (await query(url, inTransaction)).rowCount === 1,
+      );
+      const settled = Promise.allSettled(lost);
+      await victim.end('SIGKILL');
+      await settled;
+      const [kept] = await made(after.name);
+
+      for (const request of [after, before]) {
+        const answer = await afterLease(() => make(survivor, request));
+        expect(answer.status).toBe(201);
+        expect(await made(request.name)).toEqual([{ id: answer.body.id, owner: user.id }]);
+      }
+      expect(await made(after.name)).toEqual([kept]);
+    } finally {
+      await Promise.all([victim.end('SIGKILL'), survivor.end('SIGTERM')]);
+      await folder.stop();
+    }
   });
 });

@@ -3,10 +3,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Body, Controller, HttpCode, HttpException, Module, Post, Res, StreamableFile } from '@nestjs/common';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { GuardChainModule, ProblemException, Public } from '../../src/common/index.js';
+import { HealthModule } from '../../src/health/index.js';
 import {
+  currentOperationId,
   Idempotent,
   IdempotencyModule,
   MemoryIdempotencyStore,
+  OperationId,
   type IdempotencyStore,
 } from '../../src/idempotency/index.js';
 import { RedisModule } from '../../src/redis/index.js';
@@ -23,6 +26,7 @@ const closeGate = () => {
   gate = new Promise((resolve) => (open = resolve));
 };
 const KEY = 'Idempotency-Key';
+let operations: { id: string | undefined; current: string | undefined }[] = [];
 
 @Controller()
 @Public()
@@ -62,6 +66,16 @@ class OrdersController {
   large() {
     done++;
     return { text: 'x'.repeat(5_000) };
+  }
+
+  /** Fails at first, after what a transaction would have committed. */
+  @Post('operations')
+  @Idempotent()
+  async operation(@OperationId() id: string | undefined, @Body() { fails }: { fails?: boolean }) {
+    await sleep(1);
+    operations.push({ id, current: currentOperationId() });
+    if (fails && operations.length === 1) throw new HttpException('no', 500);
+    return { id };
   }
 
   @Post('fails/:status')
@@ -211,8 +225,66 @@ onBothAdapters('a request with an idempotency key', (adapter) => {
     expect(done).toBe(before + 1);
   });
 
+  it('has an id of its operation, which a repetition has, too', async () => {
+    const key = randomUUID();
+    operations = [];
+    expect((await send('/operations', key, { fails: true })).status).toBe(500);
+    expect((await send('/operations', key, { fails: true })).status).toBe(201);
+    await send('/operations', randomUUID(), { fails: true });
+    await send('/operations', key, { fails: true }, 'bob');
+    await send('/operations', undefined);
+    const [first, again, otherKey, otherCaller, none] = operations;
+    expect(first?.id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+    expect(again).toEqual(first);
+    expect(new Set([first, otherKey, otherCaller].map((operation) => operation?.id)).size).toBe(3);
+    expect(none).toEqual({ id: undefined, current: undefined });
+    for (const { id, current } of operations) expect(current).toBe(id);
+  });
+
+  it.each(['Cookie', 'Authorization', 'X-Api-Key'])(
+    'gives no answer to another caller of the same address, told apart by %s',
+    async (carrier) => {
+      const key = randomUUID();
+      const before = done;
+      const as = (name: string) => app.post('/orders', {}, { headers: { [KEY]: key, [carrier]: name } });
+      const alice = await as('alice');
+      expect(await as('bob')).toMatchObject({ status: 422, body: { code: 'IDEMPOTENCY_KEY_REUSED' } });
+      expect((await as('alice')).text).toBe(alice.text);
+      expect(done).toBe(before + 1);
+    },
+  );
+
   it('is counted', () => {
     expect(app.metrics.counts.get('idempotency_requests_total replayed')).toBeGreaterThan(0);
+  });
+});
+
+onBothAdapters('the memory for idempotency keys', (adapter) => {
+  it('has a bound: new keys are refused, kept answers stay, and operators learn of it', async () => {
+    const memory = { maxEntries: 8, maxCallerShare: 0.5 };
+    const imports = [GuardChainModule, HealthModule.forRoot({}), IdempotencyModule.forRoot({ memory }), OrdersModule];
+    const app = await ThrottledApp.start(adapter, { imports });
+    const send = (user: string, key: string) => app.post('/orders', {}, { headers: { 'x-user': user, [KEY]: key } });
+    const before = done;
+    const first = await send('mallory', 'key-0');
+    for (let i = 1; i < 4; i++) expect((await send('mallory', `key-${i}`)).status).toBe(201);
+    const refused = await send('mallory', 'key-4');
+    expect(refused).toMatchObject({ status: 503, body: { code: 'IDEMPOTENCY_UNAVAILABLE' } });
+    expect(refused.headers['retry-after']).toBe('60');
+    expect(done).toBe(before + 4);
+
+    expect((await send('ada', 'key-0')).status).toBe(201);
+    for (let i = 1; i < 4; i++) expect((await send('ada', `key-${i}`)).status).toBe(201);
+    expect((await send('bob', 'key-0')).status).toBe(503);
+    expect((await send('mallory', 'key-0')).text).toBe(first.text);
+    expect((await app.post('/orders', {})).status).toBe(201);
+
+    expect(app.metrics.counts.get('idempotency_requests_total full')).toBe(2);
+    expect(await app.metrics.read.get('idempotency_memory_entries')?.()).toBe(8);
+    expect(await app.metrics.read.get('idempotency_memory_bytes')?.()).toBeGreaterThan(8 * 2_000);
+    const health = (await app.get('/health')).body;
+    expect(health).toMatchObject({ status: 'degraded' });
+    await app.stop();
   });
 });
 

@@ -1,5 +1,5 @@
 import { Client } from 'pg';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
 import { databaseSettings, migrate } from '../../src/database/index.js';
 import { migrations } from '../../src/migrations.js';
 import { freshDatabase, query } from '../support/database.js';
@@ -24,8 +24,8 @@ async function bouncer(settings: Record<string, string | number> = {}): Promise<
   return started;
 }
 
-async function start(databaseUrl: string): Promise<TestApp> {
-  const app = await TestApp.start({ DATABASE_URL: databaseUrl, DATABASE_STATEMENT_TIMEOUT: '7s' });
+async function start(databaseUrl: string, env: Record<string, string> = {}): Promise<TestApp> {
+  const app = await TestApp.start({ DATABASE_URL: databaseUrl, DATABASE_STATEMENT_TIMEOUT: '7s', ...env });
   running.push(app);
   return app;
 }
@@ -118,6 +118,18 @@ describe('PgBouncer in transaction mode', () => {
       await expect(app.sql('SELECT pg_sleep(20)')).rejects.toThrow('statement timeout');
     },
   );
+
+  it.each<[string, () => Record<string, string>, string]>([
+    ['without Redis', () => ({}), 'each session is read once a second instead'],
+    ['with Redis', () => ({ REDIS_URL: inject('redisUrl') }), 'Redis alone does'],
+  ])('%s: the start says that it carries no revocations', async (_how, env, advice) => {
+    const app = await start((await bouncer()).url, env());
+    const said = app.logs.filter(({ msg }) => msg.includes('cannot carry revocations')).map(({ msg }) => msg);
+    expect(said).toEqual([expect.stringContaining(advice)]);
+    const { token, refreshToken } = await app.register();
+    await app.post('/auth/logout', { refreshToken });
+    expect((await app.get('/auth/profile', { token })).status).toBe(401);
+  });
 
   it('migrations run through it once, even where all processes share one connection', async () => {
     const pooled = (await bouncer({ default_pool_size: 1 })).url;

@@ -48,6 +48,11 @@ export class TcpProxy {
     }
   }
 
+  /** Refuses new connections. Those there are stay open. */
+  refuse(): void {
+    this.server?.close();
+  }
+
   private forward(near: Socket): void {
     this.accepted++;
     const far = connect(Number(this.target.port), this.target.hostname);

@@ -1,7 +1,7 @@
 import { Controller, Get, Header, Req, Res, VERSION_NEUTRAL } from '@nestjs/common';
 import { ProblemException, Public, type AdapterRequest } from '../../common/index.js';
 import { CsrfTokens } from './csrf-tokens.js';
-import { CSRF_HEADER } from './csrf.guard.js';
+import { CSRF_HEADER } from './csrf-check.js';
 import { SessionCookies } from './session-cookies.js';
 
 /** Hands out the token that browsers send with what changes something. */

@@ -4,15 +4,15 @@ import { ProblemException, REDIS, TenantDirectory, type Memberships } from '../.
 import type { RedisClient } from '../../redis/index.js';
 import { UserStore } from '../../users/index.js';
 import { AUTH_SETTINGS, type AuthSettings } from '../auth.options.js';
-import { PostgresChannel, redisChannel, type RevocationChannel } from './revocation-channel.js';
-import { BLIND_AGE_MS, SessionStates, type KeptState, type SessionVerdict } from './session-states.js';
+import { PostgresChannel, redisChannel } from './revocation-channel.js';
+import { EVERYTHING, RevocationLink, type RevocationReceiver } from './revocation-link.js';
+import { StateCache, type CachedState, type SessionState } from './session-states.js';
 
-const HEARTBEAT = 'heartbeat';
-const HEARTBEAT_MS = 300;
-/** In place of more news than are worth to be told one by one. */
-const EVERYTHING = 'everything';
-const MOST_UNTOLD = 1_000;
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+const POOLED_ALONE = 'each session is read once a second instead. Set REDIS_URL to avoid these reads';
+const POOLED_WITH_REDIS =
+  'Redis alone does. A replica that cannot reach Redis announces its revocations when it can, and the others may accept ' +
+  'an ended session for up to 30 seconds. Let DATABASE_URL lead to PostgreSQL itself to close this gap';
 
 interface SessionRow {
   user_id: string;
@@ -20,23 +20,20 @@ interface SessionRow {
 }
 
 /**
- * Whether a session is good, from memory, and the news by which the replicas keep each other's memory true. The news
- * carry a heartbeat: while none is heard, no verdict serves for more than a second. So a replica that hears nothing holds
- * to a revocation within a second all the same; and one whose news go astray tells them again until they are out.
+ * The states of sessions, cached in memory, and the messages by which replicas keep each other's caches true. Messages
+ * go over PostgreSQL and, where there is Redis, over Redis as well: a replica that is cut off from Redis still reaches
+ * the others, since it needs PostgreSQL to end a session at all. Heartbeats show whether messages come in. While none
+ * comes in by any channel, no state serves for more than a second. A message that could not be published is published
+ * again until it is.
  *
  * @publicApi
  */
 @Injectable()
 export class RevocationService implements OnModuleInit, OnModuleDestroy {
   private readonly logger = new Logger('Auth');
-  private readonly states: SessionStates;
-  private readonly others = new Map<string, Pick<SessionStates, 'forgetSession' | 'forgetUser' | 'forgetAll'>>();
-  private channel: RevocationChannel | undefined;
-  private heartbeat: NodeJS.Timeout | undefined;
-  private isBeating = false;
-  private lastHeardAt = -Infinity;
-  /** News that have not gone out. */
-  private readonly untold = new Set<string>();
+  private readonly states: StateCache;
+  private readonly otherStates = new Map<string, Pick<StateCache, 'delete' | 'deleteOfUser' | 'clear'>>();
+  private readonly links: RevocationLink[] = [];
 
   constructor(
     private readonly source: DataSource,
@@ -45,50 +42,47 @@ export class RevocationService implements OnModuleInit, OnModuleDestroy {
     @Optional() @Inject(REDIS) private readonly redis?: RedisClient,
     @Optional() private readonly directory?: TenantDirectory,
   ) {
-    this.states = new SessionStates({
+    this.states = new StateCache({
       size: settings.sessionCacheSize,
       load: (sessionId) => this.load(sessionId),
-      isLive: (now) => now - this.lastHeardAt <= BLIND_AGE_MS,
+      isConnected: (now) => this.isConnected(now),
     });
   }
 
   async onModuleInit(): Promise<void> {
     if (this.settings.sessionCheck === 'off') return;
-    const listener = { heard: (message: string) => this.heard(message), lost: () => (this.lastHeardAt = -Infinity) };
-    if (this.redis) {
-      this.channel = redisChannel(this.redis, listener);
-    } else {
-      const channel = new PostgresChannel(this.source, listener);
-      this.channel = channel;
-      await channel.firstAttempt;
-    }
-    this.heartbeat = setInterval(() => void this.beat(), HEARTBEAT_MS).unref();
+    const { redis, source } = this;
+    const receiver: RevocationReceiver = {
+      receive: (message) => this.receive(message),
+      forgetAll: () => this.forgetAll(),
+    };
+    if (redis) this.links.push(new RevocationLink(receiver, (listener) => redisChannel(redis, listener)));
+    const advice = redis ? POOLED_WITH_REDIS : POOLED_ALONE;
+    this.links.push(new RevocationLink(receiver, (listener) => new PostgresChannel(source, listener, advice)));
+    await Promise.all(this.links.map(({ firstAttempt }) => firstAttempt));
   }
 
   async onModuleDestroy(): Promise<void> {
-    clearInterval(this.heartbeat);
-    this.lastHeardAt = -Infinity;
-    await this.channel?.close();
-    this.channel = undefined;
+    await Promise.all(this.links.splice(0).map((link) => link.close()));
   }
 
   /**
-   * State of a session; null where it is over.
+   * State of a session; null where it has ended.
    *
    * @throws ProblemException `SERVICE_UNAVAILABLE` when the database, which alone knows, does not answer
    */
-  verdictOf(sessionId: string): SessionVerdict | Promise<SessionVerdict> {
+  getSessionState(sessionId: string): SessionState | null | Promise<SessionState | null> {
     return this.states.get(sessionId);
   }
 
-  /** Announces that a session has ended, once that stands in the database. */
+  /** Announces that a session has ended. Call it once that is committed. */
   sessionChanged(given: string): Promise<void> {
     const sessionId = given.toLowerCase();
-    this.states.forgetSession(sessionId);
+    this.states.delete(sessionId);
     return this.announce(`session:${sessionId}`);
   }
 
-  /** Announces that all sessions of a user, or what the user may do, have changed, once that stands in the database. */
+  /** Announces that all sessions of a user, or what the user may do, have changed. Call it once that is committed. */
   userChanged(given: string): Promise<void> {
     // Ids come from URLs in either letter case; those of the states come from the database.
     const userId = given.toLowerCase();
@@ -97,88 +91,57 @@ export class RevocationService implements OnModuleInit, OnModuleDestroy {
   }
 
   /**
-   * A memory of verdicts on something else that users have, such as keys. The same news keep it true: those on users,
-   * and those on what is announced by {@link changed} under the same name.
+   * A cache of states of something else that users have, such as keys. Announced changes of users remove its entries, and
+   * so do those that {@link changed} announces under the same name.
    *
    * @param name letters, without a colon
    * @internal
    */
-  memoryOf<T extends KeptState>(name: string, size: number, load: (id: string) => Promise<T | null>): SessionStates<T> {
-    const isLive = (now: number) => now - this.lastHeardAt <= BLIND_AGE_MS;
-    const states = new SessionStates<T>({ size, load, isLive });
-    this.others.set(name, states);
+  createStateCache<T extends CachedState>(
+    name: string,
+    size: number,
+    load: (id: string) => Promise<T | null>,
+  ): StateCache<T> {
+    const states = new StateCache<T>({ size, load, isConnected: (now) => this.isConnected(now) });
+    this.otherStates.set(name, states);
     return states;
   }
 
-  /** Announces a change of what a {@link memoryOf} remembers, once that stands in the database. @internal */
+  /** Announces a change of what a {@link createStateCache} holds. Call it once that is committed. @internal */
   changed(name: string, id: string): Promise<void> {
-    this.others.get(name)?.forgetSession(id);
+    this.otherStates.get(name)?.delete(id);
     return this.announce(`${name}:${id}`);
   }
 
+  private isConnected(now: number): boolean {
+    return this.links.some((link) => link.isConnected(now));
+  }
+
   private forgetUser(userId: string): void {
-    this.states.forgetUser(userId);
-    for (const states of this.others.values()) states.forgetUser(userId);
+    this.states.deleteOfUser(userId);
+    for (const states of this.otherStates.values()) states.deleteOfUser(userId);
   }
 
   private forgetAll(): void {
-    this.states.forgetAll();
-    for (const states of this.others.values()) states.forgetAll();
+    this.states.clear();
+    for (const states of this.otherStates.values()) states.clear();
   }
 
   private async announce(message: string): Promise<void> {
-    try {
-      await this.channel?.publish(message);
-    } catch (error) {
-      this.logger.warn({
-        err: error,
-        msg: 'a revocation could not be announced to the other replicas; it is tried again',
-      });
-      this.untold.add(message);
-      if (this.untold.size <= MOST_UNTOLD) return;
-      this.untold.clear();
-      this.untold.add(EVERYTHING);
-    }
+    const sent = await Promise.all(
+      this.links.map(async (link) => ({ isSent: await link.send(message), isSubscribed: link.isSubscribed })),
+    );
+    const subscribed = sent.filter(({ isSubscribed }) => isSubscribed);
+    if (subscribed.length === 0 || subscribed.some(({ isSent }) => isSent)) return;
+    this.logger.warn('A revocation could not be announced to the other replicas. It is announced again every 300 ms');
   }
 
-  private async announceAgain(): Promise<void> {
-    for (const message of this.untold) {
-      // Before it is sent, so that the same news of a later change is not taken for told.
-      this.untold.delete(message);
-      try {
-        await this.channel?.publish(message);
-      } catch (error) {
-        this.untold.add(message);
-        throw error;
-      }
-    }
-  }
-
-  private heard(message: string): void {
-    const now = performance.now();
-    // News may have been missed in the silence.
-    if (now - this.lastHeardAt > BLIND_AGE_MS) this.forgetAll();
-    this.lastHeardAt = now;
-    const [kind, id = ''] = message.split(':');
-    if (kind === 'session') this.states.forgetSession(id);
+  private receive(message: string): void {
+    const [kind = '', id = ''] = message.split(':');
+    if (kind === 'session') this.states.delete(id);
     else if (kind === 'user') this.forgetUser(id);
     else if (kind === EVERYTHING) this.forgetAll();
-    else this.others.get(kind ?? '')?.forgetSession(id);
-  }
-
-  /** Heard by all, so that few of the replicas have to send one: none that has untold news. */
-  private async beat(): Promise<void> {
-    if (this.isBeating || !this.channel) return;
-    this.isBeating = true;
-    try {
-      await this.announceAgain();
-      const isSilent = performance.now() - this.lastHeardAt >= HEARTBEAT_MS;
-      if (isSilent && this.channel?.hears) await this.channel.publish(HEARTBEAT);
-    } catch {
-      // The next beat tries again.
-    } finally {
-      this.isBeating = false;
-    }
+    else this.otherStates.get(kind)?.delete(id);
   }
 
   /** Roles in a tenant come on top of those of the account. */
@@ -187,7 +150,7 @@ export class RevocationService implements OnModuleInit, OnModuleDestroy {
     return new Map([...(memberships ?? [])].map(([tenantId, there]) => [tenantId, [...roles, ...there]]));
   }
 
-  private async load(sessionId: string): Promise<SessionVerdict> {
+  private async load(sessionId: string): Promise<SessionState | null> {
     if (!UUID.test(String(sessionId))) return null;
     try {
       const [row] = await this.source.query<SessionRow[]>(

@@ -1,4 +1,5 @@
 import { RecentMap, type Memberships } from '../../common/index.js';
+import { outsideTransaction } from '../../database/index.js';
 
 /** What requests need to know of a session. */
 export interface SessionState {
@@ -10,87 +11,89 @@ export interface SessionState {
   readonly tenants: Memberships;
 }
 
-/** What a state needs to be kept: whose it is, and how long it could be good at most. */
-export interface KeptState {
+/** What a state needs to be cached: whose it is, and until when it could be good at most. */
+export interface CachedState {
   readonly userId: string;
   readonly expiresAtMs: number;
 }
 
-/** Null for a session that is over, whose owner is locked or gone, or that never was. */
-export type SessionVerdict = SessionState | null;
-
 interface Entry<T> {
-  readonly verdict: T | null;
+  readonly state: T | null;
   readonly loadedAt: number;
 }
 
-export interface SessionStatesOptions<T> {
+export interface StateCacheOptions<T> {
+  /** States that are kept at most. */
   readonly size: number;
   load(id: string): Promise<T | null>;
-  /** Whether what other replicas change is heard of at once. */
-  isLive(now: number): boolean;
+  /** Whether messages of other replicas are coming in. */
+  isConnected(now: number): boolean;
 }
 
-/** Longest time that a verdict serves although nothing is heard from other replicas. */
-export const BLIND_AGE_MS = 1_000;
-/** Longest time that one serves at all: what somebody changes in the database by hand is announced by nobody. */
-const LONGEST_AGE_MS = 30_000;
+/** How long a state serves while no messages of other replicas come in. */
+export const DISCONNECTED_TTL_MS = 1_000;
+/** How long a state serves at all: nobody announces what somebody changes in the database by hand. */
+const MAX_AGE_MS = 30_000;
 
-/** A bounded memory of verdicts on sessions, or on what else is revoked like them: those not used for longest leave first, and each is read once for all who wait. */
-export class SessionStates<T extends KeptState = SessionState> {
+/**
+ * A bounded cache of states of sessions, or of what else is revoked like them. The state that was not used for longest
+ * leaves first. Callers who ask for the same state at the same time share one load, which runs outside of their
+ * transactions.
+ */
+export class StateCache<T extends CachedState = SessionState> {
   private readonly entries: RecentMap<string, Entry<T>>;
   private readonly loading = new Map<string, Promise<T | null>>();
-  /** Counts what was forgotten: a read that began before may bring back what is no longer so. */
+  /** Raised by each removal: a load that began before it may return what is no longer true. */
   private epoch = 0;
 
-  constructor(private readonly options: SessionStatesOptions<T>) {
+  constructor(private readonly options: StateCacheOptions<T>) {
     this.entries = new RecentMap(options.size);
   }
 
-  get(sessionId: string): T | null | Promise<T | null> {
-    const entry = this.entries.get(sessionId);
-    if (entry === undefined || !this.isFresh(entry)) return this.loading.get(sessionId) ?? this.load(sessionId);
-    return entry.verdict;
+  /** Null for a session that has ended, that never was, or whose owner is locked or gone. */
+  get(id: string): T | null | Promise<T | null> {
+    const entry = this.entries.get(id);
+    if (entry === undefined || !this.isFresh(entry)) return this.loading.get(id) ?? this.load(id);
+    return entry.state;
   }
 
-  forgetSession(sessionId: string): void {
+  delete(id: string): void {
     this.epoch++;
-    this.entries.delete(sessionId);
-    this.loading.delete(sessionId);
+    this.entries.delete(id);
+    this.loading.delete(id);
   }
 
-  forgetUser(userId: string): void {
+  deleteOfUser(userId: string): void {
     this.epoch++;
-    this.entries.deleteWhere(({ verdict }) => verdict?.userId === userId);
+    this.entries.deleteWhere(({ state }) => state?.userId === userId);
     this.loading.clear();
   }
 
-  forgetAll(): void {
+  clear(): void {
     this.epoch++;
     this.entries.clear();
     this.loading.clear();
   }
 
-  private isFresh({ loadedAt, verdict }: Entry<T>): boolean {
+  private isFresh({ loadedAt, state }: Entry<T>): boolean {
     const now = performance.now();
     const age = now - loadedAt;
-    if (verdict !== null && verdict.expiresAtMs <= Date.now()) return false;
-    return age <= BLIND_AGE_MS || (age <= LONGEST_AGE_MS && this.options.isLive(now));
+    if (state !== null && state.expiresAtMs <= Date.now()) return false;
+    return age <= DISCONNECTED_TTL_MS || (age <= MAX_AGE_MS && this.options.isConnected(now));
   }
 
-  private load(sessionId: string): Promise<T | null> {
+  private load(id: string): Promise<T | null> {
     const { epoch } = this;
     const loadedAt = performance.now();
-    const pending = this.options
-      .load(sessionId)
-      .then((verdict) => {
-        if (epoch === this.epoch) this.entries.set(sessionId, { verdict, loadedAt });
-        return verdict;
+    const pending = outsideTransaction(() => this.options.load(id))
+      .then((state) => {
+        if (epoch === this.epoch) this.entries.set(id, { state, loadedAt });
+        return state;
       })
       .finally(() => {
-        if (this.loading.get(sessionId) === pending) this.loading.delete(sessionId);
+        if (this.loading.get(id) === pending) this.loading.delete(id);
       });
-    this.loading.set(sessionId, pending);
+    this.loading.set(id, pending);
     return pending;
   }
 }

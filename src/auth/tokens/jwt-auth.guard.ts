@@ -18,9 +18,10 @@ import {
   type Principal,
 } from '../../common/index.js';
 import { AUTH_SETTINGS, type AuthSettings } from '../auth.options.js';
+import { CsrfCheck } from '../cookies/csrf-check.js';
 import { SessionCookies } from '../cookies/session-cookies.js';
 import { RevocationService } from '../sessions/revocation.service.js';
-import type { SessionVerdict } from '../sessions/session-states.js';
+import type { SessionState } from '../sessions/session-states.js';
 import { AccessTokenVerifier, TokenFault } from './access-token.verifier.js';
 
 /** A client of ours has no such token; all others were good once. */
@@ -56,6 +57,7 @@ export class JwtAuthGuard implements CanActivate, PrincipalResolver {
     private readonly reflector: Reflector,
     private readonly verifier: AccessTokenVerifier,
     private readonly cookies: SessionCookies,
+    private readonly csrf: CsrfCheck,
     private readonly revocations: RevocationService,
     @Inject(AUTH_SETTINGS) private readonly settings: AuthSettings,
     private readonly violations: ViolationStreaks,
@@ -75,8 +77,11 @@ export class JwtAuthGuard implements CanActivate, PrincipalResolver {
     const token = this.cookies.accessTokenOf(request);
     const verified = token === undefined ? undefined : this.verifier.verify(token);
     if (verified === undefined || verified instanceof TokenFault) return undefined;
+    const { principal } = verified;
+    const isByCookie = request.headers.authorization === undefined;
+    if (isByCookie && this.csrf.faultOf(request, principal.sessionId)) return undefined;
     try {
-      const current = await this.current(verified.principal);
+      const current = await this.current(principal);
       return typeof current === 'string' ? undefined : current;
     } catch {
       return undefined;
@@ -105,8 +110,8 @@ export class JwtAuthGuard implements CanActivate, PrincipalResolver {
   /** Who the token's session belongs to, and what this user may do now; else what is over. */
   private current(claimed: Principal): Principal | Ended | Promise<Principal | Ended> {
     if (this.settings.sessionCheck === 'off') return claimed;
-    const verdict = this.revocations.verdictOf(claimed.sessionId);
-    return verdict instanceof Promise ? verdict.then((late) => merge(claimed, late)) : merge(claimed, verdict);
+    const state = this.revocations.getSessionState(claimed.sessionId);
+    return state instanceof Promise ? state.then((late) => merge(claimed, late)) : merge(claimed, state);
   }
 
   private known(current: Principal | Ended, { sessionId, tenantId }: Principal): Principal {
@@ -135,7 +140,7 @@ function invalidToken(code: ErrorCode): ProblemException {
 }
 
 /** Roles and email are those of now, not those of the time when the token was issued. */
-function merge(claimed: Principal, state: SessionVerdict): Principal | Ended {
+function merge(claimed: Principal, state: SessionState | null): Principal | Ended {
   if (state?.userId !== claimed.id) return 'AUTH_TOKEN_REVOKED';
   const { tenantId } = claimed;
   const roles = tenantId === undefined ? state.roles : state.tenants.get(tenantId);

@@ -9,7 +9,8 @@ import { SIGNING_KEY, type SigningKey } from './signing-key.js';
 /**
  * The same authentication for what is built on passport: routes of an application that carry
  * `@UseGuards(AuthGuard('bulwark-jwt'))`, and `passport.authenticate('bulwark-jwt')` outside Nest. passport-jwt checks
- * the token, then it goes the way of the suite's own guard, to its session and its owner.
+ * the token, then `PrincipalResolver` looks at its session and its owner. A token that came in a cookie counts only where
+ * the request passes the CSRF check.
  *
  * jsonwebtoken, which passport-jwt verifies with, knows no EdDSA: tokens of such a key are refused here.
  */
