@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { currentContext, FailureThrottle, ProblemException, type FailureSubject } from '../common/index.js';
-import { addressKey } from './client-address.js';
+import { addressKey } from './address-key.js';
 import { Policy, toSeconds, type Hit } from './policy.js';
 import type { ThrottlerSettings } from './settings.js';
 import { ThrottlerException } from './throttler.exception.js';

@@ -2,6 +2,7 @@ import { Inject, Injectable, type CanActivate, type ExecutionContext } from '@ne
 import { Reflector } from '@nestjs/core';
 import {
   ChainedGuard,
+  clientAddressOf,
   GuardOrder,
   isSameSecret,
   ProblemException,
@@ -74,7 +75,7 @@ export class CsrfGuard implements CanActivate {
 
   private violation(request: AdapterRequest, code: ErrorCode, reason: string, detail: string): ProblemException {
     // Of a session, because another site has many browsers act, and each of their users is to be told of.
-    const subject = request.user?.sessionId ?? request.ip ?? 'unknown';
+    const subject = request.user?.sessionId ?? clientAddressOf(request) ?? 'unknown';
     this.violations.add({ rule: 'csrf', subject, metadata: { code, reason } });
     return new ProblemException(code, detail);
   }
