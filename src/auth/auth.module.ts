@@ -22,6 +22,7 @@ import { AccessTokenVerifier } from './tokens/access-token.verifier.js';
 import { CsrfController } from './cookies/csrf.controller.js';
 import { CsrfGuard } from './cookies/csrf.guard.js';
 import { CsrfTokens } from './cookies/csrf-tokens.js';
+import { DeviceCookies } from './cookies/device-cookie.js';
 import { SessionCookies } from './cookies/session-cookies.js';
 import { TokenDelivery } from './cookies/token-delivery.interceptor.js';
 import { JwksController } from './tokens/jwks.controller.js';
@@ -93,6 +94,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     BackgroundWork,
     CsrfGuard,
     CsrfTokens,
+    DeviceCookies,
     JwtAuthGuard,
     { provide: PrincipalResolver, useExisting: JwtAuthGuard },
     JwtStrategy,
@@ -118,6 +120,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     AdministratorsService,
     AuthService,
     CsrfTokens,
+    DeviceCookies,
     PrincipalResolver,
     RevocationService,
     SessionCookies,

@@ -17,6 +17,7 @@ import { ReauthenticationService } from './accounts/reauthentication.service.js'
 import { viewOf, type LoginDto, type RegisterDto, type TokenView, type UserView } from './auth.dto.js';
 import { AUTH_SETTINGS, type AuthSettings } from './auth.options.js';
 import { BackgroundWork } from './background-work.js';
+import { DeviceCookies } from './cookies/device-cookie.js';
 import { PasswordService } from './passwords/password.service.js';
 import type { AccessTokenView, LoginCodeDto, StepUpDto } from './second-factor/second-factor.dto.js';
 import { SecondFactorService } from './second-factor/second-factor.service.js';
@@ -39,6 +40,7 @@ export class AuthService {
     private readonly reauthentication: ReauthenticationService,
     private readonly mails: AccountMails,
     private readonly background: BackgroundWork,
+    private readonly devices: DeviceCookies,
     @Inject(AUTH_SETTINGS) private readonly settings: AuthSettings,
     @Optional() private readonly audit: AuditTrail = new NoAuditTrail(),
     @Optional() private readonly failures: FailureThrottle = new NoFailureThrottle(),
@@ -71,9 +73,10 @@ export class AuthService {
    * @throws ProblemException `AUTH_CREDENTIALS_INVALID`, the same and as slow for an unknown email; to those who know the
    *   password `ACCOUNT_LOCKED`, `ACCOUNT_DEACTIVATED`, `EMAIL_UNVERIFIED`, and `AUTH_MFA_REQUIRED` with an `mfaToken` for
    *   the second step; `RATE_LIMITED`
+   * @param deviceCookie as `DeviceCookies.read()` has it
    */
-  async login({ email, password }: LoginDto): Promise<TokenView> {
-    const user = await this.authenticate(normalizeEmail(email), password);
+  async login({ email, password }: LoginDto, deviceCookie?: string): Promise<TokenView> {
+    const user = await this.authenticate(normalizeEmail(email), password, deviceCookie);
     this.assertOpen(user);
     if (this.passwords.isOutdated(user.passwordHash)) await this.upgradeHash(user, password);
     if (await this.factors.isEnabled(user.id)) throw await this.secondStep(user);
@@ -81,10 +84,10 @@ export class AuthService {
   }
 
   /** @throws ProblemException `AUTH_MFA_TOKEN_INVALID`, `AUTH_MFA_CODE_INVALID`, `RATE_LIMITED`, and those of the login */
-  async completeLogin({ mfaToken, code }: LoginCodeDto): Promise<TokenView> {
+  async completeLogin({ mfaToken, code }: LoginCodeDto, deviceCookie?: string): Promise<TokenView> {
     const userId = await this.oneTimeTokens.ownerOf('second-factor', mfaToken);
     if (userId === undefined) throw mfaTokenInvalid();
-    const methods = await this.factors.verify(userId, code);
+    const methods = await this.factors.verify(userId, code, await this.deviceOf(deviceCookie, userId));
     if (!methods) {
       throw new ProblemException('AUTH_MFA_CODE_INVALID', 'The code is wrong or was used. Wait for the next one.');
     }
@@ -151,8 +154,13 @@ export class AuthService {
     await this.mails.sendVerification(user);
   }
 
-  private async authenticate(email: string, password: string) {
-    const giveBack = await this.failures.attempt({ account: email });
+  private async deviceOf(cookie: string | undefined, userId: string): Promise<string | undefined> {
+    return cookie === undefined ? undefined : this.devices.deviceOf(cookie, (await this.users.get(userId)).email);
+  }
+
+  private async authenticate(email: string, password: string, deviceCookie: string | undefined) {
+    const device = this.devices.deviceOf(deviceCookie, email);
+    const giveBack = await this.failures.attempt({ account: email, device });
     let user;
     let matches: boolean;
     try {

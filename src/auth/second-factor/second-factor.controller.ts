@@ -1,8 +1,9 @@
-import { Body, Controller, Get, Header, HttpCode, Post, VERSION_NEUTRAL } from '@nestjs/common';
-import { Public, ThrottleTier, type Principal } from '../../common/index.js';
+import { Body, Controller, Get, Header, HttpCode, Post, Req, VERSION_NEUTRAL } from '@nestjs/common';
+import { Public, ThrottleTier, type AdapterRequest, type Principal } from '../../common/index.js';
 import { ReauthenticationService } from '../accounts/reauthentication.service.js';
 import type { TokenView } from '../auth.dto.js';
 import { AuthService } from '../auth.service.js';
+import { DeviceCookies } from '../cookies/device-cookie.js';
 import { TokenRoute } from '../cookies/token-delivery.interceptor.js';
 import { CurrentUser } from '../current-user.decorator.js';
 import { RecentAuthentication } from '../recent-authentication.guard.js';
@@ -27,6 +28,7 @@ export class SecondFactorController {
     private readonly factors: SecondFactorService,
     private readonly sessions: SessionService,
     private readonly reauthentication: ReauthenticationService,
+    private readonly devices: DeviceCookies,
   ) {}
 
   /** The second step of a login. */
@@ -35,8 +37,8 @@ export class SecondFactorController {
   @ThrottleTier('auth')
   @HttpCode(200)
   @TokenRoute('opens')
-  login(@Body() body: LoginCodeDto): Promise<TokenView> {
-    return this.auth.completeLogin(body);
+  login(@Req() request: AdapterRequest, @Body() body: LoginCodeDto): Promise<TokenView> {
+    return this.auth.completeLogin(body, this.devices.read(request));
   }
 
   /** Proves anew who the caller is. */

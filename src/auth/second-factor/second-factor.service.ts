@@ -3,6 +3,7 @@ import { AuditTrail, FailureThrottle, NoAuditTrail, NoFailureThrottle, ProblemEx
 import { UsersService } from '../../users/index.js';
 import { AccountMails } from '../accounts/account-mails.service.js';
 import { AUTH_SETTINGS, type AuthSettings } from '../auth.options.js';
+import { deviceOfSession } from '../cookies/device-cookie.js';
 import { Sealer } from '../sealer.js';
 import type { AuthenticationMethod } from '../sessions/session.entity.js';
 import { newRecoveryCodes, recoveryCodeHash } from './recovery-codes.js';
@@ -92,10 +93,11 @@ export class SecondFactorService {
   /**
    * Takes a code from the app, or a recovery code, each once. Undefined where it is wrong, or was used.
    *
+   * @param device that has logged in to the account before, if so
    * @throws ProblemException `RATE_LIMITED`
    */
-  verify(userId: string, code: string): Promise<readonly AuthenticationMethod[] | undefined> {
-    return this.counted(userId, async () => {
+  verify(userId: string, code: string, device?: string): Promise<readonly AuthenticationMethod[] | undefined> {
+    const attempt = async () => {
       const factor = await this.store.find(userId);
       if (!factor?.confirmedAt) return undefined;
       if (TOTP_CODE.test(code)) {
@@ -105,7 +107,8 @@ export class SecondFactorService {
       const left = await this.store.countCodes(userId);
       await this.tell(userId, 'auth.recovery_code_used', 'A recovery code was used', `${left} are left.`);
       return ['pwd', 'mfa'] as const;
-    });
+    };
+    return this.counted(userId, attempt, device);
   }
 
   /** @throws ProblemException `VALIDATION_FAILED` where the code is missing or wrong */
@@ -129,8 +132,8 @@ export class SecondFactorService {
   }
 
   /** Counts what fails against the account's second factor and the address, apart from wrong passwords. */
-  private async counted<T>(userId: string, attempt: () => Promise<T>): Promise<T> {
-    const giveBack = await this.failures.attempt({ account: ownerOf(userId) });
+  private async counted<T>(userId: string, attempt: () => Promise<T>, device = deviceOfSession()): Promise<T> {
+    const giveBack = await this.failures.attempt({ account: ownerOf(userId), device });
     let result: T;
     try {
       result = await attempt();
