@@ -7,7 +7,7 @@ const FOLDERS = {
   database: ['common'],
   redis: ['common'],
   shutdown: ['common'],
-  management: ['common', 'shutdown'],
+  management: ['common', 'security', 'shutdown'],
   security: ['common'],
   observability: ['common'],
   health: ['common'],

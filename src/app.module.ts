@@ -61,7 +61,9 @@ export class AppModule {
           useFactory: (source: DataSource) => ({ store: new PostgresIdempotencyStore(source) }),
         }),
         HealthModule.forRoot({ detailsToken: config.metrics.token }),
-        ...(http.managementPort === undefined ? [] : [ManagementModule.forRoot({ port: http.managementPort })]),
+        ...(http.managementPort === undefined
+          ? []
+          : [ManagementModule.forRoot({ port: http.managementPort, host: http.managementHost })]),
         SecurityModule.forRoot(securityOf(config)),
         ThrottlerModule.forRoot({
           tiers: config.throttle,

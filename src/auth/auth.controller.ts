@@ -2,6 +2,7 @@ import { Body, Controller, Get, Header, HttpCode, Post, Req, Res, VERSION_NEUTRA
 import { ProblemException, Public, ThrottleTier, type AdapterRequest, type Principal } from '../common/index.js';
 import { LoginDto, RefreshDto, RegisterDto, type TokenView, type UserView } from './auth.dto.js';
 import { AuthService } from './auth.service.js';
+import { DeviceCookies } from './cookies/device-cookie.js';
 import { SessionCookies } from './cookies/session-cookies.js';
 import { TokenRoute } from './cookies/token-delivery.interceptor.js';
 import { CurrentUser } from './current-user.decorator.js';
@@ -12,6 +13,7 @@ export class AuthController {
   constructor(
     private readonly auth: AuthService,
     private readonly cookies: SessionCookies,
+    private readonly devices: DeviceCookies,
   ) {}
 
   @Post('register')
@@ -33,8 +35,8 @@ export class AuthController {
   @ThrottleTier('auth')
   @HttpCode(200)
   @TokenRoute('opens')
-  login(@Body() body: LoginDto): Promise<TokenView> {
-    return this.auth.login(body);
+  login(@Req() request: AdapterRequest, @Body() body: LoginDto): Promise<TokenView> {
+    return this.auth.login(body, this.devices.read(request));
   }
 
   @Post('refresh')

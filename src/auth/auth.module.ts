@@ -24,6 +24,7 @@ import { CsrfController } from './cookies/csrf.controller.js';
 import { CsrfCheck } from './cookies/csrf-check.js';
 import { CsrfGuard } from './cookies/csrf.guard.js';
 import { CsrfTokens } from './cookies/csrf-tokens.js';
+import { DeviceCookies } from './cookies/device-cookie.js';
 import { SessionCookies } from './cookies/session-cookies.js';
 import { TokenDelivery } from './cookies/token-delivery.interceptor.js';
 import { JwksController } from './tokens/jwks.controller.js';
@@ -97,6 +98,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     CsrfCheck,
     CsrfGuard,
     CsrfTokens,
+    DeviceCookies,
     JwtAuthGuard,
     { provide: PrincipalResolver, useExisting: JwtAuthGuard },
     JwtStrategy,
@@ -123,6 +125,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     AdministratorsService,
     AuthService,
     CsrfTokens,
+    DeviceCookies,
     PrincipalResolver,
     RevocationService,
     SessionCookies,

@@ -68,6 +68,11 @@ export interface AuthModuleOptions {
   sessionCheck?: SessionCheck;
   /** Hands tokens to browsers in cookies, with protection against CSRF. @default tokens are in the body only */
   cookies?: CookieOptions;
+  /**
+   * Gives each device that logs in a cookie for a year. Failed logins from such a device count for the device and not for
+   * the account, so that strangers who guess do not hold back the owner. @default true
+   */
+  deviceCookies?: boolean;
   /** Sessions whose state is kept in memory. @default 10000 */
   sessionCacheSize?: number;
   /**
@@ -132,6 +137,7 @@ type Defaulted =
   | 'emailVerification'
   | 'refreshGraceMs'
   | 'sessionCheck'
+  | 'deviceCookies'
   | 'sessionCacheSize'
   | 'tokenCacheSize'
   | 'profileTtlMs'
@@ -159,6 +165,7 @@ export function authSettings(options: AuthModuleOptions): AuthSettings {
     emailVerification: registration === 'silent' ? 'required' : (options.emailVerification ?? 'sent'),
     refreshGraceMs: options.refreshGraceMs ?? 10_000,
     sessionCheck: options.sessionCheck ?? 'cached',
+    deviceCookies: options.deviceCookies ?? true,
     sessionCacheSize: options.sessionCacheSize ?? 10_000,
     tokenCacheSize: options.tokenCacheSize ?? 10_000,
     profileTtlMs: options.profileTtlMs ?? 600_000,

@@ -27,6 +27,7 @@ import { ReauthenticationService } from './accounts/reauthentication.service.js'
 import { viewOf, type LoginDto, type RegisterDto, type TokenView, type UserView } from './auth.dto.js';
 import { AUTH_SETTINGS, type AuthSettings } from './auth.options.js';
 import { BackgroundWork } from './background-work.js';
+import { DeviceCookies } from './cookies/device-cookie.js';
 import { PasswordService } from './passwords/password.service.js';
 import type { AccessTokenView, LoginCodeDto, StepUpDto } from './second-factor/second-factor.dto.js';
 import { SecondFactorService, wrongCode } from './second-factor/second-factor.service.js';
@@ -50,6 +51,7 @@ export class AuthService {
     private readonly reauthentication: ReauthenticationService,
     private readonly mails: AccountMails,
     private readonly background: BackgroundWork,
+    private readonly devices: DeviceCookies,
     @Inject(AUTH_SETTINGS) private readonly settings: AuthSettings,
     @Optional() private readonly audit: AuditTrail = new NoAuditTrail(),
     @Optional() private readonly failures: FailureThrottle = new NoFailureThrottle(),
@@ -84,10 +86,11 @@ export class AuthService {
    * @throws ProblemException `AUTH_CREDENTIALS_INVALID`, the same and as slow for an unknown email; to those who know the
    *   password `ACCOUNT_LOCKED`, `ACCOUNT_DEACTIVATED`, `EMAIL_UNVERIFIED`, and `AUTH_MFA_REQUIRED` with an `mfaToken` for
    *   the second step; `RATE_LIMITED`
+   * @param deviceCookie as `DeviceCookies.read()` has it
    */
-  async login(credentials: LoginDto): Promise<TokenView> {
+  async login(credentials: LoginDto, deviceCookie?: string): Promise<TokenView> {
     const { user, session, mfaToken } = await this.accounts.decide(async () => {
-      const seen = await this.authenticate(normalizeEmail(credentials.email), credentials.password);
+      const seen = await this.authenticate(normalizeEmail(credentials.email), credentials.password, deviceCookie);
       const renewedHash = await this.renewedHash(seen, credentials.password);
       return this.accounts.runAsSeen(seen, (user) => this.logIn(user, renewedHash));
     });
@@ -99,10 +102,11 @@ export class AuthService {
   }
 
   /** @throws ProblemException `AUTH_MFA_TOKEN_INVALID`, `AUTH_MFA_CODE_INVALID`, `RATE_LIMITED`, and those of the login */
-  async completeLogin({ mfaToken, code }: LoginCodeDto): Promise<TokenView> {
+  async completeLogin({ mfaToken, code }: LoginCodeDto, deviceCookie?: string): Promise<TokenView> {
     const userId = await this.oneTimeTokens.ownerOf('second-factor', mfaToken);
     if (userId === undefined) throw mfaTokenInvalid();
-    const login = await this.factors.withCode(userId, code, async (user, methods) => {
+    const device = await this.deviceOf(deviceCookie, userId);
+    const complete = async (user: UserRecord, methods: readonly AuthenticationMethod[]) => {
       // Of two right codes for one token, one gets in.
       const { email } = await this.oneTimeTokens.redeem('second-factor', mfaToken).catch(() => {
         throw mfaTokenInvalid();
@@ -111,7 +115,8 @@ export class AuthService {
       this.assertCanLogIn(user);
       await this.recordAudit('auth.login', user, { methods });
       return { user, session: await this.sessions.open(user.id, methods) };
-    });
+    };
+    const login = await this.factors.withCode(userId, code, complete, device);
     if (login) return this.tokens(login.user, login.session);
     throw new ProblemException('AUTH_MFA_CODE_INVALID', 'The code is wrong or was used. Wait for the next one.');
   }
@@ -191,8 +196,17 @@ export class AuthService {
     });
   }
 
-  private async authenticate(email: string, password: string): Promise<UserWithPassword> {
-    const refund = await this.failures.attempt({ account: email });
+  private async deviceOf(cookie: string | undefined, userId: string): Promise<string | undefined> {
+    return cookie === undefined ? undefined : this.devices.deviceOf(cookie, (await this.users.get(userId)).email);
+  }
+
+  private async authenticate(
+    email: string,
+    password: string,
+    deviceCookie: string | undefined,
+  ): Promise<UserWithPassword> {
+    const device = await this.devices.deviceOf(deviceCookie, email);
+    const refund = await this.failures.attempt({ account: email, device });
     let user;
     let matches: boolean;
     try {

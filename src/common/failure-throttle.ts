@@ -2,6 +2,11 @@
 export interface FailureSubject {
   /** The account as it is told apart from others, such as the normalised email address. */
   readonly account: string;
+  /**
+   * The device, where it has proved that it logged in to the account before. Its failures then count for the device and
+   * the address, and not for the account.
+   */
+  readonly device?: string | undefined;
   /** @default the client address of the current request */
   readonly address?: string;
 }
@@ -10,6 +15,9 @@ export interface FailureSubject {
  * Holds back who fails too often, by account and by address together: neither one account tried from many addresses
  * nor one address that tries many accounts gets through. ThrottlerModule binds it; without it {@link NoFailureThrottle}
  * stands in. It stands in `common` so that auth can use it without depending on ThrottlerModule.
+ *
+ * A device that has logged in before has an allowance of its own: it can neither be held back by failures from elsewhere
+ * nor hold back others.
  *
  * An attempt counts as failed from its beginning, so that a thousand at once do not pass for one.
  *

@@ -1,6 +1,7 @@
 import { Injectable, Module, type CanActivate, type ExecutionContext, type OnModuleInit } from '@nestjs/common';
 import { APP_GUARD, DiscoveryModule, DiscoveryService } from '@nestjs/core';
 import { isObservable, lastValueFrom } from 'rxjs';
+import { RequestContextHook } from './request-context.hook.js';
 
 /**
  * Where in the chain a global guard runs. Addresses are limited before the cost of authentication is paid; what depends
@@ -71,6 +72,6 @@ export class GuardChain implements CanActivate, OnModuleInit {
 /** Registers the {@link GuardChain} as a global guard, once, whichever modules import it. */
 @Module({
   imports: [DiscoveryModule],
-  providers: [{ provide: APP_GUARD, useClass: GuardChain }],
+  providers: [{ provide: APP_GUARD, useClass: GuardChain }, RequestContextHook],
 })
 export class GuardChainModule {}

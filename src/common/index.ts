@@ -1,5 +1,6 @@
 export * from './audit-trail.js';
 export * from './circuit-breaker.js';
+export * from './client-address.js';
 export * from './credential-verifier.js';
 export * from './credentials.js';
 export * from './database-outage.js';

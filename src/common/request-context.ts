@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomUUID } from 'node:crypto';
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
+import { clientAddressOf } from './client-address.js';
 import { credentialsOf } from './credentials.js';
 import type { Principal } from './principal.js';
 import { ResponseHold } from './response-hold.js';
@@ -15,7 +16,7 @@ export interface AdapterRequest {
   readonly method: string;
   readonly url: string;
   readonly headers: IncomingHttpHeaders;
-  /** Client address, found through the trusted proxies only. */
+  /** Client address as the adapter found it through the trusted proxies; `clientAddressOf()` parses it. */
   readonly ip?: string;
   readonly raw?: IncomingMessage;
   readonly route?: { readonly path?: string };
@@ -98,8 +99,9 @@ export class RequestContext {
     return this.request?.user?.tenantId;
   }
 
+  /** @see clientAddressOf */
   get clientAddress(): string | undefined {
-    return this.request?.ip;
+    return this.request && clientAddressOf(this.request);
   }
 
   get userAgent(): string | undefined {

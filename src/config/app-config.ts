@@ -23,6 +23,8 @@ export class AppConfig {
     port: number;
     /** Unset: operators' routes are on `port`. */
     managementPort: number | undefined;
+    /** Address that `managementPort` listens on. */
+    managementHost: string;
     adapter: Variables['HTTP_ADAPTER'];
     trustProxy: Variables['TRUST_PROXY'];
     bodyLimitBytes: number;
@@ -58,6 +60,7 @@ export class AppConfig {
     encryptionKeys: readonly string[];
     refreshGraceMs: number;
     sessionCheck: Variables['AUTH_SESSION_CHECK'];
+    deviceCookies: boolean;
     tokenCacheSize: number;
     profileTtlMs: number;
     /** Unset: tokens are in bodies only. */
@@ -104,6 +107,7 @@ export class AppConfig {
     this.http = {
       port: values.PORT,
       managementPort: values.MANAGEMENT_PORT,
+      managementHost: values.MANAGEMENT_HOST ?? (isProduction ? '0.0.0.0' : '127.0.0.1'),
       adapter: values.HTTP_ADAPTER,
       trustProxy: values.TRUST_PROXY,
       bodyLimitBytes: values.BODY_LIMIT,
@@ -138,6 +142,7 @@ export class AppConfig {
       encryptionKeys: values.AUTH_ENCRYPTION_KEYS,
       refreshGraceMs: values.JWT_REFRESH_GRACE,
       sessionCheck: values.AUTH_SESSION_CHECK,
+      deviceCookies: values.AUTH_DEVICE_COOKIES,
       tokenCacheSize: values.AUTH_TOKEN_CACHE_SIZE,
       profileTtlMs: values.CACHE_PROFILE_TTL,
       cookies:

@@ -56,6 +56,10 @@ export const variables = z.object({
   PORT: port.prefault('3000').describe('Port of the API; 0 takes a free one.'),
   HTTP_ADAPTER: choice('fastify', 'express').prefault('fastify').describe('HTTP engine: fastify or express.'),
   MANAGEMENT_PORT: port.optional().describe('Separate port for probes, metrics and admin routes.'),
+  MANAGEMENT_HOST: z
+    .string()
+    .optional()
+    .describe('Address that MANAGEMENT_PORT listens on. Unset: 0.0.0.0 in production, else 127.0.0.1.'),
   DATABASE_URL: parsed(postgresUrl)
     .optional()
     .describe(
@@ -105,6 +109,9 @@ export const variables = z.object({
   AUTH_COOKIES: choice('off', 'strict', 'lax')
     .prefault('off')
     .describe('strict or lax: tokens go to browsers in HttpOnly cookies of that SameSite, with CSRF protection.'),
+  AUTH_DEVICE_COOKIES: flag
+    .prefault('true')
+    .describe('Devices that logged in before keep an allowance of failed logins of their own, by a signed cookie.'),
   AUTH_TOKEN_CACHE_SIZE: integer(0, 1_000_000)
     .prefault('10000')
     .describe('Access tokens whose signature is not checked again; expiry and session are. 0: none.'),

@@ -1,13 +1,14 @@
 import { BlockList, isIP } from 'node:net';
+import { parseAddress } from '../common/index.js';
 
-/** Addresses whose answer is kept; a look-up walks the whole list. */
-const MOST_REMEMBERED = 10_000;
-/** IPv4-mapped and written out. What is longer is made up, and must not fill the memory. */
-const LONGEST_REMEMBERED = 45;
+/** A look-up walks the whole list, so the last answers are kept. */
+const MAX_REMEMBERED = 10_000;
+/** Longer texts are not remembered: a client can make up any number of them. */
+const MAX_REMEMBERED_LENGTH = 45;
 
 /**
- * Addresses and networks, parsed once. An IPv4 address that came in over an IPv6 socket (`::ffff:192.0.2.1`) is the same
- * address as without.
+ * Addresses and networks, parsed once. Addresses are compared in the form of `parseAddress()`: an IPv4-mapped IPv6 address
+ * (`::ffff:192.0.2.1`) is the IPv4 address, and a port does not count.
  *
  * @publicApi
  */
@@ -23,10 +24,10 @@ export class AddressList {
   has(address: string): boolean {
     const known = this.known.get(address);
     if (known !== undefined) return known;
-    const family = isIP(address);
-    const isIn = family !== 0 && this.list.check(address, family === 4 ? 'ipv4' : 'ipv6');
-    if (address.length > LONGEST_REMEMBERED) return isIn;
-    if (this.known.size >= MOST_REMEMBERED) this.known.clear();
+    const parsed = parseAddress(address);
+    const isIn = parsed !== undefined && this.list.check(parsed, isIP(parsed) === 4 ? 'ipv4' : 'ipv6');
+    if (address.length > MAX_REMEMBERED_LENGTH) return isIn;
+    if (this.known.size >= MAX_REMEMBERED) this.known.clear();
     this.known.set(address, isIn);
     return isIn;
   }

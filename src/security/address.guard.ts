@@ -3,6 +3,7 @@ import type { ExecutionContext } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import {
   ChainedGuard,
+  clientAddressOf,
   GuardOrder,
   OPERATIONAL_ROUTE,
   ProblemException,
@@ -39,7 +40,10 @@ interface Lists {
   readonly deny: readonly AddressList[];
 }
 
-/** Lets in whom the lists let in, before anything else is spent on a request. */
+/**
+ * Admits the clients that the lists admit, before anything else is spent on a request. A client without a valid address
+ * passes no list: neither one that allows nor one that denies.
+ */
 @Injectable()
 @ChainedGuard({ order: GuardOrder.Network })
 export class AddressGuard implements CanActivate {
@@ -68,9 +72,13 @@ export class AddressGuard implements CanActivate {
     if (context.getType() !== 'http') return true;
     const lists = this.lists.get(context);
     if (!lists) return true;
-    const address = requestOf(context).ip ?? '';
-    if (lists.allow.every((list) => list.has(address)) && !lists.deny.some((list) => list.has(address))) return true;
-    this.reports.refused('address', address);
+    const address = clientAddressOf(requestOf(context));
+    if (address !== undefined && isAdmitted(address, lists)) return true;
+    this.reports.refused('address', address ?? 'unknown');
     throw new ProblemException('ADDRESS_DENIED', 'This is not served to your address.');
   }
+}
+
+function isAdmitted(address: string, { allow, deny }: Lists): boolean {
+  return allow.every((list) => list.has(address)) && !deny.some((list) => list.has(address));
 }

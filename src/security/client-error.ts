@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { STATUS_CODES, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { ERROR_CODES, problemDocument, type ErrorCode } from '../common/index.js';
+import { ERROR_CODES, parseAddress, problemDocument, type ErrorCode } from '../common/index.js';
 
 const FAULTS: Readonly<Record<string, [code: ErrorCode, detail: string]>> = {
   HPE_HEADER_OVERFLOW: ['HEADERS_TOO_LARGE', 'The request line and the headers exceed 16 kB.'],
@@ -28,8 +28,10 @@ export function answerClientError(
     // The parser refuses again whatever else arrives on the connection.
     if (refused.has(socket)) return;
     refused.add(socket);
-    const { remoteAddress = 'unknown' } = socket as Duplex & { remoteAddress?: string };
-    if (error.code !== undefined && REFUSED_BY_PARSER.test(error.code)) onMalformed(remoteAddress, error.code);
+    const { remoteAddress } = socket as Duplex & { remoteAddress?: string };
+    if (error.code !== undefined && REFUSED_BY_PARSER.test(error.code)) {
+      onMalformed(parseAddress(remoteAddress) ?? 'unknown', error.code);
+    }
     const { _httpMessage: response } = socket as Duplex & { _httpMessage?: ServerResponse | null };
     // A response that has begun cannot become another one.
     if (error.code === 'ECONNRESET' || !socket.writable || response?.headersSent) {

@@ -1,5 +1,11 @@
 import type { IncomingMessage } from 'node:http';
-import { contextOf, runWithContext, type AdapterRequest, type ProblemException } from '../common/index.js';
+import {
+  clientAddressOf,
+  contextOf,
+  runWithContext,
+  type AdapterRequest,
+  type ProblemException,
+} from '../common/index.js';
 import { violatedBy } from './body-violations.js';
 import { Compressor } from './compressor.js';
 import { bodyRefusal, parseBody } from './request-body.js';
@@ -32,7 +38,7 @@ export class Hardening {
   refusalOf(request: AdapterRequest, raw: IncomingMessage): ProblemException | undefined {
     const refusal = this.rules.refusalOf(raw);
     if (!refusal) return bodyRefusal(raw);
-    const subject = request.ip ?? 'unknown';
+    const subject = clientAddressOf(request) ?? 'unknown';
     this.reports.refused(refusal.rule, subject, { code: refusal.problem.code, reason: refusal.problem.detail });
     return refusal.problem;
   }
@@ -46,7 +52,9 @@ export class Hardening {
   parse(request: AdapterRequest, body: Buffer): unknown {
     const report = (rule: SecurityRule, metadata: Readonly<Record<string, unknown>>) =>
       // Fastify reads bodies outside of the request's asynchronous context.
-      runWithContext(contextOf(request), () => this.reports.refused(rule, request.ip ?? 'unknown', metadata));
+      runWithContext(contextOf(request), () =>
+        this.reports.refused(rule, clientAddressOf(request) ?? 'unknown', metadata),
+      );
     const onStripped = () => report('control_characters', { handling: 'stripped' });
     try {
       return parseBody(request.headers, body, this.settings, onStripped);

@@ -3,6 +3,7 @@ import type { ExecutionContext } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import {
   ChainedGuard,
+  clientAddressOf,
   contextOf,
   GuardOrder,
   ProblemException,
@@ -74,7 +75,7 @@ export class OperatorKeysGuard implements CanActivate {
       refuseOperatorNames(request.body);
       refuseOperatorNames(request.query);
     } catch (error) {
-      this.reports.refused('operators', request.ip ?? 'unknown', { route: contextOf(request).route });
+      this.reports.refused('operators', clientAddressOf(request) ?? 'unknown', { route: contextOf(request).route });
       throw error;
     }
     return true;

@@ -25,6 +25,9 @@ describe('trust in proxies', () => {
     ['uniquelocal', '192.168.0.1'],
     ['uniquelocal', 'fd00::1'],
     ['203.0.113.0/24', '203.0.113.9'],
+    // Proxies that write the port of the one before them.
+    ['loopback', '127.0.0.1:8080'],
+    ['uniquelocal', '[fd00::1]:8080'],
   ])('of %s holds for %s', (entry, address) => expect(trusts(['192.0.2.1', entry], address)).toBe(true));
 
   it.each([
@@ -34,7 +37,7 @@ describe('trust in proxies', () => {
     // Spellings that only some parsers take for an address.
     ['loopback', '127.1'],
     ['loopback', '0x7f.0.0.1'],
-    ['loopback', '127.0.0.1:8080'],
+    ['loopback', '127.0.0.1:'],
     ['loopback', ''],
     ['loopback', undefined],
     ['10.0.0.0/8', '::ffff:11.0.0.1'],

@@ -1,3 +1,4 @@
+import { parseAddress } from '../common/index.js';
 import { AddressList } from './address-list.js';
 
 /** Names that Express gave to networks, and Fastify took over. */
@@ -19,6 +20,9 @@ export function trustProxyOption(
   if (trustProxy === false) return false;
   if (typeof trustProxy === 'number') return (_address, hop) => hop < trustProxy;
   const proxies = new AddressList(trustProxy.flatMap((entry) => NAMED_NETWORKS[entry] ?? entry));
-  // A connection that has been closed meanwhile has none.
-  return (address) => address !== undefined && proxies.has(address);
+  return (text) => {
+    // A closed connection has no address.
+    const address = parseAddress(text);
+    return address !== undefined && proxies.has(address);
+  };
 }

@@ -1,6 +1,15 @@
 import { CircuitBreaker, withTimeLimit } from '../common/index.js';
 import type { MemoryStore } from './memory.store.js';
-import type { Decision, Hit, Policy, ThrottleStore, Verdict } from './policy.js';
+import { PendingCharges, type SentCharge } from './pending-charges.js';
+import {
+  monotonicNow,
+  spentHits,
+  type Decision,
+  type Hit,
+  type Policy,
+  type ThrottleStore,
+  type Verdict,
+} from './policy.js';
 
 /** @internal */
 export interface FallbackStoreOptions {
@@ -16,19 +25,34 @@ export interface FallbackStoreOptions {
   onChange: (isFallingBack: boolean, reason: string) => void;
 }
 
+/** @internal */
+export interface SharedStore extends ThrottleStore {
+  /** Whether the store answers. */
+  probe(): Promise<void>;
+  /** Counts what a process has counted by itself. A store that cannot do this has no such method. */
+  charge?(charge: SentCharge): Promise<void>;
+}
+
+/** Charges that are sent at once. */
+const CHARGES_AT_ONCE = 200;
+
 /** What a closed tier tells its clients to wait. */
 const UNAVAILABLE_WAIT_MS = 5_000;
 
 /**
  * A shared store that cannot become an outage: what it does not decide in time is decided by the rule of each tier.
  *
- * What is counted here meanwhile is forgotten when the shared store is back, so that nothing is counted twice.
+ * Hits that are counted here stay counted for their window, so that a store that fails again and again gives no new
+ * allowance each time. They are also written back to the shared store as soon as it answers, each once, so that other
+ * replicas count them too. docs/throttling.md has the bound that follows.
  */
 export class FallbackStore implements ThrottleStore {
   private readonly breaker: CircuitBreaker;
+  private readonly pending = new PendingCharges(monotonicNow);
+  private writingBack: Promise<void> | undefined;
 
   constructor(
-    private readonly shared: ThrottleStore & { probe(): Promise<void> },
+    private readonly shared: SharedStore,
     private readonly local: MemoryStore,
     private readonly options: FallbackStoreOptions,
   ) {
@@ -36,11 +60,11 @@ export class FallbackStore implements ThrottleStore {
     this.breaker = new CircuitBreaker({
       failures,
       probeIntervalMs,
-      probe: () => withTimeLimit(shared.probe(), timeoutMs),
-      onChange: (isOpen, reason) => {
-        if (!isOpen) local.clear();
-        onChange(isOpen, reason);
+      probe: async () => {
+        await withTimeLimit(shared.probe(), timeoutMs);
+        await this.writeBack();
       },
+      onChange,
     });
   }
 
@@ -55,8 +79,8 @@ export class FallbackStore implements ThrottleStore {
   }
 
   async refund(hits: readonly Hit[], decision: Decision): Promise<void> {
-    if (decision.isLocal) return this.local.refund(hits);
-    if (this.breaker.isOpen) return;
+    if (decision.isLocal) return this.refundHere(hits);
+    if (this.breaker.isOpen) return this.addPending(hits, -1);
     try {
       await withTimeLimit(Promise.resolve(this.shared.refund(hits, decision)), this.options.timeoutMs);
     } catch (error) {
@@ -67,6 +91,7 @@ export class FallbackStore implements ThrottleStore {
 
   async lift(policy: Policy, key: string): Promise<void> {
     this.local.lift(policy, key);
+    this.pending.delete(policy, key);
     await withTimeLimit(Promise.resolve(this.shared.lift(policy, key)), this.options.timeoutMs);
   }
 
@@ -78,11 +103,52 @@ export class FallbackStore implements ThrottleStore {
     try {
       const decision = await withTimeLimit(pending, this.options.timeoutMs);
       this.breaker.succeeded();
+      // What cannot be sent stays pending, and the next answer tries again.
+      if (this.pending.size > 0) void this.writeBack().catch(() => undefined);
       return decision;
     } catch (error) {
       this.fail(error);
+      // A late answer that spent the hits too: what was counted here is then not to be written back.
+      pending.then(
+        (late) =>
+          this.addPending(
+            spentHits(hits, late).filter(({ policy }) => policy.fallback !== 'open'),
+            -1,
+          ),
+        () => undefined,
+      );
       return this.decideHere(hits);
     }
+  }
+
+  /** Sends what the shared store has not counted yet, in one run at a time. */
+  private writeBack(): Promise<void> {
+    return (this.writingBack ??= this.sendPending().finally(() => (this.writingBack = undefined)));
+  }
+
+  private async sendPending(): Promise<void> {
+    // Only what is pending now: under load there is always more, and the store must be used again some time.
+    for (let left = this.pending.size; left > 0; left -= CHARGES_AT_ONCE) {
+      const charges = this.pending.take(Math.min(left, CHARGES_AT_ONCE));
+      if (charges.length === 0) return;
+      await withTimeLimit(Promise.all(charges.map((charge) => this.send(charge))), this.options.timeoutMs);
+    }
+  }
+
+  private async send(charge: SentCharge): Promise<void> {
+    await this.shared.charge?.(charge);
+    this.pending.confirm(charge);
+  }
+
+  private refundHere(hits: readonly Hit[]): void {
+    const counted = hits.filter(({ policy }) => policy.fallback === 'local');
+    this.local.refund(counted);
+    this.addPending(counted, -1);
+  }
+
+  private addPending(hits: readonly Hit[], sign: 1 | -1): void {
+    if (!this.shared.charge) return;
+    for (const hit of hits) this.pending.add(hit, sign * hit.cost);
   }
 
   private fail(error: unknown): void {
@@ -95,7 +161,9 @@ export class FallbackStore implements ThrottleStore {
       return { allowed: false, isUnavailable: true, verdicts: hits.map(closed) };
     }
     const counted = hits.filter(({ policy }) => policy.fallback === 'local').map((hit) => this.shareOf(hit));
-    const { allowed, verdicts } = counted.length > 0 ? this.local.consume(counted) : { allowed: true, verdicts: [] };
+    const decision = counted.length > 0 ? this.local.consume(counted) : { allowed: true, verdicts: [] };
+    const { allowed, verdicts } = decision;
+    this.addPending(spentHits(counted, decision), 1);
     let next = 0;
     return {
       allowed,

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { currentContext, FailureThrottle, ProblemException, type FailureSubject } from '../common/index.js';
-import { addressKey } from './client-address.js';
+import { addressKey } from './address-key.js';
 import { Policy, toSeconds, type Hit } from './policy.js';
 import type { ThrottlerSettings } from './settings.js';
 import { ThrottlerException } from './throttler.exception.js';
@@ -22,10 +22,11 @@ interface Step {
   readonly failures: number;
   readonly windows: number;
   readonly byAccount: Policy;
+  readonly byDevice: Policy;
   readonly byAddress: Policy;
 }
 
-/** Failed logins, by account and by address together. @publicApi */
+/** Failed logins, by account (or by a known device of the account) and by address together. @publicApi */
 @Injectable()
 export class LoginThrottle extends FailureThrottle {
   private readonly steps: readonly Step[];
@@ -41,6 +42,7 @@ export class LoginThrottle extends FailureThrottle {
       return {
         ...step,
         byAccount: new Policy(FAILED_LOGIN, tier, 'custom', scope),
+        byDevice: new Policy(FAILED_LOGIN, tier, 'custom', `device${scope}`),
         byAddress: new Policy(FAILED_LOGIN, tier, 'address', scope),
       };
     });
@@ -65,15 +67,16 @@ export class LoginThrottle extends FailureThrottle {
     });
   }
 
-  private hitsOf({ account, address = currentContext()?.clientAddress }: FailureSubject): Hit[] {
+  private hitsOf({ account, device, address = currentContext()?.clientAddress }: FailureSubject): Hit[] {
     const { limit, addressLimit, ttlMs } = this.settings.failedLogins;
     // Accounts are email addresses, which have no business in Redis or in a list of blocked keys.
-    const accountKey = createHash('sha256').update(account).digest('base64url').slice(0, 22);
+    const subject = device === undefined ? account : JSON.stringify([account, device]);
+    const key = createHash('sha256').update(subject).digest('base64url').slice(0, 22);
     const ofAddress = addressKey(address, this.settings.ipv6SubnetPrefix);
-    return this.steps.flatMap(({ failures, windows, byAccount, byAddress }) => {
+    return this.steps.flatMap(({ failures, windows, byAccount, byDevice, byAddress }) => {
       const common = { cost: 1, windowMs: windows * ttlMs, blockMs: 0 };
       return [
-        { ...common, policy: byAccount, key: accountKey, limit: failures * limit },
+        { ...common, policy: device === undefined ? byAccount : byDevice, key, limit: failures * limit },
         { ...common, policy: byAddress, key: ofAddress, limit: failures * addressLimit },
       ];
     });

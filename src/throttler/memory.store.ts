@@ -16,7 +16,7 @@ export interface MemoryStoreOptions {
  * @see CounterTable
  */
 export class MemoryStore implements ThrottleStore {
-  private tables: (CounterTable | undefined)[] = [];
+  private readonly tables: (CounterTable | undefined)[] = [];
   private readonly now: () => number;
 
   constructor(private readonly options: MemoryStoreOptions) {
@@ -59,11 +59,6 @@ export class MemoryStore implements ThrottleStore {
   lift(policy: Policy, key: string): void {
     const { a, b } = hashOf(key);
     this.tableOf(policy).lift((a ^ policy.saltA) >>> 0, (b ^ policy.saltB) >>> 0, this.now());
-  }
-
-  /** Forgets everybody. */
-  clear(): void {
-    this.tables = [];
   }
 
   private ask(hit: Hit, now: number, isLook: boolean): Verdict {

@@ -12,7 +12,7 @@ export const FIXED_WINDOW = 1;
 export const SHADOW = 2;
 
 /** Keys expire by a clock that Redis reads less often than TIME; a state must not go before its windows are over. */
-const SLACK_MS = 1_000;
+export const SLACK_MS = 1_000;
 
 /**
  * All policies of a request, in one step, by the server's clock: the same arithmetic as `CounterTable.take()`.
@@ -91,7 +91,9 @@ for i, key in ipairs(KEYS) do
     changed = true
   end
   answer[${ANSWER_HEAD} + (i - 1) * ${ANSWER_PER_HIT} + 2] = math.floor(left)
-  if changed then
+  if changed and current == 0 and previous == 0 and held <= now then
+    redis.call('DEL', key)
+  elseif changed then
     local life = math.max(start + (fixed and 1 or 2) * window, held) - now + ${SLACK_MS}
     redis.call('SET', key, string.format('%.0f %.0f %.0f %.0f', start, current, previous, held), 'PX', string.format('%.0f', life))
   end

@@ -156,6 +156,42 @@ describe('the counters in Redis', () => {
     }
   });
 
+  it('count a charge once, however often it is sent, though there is no room for it', async () => {
+    const store = storeOn(redis);
+    for (let i = 0; i < 9; i++) await store.consume([hit()]);
+    const charge = { id: randomUUID(), policy, key: 'client', windowMs: 60_000, cost: 5, ageMs: 10 };
+    await Promise.all([store.charge(charge), store.charge(charge)]);
+    await store.charge(charge);
+    expect((await store.consume([hit()])).allowed).toBe(false);
+    await store.charge({ ...charge, id: randomUUID(), cost: -5 });
+    expect((await store.consume([hit()])).verdicts[0]).toMatchObject({ allowed: true, remaining: 0 });
+  });
+
+  it('give a charge on an empty counter the window in which its hits were made', async () => {
+    const store = storeOn(redis);
+    await store.charge({ id: randomUUID(), policy, key: 'client', windowMs: 600_000, cost: 3, ageMs: 400_000 });
+    const [verdict] = (await store.consume([hit({ windowMs: 600_000 })])).verdicts;
+    expect(verdict?.remaining).toBe(6);
+    expect(verdict?.resetMs).toBeGreaterThan(0);
+    expect(verdict?.resetMs).toBeLessThanOrEqual(200_000);
+  });
+
+  it('leave no key behind for an attempt that was given back', async () => {
+    const keyPrefix = `${randomUUID()}:`;
+    const store = storeOn(redis, { keyPrefix });
+    for (let i = 0; i < 20; i++) {
+      const attempt = [hit({ key: `made up ${i}` })];
+      await store.consume(attempt);
+      await store.refund(attempt);
+    }
+    const charge = { policy, key: 'made up', windowMs: 60_000, ageMs: 0 };
+    await store.charge({ ...charge, id: 'a', cost: 1 });
+    await store.charge({ ...charge, id: 'b', cost: -1 });
+    const keys = await redis.keys(`${keyPrefix}*`);
+    // The marks of the two charges, which expire within a minute.
+    expect(keys.filter((key) => !/:[ab]$/.test(key))).toEqual([]);
+  });
+
   it('leave nothing behind when the windows are over', async () => {
     const keyPrefix = `${randomUUID()}:`;
     const store = storeOn(redis, { keyPrefix });

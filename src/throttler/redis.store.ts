@@ -8,6 +8,8 @@ import {
   type TrackerKind,
   type Verdict,
 } from './policy.js';
+import { CHARGE_ID_TTL_MS, type SentCharge } from './pending-charges.js';
+import { CHARGE_SCRIPT, CHARGE_SCRIPT_SHA } from './redis-charge-script.js';
 import { ANSWER_HEAD, ANSWER_PER_HIT, FIXED_WINDOW, SCRIPT, SCRIPT_SHA, SHADOW } from './redis-script.js';
 
 /** The commands that the store uses; a client of ioredis, for one server or a cluster, has them. @publicApi */
@@ -77,6 +79,13 @@ export class RedisStore implements ThrottleStore {
     }
   }
 
+  /** Counts hits that this process has counted by itself; once, however often it is asked to. */
+  async charge({ id, policy, key, windowMs, cost, ageMs }: SentCharge): Promise<void> {
+    const counter = this.keyOf(policy, key);
+    const args = [windowMs, cost, ageMs, policy.isFixed ? 1 : 0, CHARGE_ID_TTL_MS];
+    await this.evaluate(CHARGE_SCRIPT, CHARGE_SCRIPT_SHA, [counter, `${counter}:${id}`], args);
+  }
+
   async lift(policy: Policy, key: string): Promise<void> {
     this.blocks.delete(this.keyOf(policy, key));
     await this.redis.del(this.keyOf(policy, key));
@@ -121,20 +130,28 @@ export class RedisStore implements ThrottleStore {
   }
 
   private async run(hits: readonly Hit[], keys: readonly string[], deadline: number): Promise<number[]> {
-    const args: (string | number)[] = [...keys, deadline];
+    const args: number[] = [deadline];
     for (const { policy, limit, windowMs, cost, blockMs } of hits) {
       args.push(limit, windowMs, cost, blockMs, (policy.isFixed ? FIXED_WINDOW : 0) | (policy.isShadow ? SHADOW : 0));
     }
-    let answer: number[];
+    const answer = await this.evaluate(SCRIPT, SCRIPT_SHA, keys, args);
+    this.clockOffset = (answer[0] ?? 0) - this.now();
+    return answer;
+  }
+
+  private async evaluate(
+    script: string,
+    sha: string,
+    keys: readonly string[],
+    args: readonly number[],
+  ): Promise<number[]> {
     try {
-      answer = (await this.redis.evalsha(SCRIPT_SHA, keys.length, ...args)) as number[];
+      return (await this.redis.evalsha(sha, keys.length, ...keys, ...args)) as number[];
     } catch (error) {
       // A server that was restarted, flushed or failed over knows no scripts.
       if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error;
-      answer = (await this.redis.eval(SCRIPT, keys.length, ...args)) as number[];
+      return (await this.redis.eval(script, keys.length, ...keys, ...args)) as number[];
     }
-    this.clockOffset = (answer[0] ?? 0) - this.now();
-    return answer;
   }
 
   private decision(hits: readonly Hit[], keys: readonly string[], answer: readonly number[]): Decision {

@@ -1,6 +1,6 @@
 import type { ExecutionContext } from '@nestjs/common';
-import type { AdapterRequest, Principal } from '../common/index.js';
-import { addressKey } from './client-address.js';
+import { clientAddressOf, type AdapterRequest, type Principal } from '../common/index.js';
+import { addressKey } from './address-key.js';
 import type { RouteHit } from './rate-limit-headers.js';
 import type { RouteLimit } from './route-plan.js';
 import type { ThrottlerSettings } from './settings.js';
@@ -72,7 +72,7 @@ export class RouteHits {
   }
 
   addressOf(request: AdapterRequest): string {
-    return addressKey(request.ip, this.settings.ipv6SubnetPrefix);
+    return addressKey(clientAddressOf(request), this.settings.ipv6SubnetPrefix);
   }
 
   private async trackerOf(

@@ -55,6 +55,8 @@ onBothAdapters('lists of addresses', (adapter) => {
       expect((await app.get('/v1/places/office', forwarded('::ffff:203.0.113.9'))).status).toBe(200);
       expect(await app.get('/v1/places/office', forwarded('203.0.113.9, 198.51.100.1'))).toBeProblem(DENIED);
       expect(await app.get('/v1/places/office', forwarded('no address'))).toBeProblem(DENIED);
+      expect((await app.get('/v1/places/office', forwarded('203.0.113.9:5000'))).status).toBe(200);
+      expect((await app.get('/v1/places/office', forwarded('[2001:db8::7]:5000'))).status).toBe(200);
     });
   });
 
@@ -69,6 +71,16 @@ onBothAdapters('lists of addresses', (adapter) => {
       // Both lists have to let in.
       expect((await app.get('/v1/places/office', { from: '127.0.1.9' })).status).toBe(200);
       expect(await app.get('/v1/places/office', { from: '127.0.0.5' })).toBeProblem(DENIED);
+    }));
+
+  it('cannot be passed with a port, another spelling or something that is no address', () =>
+    withApp({ TRUST_PROXY: '1', IP_DENY: '203.0.113.0/24, 2001:db8::/32' }, async (app) => {
+      const asked = (address: string) => app.get('/v1/places/any', { headers: { 'X-Forwarded-For': address } });
+      const denied = ['203.0.113.9', '203.0.113.9:5000', '::ffff:203.0.113.9', '[::ffff:cb00:7109]:5000'];
+      denied.push('2001:db8::7', '[2001:db8::7]', '[2001:db8::7]:5000', '2001:db8::7%eth0');
+      denied.push('unknown', '_hidden', '203.0.113.9:port', 'localhost');
+      for (const address of denied) expect(await asked(address)).toBeProblem(DENIED);
+      expect((await asked('198.51.100.1:5000')).status).toBe(200);
     }));
 
   it('turn clients away before they are counted or asked for a token', () =>

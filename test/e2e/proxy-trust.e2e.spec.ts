@@ -17,7 +17,12 @@ onBothAdapters('trust in proxies', (adapter) => {
     return line()?.['address'];
   }
 
-  const cases: [setting: string | undefined, forwarded: string | string[] | undefined, seen: string, why: string][] = [
+  const cases: [
+    setting: string | undefined,
+    forwarded: string | string[] | undefined,
+    seen: string | undefined,
+    why: string,
+  ][] = [
     [undefined, '203.0.113.9', '127.0.0.1', 'nobody is believed by default'],
     ['false', '203.0.113.9', '127.0.0.1', 'nobody is believed'],
     ['1', '203.0.113.9', '203.0.113.9', 'what the one proxy saw'],
@@ -31,6 +36,13 @@ onBothAdapters('trust in proxies', (adapter) => {
     ['127.0.0.0/8', '6.6.6.6, 203.0.113.9', '203.0.113.9', 'the first stranger from the right'],
     ['loopback, 10.0.0.0/8', '6.6.6.6, 203.0.113.9, 10.0.0.2', '203.0.113.9', 'proxies in the list are skipped'],
     ['10.0.0.0/8', '203.0.113.9', '127.0.0.1', 'the peer is no proxy of ours'],
+    ['1', '203.0.113.9:5000', '203.0.113.9', 'the proxy writes ports'],
+    ['1', '[2001:DB8::1]:5000', '2001:db8::1', 'the proxy writes ports of IPv6 addresses'],
+    ['1', '[2001:db8::1]', '2001:db8::1', 'the proxy writes brackets'],
+    ['1', '::ffff:203.0.113.9', '203.0.113.9', 'an IPv4-mapped address'],
+    ['1', 'unknown', undefined, 'no address'],
+    ['1', '203.0.113.9, _hidden', undefined, 'an obfuscated identifier'],
+    ['loopback, 10.0.0.0/8', '6.6.6.6:1, 203.0.113.9:5000, 10.0.0.2:443', '203.0.113.9', 'proxies with ports'],
   ];
 
   for (const setting of new Set(cases.map(([name]) => name))) {
@@ -49,6 +61,48 @@ onBothAdapters('trust in proxies', (adapter) => {
       );
     });
   }
+
+  it.each([
+    ['port', (i: number) => `203.0.113.9:${5000 + i}`],
+    ['port of an IPv6 address', (i: number) => `[2001:db8::1]:${5000 + i}`],
+    ['spelling of an address', (i: number) => ['::ffff:203.0.113.9', '::FFFF:cb00:7109', '203.0.113.9:1'][i % 3] ?? ''],
+    ['text that is no address', (i: number) => ['unknown', `_hidden${i}`, `host${i}:80`][i % 3] ?? ''],
+  ])('counts one client, whatever %s the proxy writes', async (_what, forwarded) => {
+    const app = await TestApp.start({ HTTP_ADAPTER: adapter, TRUST_PROXY: '1', THROTTLE_DEFAULT_LIMIT: '3' });
+    try {
+      const statuses: number[] = [];
+      for (let i = 0; i < 8; i++) {
+        const headers = { 'X-Forwarded-For': forwarded(i) };
+        statuses.push((await app.get('/auth/profile', { headers })).status);
+      }
+      expect(statuses).toEqual([401, 401, 401, 429, 429, 429, 429, 429]);
+    } finally {
+      await app.stop();
+    }
+  });
+
+  it('gives sessions and audit events the address without its port, and a client keeps its grace on another port', async () => {
+    const app = await TestApp.start({ HTTP_ADAPTER: adapter, TRUST_PROXY: '1' });
+    try {
+      const { email, password } = await app.register();
+      const from = (port: number) => ({ headers: { 'X-Forwarded-For': `203.0.113.9:${port}` } });
+      const login = await app.post('/auth/login', { email, password }, from(5000));
+      const { accessToken, refreshToken } = login.body;
+      const successors: unknown[] = [];
+      for (const port of [5001, 5002]) {
+        successors.push((await app.post('/auth/refresh', { refreshToken }, from(port))).body.refreshToken);
+      }
+      expect(successors[0]).toEqual(expect.any(String));
+      expect(successors[1]).toBe(successors[0]);
+      const { body } = await app.get('/auth/sessions', { token: accessToken });
+      expect(JSON.stringify(body)).toContain('"203.0.113.9"');
+      expect(JSON.stringify(body)).not.toContain('203.0.113.9:');
+      const [event] = await app.auditOf(String(login.headers['x-request-id']));
+      expect(event?.address).toBe('203.0.113.9');
+    } finally {
+      await app.stop();
+    }
+  });
 
   it('limits a client by its own address, whatever chain it makes up', async () => {
     // With `trust proxy: true` each of these would be another client, and none would ever be limited.

@@ -1,4 +1,6 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { randomUUID } from 'node:crypto';
+import { Redis } from 'ioredis';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { FailureThrottle, ThrottlerModule } from '../../src/throttler/index.js';
 import { ThrottledApp } from '../support/throttled-app.js';
 
@@ -52,5 +54,57 @@ describe('failed logins', () => {
       extensions: { 'violated-policies': ['failed-login'] },
     });
     expect(JSON.stringify(app.audit.events)).not.toContain('named@example.com');
+  });
+
+  it('of a known device count for the device, and not for the account', async () => {
+    const device = async (name: string, i: number) =>
+      throttle.attempt({ account: 'owned@example.com', device: name, address: `10.6.0.${i}` }).then(
+        () => true,
+        () => false,
+      );
+    for (let i = 0; i < 5; i++) await failed('owned@example.com', `10.6.1.${i}`);
+    expect(await failed('owned@example.com', '10.6.1.9')).toBe(false);
+    const tries = [];
+    for (let i = 0; i < 7; i++) tries.push(await device('phone', i));
+    expect(tries).toEqual([true, true, true, true, true, false, false]);
+    expect(await device('laptop', 9)).toBe(true);
+  });
+});
+
+describe('failed logins in Redis', () => {
+  it('make a bounded number of keys for an address that makes up accounts, and each expires', async () => {
+    const redis = new Redis(inject('redisUrl'));
+    const keyPrefix = `${randomUUID()}:`;
+    const app = await ThrottledApp.start('fastify', {
+      imports: [ThrottlerModule.forRoot({ redis, redisOptions: { keyPrefix, timeoutMs: 20_000, blockCacheMs: 1 } })],
+    });
+    try {
+      const throttle = app.app.get(FailureThrottle);
+      let admitted = 0;
+      for (let i = 0; i < 50; i++) {
+        const attempt = throttle.attempt({ account: `made-up-${i}@example.com`, address: '10.7.0.1' });
+        await attempt.then(
+          () => admitted++,
+          () => undefined,
+        );
+      }
+      expect(admitted).toBe(5);
+      const keys = await redis.keys(`${keyPrefix}*`);
+      // Three counters for the address, and three for each account that was asked about.
+      expect(keys).toHaveLength(3 + 3 * 5);
+      const lives = await Promise.all(keys.map((key) => redis.pttl(key)));
+      expect(Math.min(...lives)).toBeGreaterThan(0);
+      expect(Math.max(...lives)).toBeLessThanOrEqual(2 * 16 * 900_000 + 1_000);
+
+      // An attempt that is given back, because nobody could check its password, leaves nothing.
+      for (let i = 0; i < 20; i++) {
+        const giveBack = await throttle.attempt({ account: `other-${i}@example.com`, address: `10.7.1.${i}` });
+        await giveBack();
+      }
+      expect(await redis.keys(`${keyPrefix}*`)).toHaveLength(keys.length);
+    } finally {
+      await app.stop();
+      redis.disconnect();
+    }
   });
 });

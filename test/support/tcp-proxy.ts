@@ -6,6 +6,10 @@ import { freePort } from './ports.js';
 export class TcpProxy {
   /** Connections that went through it since it was made. */
   accepted = 0;
+  /** Delay of what the server answers, in milliseconds. */
+  answerDelayMs = 0;
+  /** Delay of what the client sends, in milliseconds. */
+  requestDelayMs = 0;
   private server: Server | undefined;
   private readonly sockets = new Set<Socket>();
 
@@ -43,7 +47,6 @@ export class TcpProxy {
   /** The connections there are stay open and carry nothing any more, as if a cable had been cut. New ones work. */
   block(): void {
     for (const socket of this.sockets) {
-      socket.unpipe();
       socket.removeAllListeners('data').resume();
     }
   }
@@ -56,8 +59,8 @@ export class TcpProxy {
   private forward(near: Socket): void {
     this.accepted++;
     const far = connect(Number(this.target.port), this.target.hostname);
-    near.pipe(far);
-    far.pipe(near);
+    relay(near, far, () => this.requestDelayMs);
+    relay(far, near, () => this.answerDelayMs);
     for (const [socket, other] of [[near, far] as const, [far, near] as const]) {
       this.sockets.add(socket);
       socket.on('error', () => other.destroy());
@@ -67,6 +70,19 @@ export class TcpProxy {
       });
     }
   }
+}
+
+/** Passes on what arrives, in its order, each piece after the delay of the moment at which it arrived. */
+function relay(from: Socket, to: Socket, delayMs: () => number): void {
+  let lastDueAt = 0;
+  from.on('data', (data) => {
+    const now = performance.now();
+    lastDueAt = Math.max(lastDueAt, now + delayMs());
+    const pass = () => void (to.destroyed || to.write(data));
+    if (lastDueAt <= now) pass();
+    else setTimeout(pass, lastDueAt - now);
+  });
+  from.on('end', () => to.end());
 }
 
 /** A server that takes connections and never says a word. */

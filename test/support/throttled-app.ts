@@ -23,6 +23,7 @@ import {
   type Labels,
   type MetricOptions,
 } from '../../src/common/index.js';
+import { trustProxyOption } from '../../src/security/index.js';
 import { parseList as parseStructuredList } from 'structured-headers';
 import { TestClient } from './client.js';
 import type { AdapterName } from './harness.js';
@@ -80,11 +81,15 @@ export class ThrottledApp extends TestClient {
     super(url);
   }
 
-  /** @param prepare what is to be done with the application before it listens */
+  /**
+   * @param prepare what is to be done with the application before it listens
+   * @param trustedHops proxies whose X-Forwarded-For the adapter believes
+   */
   static async start(
     adapter: AdapterName,
     metadata: ModuleMetadata,
     prepare: (app: INestApplication) => void | Promise<void> = () => undefined,
+    trustedHops = 0,
   ): Promise<ThrottledApp> {
     const recorder = new ThrottledApp('http://127.0.0.1');
     @Global()
@@ -104,7 +109,9 @@ export class ThrottledApp extends TestClient {
     })
     class Root {}
 
-    const server = adapter === 'fastify' ? new FastifyAdapter() : new ExpressAdapter();
+    const trustProxy = trustProxyOption(trustedHops > 0 && trustedHops);
+    const server = adapter === 'fastify' ? new FastifyAdapter({ trustProxy }) : new ExpressAdapter();
+    if (server instanceof ExpressAdapter) server.set('trust proxy', trustProxy);
     const app = await NestFactory.create(Root, server as AbstractHttpAdapter, { logger: false, abortOnError: false });
     app.useGlobalFilters(new ProblemFilter(app.get(HttpAdapterHost)));
     await prepare(app);

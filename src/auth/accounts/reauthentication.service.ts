@@ -1,6 +1,7 @@
 import { Injectable, Optional } from '@nestjs/common';
 import { AuditTrail, FailureThrottle, NoAuditTrail, NoFailureThrottle, ProblemException } from '../../common/index.js';
 import { UsersService, type UserWithPassword } from '../../users/index.js';
+import { deviceOfSession } from '../cookies/device-cookie.js';
 import { PasswordService } from '../passwords/password.service.js';
 
 /** Asks a user who is logged in for the password again: a copied access token must not be enough. */
@@ -16,7 +17,7 @@ export class ReauthenticationService {
   /** @throws ProblemException `VALIDATION_FAILED`, `RATE_LIMITED` */
   async check(userId: string, password: string): Promise<UserWithPassword> {
     const { email } = await this.users.get(userId);
-    const succeeded = await this.failures.attempt({ account: email });
+    const succeeded = await this.failures.attempt({ account: email, device: deviceOfSession() });
     const user = await this.users.findForLogin(email);
     if (user && (await this.passwords.verify(password, user.passwordHash))) {
       await succeeded();

@@ -2,6 +2,7 @@ import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/com
 import { Reflector } from '@nestjs/core';
 import {
   ChainedGuard,
+  clientAddressOf,
   GuardOrder,
   ProblemException,
   requestOf,
@@ -46,7 +47,7 @@ export class CsrfGuard implements CanActivate {
 
   private violation(request: AdapterRequest, { code, reason, detail }: CsrfFault): ProblemException {
     // Of a session, because another site has many browsers act, and each of their users is to be told of.
-    const subject = request.user?.sessionId ?? request.ip ?? 'unknown';
+    const subject = request.user?.sessionId ?? clientAddressOf(request) ?? 'unknown';
     this.violations.add({ rule: 'csrf', subject, metadata: { code, reason } });
     return new ProblemException(code, detail);
   }

@@ -16,6 +16,7 @@ import type { AccessTokenView } from '../second-factor/second-factor.dto.js';
 import { parseRefreshToken } from '../sessions/refresh-token.js';
 import { SessionService } from '../sessions/session.service.js';
 import { CsrfTokens } from './csrf-tokens.js';
+import { DeviceCookies } from './device-cookie.js';
 import { SessionCookies } from './session-cookies.js';
 import { TOKEN_ROUTE, type TokenRouteKind } from './token-route.js';
 
@@ -37,6 +38,7 @@ export class TokenDelivery implements NestInterceptor {
     private readonly csrf: CsrfTokens,
     private readonly sessions: SessionService,
     private readonly principals: PrincipalResolver,
+    private readonly devices: DeviceCookies,
   ) {}
 
   intercept(context: ExecutionContext, next: CallHandler<unknown>): Observable<unknown> {
@@ -45,7 +47,10 @@ export class TokenDelivery implements NestInterceptor {
     const [request, response] = [http.getRequest<AdapterRequest>(), http.getResponse<unknown>()];
     return next.handle().pipe(
       mergeMap(async (answer) => {
-        if (kind === 'opens' && isTokens(answer)) await this.endFormer(request);
+        if (kind === 'opens' && isTokens(answer)) {
+          await this.endFormer(request);
+          if ('user' in answer) await this.devices.remember(request, response, answer.user.email);
+        }
         if (!this.cookies.areUsedBy(request, kind)) return answer;
         if (kind === 'ends') this.cookies.clear(response);
         return isTokens(answer) ? this.inCookies(request, response, answer) : answer;

@@ -1,8 +1,9 @@
-import { Body, Controller, Get, Header, HttpCode, Post, VERSION_NEUTRAL } from '@nestjs/common';
-import { Public, ThrottleTier, type Principal } from '../../common/index.js';
+import { Body, Controller, Get, Header, HttpCode, Post, Req, VERSION_NEUTRAL } from '@nestjs/common';
+import { Public, ThrottleTier, type AdapterRequest, type Principal } from '../../common/index.js';
 import { ReauthenticationService } from '../accounts/reauthentication.service.js';
 import type { TokenView } from '../auth.dto.js';
 import { AuthService } from '../auth.service.js';
+import { DeviceCookies } from '../cookies/device-cookie.js';
 import { TokenRoute } from '../cookies/token-delivery.interceptor.js';
 import { CurrentUser } from '../current-user.decorator.js';
 import { RecentAuthentication } from '../recent-authentication.guard.js';
@@ -25,6 +26,7 @@ export class SecondFactorController {
     private readonly auth: AuthService,
     private readonly factors: SecondFactorService,
     private readonly reauthentication: ReauthenticationService,
+    private readonly devices: DeviceCookies,
   ) {}
 
   /** The second step of a login. */
@@ -33,8 +35,8 @@ export class SecondFactorController {
   @ThrottleTier('auth')
   @HttpCode(200)
   @TokenRoute('opens')
-  login(@Body() body: LoginCodeDto): Promise<TokenView> {
-    return this.auth.completeLogin(body);
+  login(@Req() request: AdapterRequest, @Body() body: LoginCodeDto): Promise<TokenView> {
+    return this.auth.completeLogin(body, this.devices.read(request));
   }
 
   /** A login once more, for the session that there is. */

@@ -13,6 +13,7 @@ import { AccountMails } from '../accounts/account-mails.service.js';
 import { AccountTransactions } from '../accounts/account-transactions.js';
 import { OneTimeTokenService } from '../accounts/one-time-token.service.js';
 import { AUTH_SETTINGS, type AuthSettings } from '../auth.options.js';
+import { deviceOfSession } from '../cookies/device-cookie.js';
 import { Sealer } from '../sealer.js';
 import type { AuthenticationMethod } from '../sessions/session.entity.js';
 import { SessionService } from '../sessions/session.service.js';
@@ -134,6 +135,7 @@ export class SecondFactorService {
    * Runs `work` if the code, from the app or a recovery code, is right. The code is used up in the same transaction, under
    * the account's lock: what `work` throws leaves it unused.
    *
+   * @param device that has logged in to the account before, if so
    * @returns undefined where the code is wrong, or was used
    * @throws ProblemException `RATE_LIMITED`
    */
@@ -141,13 +143,14 @@ export class SecondFactorService {
     userId: string,
     code: string,
     work: (user: UserRecord, methods: readonly AuthenticationMethod[]) => Promise<T>,
+    device?: string,
   ): Promise<T | undefined> {
-    return this.countFailures(userId, () =>
+    const attempt = () =>
       this.accounts.run(userId, async (user) => {
         const methods = await this.useCode(user, code);
         return methods && work(user, methods);
-      }),
-    );
+      });
+    return this.countFailures(userId, attempt, device);
   }
 
   private async useCode(user: UserRecord, code: string): Promise<readonly AuthenticationMethod[] | undefined> {
@@ -176,8 +179,12 @@ export class SecondFactorService {
   }
 
   /** Counts wrong codes against the account's second factor and the address, apart from wrong passwords. */
-  private async countFailures<T>(userId: string, attempt: () => Promise<T | undefined>): Promise<T | undefined> {
-    const refund = await this.failures.attempt({ account: ownerOf(userId) });
+  private async countFailures<T>(
+    userId: string,
+    attempt: () => Promise<T | undefined>,
+    device = deviceOfSession(),
+  ): Promise<T | undefined> {
+    const refund = await this.failures.attempt({ account: ownerOf(userId), device });
     let result: T | undefined;
     try {
       result = await attempt();

@@ -3,6 +3,7 @@ import { Reflector } from '@nestjs/core';
 import {
   AuditTrail,
   ChainedGuard,
+  clientAddressOf,
   CredentialVerifier,
   GuardOrder,
   NoAuditTrail,
@@ -123,7 +124,7 @@ export class JwtAuthGuard implements CanActivate, PrincipalResolver {
 
   private fault(request: AdapterRequest, { code, reason }: TokenFault): ProblemException {
     if (!FORGED.has(code)) return this.refusal(code, reason);
-    const subject = request.ip ?? 'unknown';
+    const subject = clientAddressOf(request) ?? 'unknown';
     this.violations.add({ rule: 'access_token', subject, metadata: { code, reason } });
     return invalidToken(code);
   }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { addressKey } from './client-address.js';
+import { addressKey } from './address-key.js';
 
 describe('the key of an address', () => {
   it.each([
@@ -12,7 +12,10 @@ describe('the key of an address', () => {
     ['2001:DB8:0001:2::ffff', '2001:db8:1:2:0:0:0:0/64'],
     ['fe80::1%eth0', 'fe80:0:0:0:0:0:0:0/64'],
     ['::1', '0:0:0:0:0:0:0:0/64'],
-    ['no address', 'no address'],
+    ['203.0.113.7:5000', '203.0.113.7'],
+    ['[2001:db8:1:2::1]:5000', '2001:db8:1:2:0:0:0:0/64'],
+    ['no address', 'unknown'],
+    ['another text', 'unknown'],
     [undefined, 'unknown'],
   ])('of %s is %s', (address, key) => expect(addressKey(address, 64)).toBe(key));
 

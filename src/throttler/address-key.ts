@@ -1,20 +1,18 @@
-import { isIPv6 } from 'node:net';
+import { parseAddress } from '../common/index.js';
 
-const MAPPED = '::ffff:';
 const HEXTETS = 8;
 const BITS = 16;
+/** All clients without a valid address count as one. */
+const UNKNOWN = 'unknown';
 
 /**
- * The key of a client address. An IPv6 address stands for its network, because a client has 2^64 of them; an IPv4
- * address that came in over an IPv6 socket is the same client as without.
+ * The key by which a client address is counted. An IPv6 address stands for its network, because one client has 2^64
+ * addresses.
  */
 export function addressKey(address: string | undefined, ipv6PrefixLength: number): string {
-  if (address === undefined) return 'unknown';
-  if (!address.includes(':')) return address;
-  if (address.startsWith(MAPPED) && address.includes('.')) return address.slice(MAPPED.length);
-  const zone = address.indexOf('%');
-  const bare = zone < 0 ? address : address.slice(0, zone);
-  return isIPv6(bare) ? network(hextetsOf(bare), ipv6PrefixLength) : address;
+  const parsed = parseAddress(address);
+  if (parsed === undefined) return UNKNOWN;
+  return parsed.includes(':') ? network(hextetsOf(parsed), ipv6PrefixLength) : parsed;
 }
 
 function hextetsOf(address: string): number[] {
@@ -36,10 +34,6 @@ function numbersOf(part: string): number[] {
 }
 
 function network(hextets: number[], prefixLength: number): string {
-  const [, , , , , marker = 0, high = 0, low = 0] = hextets;
-  if (marker === 0xffff && hextets.slice(0, 5).every((hextet) => hextet === 0)) {
-    return [high >> 8, high & 255, low >> 8, low & 255].join('.');
-  }
   const masked = hextets.map((hextet, i) => {
     const bits = Math.min(BITS, Math.max(0, prefixLength - i * BITS));
     return hextet & (0xffff << (BITS - bits)) & 0xffff;
