@@ -7,7 +7,7 @@ import { loadConfig, readEnvironment, type AppConfig, type Environment } from '.
 import { stopEmbeddedServers } from './database/index.js';
 import { setUpExpress, setUpFastify, setUpServer, type AdapterSetup } from './http-adapters.js';
 import { PinoLogger, RequestPipeline } from './observability/index.js';
-import { setUpDocs } from './openapi.js';
+import { ApiDocument } from './openapi.js';
 import { endOnSignals, shutDownOnSignals, ShutdownService } from './shutdown/index.js';
 import { HardenedHttp, validationPipe } from './security/index.js';
 
@@ -82,5 +82,5 @@ function configure(app: INestApplication, logger: PinoLogger, setUp: AdapterSetu
   app.enableVersioning({ type: VersioningType.URI, defaultVersion: '1' });
   app.useGlobalPipes(validationPipe({ onReservedName: () => http.reservedNameRefused() }));
   app.useGlobalFilters(filter);
-  setUpDocs(app);
+  app.get(ApiDocument).describe(app);
 }
