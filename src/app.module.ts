@@ -135,9 +135,9 @@ function contentOf(file: string): Buffer {
 }
 
 /** Undefined in production where no server is named: mails hold tokens, which have no business in its log. */
-function mailSenderOf({ mail: { url, from, caFile }, isProduction }: AppConfig): MailSender | undefined {
+function mailSenderOf({ mail: { url, from, caFile, requireTls }, isProduction }: AppConfig): MailSender | undefined {
   if (url?.startsWith('file:')) return new FileMailSender(url.slice('file:'.length));
-  if (url !== undefined) return new SmtpMailSender(url, from, caFile);
+  if (url !== undefined) return new SmtpMailSender(url, from, caFile, requireTls);
   return isProduction ? undefined : new LogMailSender();
 }
 
