@@ -33,6 +33,7 @@ import { IdempotencyModule, PostgresIdempotencyStore } from './idempotency/index
 import { ManagementModule } from './management/index.js';
 import { migrations } from './migrations.js';
 import { ObservabilityModule } from './observability/index.js';
+import { ApiDocument } from './openapi.js';
 import { ProductionTestModule } from './production-test/index.js';
 import { RedisModule, type RedisClient } from './redis/index.js';
 import { SecurityModule, type SecurityModuleOptions } from './security/index.js';
@@ -48,6 +49,7 @@ export class AppModule {
     return {
       module: AppModule,
       controllers: [DocsController],
+      providers: [ApiDocument],
       imports: [
         ConfigModule.forRoot(config),
         ShutdownModule.forRoot(config.shutdown),
@@ -135,9 +137,9 @@ function contentOf(file: string): Buffer {
 }
 
 /** Undefined in production where no server is named: mails hold tokens, which have no business in its log. */
-function mailSenderOf({ mail: { url, from, caFile }, isProduction }: AppConfig): MailSender | undefined {
+function mailSenderOf({ mail: { url, from, caFile, requireTls }, isProduction }: AppConfig): MailSender | undefined {
   if (url?.startsWith('file:')) return new FileMailSender(url.slice('file:'.length));
-  if (url !== undefined) return new SmtpMailSender(url, from, caFile);
+  if (url !== undefined) return new SmtpMailSender(url, from, caFile, requireTls);
   return isProduction ? undefined : new LogMailSender();
 }
 

@@ -1,3 +1,4 @@
+import type { AddressInfo } from 'node:net';
 import { VersioningType, type INestApplication, type ModuleMetadata } from '@nestjs/common';
 import { HttpAdapterHost, NestFactory, type AbstractHttpAdapter } from '@nestjs/core';
 import type { DestinationStream } from 'pino';
@@ -6,8 +7,9 @@ import { ProblemFilter } from './common/index.js';
 import { loadConfig, readEnvironment, type AppConfig, type Environment } from './config/index.js';
 import { stopEmbeddedServers } from './database/index.js';
 import { setUpExpress, setUpFastify, setUpServer, type AdapterSetup } from './http-adapters.js';
+import { listen } from './listen.js';
 import { PinoLogger, RequestPipeline } from './observability/index.js';
-import { setUpDocs } from './openapi.js';
+import { ApiDocument } from './openapi.js';
 import { endOnSignals, shutDownOnSignals, ShutdownService } from './shutdown/index.js';
 import { HardenedHttp, validationPipe } from './security/index.js';
 
@@ -28,6 +30,8 @@ export interface CreatedApp {
   app: INestApplication;
   config: AppConfig;
   logger: PinoLogger;
+  /** Listens at `HOST` and `PORT`; closes the application where that fails. Answers with what it is bound to. */
+  listen: () => Promise<AddressInfo>;
 }
 
 /** Paths that platforms poll; a log line for each poll would bury the others. */
@@ -61,7 +65,7 @@ export async function createApp(options: CreateAppOptions = {}): Promise<Created
     shutdown.watch(app);
     endWatch();
     if (handleSignals) shutDownOnSignals(shutdown);
-    return { app, config, logger };
+    return { app, config, logger, listen: () => listen(app, config, logger) };
   } catch (error) {
     endWatch();
     await stopEmbeddedServers();
@@ -82,5 +86,5 @@ function configure(app: INestApplication, logger: PinoLogger, setUp: AdapterSetu
   app.enableVersioning({ type: VersioningType.URI, defaultVersion: '1' });
   app.useGlobalPipes(validationPipe({ onReservedName: () => http.reservedNameRefused() }));
   app.useGlobalFilters(filter);
-  setUpDocs(app);
+  app.get(ApiDocument).describe(app);
 }

@@ -1,9 +1,19 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { Controller, Get, Header, NotFoundException, Param, StreamableFile, VERSION_NEUTRAL } from '@nestjs/common';
+import {
+  Controller,
+  Get,
+  Header,
+  NotFoundException,
+  Param,
+  Req,
+  StreamableFile,
+  VERSION_NEUTRAL,
+} from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
-import { Public } from './common/index.js';
+import { Public, requestPath, type AdapterRequest } from './common/index.js';
+import { ApiDocument } from './openapi.js';
 import { CspNonce, Page } from './security/index.js';
 
 const MEDIA_TYPES: Readonly<Record<string, string>> = {
@@ -20,8 +30,8 @@ function readAssets(): ReadonlyMap<string, Buffer> {
 }
 
 /**
- * The page for the OpenAPI document. The page that @nestjs/swagger itself serves needs styles from anywhere to be
- * allowed on it; this one names a nonce.
+ * The OpenAPI document and its page. The page that @nestjs/swagger itself serves needs styles from anywhere to be allowed
+ * on it; this one names a nonce.
  */
 @ApiExcludeController()
 @Public()
@@ -29,27 +39,44 @@ function readAssets(): ReadonlyMap<string, Buffer> {
 export class DocsController {
   private readonly assets = readAssets();
 
+  constructor(private readonly document: ApiDocument) {}
+
   @Get()
   @Page()
   page(
+    @Req() request: AdapterRequest,
     @CspNonce({ 'style-src': ["'self'"], 'img-src': ["'self'", 'data:'], 'connect-src': ["'self'"] }) nonce: string,
   ): string {
+    // Relative, so that a global prefix, or a proxy that adds one, needs no setting here.
+    const folder = requestPath(request.url).endsWith('/') ? '.' : './docs';
     return `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>nest-bulwark API</title>
-<link rel="icon" type="image/png" href="/docs/favicon-32x32.png">
-<link rel="stylesheet" href="/docs/swagger-ui.css">
+<link rel="icon" type="image/png" href="${folder}/favicon-32x32.png">
+<link rel="stylesheet" href="${folder}/swagger-ui.css">
 </head>
 <body>
 <div id="swagger-ui"></div>
-<script nonce="${nonce}" src="/docs/swagger-ui-bundle.js"></script>
-<script nonce="${nonce}">SwaggerUIBundle({ url: '/docs/openapi.json', dom_id: '#swagger-ui' });</script>
+<script nonce="${nonce}" src="${folder}/swagger-ui-bundle.js"></script>
+<script nonce="${nonce}">SwaggerUIBundle({ url: '${folder}/openapi.json', dom_id: '#swagger-ui' });</script>
 </body>
 </html>
 `;
+  }
+
+  @Get('openapi.json')
+  @Header('Content-Type', 'application/json; charset=utf-8')
+  json(): string {
+    return this.document.json();
+  }
+
+  @Get('openapi.yaml')
+  @Header('Content-Type', 'application/yaml; charset=utf-8')
+  yaml(): string {
+    return this.document.yaml();
   }
 
   @Get(':file')

@@ -1,4 +1,5 @@
-import type { INestApplication, Type } from '@nestjs/common';
+import { createRequire } from 'node:module';
+import { Injectable, NotFoundException, type INestApplication, type Type } from '@nestjs/common';
 import { MetadataScanner, ModulesContainer, Reflector } from '@nestjs/core';
 import {
   ApiProperty,
@@ -10,19 +11,43 @@ import {
 import { getMetadataStorage } from 'class-validator';
 import { PUBLIC_ROUTE, routeFlag } from './common/index.js';
 
-/** Serves the OpenAPI document at `/docs/openapi.json` and `/docs/openapi.yaml`; DocsController has the page. */
-export function setUpDocs(app: INestApplication): void {
-  const document = () => {
+/**
+ * The OpenAPI document, made when it is first asked for. DocsController serves it: the routes that SwaggerModule would
+ * register itself are reached past the guards, so that neither address lists nor limits hold for them.
+ */
+@Injectable()
+export class ApiDocument {
+  private app: INestApplication | undefined;
+  private jsonText: string | undefined;
+  private yamlText: string | undefined;
+
+  /** Names the application to describe, which dependency injection does not know. */
+  describe(app: INestApplication): void {
+    this.app = app;
+  }
+
+  /** @throws NotFoundException in an application that named nothing to describe */
+  json(): string {
+    this.jsonText ??= JSON.stringify(this.build());
+    return this.jsonText;
+  }
+
+  /** @throws NotFoundException in an application that named nothing to describe */
+  yaml(): string {
+    // A dependency of @nestjs/swagger, found where that finds it.
+    const requireOfSwagger = createRequire(import.meta.resolve('@nestjs/swagger'));
+    const { dump } = requireOfSwagger('js-yaml') as { dump: (value: unknown, options: object) => string };
+    this.yamlText ??= dump(JSON.parse(this.json()), { lineWidth: -1 });
+    return this.yamlText;
+  }
+
+  private build(): OpenAPIObject {
+    if (!this.app) throw new NotFoundException();
     describeValidatedClasses();
     const frame = new DocumentBuilder().setTitle('nest-bulwark').setVersion('1').addBearerAuth();
-    const document = SwaggerModule.createDocument(app, frame.addSecurityRequirements('bearer').build());
-    return withOpenRoutes(document, publicOperations(app));
-  };
-  SwaggerModule.setup('docs', app, document, {
-    ui: false,
-    jsonDocumentUrl: 'docs/openapi.json',
-    yamlDocumentUrl: 'docs/openapi.yaml',
-  });
+    const document = SwaggerModule.createDocument(this.app, frame.addSecurityRequirements('bearer').build());
+    return withOpenRoutes(document, publicOperations(this.app));
+  }
 }
 
 const operationOf = (controller: string, method: string) => `${controller}_${method}`;

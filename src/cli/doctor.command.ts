@@ -59,6 +59,7 @@ async function examination(url: URL, values: Values): Promise<DoctorReport> {
     only: values.only?.split(','),
     throttleRequests: numberOf('throttle-requests', values['throttle-requests']),
     onProgress: showProgress,
+    onWithheld: (reason) => say(`\n${reason}\n`),
     onWait: (ms) => say(`\nwaiting ${Math.round(ms / 1000)} s: the limit of the API is used up\n`),
   };
   const { checks, mostRequests } = planOf(doctorOptions);

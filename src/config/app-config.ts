@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { mailConnection, requiresTls } from './transport-security.js';
 import { THROTTLE_TIERS, type ThrottleTierName, type Variables } from './variables.js';
 
 /** A limit of `limit` requests in a window of `ttlMs` milliseconds. */
@@ -20,6 +21,8 @@ export class AppConfig {
   readonly mode: Variables['NODE_ENV'];
   readonly isProduction: boolean;
   readonly http: Readonly<{
+    /** Address to listen on. */
+    host: string;
     port: number;
     /** Unset: operators' routes are on `port`. */
     managementPort: number | undefined;
@@ -72,7 +75,13 @@ export class AppConfig {
   }>;
   readonly authorization: Readonly<{ rolesFile: string | undefined }>;
   readonly breachedPasswords: Readonly<{ url: string | undefined; timeoutMs: number }>;
-  readonly mail: Readonly<{ url: string | undefined; from: string; caFile: string | undefined }>;
+  readonly mail: Readonly<{
+    url: string | undefined;
+    from: string;
+    caFile: string | undefined;
+    /** Whether a server that offers no TLS is refused. */
+    requireTls: boolean;
+  }>;
   readonly throttle: Readonly<Record<ThrottleTierName, TierLimit>>;
   readonly throttling: Readonly<{ failedLogins: TierLimit; replicas: number; redisTimeoutMs: number }>;
   readonly cache: Readonly<{ maxBytes: number }>;
@@ -105,6 +114,7 @@ export class AppConfig {
     this.mode = values.NODE_ENV;
     this.isProduction = isProduction;
     this.http = {
+      host: values.HOST ?? (isProduction ? '0.0.0.0' : '127.0.0.1'),
       port: values.PORT,
       managementPort: values.MANAGEMENT_PORT,
       managementHost: values.MANAGEMENT_HOST ?? (isProduction ? '0.0.0.0' : '127.0.0.1'),
@@ -159,7 +169,13 @@ export class AppConfig {
     };
     this.authorization = { rolesFile: values.ROLES_FILE };
     this.breachedPasswords = { url: values.BREACHED_PASSWORDS_URL, timeoutMs: values.BREACHED_PASSWORDS_TIMEOUT };
-    this.mail = { url: values.MAIL_URL, from: values.MAIL_FROM, caFile: values.MAIL_CA_FILE };
+    this.mail = {
+      url: values.MAIL_URL,
+      from: values.MAIL_FROM,
+      caFile: values.MAIL_CA_FILE,
+      requireTls:
+        values.MAIL_URL !== undefined && requiresTls(values.MAIL_TLS, isProduction, mailConnection(values.MAIL_URL)),
+    };
     this.throttle = tierLimits(values);
     this.throttling = {
       failedLogins: { limit: values.THROTTLE_FAILED_LOGIN_LIMIT, ttlMs: values.THROTTLE_FAILED_LOGIN_TTL },

@@ -6,4 +6,11 @@ export * from './env-example.js';
 export { checksCertificates, readEnvironment, type Environment } from './environment.js';
 export * from './load-config.js';
 export { THROTTLE_TIERS, type ThrottleTierName } from './variables.js';
+export {
+  isLocalHost,
+  postgresConnection,
+  redisConnection,
+  mailConnection,
+  type ServerConnection,
+} from './transport-security.js';
 export { weaknessOf } from './secret-strength.js';

@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import { AppConfig } from './app-config.js';
 import { ConfigError, type ConfigProblem } from './config-error.js';
 import { readText, type Environment } from './environment.js';
-import { ruleProblems } from './rules.js';
+import { ruleProblems, ruleWarnings } from './rules.js';
 import { defaultOf, RESERVED_VARIABLES, VARIABLE_NAMES, variables, type Variables } from './variables.js';
 
 /** @publicApi */
@@ -35,6 +35,7 @@ export function loadConfig(environment: Environment): LoadedConfig {
   }
   problems.push(...ruleProblems(values));
   if (problems.length > 0) throw new ConfigError(problems);
+  warnings.push(...ruleWarnings(values as Variables));
   return { config: new AppConfig(values as Variables), warnings };
 }
 

@@ -32,6 +32,13 @@ export function integer(minimum: number, maximum: number) {
 
 export const port = integer(0, 65_535);
 
+/** An address of this machine, or a name for one. */
+export const host = parsed((text) => {
+  const name = text.replace(/^\[(.*)\]$/, '$1');
+  if (isIP(name) !== 0 || /^[a-z\d](?:[a-z\d.-]*[a-z\d])?$/i.test(name)) return name;
+  throw new RangeError(`"${text}" is neither an address, such as 127.0.0.1 or ::, nor a host name`);
+});
+
 export const flag = parsed((text) => {
   if (text === 'true' || text === 'false') return text === 'true';
   throw new RangeError(`"${text}" is neither true nor false`);
@@ -103,15 +110,4 @@ export const origins = parsed((text): string[] => {
   const items = itemsOf(text);
   for (const item of items) checkCorsOrigin(item);
   return items;
-});
-
-const SHORTEST_SECRET = 32;
-
-/** Secrets separated by commas. The message does not repeat them. */
-export const secrets = parsed((text): string[] => {
-  const items = itemsOf(text);
-  if (items.every((item) => item.length >= SHORTEST_SECRET)) return items;
-  throw new RangeError(
-    `holds a secret of fewer than ${SHORTEST_SECRET} characters; make one with: openssl rand -base64 48`,
-  );
 });

@@ -35,7 +35,7 @@ const IN_EVERY_MODE: [rule: string, bad: Record<string, string>, problem: string
     'events are copied to a Redis that is there',
     { AUDIT_SINK_REDIS_STREAM: 'audit' },
     'AUDIT_SINK_REDIS_STREAM: names a stream of a Redis that is not named',
-    { AUDIT_SINK_REDIS_STREAM: 'audit', REDIS_URL: 'redis://cache' },
+    { AUDIT_SINK_REDIS_STREAM: 'audit', REDIS_URL: 'rediss://cache' },
   ],
   [
     'tokens are signed in one way',
@@ -115,7 +115,7 @@ const IN_PRODUCTION: typeof IN_EVERY_MODE = [
   [
     'the metrics token cannot be guessed',
     { METRICS_TOKEN: 'prometheus' },
-    'METRICS_TOKEN: has 10 bytes, fewer than 32; it could be guessed',
+    'METRICS_TOKEN: has 10 bytes, fewer than 32; metrics could be read',
     { METRICS_TOKEN: 'kR8vXw2pLq9TzYb4Nc6MdHs3JfGa7eUo' },
   ],
   [

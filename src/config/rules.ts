@@ -1,22 +1,10 @@
 import { createPrivateKey } from 'node:crypto';
 import type { ConfigProblem } from './config-error.js';
-import { passwordWeaknessOf, weaknessOf } from './secret-strength.js';
-import type { VariableName, Variables } from './variables.js';
-
-const NEW_SECRET = 'make one with: openssl rand -base64 48';
-
-interface Rule {
-  readonly variables: readonly VariableName[];
-  readonly check: (values: Variables) => ConfigProblem | undefined;
-}
-
-/** A rule sees the variables it names and no others, so that it can be left out when one of them was not understood. */
-function rule<Name extends VariableName>(
-  variables: readonly Name[],
-  check: (values: Pick<Variables, Name>) => ConfigProblem | undefined,
-): Rule {
-  return { variables, check };
-}
+import { PRODUCTION_RULES } from './production-rules.js';
+import { rule, type Rule } from './rule.js';
+import { SECRETS } from './secrets.js';
+import { TRANSPORT_RULES, transportWarnings } from './transport-rules.js';
+import { VARIABLE_NAMES, variables, type Variables } from './variables.js';
 
 /** Rules between variables, in every mode. */
 const GENERAL_RULES: readonly Rule[] = [
@@ -88,50 +76,6 @@ const GENERAL_RULES: readonly Rule[] = [
   ),
 ];
 
-/** What development may do and production may not. */
-const PRODUCTION_RULES: readonly Rule[] = [
-  rule(['JWT_SECRET', 'JWT_PRIVATE_KEY', 'JWT_KEYS_FILE'], (v) => {
-    if (v.JWT_PRIVATE_KEY !== undefined || v.JWT_KEYS_FILE !== undefined) return undefined;
-    if (v.JWT_SECRET === undefined) {
-      return { variable: 'JWT_SECRET', cause: 'is required in production', remedy: NEW_SECRET };
-    }
-    const weakness = weaknessOf(v.JWT_SECRET);
-    return weakness === undefined
-      ? undefined
-      : { variable: 'JWT_SECRET', cause: `${weakness}; tokens could be forged`, remedy: NEW_SECRET };
-  }),
-  rule(['DATABASE_URL', 'DATABASE_EMBEDDED_IN_PRODUCTION'], (v) =>
-    v.DATABASE_URL === undefined && !v.DATABASE_EMBEDDED_IN_PRODUCTION
-      ? {
-          variable: 'DATABASE_URL',
-          cause: 'is required in production: the embedded database has no replicas, backups or upgrades',
-          remedy: 'set it to a PostgreSQL server, or allow it with DATABASE_EMBEDDED_IN_PRODUCTION=true',
-        }
-      : undefined,
-  ),
-  rule(['METRICS_TOKEN'], (v) => {
-    const weakness = v.METRICS_TOKEN === undefined ? undefined : weaknessOf(v.METRICS_TOKEN);
-    return weakness === undefined
-      ? undefined
-      : { variable: 'METRICS_TOKEN', cause: `${weakness}; it could be guessed`, remedy: NEW_SECRET };
-  }),
-  rule(['ADMIN_EMAIL', 'ADMIN_PASSWORD'], (v) => {
-    const weakness = v.ADMIN_PASSWORD === undefined ? undefined : passwordWeaknessOf(v.ADMIN_PASSWORD, v.ADMIN_EMAIL);
-    return weakness === undefined
-      ? undefined
-      : { variable: 'ADMIN_PASSWORD', cause: weakness, remedy: 'make one with: openssl rand -base64 18' };
-  }),
-  rule(['BCRYPT_COST'], (v) =>
-    v.BCRYPT_COST < 10
-      ? {
-          variable: 'BCRYPT_COST',
-          cause: `${v.BCRYPT_COST} makes stolen hashes cheap to guess (OWASP asks for 10 or more)`,
-          remedy: 'set it to 10 or more, or remove it for 12',
-        }
-      : undefined,
-  ),
-];
-
 /** What registration asks of everybody's password. */
 function isUsablePassword(password: string): boolean {
   const isText = password.isWellFormed() && !password.includes('\0');
@@ -156,11 +100,35 @@ function privateKeyProblem(pem: string): ConfigProblem | undefined {
   }
 }
 
+/** Weak secrets, by the marks in `variables.ts`: those that stop a start of production, or those that do not. */
+function weakSecrets(values: Partial<Variables>, isRetired: boolean): ConfigProblem[] {
+  return VARIABLE_NAMES.flatMap((name) => {
+    const use = SECRETS.get(variables.shape[name]);
+    if (!use || values[name] === undefined) return [];
+    return use
+      .weaknessesOf(values[name], values.ADMIN_EMAIL)
+      .filter((weakness) => weakness.isRetired === isRetired)
+      .map(({ cause }) => ({ variable: name, cause, remedy: use.remedy }));
+  });
+}
+
+const isProduction = (values: Partial<Variables>) => values.NODE_ENV === 'production';
+
 /** Problems of the variables that were understood; rules about others are left out. */
 export function ruleProblems(values: Partial<Variables>): ConfigProblem[] {
-  const rules = values.NODE_ENV === 'production' ? [...GENERAL_RULES, ...PRODUCTION_RULES] : GENERAL_RULES;
-  return rules
+  const rules = [...GENERAL_RULES, ...TRANSPORT_RULES, ...(isProduction(values) ? PRODUCTION_RULES : [])];
+  const problems = rules
     .filter(({ variables }) => variables.every((name) => name in values))
     .map(({ check }) => check(values as Variables))
     .filter((problem) => problem !== undefined);
+  return isProduction(values) ? [...problems, ...weakSecrets(values, false)] : problems;
+}
+
+/** What production does not refuse, and its log should say. */
+export function ruleWarnings(values: Variables): string[] {
+  if (!isProduction(values)) return [];
+  const retired = weakSecrets(values, true).map(
+    ({ variable, cause }) => `${variable}: ${cause}; remove it when you can`,
+  );
+  return [...transportWarnings(values), ...retired];
 }

@@ -32,10 +32,27 @@ const WELL_KNOWN = [
   '0123456789abcdef',
 ];
 
+/**
+ * Keys that standards and tools print as examples, base64url: RFC 7515 A.1 and RFC 7520 3.5, as HS256
+ * secrets.
+ */
+const KNOWN_KEYS = new Set([
+  'AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow',
+  'hJtXIZ2uSN5kbQfbtTNWbpdmhkV8FJG-Onbc6mxCcYg',
+]);
+
+/** The same of private keys (`d`): RFC 7515 A.3, RFC 7517 A.2, RFC 8037 A.1, and the ES256 example of jwt.io. */
+const KNOWN_PRIVATE_KEYS = new Set([
+  'jpsQnnGQmL-YBIffH1136cspYG6-0iY7X1fCE9-E9LI',
+  '870MB6gfuTJ4HtUnUvYMyJpr5eUZNP4Bk43bVdj3eAE',
+  'nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A',
+  'evZzL1gdAFr88hb2OF_2NxApJCzGCEDdfSp6VQO30hw',
+]);
+
 /** What a guesser tries first; a password made of nothing else is no password. */
 const COMMON_WORDS =
-  'admin|administrator|azerty|bulwark|change|default|demo|example|first|guest|letmein|login|me|my|nest|pass|passwd|' +
-  'password|qwerty|qwertz|root|secret|super|system|test|the|user|welcome|your';
+  'admin|administrator|azerty|bulwark|change|default|demo|example|first|guest|letmein|login|me|minio|my|nest|pass|passwd|' +
+  'password|postgres|qwerty|qwertz|redis|root|secret|super|system|test|the|user|welcome|your';
 const ONLY_COMMON_WORDS = new RegExp(`^(?:${COMMON_WORDS})+$`);
 
 const LETTER_OF: Readonly<Record<string, string>> = {
@@ -49,8 +66,7 @@ const LETTER_OF: Readonly<Record<string, string>> = {
 };
 
 /** Shannon entropy of the text's own bytes, in bits over its whole length. */
-function entropyBits(text: string): number {
-  const bytes = Buffer.from(text);
+function entropyBits(bytes: Buffer): number {
   const counts = new Map<number, number>();
   for (const byte of bytes) counts.set(byte, (counts.get(byte) ?? 0) + 1);
   let bits = 0;
@@ -79,15 +95,22 @@ function isSequence(text: string): boolean {
  * Why a secret is weak, or undefined when it is not. HS256 wants as many bytes as its hash has: 32
  * (RFC 7518, section 3.2).
  */
-export function weaknessOf(secret: string): string | undefined {
-  const bytes = Buffer.byteLength(secret);
-  if (bytes < MINIMUM_BYTES) return `has ${bytes} bytes, fewer than ${MINIMUM_BYTES}`;
-  const plain = secret.toLowerCase().replace(/[^a-z0-9]/g, '');
+export function weaknessOf(secret: string | Buffer): string | undefined {
+  const bytes = Buffer.from(secret as string);
+  const text = bytes.toString('latin1');
+  if (bytes.length < MINIMUM_BYTES) return `has ${bytes.length} bytes, fewer than ${MINIMUM_BYTES}`;
+  if (KNOWN_KEYS.has(bytes.toString('base64url')) || KNOWN_KEYS.has(text)) return 'is a printed example';
+  const plain = text.toLowerCase().replace(/[^a-z0-9]/g, '');
   if (WELL_KNOWN.some((part) => plain.includes(part))) return 'contains a well-known example value';
-  if (isRepetition(secret)) return 'is a shorter text repeated';
-  if (isSequence(secret)) return 'runs along the alphabet';
-  if (entropyBits(secret) < MINIMUM_ENTROPY_BITS) return 'has too little variety to be random';
+  if (isRepetition(text)) return 'is a shorter text repeated';
+  if (isSequence(text)) return 'runs along the alphabet';
+  if (entropyBits(bytes) < MINIMUM_ENTROPY_BITS) return 'has too little variety to be random';
   return undefined;
+}
+
+/** Whether the private part of a key, base64url, is one that is printed as an example. */
+export function isKnownPrivateKey(scalar: string | undefined): boolean {
+  return scalar !== undefined && KNOWN_PRIVATE_KEYS.has(scalar);
 }
 
 /** Why anybody would guess the password of the account with this email, or undefined. */

@@ -5,15 +5,25 @@ import {
   duration,
   email,
   flag,
+  host,
   integer,
   list,
   origins,
   parsed,
   port,
-  secrets,
   size,
   trustProxy,
 } from './notations.js';
+import {
+  accountPassword,
+  firstOfRandomSecrets,
+  keySetFile,
+  privateKey,
+  randomSecret,
+  retiredSecrets,
+  SECRETS,
+  urlPassword,
+} from './secrets.js';
 import { httpUrl, postgresUrl, redisUrl } from './server-urls.js';
 
 /** Every rate limit tier with its shipped limit: `THROTTLE_<TIER>_LIMIT` requests in `THROTTLE_<TIER>_TTL`. */
@@ -45,6 +55,10 @@ function tierVariables(): TierVariables {
   return Object.fromEntries(entries) as unknown as TierVariables;
 }
 
+/** One rule for the servers that the application talks to. */
+const tls = choice('required', 'off').optional();
+const TLS = 'required: only over TLS. off: also without. Unset: required in production, but on this machine. For';
+
 /**
  * Every environment variable, in the order of `.env.example`: how it is parsed, what it is when unset, what it is for.
  * A prefault is given in the notation of the variable, so that the example file can print it.
@@ -53,6 +67,9 @@ export const variables = z.object({
   NODE_ENV: choice('development', 'test', 'production')
     .prefault('development')
     .describe('development, test or production. Production refuses weak settings.'),
+  HOST: host
+    .optional()
+    .describe('Address to listen on. Unset: 127.0.0.1, and in production 0.0.0.0, which is every IPv4 address.'),
   PORT: port.prefault('3000').describe('Port of the API; 0 takes a free one.'),
   HTTP_ADAPTER: choice('fastify', 'express').prefault('fastify').describe('HTTP engine: fastify or express.'),
   MANAGEMENT_PORT: port.optional().describe('Separate port for probes, metrics and admin routes.'),
@@ -62,9 +79,9 @@ export const variables = z.object({
     .describe('Address that MANAGEMENT_PORT listens on. Unset: 0.0.0.0 in production, else 127.0.0.1.'),
   DATABASE_URL: parsed(postgresUrl)
     .optional()
-    .describe(
-      'PostgreSQL URL (TLS by ?sslmode=verify-full&sslrootcert=ca.pem). Unset: an embedded server in DATA_DIR.',
-    ),
+    .describe('PostgreSQL URL (TLS by ?sslmode=verify-full&sslrootcert=ca.pem). Unset: an embedded server in DATA_DIR.')
+    .register(SECRETS, urlPassword('the database could be read and changed')),
+  DATABASE_TLS: tls.describe(`${TLS} DATABASE_URL.`),
   DATA_DIR: z.string().prefault('.data').describe('Folder of the embedded database and of development secrets.'),
   DATABASE_EMBEDDED_IN_PRODUCTION: flag
     .prefault('false')
@@ -79,19 +96,27 @@ export const variables = z.object({
     .describe('How long a start waits for the database before it gives up.'),
   REDIS_URL: parsed(redisUrl)
     .optional()
-    .describe('redis://host, redis+sentinel://h1,h2/master or redis+cluster://h1,h2. Unset: in-memory stores.'),
+    .describe('redis://host, redis+sentinel://h1,h2/master or redis+cluster://h1,h2. Unset: in-memory stores.')
+    .register(SECRETS, urlPassword('limits and caches could be read and changed')),
+  REDIS_TLS: tls.describe(`${TLS} REDIS_URL.`),
   REDIS_COMMAND_TIMEOUT: duration().prefault('200ms').describe('Wait for the answer to one Redis command.'),
-  JWT_SECRET: z.string().optional().describe('HS256 secret, 32 random bytes or more (openssl rand -base64 48).'),
+  JWT_SECRET: z
+    .string()
+    .optional()
+    .describe('HS256 secret, 32 random bytes or more (openssl rand -base64 48).')
+    .register(SECRETS, randomSecret('tokens could be forged')),
   JWT_PRIVATE_KEY: z
     .string()
     .optional()
-    .describe('PEM private key for EdDSA (Ed25519) or ES256 (P-256), instead of JWT_SECRET.'),
+    .describe('PEM private key for EdDSA (Ed25519) or ES256 (P-256), instead of JWT_SECRET.')
+    .register(SECRETS, privateKey('tokens could be forged')),
   JWT_KEYS_FILE: z
     .string()
     .optional()
     .describe(
       'JWK Set file of EdDSA, ES256 or HS256 keys, instead of JWT_SECRET: the first private one signs, all verify.',
-    ),
+    )
+    .register(SECRETS, keySetFile('tokens could be forged')),
   JWT_ACCESS_TTL: duration('1s', '3650d').prefault('15m').describe('Life of an access token.'),
   JWT_REFRESH_TTL: duration('1s', '3650d').prefault('30d').describe('Life of a refresh token that is not used.'),
   SESSION_MAX_TTL: duration('1s', '3650d')
@@ -125,9 +150,9 @@ export const variables = z.object({
     .describe('standard: 8 characters, none of the common ones. strict: 15, nor those with ornaments.'),
   PASSWORD_PEPPER: z
     .string()
-    .min(32)
     .optional()
-    .describe('Secret mixed into passwords (openssl rand -base64 48). Once set, it must stay.'),
+    .describe('Secret mixed into passwords (openssl rand -base64 48). Once set, it must stay.')
+    .register(SECRETS, randomSecret('stolen hashes could be tried')),
   AUTH_RECENT_LOGIN: duration('1s', '3650d')
     .prefault('10m')
     .describe('How old a login may be for what asks for a recent one: deleting the account, the second factor.'),
@@ -137,9 +162,10 @@ export const variables = z.object({
   AUTH_EMAIL_VERIFICATION: choice('off', 'sent', 'required')
     .prefault('sent')
     .describe('Mail to confirm the address of a registration; required: no login before. Silent means required.'),
-  AUTH_ENCRYPTION_KEYS: secrets
+  AUTH_ENCRYPTION_KEYS: list
     .prefault('')
-    .describe('Secrets for second factors and waiting mail, by commas; the first encrypts. Unset: by the signing key.'),
+    .describe('Secrets for second factors and waiting mail, by commas; the first encrypts. Unset: by the signing key.')
+    .register(SECRETS, firstOfRandomSecrets('second factors and mails could be read')),
   BREACHED_PASSWORDS_URL: parsed(httpUrl)
     .optional()
     .describe('Service of leaked passwords, such as https://api.pwnedpasswords.com/range/. Unset: nobody is asked.'),
@@ -150,7 +176,9 @@ export const variables = z.object({
     .string()
     .regex(/^(?:smtps?:\/\/|file:).+/)
     .optional()
-    .describe('smtp://user:password@host:port, smtps://… or file:folder. Unset: to the log; in production, kept.'),
+    .describe('smtp://user:password@host:port, smtps://… or file:folder. Unset: to the log; in production, kept.')
+    .register(SECRETS, urlPassword('mail could be sent in your name')),
+  MAIL_TLS: tls.describe(`${TLS} MAIL_URL.`),
   MAIL_CA_FILE: z
     .string()
     .optional()
@@ -184,7 +212,8 @@ export const variables = z.object({
     .string()
     .min(32)
     .optional()
-    .describe('Signs cursors of lists (openssl rand -base64 48). Unset: by a key derived from that of the tokens.'),
+    .describe('Signs cursors of lists (openssl rand -base64 48). Unset: by a key derived from that of the tokens.')
+    .register(SECRETS, randomSecret('cursors could be forged')),
   CACHE_MAX_SIZE: size('1mb', '64gb').prefault('64mb').describe('Memory of this process for cached results.'),
   CACHE_PROFILE_TTL: duration('0ms')
     .prefault('10m')
@@ -204,14 +233,20 @@ export const variables = z.object({
     .string()
     .optional()
     .describe('Redis stream that audit events are copied to; needs REDIS_URL.'),
-  AUDIT_SEAL_SECRET: z.string().optional().describe('Key of the seals of audit events (openssl rand -base64 48).'),
+  AUDIT_SEAL_SECRET: z
+    .string()
+    .optional()
+    .describe('Key of the seals of audit events (openssl rand -base64 48).')
+    .register(SECRETS, randomSecret('audit events could be forged')),
   AUDIT_SEAL_OLD_SECRETS: list
     .prefault('')
-    .describe('Secrets that sealed before, separated by commas; none for the time without one. They still verify.'),
+    .describe('Secrets that sealed before, separated by commas; none for the time without one. They still verify.')
+    .register(SECRETS, retiredSecrets('audit events of that time could be forged')),
   AUDIT_SIGNING_KEY: z
     .string()
     .optional()
-    .describe('PEM Ed25519 private key that signs audit digests. Unset: a key derived from AUDIT_SEAL_SECRET.'),
+    .describe('PEM Ed25519 private key that signs audit digests. Unset: a key derived from AUDIT_SEAL_SECRET.')
+    .register(SECRETS, privateKey('audit digests could be forged')),
   AUDIT_SIGNING_OLD_KEYS: z
     .string()
     .prefault('')
@@ -220,7 +255,8 @@ export const variables = z.object({
   AUDIT_DIGEST_DIR: z.string().optional().describe('Folder of those digests. Unset: audit-digests in DATA_DIR.'),
   AUDIT_DIGEST_BUCKET: parsed(httpUrl)
     .optional()
-    .describe('Bucket for them instead: https://KEY:SECRET@endpoint/bucket/prefix?region=eu-central-1.'),
+    .describe('Bucket for them instead: https://KEY:SECRET@endpoint/bucket/prefix?region=eu-central-1.')
+    .register(SECRETS, urlPassword('audit digests could be forged')),
   AUDIT_RETENTION_DAYS: integer(1, 36_500)
     .optional()
     .describe('Days that audit events are kept; whole months are dropped. Unset: for ever.'),
@@ -231,11 +267,19 @@ export const variables = z.object({
   LOG_LEVEL: choice('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent')
     .prefault('info')
     .describe('fatal, error, warn, info, debug, trace or silent.'),
-  METRICS_TOKEN: z.string().optional().describe('Bearer token for /metrics. Production serves no metrics without it.'),
+  METRICS_TOKEN: z
+    .string()
+    .optional()
+    .describe('Bearer token for /metrics. Production serves no metrics without it.')
+    .register(SECRETS, randomSecret('metrics could be read')),
   SENTRY_DSN: parsed(httpUrl).optional().describe('Sentry project to report errors to.'),
   OTEL_EXPORTER_OTLP_ENDPOINT: parsed(httpUrl).optional().describe('OpenTelemetry collector.'),
   ADMIN_EMAIL: email.optional().describe('Email of the first administrator.'),
-  ADMIN_PASSWORD: z.string().optional().describe('Password of the first administrator, 8 characters to 72 bytes.'),
+  ADMIN_PASSWORD: z
+    .string()
+    .optional()
+    .describe('Password of the first administrator, 8 characters to 72 bytes.')
+    .register(SECRETS, accountPassword('the first administrator could be anybody')),
   PRODUCTION_TEST_ENABLED: flag.optional().describe('Serves /production-test. Unset: on, but off in production.'),
   PRODUCTION_TEST_TIMEOUT: duration('1s', '10m')
     .prefault('10s')

@@ -15,6 +15,8 @@ export interface DoctorOptions extends SurroundingsOptions {
   /** Port at which the server takes plain http beside https. @default 80 where https is at 443, else none */
   httpPort?: number;
   onProgress?: (progress: { done: number; of: number; next?: string }) => void;
+  /** Told when token and password are not sent, and why. */
+  onWithheld?: (reason: string) => void;
   /** Told when the doctor waits for a limit that it ran into. */
   onWait?: (ms: number) => void;
 }
@@ -63,6 +65,9 @@ export async function examine(url: URL, options: DoctorOptions = {}): Promise<Do
   const { failure } = await around.root();
   if (failure !== undefined) throw new UnreachableError(`${url.origin} does not answer: ${failure}`);
 
+  const hasSecrets = options.token !== undefined || options.credentials !== undefined;
+  const withheld = hasSecrets ? await target.secretsWithheld() : undefined;
+  if (withheld !== undefined) options.onWithheld?.(withheld);
   const visit = {
     target,
     around,
@@ -77,5 +82,5 @@ export async function examine(url: URL, options: DoctorOptions = {}): Promise<Do
   }
   options.onProgress?.({ done: results.length, of: checks.length });
   const report = reportOf(results, startedAt, performance.now() - started);
-  return { ...report, target: url.href, requests: target.sent };
+  return { ...report, target: url.href, requests: target.sent, ...(withheld !== undefined && { notes: [withheld] }) };
 }

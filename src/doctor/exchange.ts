@@ -25,6 +25,8 @@ export interface ExchangeOptions {
   timeoutMs: number;
   /** Local address to send from. */
   from?: string;
+  /** Whether nothing is sent to a server whose certificate cannot be verified. @default false */
+  verify?: boolean;
 }
 
 const KEPT_BYTES = 1024 * 1024;
@@ -39,7 +41,7 @@ export function exchange(
   url: URL,
   path: string,
   { method = 'GET', headers = {}, body }: Ask,
-  { timeoutMs, from }: ExchangeOptions,
+  { timeoutMs, from, verify = false }: ExchangeOptions,
 ): Promise<Answer> {
   const isJson = typeof body === 'object' && !Buffer.isBuffer(body);
   const payload = isJson ? JSON.stringify(body) : body;
@@ -53,8 +55,8 @@ export function exchange(
         method,
         localAddress: from,
         agent: false,
-        // The certificate has a check of its own, which is the one to complain.
-        rejectUnauthorized: false,
+        // The certificate has a check of its own, which is the one to complain. Secrets go to a verified server alone.
+        rejectUnauthorized: verify,
         headers: {
           'User-Agent': 'nest-bulwark-doctor',
           ...(isJson && { 'Content-Type': 'application/json' }),

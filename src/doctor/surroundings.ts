@@ -67,9 +67,10 @@ export class Surroundings {
     return found;
   }
 
-  /** An access token. @throws SkipCheck */
+  /** An access token. @throws SkipCheck, also where it is withheld */
   async token(): Promise<string> {
     const { token } = this.options;
+    if (token !== undefined) await this.assertTrusted();
     if (token !== undefined) return token;
     const answer = await this.loginAnswer();
     const found = tokenIn(answer.json);
@@ -87,8 +88,18 @@ export class Surroundings {
     return this.target.cookies;
   }
 
-  get credentials(): Credentials | undefined {
-    return this.options.credentials;
+  /** What to log in with. @throws SkipCheck, also where it is withheld */
+  async credentials(): Promise<Credentials> {
+    const { credentials } = this.options;
+    if (!credentials) throw new SkipCheck('no credentials; pass --login');
+    await this.assertTrusted();
+    return credentials;
+  }
+
+  /** Token and password go to nobody but the API that the caller named. */
+  private async assertTrusted(): Promise<void> {
+    const reason = await this.target.secretsWithheld();
+    if (reason !== undefined) throw new SkipCheck(reason);
   }
 
   /** A closed route with a token that is good for it. @throws SkipCheck */
@@ -104,7 +115,7 @@ export class Surroundings {
   private async logIn(): Promise<Answer> {
     const { credentials } = this.options;
     if (!credentials) throw new SkipCheck('no credentials; pass --token or --login');
-    return this.target.send(await this.login(), { method: 'POST', body: credentials });
+    return this.target.send(await this.login(), { method: 'POST', body: await this.credentials() });
   }
 
   private async findLogin(): Promise<string | undefined> {

@@ -23,6 +23,8 @@ export interface TargetOptions {
   longestWaitMs?: number;
   /** Local address to send from. */
   from?: string;
+  /** Whether the target is this very process, to which secrets may go at any address. @default false */
+  isOwn?: boolean;
   /** For one answer, in milliseconds. @default 10000 */
   timeoutMs?: number;
 }
@@ -33,6 +35,7 @@ export class Target {
   sent = 0;
   private waitedMs = 0;
   private readonly remembered = new Map<string, Promise<Answer>>();
+  private withholding: Promise<string | undefined> | undefined;
 
   constructor(
     readonly url: URL,
@@ -45,6 +48,26 @@ export class Target {
 
   get isLocal(): boolean {
     return /^(?:localhost|127\.[\d.]+|\[::1\])$/.test(this.url.hostname);
+  }
+
+  /**
+   * Why no token and no password is sent to this target; undefined where they may be. Found out once: a target that was
+   * verified is verified again at each connection, so that nobody gets them who comes in between later.
+   */
+  secretsWithheld(): Promise<string | undefined> {
+    this.withholding ??= this.findWithholding();
+    return this.withholding;
+  }
+
+  private async findWithholding(): Promise<string | undefined> {
+    if (!this.isTls) {
+      if (this.isLocal || this.options.isOwn) return undefined;
+      return 'token and password are withheld: plain http to another machine, where anybody on the way could read them';
+    }
+    const certificate = await this.certificate();
+    if (certificate && certificate.refusal === undefined) return undefined;
+    const cause = certificate?.refusal ?? 'none was shown';
+    return `token and password are withheld: the certificate could not be verified (${cause})`;
   }
 
   /** The same GET asked by several checks is sent once. */
@@ -70,7 +93,8 @@ export class Target {
     this.sent += 1;
     const { from, timeoutMs = DEFAULT_TIMEOUT_MS } = this.options;
     try {
-      const answer = await exchange(this.url, path, ask, { timeoutMs, from });
+      const verify = this.isTls && (await this.secretsWithheld()) === undefined;
+      const answer = await exchange(this.url, path, ask, { timeoutMs, from, verify });
       for (const header of answer.headers['set-cookie'] ?? []) this.cookies.push({ path, header });
       return answer;
     } catch (error) {
@@ -82,13 +106,16 @@ export class Target {
   certificate(): Promise<{ validTo: string; refusal?: string } | undefined> {
     return new Promise((resolve) => {
       const outgoing = requestHttps({
-        host: this.url.hostname,
+        host: this.url.hostname.replace(/^\[|\]$/g, ''),
         port: this.url.port,
+        timeout: this.options.timeoutMs ?? DEFAULT_TIMEOUT_MS,
         path: basePath(this.url) || '/',
         agent: false,
         rejectUnauthorized: false,
       });
+      outgoing.on('timeout', () => outgoing.destroy());
       outgoing.on('error', () => resolve(undefined));
+      outgoing.on('close', () => resolve(undefined));
       outgoing.on('response', (incoming) => {
         const socket = incoming.socket as TLSSocket;
         const refusal = socket.authorized ? undefined : String(socket.authorizationError);

@@ -37,6 +37,7 @@ export class SelfClient {
 
   /** A loopback address that nobody else uses. Other systems than Linux only have 127.0.0.1. */
   ownAddress(): string {
+    if (this.url.hostname.startsWith('[')) return '::1';
     return platform() === 'linux' ? `127.${randomInt(1, 255)}.${randomInt(256)}.${randomInt(1, 255)}` : '127.0.0.1';
   }
 
@@ -47,6 +48,12 @@ export class SelfClient {
     if (address === null || typeof address === 'string') {
       throw new Error('The application does not listen on a TCP port, so it cannot call itself');
     }
-    return new URL(`http://127.0.0.1:${address.port}`);
+    return new URL(`http://${ownHost(address)}:${address.port}`);
   }
+}
+
+/** Where the own listener is reached: at 127.0.0.1, unless it is bound to one other address. */
+function ownHost({ address, family }: AddressInfo): string {
+  if (address === '0.0.0.0' || address === '::') return '127.0.0.1';
+  return family === 'IPv6' ? `[${address}]` : address;
 }

@@ -37,6 +37,8 @@ export interface CheckReport {
   startedAt: string;
   durationMs: number;
   checks: CheckResult[];
+  /** What the reader has to know of the run as a whole. */
+  notes?: readonly string[];
 }
 
 /** Passes when every expectation is met; lists all of them as evidence either way. @publicApi */

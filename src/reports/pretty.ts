@@ -25,6 +25,7 @@ export function toPretty(report: CheckReport, { colours = false, verbose = false
     lines.push(...detailsOf(result, verbose).map((line) => `      ${line}`));
   }
   const { pass, warn, fail, skip } = report.summary;
+  if (report.notes) lines.push('', ...report.notes.map((note) => paint('yellow', note)));
   lines.push('', `${pass} passed, ${warn} warned, ${fail} failed, ${skip} skipped; score ${report.score} of 100`);
   return `${lines.join('\n').trimStart()}\n`;
 }

@@ -48,6 +48,21 @@ describe('mail over SMTP', () => {
     await expect(send(`smtp://${server.address}?requireTLS=true`, undefined)).rejects.toThrow(/STARTTLS/);
   });
 
+  it.each(['', '?requireTLS=false', '?ignoreTLS=true', '?opportunisticTLS=true'])(
+    'is not handed over in the clear to a server that hides STARTTLS, where TLS is required: %j',
+    async (parameters) => {
+      server = await new MailServer({ authOptional: true, hideSTARTTLS: true, disabledCommands: ['STARTTLS'] }).start();
+      const sender = new SmtpMailSender(
+        `smtp://${server.address}${parameters}`,
+        'no-reply@example.org',
+        undefined,
+        true,
+      );
+      await expect(sender.send(mail())).rejects.toThrow(/STARTTLS/);
+      expect(server.deliveries).toEqual([]);
+    },
+  );
+
   it.each(['smtp', 'smtps'])(
     'is not handed over %s to a server whose certificate nobody vouches for',
     async (scheme) => {
@@ -88,6 +103,21 @@ describe('the mails of an application', () => {
       await app.register();
       await until('the outbox is empty', async () => (await waiting()).length === 0);
       for (const { email } of users) expect(server.to(email)).toHaveLength(1);
+    } finally {
+      await app.stop();
+      await server.stop();
+    }
+  });
+
+  it('stay in the outbox where MAIL_TLS requires what the server does not offer', async () => {
+    const server = await new MailServer({ authOptional: true, hideSTARTTLS: true }).start();
+    const app = await TestApp.start({ MAIL_URL: `smtp://${server.address}`, MAIL_TLS: 'required' });
+    try {
+      await app.register();
+      const waiting = () => app.sql('SELECT last_error FROM mail_outbox');
+      await until('an attempt has failed', async () => (await waiting()).some(({ last_error: e }) => e !== null));
+      expect(server.deliveries).toEqual([]);
+      await app.sql('DELETE FROM mail_outbox');
     } finally {
       await app.stop();
       await server.stop();

@@ -23,7 +23,7 @@ const PRODUCTION = {
   AUDIT_JOURNAL_DIR: '/var/lib/app/journal',
   METRICS_TOKEN: 'Hg5fDs2aPo9iUy6tRe3wQl8kJm1nBv4cXz7lKjHg',
   DATABASE_URL: 'postgres://app:k3Jq9Vx2@db.internal/app?sslmode=verify-full',
-  REDIS_URL: 'redis://:k3Jq9Vx2@redis.internal',
+  REDIS_URL: 'rediss://:k3Jq9Vx2@redis.internal',
   MAIL_URL: 'smtps://mail.example.com',
 };
 
@@ -38,6 +38,23 @@ describe('nest-bulwark config check', () => {
   it('ends with 1 and the remedy for what production should not be run with', async () => {
     const { code, output } = await run('config check', [], { ...PRODUCTION, JWT_ACCESS_TTL: '12h' });
     expect([code, output.includes('→ Lower JWT_ACCESS_TTL')]).toEqual([1, true]);
+  });
+
+  it('names a connection in the clear, a weak secret and a development that everybody reaches', async () => {
+    const clear = { DATABASE_URL: 'postgres://app:k3Jq9Vx2@db.internal/app', PASSWORD_PEPPER: 'changeme' };
+    const refused = await run('config check', [], { ...PRODUCTION, ...clear });
+    expect(refused.code).toBe(78);
+    expect(refused.output).toContain('DATABASE_URL: reaches another machine without TLS');
+    expect(refused.output).toContain('or allow it with DATABASE_TLS=off');
+    expect(refused.output).toContain('PASSWORD_PEPPER: has 8 bytes, fewer than 32');
+    const allowed = await run('config check', [], {
+      ...PRODUCTION,
+      DATABASE_URL: clear.DATABASE_URL,
+      DATABASE_TLS: 'off',
+    });
+    expect(allowed.output).toContain('config.database-tls');
+    const development = await run('config check', [], { HOST: '0.0.0.0' });
+    expect(development.output).toContain('config.host');
   });
 
   it('ends with 78 for one that the application would refuse', async () => {

@@ -191,7 +191,9 @@ onBothAdapters('response headers', (adapter) => {
       const scripts = page.text.match(/<script\b[^>]*>/g) ?? [];
       expect(scripts).toHaveLength(2);
       expect(scripts.filter((script) => !script.includes(`nonce="${nonce}"`))).toEqual([]);
-      const files = [...page.text.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, file = '']) => file);
+      const files = [...page.text.matchAll(/(?:src|href)="([^"]+)"/g)].map(
+        ([, file = '']) => new URL(file, `${app.baseUrl}${path}`).pathname,
+      );
       expect(files).toHaveLength(3);
       for (const file of files) expect({ file, status: (await app.get(file)).status }).toEqual({ file, status: 200 });
       const again = await app.get(path);

@@ -1,5 +1,10 @@
+import { createRequire } from 'node:module';
+import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { startChromium } from '../support/chromium.js';
 import { onBothAdapters, TestApp } from '../support/harness.js';
+
+const { load } = createRequire(import.meta.url)('js-yaml') as { load: (text: string) => unknown };
 
 onBothAdapters('the OpenAPI document', (adapter) => {
   let app: TestApp;
@@ -10,6 +15,13 @@ onBothAdapters('the OpenAPI document', (adapter) => {
     document = (await app.get('/docs/openapi.json')).body;
   });
   afterAll(() => app.stop());
+
+  it('is served as JSON and as YAML', async () => {
+    const [json, yaml] = await Promise.all([app.get('/docs/openapi.json'), app.get('/docs/openapi.yaml')]);
+    expect(json.headers['content-type']).toBe('application/json; charset=utf-8');
+    expect(yaml.headers['content-type']).toBe('application/yaml; charset=utf-8');
+    expect(load(yaml.text)).toEqual(json.body);
+  });
 
   it('names the routes with and without their version', () => {
     expect(Object.keys(document.paths)).toEqual(
@@ -47,4 +59,39 @@ onBothAdapters('the OpenAPI document', (adapter) => {
       expect(document.paths[path].get.security).toBeUndefined();
     }
   });
+});
+
+const BROWSER_TIMEOUT_MS = 120_000;
+
+onBothAdapters('the page of the OpenAPI document', (adapter) => {
+  let browser: Browser;
+  beforeAll(async () => (browser = await startChromium()), BROWSER_TIMEOUT_MS);
+  afterAll(() => browser.close());
+
+  it.each([
+    ['', '/docs'],
+    ['/api', '/api/docs/'],
+  ])(
+    'shows the routes under its own policy, with the global prefix "%s" at %s',
+    async (prefix, path) => {
+      const app = await TestApp.start(
+        { HTTP_ADAPTER: adapter },
+        { prepare: (created) => void (prefix !== '' && created.setGlobalPrefix(prefix)) },
+      );
+      try {
+        const page = await browser.newPage();
+        page.setDefaultTimeout(BROWSER_TIMEOUT_MS);
+        const complaints: string[] = [];
+        page.on('console', (message) => void (message.type() === 'error' && complaints.push(message.text())));
+        page.on('pageerror', (error) => void complaints.push(error.message));
+        await page.goto(`${app.baseUrl}${path}`);
+        await page.locator(`[data-path="${prefix}/health/live"]`).waitFor();
+        expect(complaints).toEqual([]);
+        await page.close();
+      } finally {
+        await app.stop();
+      }
+    },
+    BROWSER_TIMEOUT_MS,
+  );
 });

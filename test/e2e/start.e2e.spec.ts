@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, writeFileSync } from 'node:fs';
 import { once } from 'node:events';
-import { createServer, type AddressInfo, type Server } from 'node:net';
+import { connect, createServer, type AddressInfo, type Server } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import { freshDatabase, query } from '../support/database.js';
@@ -204,6 +204,75 @@ describe('a start that goes well', () => {
     program.kill('SIGKILL');
     await program.ends();
     expect((await endedSessions(database)).abandoned).toBeGreaterThan(0);
+  });
+});
+
+describe('the address that is listened on', () => {
+  const isReachedAt = (host: string, port: number) =>
+    new Promise<boolean>((resolve) => {
+      const socket = connect({ host, port }, () => resolve(true)).on('error', () => resolve(false));
+      socket.on('close', () => socket.destroy()).setTimeout(5_000, () => socket.destroy());
+      socket.on('connect', () => socket.end());
+    });
+  const portIn = ({ output }: Program) => Number(/http:\/\/[^:]+:(\d+)\n/.exec(output)?.[1]);
+
+  it.each(['fastify', 'express'])(
+    'is 127.0.0.1 on %s where NODE_ENV is unset, and the start says so and what is open',
+    async (adapter) => {
+      const program = start({ DATABASE_URL: await freshDatabase(), HTTP_ADAPTER: adapter });
+      await program.says('is ready');
+      await program.says('connections without TLS\n');
+      const port = portIn(program);
+      expect(await isReachedAt('127.0.0.1', port)).toBe(true);
+      // Any address of this machine but the one that is bound stands for what other machines reach.
+      expect(await isReachedAt('127.0.0.2', port)).toBe(false);
+      expect(program.output).toContain('Bound to      127.0.0.1, reached from this machine only (HOST)');
+      expect(program.output).toContain('Open, because NODE_ENV is development:');
+      expect(program.output).toContain('- /production-test for every account');
+      expect(program.output).toContain('- /metrics without a token');
+      expect(program.output).toContain('- mails in the log, with their tokens');
+      expect(program.output).not.toContain('Other machines reach');
+    },
+  );
+
+  it('is another where HOST says so, of which the log warns outside production', async () => {
+    const program = start({ DATABASE_URL: await freshDatabase(), HOST: '0.0.0.0' });
+    await program.says('is ready');
+    await program.says('REACHED FROM OTHER MACHINES');
+    expect(await isReachedAt('127.0.0.2', portIn(program))).toBe(true);
+    await program.says(/Other machines reach 0\.0\.0\.0:\d+, and NODE_ENV is development/);
+  });
+
+  it('is every IPv4 address in production, and another where HOST says so', async () => {
+    const production = { NODE_ENV: 'production', DATABASE_URL: await freshDatabase() };
+    const open = start(production);
+    await open.says('"msg":"listening"');
+    const [, host, port] = /"host":"([^"]+)","port":(\d+)/.exec(open.output) ?? [];
+    expect(host).toBe('0.0.0.0');
+    expect(await isReachedAt('127.0.0.2', Number(port))).toBe(true);
+
+    const closed = start({ ...production, HOST: '127.0.0.3' });
+    await closed.says('"msg":"listening"');
+    expect(closed.output).toContain('"host":"127.0.0.3"');
+  });
+});
+
+describe('the password of the first administrator', () => {
+  it.each([
+    ['iloveyou2', {}, 'password is one of the most common ones'],
+    ['long enough', { PASSWORD_PROFILE: 'strict' }, 'password must have 15 characters or more'],
+  ])('obeys the rules of every account: %s', async (password, env, message) => {
+    const refused = start({
+      NODE_ENV: 'production',
+      DATABASE_URL: await freshDatabase(),
+      ADMIN_EMAIL: 'root@example.com',
+      ADMIN_PASSWORD: password,
+      ...env,
+    });
+    expect(await refused.ends()).not.toBe(0);
+    expect(refused.output).toContain(message);
+    expect(refused.output).toContain('set ADMIN_PASSWORD to another; make one with: openssl rand -base64 18');
+    expect(refused.output).not.toContain(password);
   });
 });
 

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
+import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { installed } from './install.js';
 
@@ -20,7 +21,7 @@ export class CertificateAuthority {
   issue(host: string): { certificate: string; key: string } {
     const certificate = this.file(`${host}.pem`);
     const [request, extensions] = [this.file(`${host}.csr`), this.file(`${host}.ext`)];
-    writeFileSync(extensions, `subjectAltName=DNS:${host}\n`);
+    writeFileSync(extensions, `subjectAltName=${isIP(host) === 0 ? 'DNS' : 'IP'}:${host}\n`);
     this.openssl('req', '-new', '-subj', `/CN=${host}`, ...this.newKey(host), '-out', request);
     const signer = ['-CA', this.certificate, '-CAkey', this.file('ca.key'), '-CAcreateserial'];
     this.openssl('x509', '-req', '-days', '2', '-in', request, '-extfile', extensions, ...signer, '-out', certificate);

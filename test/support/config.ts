@@ -5,7 +5,7 @@ import { ConfigError, loadConfig, type Environment } from '../../src/config/inde
 export const PRODUCTION = {
   NODE_ENV: 'production',
   JWT_SECRET: randomBytes(48).toString('base64'),
-  DATABASE_URL: 'postgres://app:pw@db.internal/app',
+  DATABASE_URL: 'postgres://app:h5Kq2wZtVx3n@db.internal/app?sslmode=verify-full',
 };
 
 /** What a start with this environment would be refused with; undefined when it would go on. */

@@ -48,7 +48,7 @@ export class TestApp extends TestClient {
 
   static async start(
     env: Record<string, string> = {},
-    { imports }: Pick<CreateAppOptions, 'imports'> = {},
+    { imports, prepare }: Pick<CreateAppOptions, 'imports'> & { prepare?: (app: INestApplication) => void } = {},
   ): Promise<TestApp> {
     const logs: LogLine[] = [];
     const databaseUrl = env['DATABASE_URL'] ?? (await testDatabase());
@@ -75,6 +75,7 @@ export class TestApp extends TestClient {
       handleSignals: false,
       logDestination: { write: (line: string) => void logs.push(JSON.parse(line) as LogLine) },
     });
+    prepare?.(app);
     // Room for a thousand clients at once: those whom a busy process leaves outside for some seconds are reset by Linux.
     // Both adapters take what Node's `listen()` takes; Nest's type does not say so.
     await app.listen({ port: 0, host: '127.0.0.1', backlog: 2_000 } as unknown as number);

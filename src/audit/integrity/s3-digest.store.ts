@@ -89,6 +89,8 @@ export class S3DigestStore extends DigestStore {
     const init = {
       method,
       headers: signed,
+      // What is signed for one host is no other's business.
+      redirect: 'manual' as const,
       signal: AbortSignal.timeout(TIMEOUT_MS),
       ...(body !== undefined && { body }),
     };

@@ -1,6 +1,6 @@
 import { Inject, Injectable, Logger, Optional, type OnApplicationBootstrap } from '@nestjs/common';
 import { AccessControl } from '../../authorization/index.js';
-import { AuditTrail, NoAuditTrail, ProblemException } from '../../common/index.js';
+import { AuditTrail, NoAuditTrail, ProblemException, type FieldError } from '../../common/index.js';
 import { normalizeEmail, Role, UsersService, type UserRecord } from '../../users/index.js';
 import { AUTH_SETTINGS, type AuthSettings } from '../auth.options.js';
 import { canAct } from './account-transactions.js';
@@ -38,6 +38,7 @@ export class AdministratorsService implements OnApplicationBootstrap {
   async onApplicationBootstrap(): Promise<void> {
     const { admin } = this.settings;
     if (!admin || (await this.users.someoneHasRole(this.adminRoles))) return;
+    await this.assertUsable(admin);
     try {
       await this.add(admin);
       this.logger.log(`made the first administrator, ${normalizeEmail(admin.email)}`);
@@ -72,6 +73,21 @@ export class AdministratorsService implements OnApplicationBootstrap {
     this.assertRoles(admin.roles);
     await this.passwords.assertUsable(admin.password, admin);
     return this.add(admin);
+  }
+
+  /** The first administrator's password obeys the rules of every account. */
+  private async assertUsable({ email, password }: NewAdministrator): Promise<void> {
+    try {
+      await this.passwords.assertUsable(password, { email, name: 'Administrator' });
+    } catch (error) {
+      const errors = error instanceof ProblemException ? (error.extensions['errors'] as FieldError[] | undefined) : [];
+      const [problem] = errors ?? [];
+      if (!problem) throw error;
+      throw new Error(
+        `The first administrator cannot be made: ${problem.message}.\n  → set ADMIN_PASSWORD to another; make one with: openssl rand -base64 18`,
+        { cause: error },
+      );
+    }
   }
 
   private assertRoles(roles: readonly string[] | undefined): void {

@@ -21,21 +21,23 @@ export class SmtpMailSender extends MailSender {
   private transport: Promise<Transport> | undefined;
 
   /**
-   * @param url `smtp://user:password@host:port`, with TLS where the server offers it and `?requireTLS=true` where it must;
-   *   or `smtps://…` for TLS from the start
+   * @param url `smtp://user:password@host:port`, with TLS by STARTTLS, or `smtps://…` for TLS from the start
    * @param from sender, `Name <address>`
    * @param caFile PEM file of the authority behind the server's certificate. @default those that Node.js trusts
+   * @param requireTls whether a server that offers no STARTTLS is refused, whatever the URL says; else the mail, with the
+   *   token in it, goes to it in the clear. @default true, but for a server on this machine
    */
   constructor(
     private readonly url: string,
     private readonly from: string,
     private readonly caFile?: string,
+    private readonly requireTls = !isOnThisMachine(url),
   ) {
     super();
   }
 
   async send({ id, to, subject, text }: Mail): Promise<void> {
-    this.transport ??= openTransport(this.url, this.caFile);
+    this.transport ??= openTransport(this.url, this.caFile, this.requireTls);
     const transport = await this.transport.catch((error: unknown) => {
       this.transport = undefined;
       throw error;
@@ -51,7 +53,19 @@ export class SmtpMailSender extends MailSender {
   }
 }
 
-async function openTransport(url: string, caFile: string | undefined): Promise<Transport> {
+function isOnThisMachine(url: string): boolean {
+  const { hostname } = new URL(url);
+  return hostname === 'localhost' || hostname === '[::1]' || /^127\.[\d.]+$/.test(hostname);
+}
+
+/** nodemailer prefers the parameters of the URL to its options. */
+function withStartTls(url: string): string {
+  const demanding = new URL(url);
+  demanding.searchParams.set('requireTLS', 'true');
+  return demanding.href;
+}
+
+async function openTransport(url: string, caFile: string | undefined, requireTls: boolean): Promise<Transport> {
   // A name in a variable, so that the types of a package that may be absent are not asked for.
   const name = 'nodemailer';
   let nodemailer: { createTransport(options: object): Transport };
@@ -61,5 +75,5 @@ async function openTransport(url: string, caFile: string | undefined): Promise<T
     throw new Error('Mail over SMTP needs the package nodemailer. Install it: npm install nodemailer', { cause });
   }
   const tls = caFile === undefined ? {} : { tls: { ca: await readFile(caFile, 'utf8') } };
-  return nodemailer.createTransport({ url, ...TIMEOUTS, ...tls });
+  return nodemailer.createTransport({ url: requireTls ? withStartTls(url) : url, ...TIMEOUTS, ...tls });
 }

@@ -192,8 +192,7 @@ export const authenticationChecks: DoctorCheck[] = [
     reference: 'OWASP ASVS 5.0 V6.3.8',
     requests: 3,
     run: async ({ target, around }) => {
-      const { credentials } = around;
-      if (!credentials) return skip('no credentials; pass --login');
+      const credentials = await around.credentials();
       const login = await around.login();
       const send = (email: string) =>
         target.send(login, { method: 'POST', body: { email, password: 'wrong-Password-1!' } });
@@ -217,8 +216,7 @@ export const authenticationChecks: DoctorCheck[] = [
     reference: 'OWASP ASVS 5.0 V7.4.1',
     requests: 4,
     run: async ({ target, around }) => {
-      const { credentials } = around;
-      if (!credentials) return skip('no credentials; pass --login');
+      const credentials = await around.credentials();
       const described = (await around.openApi())?.routes.find(
         ({ method, path }) => method === 'POST' && /\/(?:logout|signout|sign-out)$/i.test(path),
       );

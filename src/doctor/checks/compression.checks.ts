@@ -37,10 +37,10 @@ export const compressionChecks: DoctorCheck[] = [
     reference: 'BREACH (CVE-2013-3587)',
     requests: 1,
     run: async ({ target, around }) => {
-      if (!around.credentials) return skip('no credentials; pass --login');
+      const credentials = await around.credentials();
       await around.loginAnswer();
       const headers = { 'Accept-Encoding': 'gzip, deflate, br' };
-      const answer = await target.send(await around.login(), { method: 'POST', body: around.credentials, headers });
+      const answer = await target.send(await around.login(), { method: 'POST', body: credentials, headers });
       const encoding = answer.headers['content-encoding'];
       if (encoding === undefined) return pass({ bytes: answer.bytes });
       return fail(

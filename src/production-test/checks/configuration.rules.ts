@@ -1,6 +1,13 @@
 import { tmpdir } from 'node:os';
 import { resolve } from 'node:path';
-import { weaknessOf, type AppConfig } from '../../config/index.js';
+import {
+  isLocalHost,
+  mailConnection,
+  postgresConnection,
+  redisConnection,
+  weaknessOf,
+  type AppConfig,
+} from '../../config/index.js';
 import type { Rule } from './rule.js';
 
 const HOUR_MS = 3_600_000;
@@ -11,7 +18,6 @@ const MB = 1024 * 1024;
 const STOCK_PASSWORDS = ['postgres', 'password', 'admin', 'root', 'changeme', 'secret', 'example', 'test', '123456'];
 
 const urlOf = (text: string | undefined) => (text !== undefined && URL.canParse(text) ? new URL(text) : undefined);
-const isHere = (url: URL) => /^(?:localhost|127\.[\d.]+|\[::1\]|)$/.test(url.hostname);
 const perMinute = ({ limit, ttlMs }: { limit: number; ttlMs: number }) => (limit * 60_000) / ttlMs;
 
 /** What the environment says, judged for production. Outside it, a failure is a warning. */
@@ -23,6 +29,14 @@ export const CONFIGURATION_RULES: readonly Rule<AppConfig>[] = [
     remedy: 'Set NODE_ENV=production.',
     holds: ({ isProduction }) => isProduction,
     seen: ({ mode }) => mode,
+  },
+  {
+    name: 'config.host',
+    title: 'Outside production only this machine is served',
+    reference: 'OWASP ASVS 5.0 V13.4.2',
+    remedy: 'Set NODE_ENV=production, or HOST=127.0.0.1.',
+    holds: ({ isProduction, http }) => isProduction || isLocalHost(http.host),
+    seen: ({ http }) => http.host,
   },
   {
     name: 'config.signing-key',
@@ -110,11 +124,11 @@ export const CONFIGURATION_RULES: readonly Rule<AppConfig>[] = [
     remedy: 'Add ?sslmode=verify-full&sslrootcert=ca.pem to DATABASE_URL.',
     otherwise: 'warn',
     holds: ({ database }) => {
-      const url = urlOf(database.url);
-      if (!url || isHere(url)) return 'the database is on this machine';
-      return /^verify-(?:full|ca)$/.test(url.searchParams.get('sslmode') ?? '');
+      const connection = database.url === undefined ? undefined : postgresConnection(database.url);
+      if (!connection || connection.isLocal) return 'the database is on this machine';
+      return connection.encryption === 'verified';
     },
-    seen: ({ database }) => urlOf(database.url)?.searchParams.get('sslmode') ?? 'no sslmode',
+    seen: ({ database }) => database.url && postgresConnection(database.url).encryption,
   },
   {
     name: 'config.statement-timeout',
@@ -136,11 +150,22 @@ export const CONFIGURATION_RULES: readonly Rule<AppConfig>[] = [
     name: 'config.redis-password',
     title: 'A Redis elsewhere asks for a password',
     reference: 'OWASP ASVS 5.0 V13.2.1',
-    remedy: 'Set requirepass or an ACL user in Redis and put it into REDIS_URL; use rediss:// on foreign networks.',
+    remedy: 'Set requirepass or an ACL user in Redis and put it into REDIS_URL.',
     holds: ({ redis }) => {
-      const url = urlOf(redis.url?.split(',')[0]);
-      if (!url || isHere(url)) return 'no Redis, or one on this machine';
-      return url.password !== '';
+      if (redis.url === undefined || redisConnection(redis.url).isLocal) return 'no Redis, or one on this machine';
+      return urlOf(redis.url.split(',')[0])?.password !== '';
+    },
+  },
+  {
+    name: 'config.redis-tls',
+    title: 'A Redis elsewhere is reached over TLS',
+    reference: 'OWASP ASVS 5.0 V12.3.1',
+    remedy: 'Write rediss:// in REDIS_URL.',
+    otherwise: 'warn',
+    holds: ({ redis }) => {
+      const connection = redis.url === undefined ? undefined : redisConnection(redis.url);
+      if (!connection || connection.isLocal) return 'no Redis, or one on this machine';
+      return connection.encryption === 'verified';
     },
   },
   {
@@ -234,6 +259,19 @@ export const CONFIGURATION_RULES: readonly Rule<AppConfig>[] = [
     remedy: 'Set MAIL_URL; without it nobody can reset a password.',
     otherwise: 'warn',
     holds: ({ mail }) => mail.url !== undefined && /^smtps?:/.test(mail.url),
+  },
+  {
+    name: 'config.mail-tls',
+    title: 'Mails go to a mail server elsewhere over TLS',
+    reference: 'OWASP ASVS 5.0 V12.3.1',
+    remedy: 'Remove MAIL_TLS=off, or write smtps:// in MAIL_URL; remove tls.rejectUnauthorized=false.',
+    otherwise: 'warn',
+    holds: ({ mail }) => {
+      const connection = mail.url === undefined ? undefined : mailConnection(mail.url);
+      if (!connection || connection.isLocal) return 'no mail server, or one on this machine';
+      const hasTls = mail.requireTls || mail.url?.startsWith('smtps:') === true;
+      return hasTls && connection.encryption !== 'unverified';
+    },
   },
   {
     name: 'config.log-level',

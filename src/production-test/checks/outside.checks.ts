@@ -70,6 +70,6 @@ export class OutsideChecks implements SelfTestSuite {
   /** At an address of its own, so that no check uses up the limits of another. */
   private target(): Target {
     const { url, timeoutMs } = this.client;
-    return new Target(url, { from: this.client.ownAddress(), longestWaitMs: 0, timeoutMs });
+    return new Target(url, { from: this.client.ownAddress(), longestWaitMs: 0, timeoutMs, isOwn: true });
   }
 }

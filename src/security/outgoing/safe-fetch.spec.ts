@@ -1,4 +1,4 @@
-import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Resolver } from './checked-lookup.js';
@@ -119,10 +119,12 @@ describe('a request to a URL of somebody else', () => {
   });
 
   describe('that redirects', () => {
+    const received = ({ headers }: IncomingMessage) =>
+      [headers.authorization ?? 'anonymous', headers['x-api-key'], headers.accept].join(' ').trim();
     const redirecting = (location: (path: string) => string, status = 302) =>
       serve('127.0.0.1', (request, response) => {
         const target = location(request.url ?? '');
-        if (target === '') response.end(`${request.method} ${request.headers.authorization ?? 'anonymous'}`);
+        if (target === '') response.end(`${request.method} ${received(request)}`);
         else response.writeHead(status, { location: target }).end();
       });
 
@@ -146,11 +148,14 @@ describe('a request to a URL of somebody else', () => {
       const port = await redirecting((path) =>
         path === '/here' ? '/there' : path === '/there' ? '' : `http://127.0.0.1:${other}/`,
       );
-      const options = { ...local, headers: { Authorization: 'Bearer secret' } };
+      const options = {
+        ...local,
+        headers: { Authorization: 'Bearer secret', 'X-Api-Key': 'secret', Accept: 'text/plain' },
+      };
       const asked = async (path: string) =>
         (await safeFetch(`http://127.0.0.1:${port}${path}`, options)).body.toString();
-      expect(await asked('/here')).toBe('GET Bearer secret');
-      expect(await asked('/away')).toBe('GET anonymous');
+      expect(await asked('/here')).toBe('GET Bearer secret secret text/plain');
+      expect(await asked('/away')).toBe('GET anonymous  text/plain');
     });
 
     it.each([

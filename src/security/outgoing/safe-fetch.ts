@@ -40,8 +40,8 @@ export interface SafeResponse {
 type Call = Required<Pick<SafeFetchOptions, 'method' | 'headers'>> & Pick<SafeFetchOptions, 'body'>;
 
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
-/** Meant for the first origin, and nobody's business at another. */
-const PRIVATE_HEADERS = new Set(['authorization', 'cookie', 'proxy-authorization']);
+/** What another origin gets after a redirect; any other header may hold a key that was meant for the first one. */
+const HARMLESS_HEADERS = new Set(['accept', 'accept-language', 'content-language', 'content-type', 'user-agent']);
 /** Node would leave out the body, or frame it anew. */
 const FRAMING_HEADERS = new Set(['host', 'content-length', 'transfer-encoding', 'connection', 'upgrade', 'expect']);
 
@@ -170,7 +170,7 @@ function redirected({ method, headers, body }: Call, status: number, isSameOrigi
   const becomesGet = status === 303 || ((status === 301 || status === 302) && method === 'POST');
   const isKept = (name: string) => {
     const field = name.toLowerCase();
-    return (isSameOrigin || !PRIVATE_HEADERS.has(field)) && !(becomesGet && field.startsWith('content-'));
+    return (isSameOrigin || HARMLESS_HEADERS.has(field)) && !(becomesGet && field.startsWith('content-'));
   };
   return {
     method: becomesGet && method !== 'HEAD' ? 'GET' : method,
