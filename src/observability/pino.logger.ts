@@ -1,6 +1,7 @@
 import type { LoggerService, LogLevel } from '@nestjs/common';
 import { destination, pino, stdSerializers, type DestinationStream, type Logger } from 'pino';
 import { currentContext } from '../common/index.js';
+import { AnonymousLines } from './anonymous-lines.js';
 
 /** @publicApi */
 export interface PinoLoggerOptions {
@@ -24,6 +25,8 @@ const LEVELS: readonly [LogLevel, PinoLevel][] = [
   ['fatal', 'fatal'],
 ];
 
+const LIMITED_LEVELS: ReadonlySet<PinoLevel> = new Set(['warn', 'error']);
+
 /** Contexts of Nest's own that tell at start what everybody can read in the code. */
 const START_UP_CHATTER = new Set([
   'InstanceLoader',
@@ -46,6 +49,17 @@ export class PinoLogger implements LoggerService {
   readonly pino: Logger;
   /** For access lines, which bring their request id along and so skip the look-up. */
   readonly access: Logger;
+  /** Bounds the lines that callers without a name cause. @internal */
+  readonly anonymousLines = new AnonymousLines({
+    problems: ({ count, clients }) =>
+      this.pino.warn({
+        leftOut: count,
+        kinds: clients.map(({ client, count: lines }) => ({ kind: client, lines })),
+        msg: 'warnings and errors of requests without a known caller were left out of the log',
+      }),
+    refusals: ({ count, clients }) =>
+      this.access.info({ leftOut: count, clients, msg: 'refused requests were left out of the log' }),
+  });
 
   constructor(options: PinoLoggerOptions = {}) {
     const sink = options.destination ?? backgroundStdout();
@@ -110,10 +124,23 @@ export class PinoLogger implements LoggerService {
       else if (typeof extra === 'object' && extra !== null) Object.assign(fields, extra);
       else if (extra !== undefined) fields['extra'] = extra;
     }
+    if (LIMITED_LEVELS.has(level) && !this.anonymousLines.admitProblem(kindOf(level, message, fields))) return;
     if (message instanceof Error) this.pino[level]({ ...fields, err: message });
     else if (typeof message === 'object' && message !== null) this.pino[level]({ ...fields, ...message });
     else this.pino[level](fields, String(message));
   }
+}
+
+/** Lines of one kind say the same. */
+function kindOf(level: PinoLevel, message: unknown, fields: Readonly<Record<string, unknown>>): string {
+  const all: Record<string, unknown> = { ...fields };
+  if (message instanceof Error) all['err'] = message;
+  else if (typeof message === 'object') Object.assign(all, message);
+  else all['msg'] = message;
+  const { context, msg, err } = all;
+  return [level, context, msg, err instanceof Error ? `${err.name}: ${err.message}` : undefined]
+    .filter((part) => typeof part === 'string')
+    .join(' | ');
 }
 
 /**

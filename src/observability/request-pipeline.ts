@@ -96,6 +96,8 @@ export class RequestPipeline {
     const method = request.method ?? '';
     this.histogram(method, routePattern(request), status).observe(durationMs / 1000);
     if (isQuiet(path)) return;
+    const isRefusal = context.principal === undefined && (status >= 400 || method === 'OPTIONS');
+    if (isRefusal && !logger.anonymousLines.admitRefusal(context.clientAddress)) return;
     logger.access[status >= 500 ? 'error' : 'info']({
       requestId: context.requestId,
       method,
