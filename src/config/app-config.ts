@@ -90,6 +90,8 @@ export class AppConfig {
     digestDir: string;
     /** Takes the place of `digestDir`. */
     digestBucket: string | undefined;
+    logId: string | undefined;
+    adoptDigests: boolean;
     retentionDays: number | undefined;
   }>;
   readonly shutdown: Readonly<{ drainDelayMs: number; timeoutMs: number }>;
@@ -178,6 +180,8 @@ export class AppConfig {
       digestIntervalMs: values.AUDIT_DIGEST_INTERVAL,
       digestDir: values.AUDIT_DIGEST_DIR ?? join(values.DATA_DIR, 'audit-digests'),
       digestBucket: values.AUDIT_DIGEST_BUCKET,
+      logId: values.AUDIT_LOG_ID,
+      adoptDigests: values.AUDIT_DIGEST_ADOPT,
       retentionDays: values.AUDIT_RETENTION_DAYS,
     };
     this.shutdown = {

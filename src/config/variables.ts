@@ -214,6 +214,15 @@ export const variables = z.object({
   AUDIT_DIGEST_BUCKET: parsed(httpUrl)
     .optional()
     .describe('Bucket for them instead: https://KEY:SECRET@endpoint/bucket/prefix?region=eu-central-1.'),
+  AUDIT_LOG_ID: z
+    .uuid()
+    .optional()
+    .describe('Id of the audit trail, as nest-bulwark audit verify prints it. Unset: as the digest store knows it.'),
+  AUDIT_DIGEST_ADOPT: flag
+    .prefault('false')
+    .describe(
+      'Lets an empty digest store take the digests of the database, as a new replica with its own folder needs.',
+    ),
   AUDIT_RETENTION_DAYS: integer(1, 36_500)
     .optional()
     .describe('Days that audit events are kept; whole months are dropped. Unset: for ever.'),
