@@ -101,5 +101,6 @@ export function clientNetwork(address: string | undefined): string | undefined {
   const [head = ''] = address.split('::');
   const groups = head.split(':').slice(0, NETWORK_GROUPS);
   // A part of zeros can be written out or left out.
-  return `${groups.join(':').replace(/(?::0+)+$/, '')}::/64`;
+  const end = groups.findLastIndex((group) => Number.parseInt(group, 16) !== 0) + 1;
+  return `${groups.slice(0, end).join(':')}::/64`;
 }

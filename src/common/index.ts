@@ -24,6 +24,7 @@ export * from './role-check.js';
 export * from './route-access.js';
 export * from './route-memo.js';
 export * from './same-secret.js';
+export * from './secret-shapes.js';
 export * from './shutdown-participant.js';
 export * from './streaks.js';
 export * from './tenant-directory.js';

@@ -35,6 +35,8 @@ export class AppConfig {
   readonly database: Readonly<{
     /** Unset: the embedded server under `dataDir`. */
     url: string | undefined;
+    /** Unset: `url` migrates as well. */
+    migrationUrl: string | undefined;
     dataDir: string;
     poolMin: number;
     poolMax: number;
@@ -117,6 +119,7 @@ export class AppConfig {
     };
     this.database = {
       url: values.DATABASE_URL,
+      migrationUrl: values.DATABASE_MIGRATION_URL,
       dataDir: values.DATA_DIR,
       poolMin: values.DATABASE_POOL_MIN,
       poolMax: values.DATABASE_POOL_MAX,

@@ -61,6 +61,9 @@ export const variables = z.object({
     .describe(
       'PostgreSQL URL (TLS by ?sslmode=verify-full&sslrootcert=ca.pem). Unset: an embedded server in DATA_DIR.',
     ),
+  DATABASE_MIGRATION_URL: parsed(postgresUrl)
+    .optional()
+    .describe('URL of the login that owns the tables and migrates. Unset: DATABASE_URL migrates as well.'),
   DATA_DIR: z.string().prefault('.data').describe('Folder of the embedded database and of development secrets.'),
   DATABASE_EMBEDDED_IN_PRODUCTION: flag
     .prefault('false')

@@ -1,6 +1,6 @@
 import type { LoggerService, LogLevel } from '@nestjs/common';
 import { destination, pino, stdSerializers, type DestinationStream, type Logger } from 'pino';
-import { currentContext } from '../common/index.js';
+import { currentContext, REDACTED, withoutSecrets } from '../common/index.js';
 import { AnonymousLines } from './anonymous-lines.js';
 
 /** @publicApi */
@@ -11,7 +11,19 @@ export interface PinoLoggerOptions {
   destination?: DestinationStream;
 }
 
-const SECRET_KEYS = ['password', 'secret', 'token', 'accessToken', 'refreshToken', 'authorization', 'cookie'];
+const SECRET_KEYS = [
+  'password',
+  'secret',
+  'token',
+  'accessToken',
+  'refreshToken',
+  'mfaToken',
+  'recoveryCode',
+  'recoveryCodes',
+  'apiKey',
+  'authorization',
+  'cookie',
+];
 
 type PinoLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
 
@@ -40,7 +52,7 @@ const START_UP_CHATTER = new Set([
 
 /**
  * Nest's logger on pino: JSON lines, each with the request id of the request it was written for. Errors stand under
- * `err`, secrets are blanked by key.
+ * `err`, secrets are blanked by key, and by their form wherever they stand.
  *
  * @publicApi
  */
@@ -74,7 +86,9 @@ export class PinoLogger implements LoggerService {
     this.pino = pino(
       {
         ...shared,
-        redact: { paths: SECRET_KEYS.flatMap((key) => [key, `*.${key}`, `*.*.${key}`]), censor: '[redacted]' },
+        redact: { paths: SECRET_KEYS.flatMap((key) => [key, `*.${key}`, `*.*.${key}`]), censor: REDACTED },
+        // In the whole line: message, fields and stack alike.
+        hooks: { streamWrite: withoutSecrets },
         mixin: () => {
           const requestId = currentContext()?.requestId;
           return requestId === undefined ? {} : { requestId };

@@ -9,6 +9,7 @@ import {
   requestPath,
   routePattern,
   runWithContext,
+  withoutSecrets,
   type AdapterRequest,
   type Histogram,
 } from '../common/index.js';
@@ -101,7 +102,7 @@ export class RequestPipeline {
     logger.access[status >= 500 ? 'error' : 'info']({
       requestId: context.requestId,
       method,
-      path,
+      path: withoutSecrets(path),
       status,
       durationMs: Math.round(durationMs * 100) / 100,
       address: context.clientAddress,
