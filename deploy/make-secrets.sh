@@ -18,8 +18,9 @@ random() { openssl rand -hex "$1"; }
 for secret in jwt_secret password_pepper auth_encryption_keys audit_seal_secret; do
   keep_or_make "$secret" "$(random 48)"
 done
-for secret in metrics_token postgres_password redis_password; do
+for secret in metrics_token postgres_password database_owner_password database_app_password redis_password; do
   keep_or_make "$secret" "$(random 24)"
 done
-keep_or_make database_url "postgres://bulwark:$(cat secrets/postgres_password)@postgres:5432/bulwark"
+keep_or_make database_url "postgres://bulwark_app:$(cat secrets/database_app_password)@postgres:5432/bulwark"
+keep_or_make database_migration_url "postgres://bulwark_owner:$(cat secrets/database_owner_password)@postgres:5432/bulwark"
 keep_or_make redis_url "redis://:$(cat secrets/redis_password)@redis:6379"

@@ -60,6 +60,16 @@ export interface AuditModuleOptions {
   digestIntervalMs?: number;
   /** Where digests go out of the database: a folder, or a store of one's own. @default nowhere */
   digests?: string | DigestStore;
+  /**
+   * Id of the trail in this database. Pins it outside of the database, beside what the digest store knows: whoever can
+   * write to the database cannot make another trail of it. `nest-bulwark audit verify` prints the id. @default none
+   */
+  logId?: string;
+  /**
+   * Lets an empty digest store take the digests of the database, which then nothing outside confirms. New replicas with a
+   * folder of their own need it. Without it, an empty store beside digests in the database is a fault. @default false
+   */
+  adoptDigests?: boolean;
   /** Days after which events are dropped, a month at a time; the last days of a month stay until the whole month may go. @default never */
   retentionDays?: number;
   /** Pause between two looks at partitions and retention, in milliseconds; 0 never looks. @default 1 hour */
@@ -81,7 +91,7 @@ export interface AuditModuleOptions {
   tailPatienceMs?: number;
 }
 
-type Unset = 'journalDir' | 'sealSecret' | 'signingKey' | 'digests' | 'retentionDays';
+type Unset = 'journalDir' | 'sealSecret' | 'signingKey' | 'digests' | 'logId' | 'retentionDays';
 
 export type AuditSettings = Readonly<
   Required<Omit<AuditModuleOptions, Unset | 'delivery'>> & {
@@ -124,6 +134,8 @@ export function auditSettings(options: AuditModuleOptions): AuditSettings {
     oldSigningKeys: options.oldSigningKeys ?? [],
     digestIntervalMs: options.digestIntervalMs ?? HOUR_MS,
     digests: options.digests,
+    logId: options.logId,
+    adoptDigests: options.adoptDigests ?? false,
     retentionDays: options.retentionDays,
     maintenanceIntervalMs: options.maintenanceIntervalMs ?? HOUR_MS,
     sinks: options.sinks ?? [],

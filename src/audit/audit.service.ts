@@ -13,6 +13,7 @@ import {
   NoMetrics,
   OnShutdown,
   ProblemException,
+  runOutsideRequests,
   ShutdownPhase,
   type AuditDelivery,
   type AuditInput,
@@ -21,6 +22,7 @@ import {
   type ShutdownParticipant,
 } from '../common/index.js';
 import { AuditActionRegistry } from './actions.js';
+import { AnonymousEvents } from './anonymous-events.js';
 import { AuditEvent } from './audit-event.entity.js';
 import { auditLine, severityOf } from './audit-record.js';
 import { AuditMetrics, type DropReason } from './audit.metrics.js';
@@ -63,6 +65,7 @@ export class AuditService extends AuditTrail implements ShutdownParticipant, OnM
   private readonly metrics: AuditMetrics;
   /** How what a request did went, where an event says what it did. */
   private readonly outcomes = new WeakMap<RequestContext, AuditOutcome>();
+  private readonly anonymous = new AnonymousEvents((input) => void this.take(input)?.catch(() => undefined));
   private journal: Journal | undefined;
   private heartbeat: NodeJS.Timeout | undefined;
   private isJournalDown = false;
@@ -105,7 +108,7 @@ export class AuditService extends AuditTrail implements ShutdownParticipant, OnM
   }
 
   record<A extends string>(input: AuditInput<A>): void {
-    const recorded = this.take(input as AuditInput);
+    const recorded = this.anonymous.admit(input as AuditInput) ? this.take(input as AuditInput) : undefined;
     const context = currentContext();
     if (context && !ACCOMPANYING.test(input.action)) this.outcomes.set(context, input.outcome);
     if (!recorded) return;
@@ -153,12 +156,14 @@ export class AuditService extends AuditTrail implements ShutdownParticipant, OnM
   }
 
   onShutdown(): Promise<void> {
+    this.anonymous.flush();
     return this.flush();
   }
 
   /** For applications without ShutdownModule; with it, little is left to write here. */
   async beforeApplicationShutdown(): Promise<void> {
     clearInterval(this.heartbeat);
+    this.anonymous.flush();
     try {
       await this.flush();
     } catch (error) {
@@ -251,7 +256,9 @@ export class AuditService extends AuditTrail implements ShutdownParticipant, OnM
   /** The log is the last place that can keep it. */
   private lost(reason: DropReason, line: string, error: unknown): void {
     this.metrics.dropped(reason);
-    this.logger.error({ err: error, event: line, msg: 'an audit event could not be stored, and stands here alone' });
+    const fields = { err: error, event: line, msg: 'an audit event could not be stored, and stands here alone' };
+    // Outside the request, because the log bounds the lines of callers without a name.
+    runOutsideRequests(() => this.logger.error(fields));
   }
 
   private async adopt(journal: Journal): Promise<void> {

@@ -1,3 +1,5 @@
+import { isSecretName, plainName, REDACTED, withoutSecrets } from '../common/index.js';
+
 /** Longest text of a client that is stored, in characters. */
 const MAXIMUM_TEXT = 512;
 const MAXIMUM_METADATA_TEXT = 2_048;
@@ -8,23 +10,13 @@ const MAXIMUM_VALUES = 1_000;
 /** Of all metadata of an event, in characters of JSON. */
 const MAXIMUM_METADATA = 16_384;
 
+/** Longest secret of the suite with a fixed form, in characters. */
+const MAXIMUM_SECRET = 128;
+
 const MAXIMUM_KNOWN = 1_000;
 
-const REDACTED = '[redacted]';
-
-/** Names whose values are secrets, without case, `-` and `_`. */
-const SECRET_NAMES =
-  /passw|passphrase|secret|authorization|cookie|credential|apikey(?!id$)|privatekey|(?:access|refresh|id|bearer|csrf|reset)token|^token$|^otp$|^pin$|^cvv$|cardnumber|^jwt$/;
-
-/** Values that are secrets, whatever their name: JWTs, bearer tokens, private keys, passwords in URLs. */
-const SECRET_VALUES =
-  /\beyJ[\w-]{8,}(?:\.[\w-]*)*|\b[Bb]earer\s+[\w.~+/=-]{8,}|-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*|(?<=:\/\/[^\s:@/]*:)[^\s@/]+(?=@)/g;
-
-/**
- * Texts that are certain to be left as they are: printable ASCII in which none of {@link SECRET_VALUES} could begin. Most
- * texts are, and one look is cheaper than the replacements.
- */
-const PLAIN = /^(?:(?!eyJ|[Bb]earer\s|-----BEGIN|:\/\/)[\x20-\x7e])*$/;
+/** Printable ASCII. */
+const PRINTABLE = /^[\x20-\x7e]*$/;
 
 /** Control characters, line ends, and those that turn the direction of text, so that it shows as another than it is. */
 const UNSAFE = /[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu;
@@ -89,20 +81,17 @@ export class Redaction {
   private isSecret(name: string): boolean {
     let isSecret = this.known.get(name);
     if (isSecret === undefined) {
-      const plain = plainName(name);
-      isSecret = SECRET_NAMES.test(plain) || this.names.has(plain);
+      isSecret = isSecretName(name) || this.names.has(plainName(name));
       if (this.known.size < MAXIMUM_KNOWN && name.length <= MAXIMUM_TEXT) this.known.set(name, isSecret);
     }
     return isSecret;
   }
 
   private clean(text: string, maximum: number): string {
-    if (text.length <= maximum && !this.rules.redactEmails && PLAIN.test(text)) return text;
-    const harmless = text.slice(0, maximum).toWellFormed().replace(UNSAFE, '?').replace(SECRET_VALUES, REDACTED);
-    return this.rules.redactEmails ? harmless.replace(EMAIL, '$1***@$2') : harmless;
+    // A secret that the limit would cut has to be recognised first.
+    const cut = text.length <= maximum ? text : text.slice(0, maximum + MAXIMUM_SECRET);
+    const harmless = withoutSecrets(PRINTABLE.test(cut) ? cut : cut.toWellFormed().replace(UNSAFE, '?'));
+    const stored = this.rules.redactEmails ? harmless.replace(EMAIL, '$1***@$2') : harmless;
+    return stored.length <= maximum ? stored : stored.slice(0, maximum).toWellFormed();
   }
-}
-
-function plainName(name: string): string {
-  return name.toLowerCase().replaceAll(/[-_\s]/g, '');
 }

@@ -18,6 +18,8 @@ import { AuditService } from './audit.service.js';
 /** Before all others, so that what they refuse is a request, too. */
 const FIRST = 0;
 
+const TOO_MANY_REQUESTS = 429;
+
 const READING = new Set(['GET', 'HEAD', 'OPTIONS']);
 
 type RouteRequest = AdapterRequest & { readonly params?: Readonly<Record<string, string>> };
@@ -71,12 +73,18 @@ export class RequestAuditGuard implements CanActivate {
   }
 
   private record({ context, params, isAdmin, isCall }: Call, status: number): void {
+    // The throttler records refused calls as streaks.
+    if (status === TOO_MANY_REQUESTS) return;
     const outcome = outcomeOf(status);
     const metadata = { status, params };
-    // A refusal is no action; whoever refused has recorded it.
-    const isToBeTold = isAdmin && outcome !== 'denied' && !this.audit.hasTold(context, outcome);
-    if (isToBeTold) this.audit.record({ action: 'admin.action', outcome, metadata });
+    if (isAdmin && this.isAct(context, outcome)) this.audit.record({ action: 'admin.action', outcome, metadata });
     if (isCall) this.audit.record({ action: 'api.request', outcome, severity: 'INFO', metadata });
+  }
+
+  /** A refusal is no act, and its guard has recorded it. Whoever is not known has not got past the guards either. */
+  private isAct(context: RequestContext, outcome: AuditOutcome): boolean {
+    if (outcome === 'denied' || this.audit.hasTold(context, outcome)) return false;
+    return outcome === 'success' || context.principal !== undefined;
   }
 }
 

@@ -63,8 +63,8 @@ async function verify(options: VerifyOptions): Promise<Verification> {
   }
 }
 
-function sentenceOf({ valid, verified, dropped, unsealed, digests, heads, fault }: Verification): string {
-  const seen = `${verified} events of ${heads.length} chains verified, ${dropped} dropped by retention, ${unsealed} not sealed yet, ${digests} digests`;
+function sentenceOf({ valid, verified, dropped, unsealed, digests, log, heads, fault }: Verification): string {
+  const seen = `trail ${log}, ${verified} events of ${heads.length} chains verified, ${dropped} dropped by retention, ${unsealed} not sealed yet, ${digests} digests`;
   if (valid || !fault) return `valid: ${seen}`;
   const { kind, tenant, seq, eventId, detail } = fault;
   const at = [

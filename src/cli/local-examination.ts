@@ -1,8 +1,19 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { checksCertificates, loadConfig, readEnvironment, type AppConfig } from '../config/index.js';
-import { apply, CONFIGURATION_RULES, runtimeFacts, RUNTIME_RULES, type Rule } from '../production-test/index.js';
+import { readLoginAt } from '../database/index.js';
+import {
+  apply,
+  CONFIGURATION_RULES,
+  DATABASE_LOGIN_RULES,
+  runtimeFacts,
+  RUNTIME_RULES,
+  type LoginFacts,
+  type Rule,
+} from '../production-test/index.js';
 import { reportOf, timed, type CheckReport } from '../reports/index.js';
+
+const LOGIN_TIMEOUT_MS = 2_000;
 
 /** What can be seen of a build in a folder. */
 export interface BuildFacts {
@@ -47,9 +58,19 @@ export const BUILD_RULES: readonly Rule<BuildFacts>[] = [
   },
 ];
 
-/** Judges a configuration by its rules. */
+/** Judges a configuration by its rules, and the login to the database, where that answers. */
 export async function examineConfiguration(config: AppConfig): Promise<CheckReport> {
-  return judged([[CONFIGURATION_RULES, config]], !config.isProduction);
+  const rules: Judgement[] = [
+    [CONFIGURATION_RULES, config],
+    [DATABASE_LOGIN_RULES, await loginFacts(config)],
+  ];
+  return judged(rules, !config.isProduction);
+}
+
+async function loginFacts({ database: { url } }: AppConfig): Promise<LoginFacts> {
+  if (url === undefined) return { unknown: 'the embedded server makes an ordinary role of its own' };
+  const login = await readLoginAt(url, LOGIN_TIMEOUT_MS).catch(() => undefined);
+  return login ? { login } : { unknown: 'the database does not answer from here' };
 }
 
 /** Judges the configuration, the process and the build in a folder, with nothing that listens. @throws ConfigError */

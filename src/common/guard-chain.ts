@@ -4,15 +4,15 @@ import { isObservable, lastValueFrom } from 'rxjs';
 import { RequestContextHook } from './request-context.hook.js';
 
 /**
- * Where in the chain a global guard runs. Addresses are limited before the cost of authentication is paid; what depends
- * on who is asking comes after it.
+ * Where in the chain a global guard runs. Addresses are limited before the cost of authentication is paid, and before a
+ * port answers that it does not serve a route; what depends on who is asking comes after it.
  *
  * @publicApi
  */
 export enum GuardOrder {
-  Port = 50,
   Network = 75,
   Address = 100,
+  Port = 150,
   Authentication = 200,
   CrossSite = 250,
   Principal = 300,

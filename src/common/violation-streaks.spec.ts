@@ -16,13 +16,16 @@ class RecordingTrail extends AuditTrail {
 describe('violations', () => {
   let trail: RecordingTrail;
   let streaks: ViolationStreaks;
-  const add = (subject: string, requestId = 'r') =>
+  const add = (subject: string, requestId = 'r', client = subject) =>
     runWithContext(new RequestContext(requestId), () =>
-      streaks.add({ rule: 'address', subject, metadata: { code: 'C' } }),
+      streaks.add({ rule: 'address', subject, client, metadata: { code: 'C' } }),
     );
 
   beforeEach(() => {
-    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance', 'Date'], now: 0 });
+    vi.useFakeTimers({
+      toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'performance', 'Date'],
+      now: 0,
+    });
     vi.advanceTimersByTime(2 * MINUTE_MS);
     trail = new RecordingTrail();
     streaks = new ViolationStreaks(trail);
@@ -59,19 +62,39 @@ describe('violations', () => {
     for (let i = 0; i < 100; i++) add(`192.0.2.${i}`);
     expect(trail.told).toHaveLength(60);
     vi.advanceTimersByTime(2 * MINUTE_MS);
-    expect(trail.told.slice(60)).toEqual([{ metadata: { rule: 'many', unreported: 40 }, requestId: undefined }]);
+    expect(trail.told.slice(60)).toEqual([
+      { metadata: { rule: 'many', unreported: 40, clients: [] }, requestId: undefined },
+    ]);
   });
 
   it('are remembered of a thousand clients, and none is left out uncounted', () => {
     for (let i = 0; i < 1_500; i++) {
-      add(`2001:db8::${i}`);
-      add(`2001:db8::${i}`);
+      add(`2001:db8:0:${i.toString(16)}::1`);
+      add(`2001:db8:0:${i.toString(16)}::1`);
     }
     streaks.onModuleDestroy();
-    const leftOut = trail.told.flatMap(({ metadata }) => (metadata['rule'] === 'many' ? [metadata] : []));
-    const sum = leftOut.reduce((total, { unreported }) => total + Number(unreported), 0);
-    // A beginning and an end of each.
-    expect(trail.told.length - leftOut.length + sum).toBe(3_000);
+    const counted = trail.told.reduce(
+      (total, { metadata: { ended, count, unreported } }) =>
+        total + Number(unreported ?? (ended === true ? Number(count) - 1 : 1)),
+      0,
+    );
+    expect(counted).toBe(3_000);
+    expect(trail.told.length).toBeLessThanOrEqual(2 * 60 + 1);
+  });
+
+  it('of a client that makes up subjects do not hide those of another client', () => {
+    for (let i = 0; i < 1_000; i++) add(`https://made-up-${i}.example`, 'attack', '192.0.2.66');
+    add('https://evil.example', 'victim', '192.0.2.7');
+    expect(trail.told.filter(({ requestId }) => requestId === 'attack')).toHaveLength(10);
+    expect(trail.told.filter(({ requestId }) => requestId === 'victim')).toHaveLength(1);
+    vi.advanceTimersByTime(MINUTE_MS);
+    const clients = [{ client: '192.0.2.66', count: 990 }];
+    expect(trail.told.at(-1)?.metadata).toEqual({ rule: 'many', unreported: 990, clients });
+  });
+
+  it('of one IPv6 network are those of one client', () => {
+    for (let i = 0; i < 50; i++) add(`origin ${i}`, 'r', `2001:db8:0:${i % 2}::${i.toString(16)}`);
+    expect(trail.told).toHaveLength(20);
   });
 
   it('that have been counted are told when the process ends', () => {

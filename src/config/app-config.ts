@@ -40,6 +40,8 @@ export class AppConfig {
   readonly database: Readonly<{
     /** Unset: the embedded server under `dataDir`. */
     url: string | undefined;
+    /** Unset: `url` migrates as well. */
+    migrationUrl: string | undefined;
     dataDir: string;
     poolMin: number;
     poolMax: number;
@@ -102,6 +104,8 @@ export class AppConfig {
     digestDir: string;
     /** Takes the place of `digestDir`. */
     digestBucket: string | undefined;
+    logId: string | undefined;
+    adoptDigests: boolean;
     retentionDays: number | undefined;
   }>;
   readonly shutdown: Readonly<{ drainDelayMs: number; timeoutMs: number }>;
@@ -129,6 +133,7 @@ export class AppConfig {
     };
     this.database = {
       url: values.DATABASE_URL,
+      migrationUrl: values.DATABASE_MIGRATION_URL,
       dataDir: values.DATA_DIR,
       poolMin: values.DATABASE_POOL_MIN,
       poolMax: values.DATABASE_POOL_MAX,
@@ -199,6 +204,8 @@ export class AppConfig {
       digestIntervalMs: values.AUDIT_DIGEST_INTERVAL,
       digestDir: values.AUDIT_DIGEST_DIR ?? join(values.DATA_DIR, 'audit-digests'),
       digestBucket: values.AUDIT_DIGEST_BUCKET,
+      logId: values.AUDIT_LOG_ID,
+      adoptDigests: values.AUDIT_DIGEST_ADOPT,
       retentionDays: values.AUDIT_RETENTION_DAYS,
     };
     this.shutdown = {

@@ -36,6 +36,10 @@ OF/2NxApJCzGCEDdfSp6VQO30hyhRANCAAQRWz+jn65BtOMvdyHKcvjBeBSDZH2r
 /** A weak value of each variable that holds a secret, and the command that makes a good one. */
 const WEAK_VALUES: Partial<Record<VariableName, [environment: Record<string, string>, command: string]>> = {
   DATABASE_URL: [{ DATABASE_URL: 'postgres://app:postgres@db.internal/app?sslmode=require' }, 'openssl rand -hex 24'],
+  DATABASE_MIGRATION_URL: [
+    { DATABASE_MIGRATION_URL: 'postgres://owner:postgres@db.internal/app?sslmode=require' },
+    'openssl rand -hex 24',
+  ],
   REDIS_URL: [{ REDIS_URL: 'rediss://:redis123@cache.internal' }, 'openssl rand -hex 24'],
   MAIL_URL: [{ MAIL_URL: 'smtps://app:password@mail.internal' }, 'openssl rand -hex 24'],
   AUDIT_DIGEST_BUCKET: [

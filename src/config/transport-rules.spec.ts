@@ -15,6 +15,7 @@ const IN_THE_CLEAR: [variable: string, url: string, remedy: string][] = [
   ['DATABASE_URL', `postgres://app:${PASSWORD}@localhost/app?host=db.internal`, 'DATABASE_TLS=off'],
   ['DATABASE_URL', `postgres://app:${PASSWORD}@127.0.0.1.example.com/app`, 'DATABASE_TLS=off'],
   ['DATABASE_URL', `postgres://app:${PASSWORD}@[2001:db8::1]:5432/app`, 'DATABASE_TLS=off'],
+  ['DATABASE_MIGRATION_URL', `postgres://${ELSEWHERE}`, 'DATABASE_TLS=off'],
   ['REDIS_URL', `redis://:${PASSWORD}@cache.internal`, 'write rediss://'],
   ['REDIS_URL', `redis+sentinel://:${PASSWORD}@localhost,h2/master`, 'REDIS_TLS=off'],
   ['REDIS_URL', `redis+cluster://:${PASSWORD}@127.0.0.1:7000,10.0.0.2:7000`, 'REDIS_TLS=off'],
@@ -64,7 +65,7 @@ const PARAMETERS = [
   'host=',
 ];
 
-const settingOf = (variable: string) => variable.replace('_URL', '_TLS');
+const settingOf = (variable: string) => variable.replace(/(?:_MIGRATION)?_URL$/, '_TLS');
 
 describe('what the URL of a database says', () => {
   it.each(PARAMETERS)('is understood as the driver understands it: %j', (parameters) => {

@@ -10,20 +10,22 @@ import {
 import type { Variables } from './variables.js';
 
 interface Server {
-  readonly url: 'DATABASE_URL' | 'REDIS_URL' | 'MAIL_URL';
+  readonly url: 'DATABASE_URL' | 'DATABASE_MIGRATION_URL' | 'REDIS_URL' | 'MAIL_URL';
   readonly setting: 'DATABASE_TLS' | 'REDIS_TLS' | 'MAIL_TLS';
   readonly connectionOf: (url: string) => ServerConnection;
   readonly remedy: string;
 }
 
+const DATABASE = {
+  setting: 'DATABASE_TLS',
+  connectionOf: postgresConnection,
+  remedy: 'add ?sslmode=verify-full (and &sslrootcert=ca.pem for an authority of your own)',
+} as const;
+
 /** The servers of one rule: production reaches another machine over TLS, or says by name that it does not. */
 const SERVERS: readonly Server[] = [
-  {
-    url: 'DATABASE_URL',
-    setting: 'DATABASE_TLS',
-    connectionOf: postgresConnection,
-    remedy: 'add ?sslmode=verify-full (and &sslrootcert=ca.pem for an authority of your own)',
-  },
+  { url: 'DATABASE_URL', ...DATABASE },
+  { url: 'DATABASE_MIGRATION_URL', ...DATABASE },
   {
     url: 'REDIS_URL',
     setting: 'REDIS_TLS',

@@ -73,13 +73,16 @@ export const variables = z.object({
   PORT: port.prefault('3000').describe('Port of the API; 0 takes a free one.'),
   HTTP_ADAPTER: choice('fastify', 'express').prefault('fastify').describe('HTTP engine: fastify or express.'),
   MANAGEMENT_PORT: port.optional().describe('Separate port for probes, metrics and admin routes.'),
-  MANAGEMENT_HOST: z
-    .string()
+  MANAGEMENT_HOST: host
     .optional()
     .describe('Address that MANAGEMENT_PORT listens on. Unset: 0.0.0.0 in production, else 127.0.0.1.'),
   DATABASE_URL: parsed(postgresUrl)
     .optional()
     .describe('PostgreSQL URL (TLS by ?sslmode=verify-full&sslrootcert=ca.pem). Unset: an embedded server in DATA_DIR.')
+    .register(SECRETS, urlPassword('the database could be read and changed')),
+  DATABASE_MIGRATION_URL: parsed(postgresUrl)
+    .optional()
+    .describe('URL of the login that owns the tables and migrates. Unset: DATABASE_URL migrates as well.')
     .register(SECRETS, urlPassword('the database could be read and changed')),
   DATABASE_TLS: tls.describe(`${TLS} DATABASE_URL.`),
   DATA_DIR: z.string().prefault('.data').describe('Folder of the embedded database and of development secrets.'),
@@ -257,6 +260,15 @@ export const variables = z.object({
     .optional()
     .describe('Bucket for them instead: https://KEY:SECRET@endpoint/bucket/prefix?region=eu-central-1.')
     .register(SECRETS, urlPassword('audit digests could be forged')),
+  AUDIT_LOG_ID: z
+    .uuid()
+    .optional()
+    .describe('Id of the audit trail, as nest-bulwark audit verify prints it. Unset: as the digest store knows it.'),
+  AUDIT_DIGEST_ADOPT: flag
+    .prefault('false')
+    .describe(
+      'Lets an empty digest store take the digests of the database, as a new replica with its own folder needs.',
+    ),
   AUDIT_RETENTION_DAYS: integer(1, 36_500)
     .optional()
     .describe('Days that audit events are kept; whole months are dropped. Unset: for ever.'),

@@ -4,7 +4,9 @@ import type { Client, Pool, PoolClient } from 'pg';
 import { poolOf } from './database.health.js';
 import { databaseServer } from './database.server.js';
 import type { DatabaseSettings } from './database.options.js';
-import { migrate, MIGRATIONS_TABLE } from './migrate.js';
+import { excessOf, LOGIN_REMEDY, readLogin } from './login.js';
+import { migrate } from './migrate.js';
+import { MIGRATIONS_TABLE } from './migrations-table.js';
 import { reachDatabase, type ServerTimeouts } from './reach-database.js';
 
 /**
@@ -19,7 +21,7 @@ export async function openDataSource(
   const server = await databaseServer(settings);
   try {
     const timeouts = await reachDatabase(server.url, settings);
-    for (const name of await migrate(server.url, settings)) logger.log(`migrated: ${name}`);
+    for (const name of await migrate(settings.migrationUrl ?? server.url, settings)) logger.log(`migrated: ${name}`);
     const source = new DataSource({ ...poolOptions(server.url, settings, timeouts, logger), entities });
     const destroy = source.destroy.bind(source);
     source.destroy = async () => {
@@ -28,6 +30,8 @@ export async function openDataSource(
     };
     await source.initialize();
     await preparePool(poolOf(source), settings.poolMin);
+    const excess = excessOf(await readLogin(source));
+    if (excess !== undefined) logger.warn(`${excess}: ${LOGIN_REMEDY}`);
     return source;
   } catch (error) {
     await server.stop();

@@ -3,6 +3,7 @@ import { InjectDataSource } from '@nestjs/typeorm';
 import type { Pool } from 'pg';
 import { DataSource, MigrationExecutor } from 'typeorm';
 import { HealthCheckOf, type HealthContributor, type HealthReport } from '../common/index.js';
+import { excessOf, readLogin } from './login.js';
 
 /** A pool that has given a connection back this recently is busy, not stuck. */
 const RECENTLY_MS = 1_000;
@@ -47,6 +48,19 @@ export class MigrationsHealth implements HealthContributor {
     const pending = await new MigrationExecutor(this.source).getPendingMigrations();
     const names = pending.map(({ name }) => name);
     return names.length > 0 ? { pending: names, degraded: `${names.length} migrations are pending` } : {};
+  }
+}
+
+/** Whether the application's login can do more than an application should. */
+@Injectable()
+@HealthCheckOf({ key: 'database-login', critical: false, groups: ['full', 'deep'], cacheMs: 30_000 })
+export class DatabaseLoginHealth implements HealthContributor {
+  constructor(@InjectDataSource() private readonly source: DataSource) {}
+
+  async check(): Promise<HealthReport> {
+    const login = await readLogin(this.source);
+    const excess = excessOf(login);
+    return { ...login, ...(excess !== undefined && { degraded: excess }) };
   }
 }
 

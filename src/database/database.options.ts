@@ -6,6 +6,8 @@ type MigrationClass = new () => { up(queryRunner: never): Promise<void>; down(qu
 export interface DatabaseOptions {
   /** PostgreSQL URL, TLS by `sslmode` and `sslrootcert`. @default an embedded server under `dataDir` */
   url?: string;
+  /** URL of the login that migrates and owns the tables, where that is another one. @default `url` */
+  migrationUrl?: string;
   /** Folder of the embedded server. @default '.data' */
   dataDir?: string;
   /** Migration classes of every module that keeps tables, run at start in the order of their time stamps. */
@@ -28,11 +30,15 @@ export interface DatabaseOptions {
   startTimeoutMs?: number;
 }
 
-export type DatabaseSettings = Required<Omit<DatabaseOptions, 'url'>> & { url: string | undefined };
+export type DatabaseSettings = Required<Omit<DatabaseOptions, 'url' | 'migrationUrl'>> & {
+  url: string | undefined;
+  migrationUrl: string | undefined;
+};
 
 export function databaseSettings(options: DatabaseOptions): DatabaseSettings {
   return Object.freeze({
     url: options.url,
+    migrationUrl: options.migrationUrl,
     dataDir: options.dataDir ?? '.data',
     migrations: options.migrations ?? [],
     entities: options.entities ?? [],

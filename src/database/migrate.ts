@@ -1,18 +1,23 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import { DataSource, MigrationExecutor, type Logger as TypeOrmLogger } from 'typeorm';
+import { grantToApplication } from './application-role.js';
 import type { DatabaseSettings } from './database.options.js';
+import { MIGRATIONS_TABLE } from './migrations-table.js';
+import { DatabaseUnavailableError } from './reach-database.js';
 
 /** Key of the advisory lock that lets one process at a time migrate: "bulwark" in ASCII, cut to 32 bits. */
 const MIGRATION_LOCK = 0x62756c77;
 
-/** Table in which TypeORM keeps the names of migrations that have run. */
-export const MIGRATIONS_TABLE = 'migrations';
+const INSUFFICIENT_PRIVILEGE = '42501';
+
+const ASK_OWNER = 'run nest-bulwark migrate first, with the login that owns the tables in DATABASE_MIGRATION_URL';
 
 const LOCK_POLL_MS = 50;
 
 /**
- * Runs the migrations that have not run yet, all in one transaction, and answers with their names.
+ * Runs the migrations that have not run yet, all in one transaction, grants the application what it needs of the tables, and
+ * answers with the names of the migrations.
  *
  * The lock belongs to the transaction, not to the session, so that it also holds behind a pooler in transaction mode,
  * and it is tried for instead of waited for, so that no statement timeout cuts the wait short.
@@ -64,12 +69,19 @@ async function tryMigrate(source: DataSource): Promise<string[] | undefined> {
     }[];
     const done =
       rows[0]?.locked === true ? await new MigrationExecutor(source, runner).executePendingMigrations() : undefined;
+    if (done) await grantToApplication(runner);
     await runner.commitTransaction();
     return done?.map(({ name }) => name);
   } catch (error) {
     if (runner.isTransactionActive) await runner.rollbackTransaction().catch(() => undefined);
-    throw error;
+    throw isForbidden(error)
+      ? new DatabaseUnavailableError('The database cannot be migrated', ASK_OWNER, error)
+      : error;
   } finally {
     await runner.release();
   }
+}
+
+function isForbidden(error: unknown): boolean {
+  return (error as { driverError?: { code?: string } }).driverError?.code === INSUFFICIENT_PRIVILEGE;
 }

@@ -19,7 +19,10 @@ interface SocketRequest {
   readonly socket: Socket;
 }
 
-/** Serves operators' routes on the management port and the others on the main port. Elsewhere they do not exist. */
+/**
+ * Serves operators' routes on the management port and the others on the main port. Elsewhere they do not exist. It runs
+ * after the limits by address, so that a flood of 404 responses is limited like any other.
+ */
 @Injectable()
 @ChainedGuard({ order: GuardOrder.Port })
 export class ManagementGuard implements CanActivate {

@@ -1,6 +1,7 @@
 import type { LoggerService, LogLevel } from '@nestjs/common';
 import { destination, pino, stdSerializers, type DestinationStream, type Logger } from 'pino';
-import { currentContext } from '../common/index.js';
+import { currentContext, REDACTED, withoutSecrets } from '../common/index.js';
+import { AnonymousLines } from './anonymous-lines.js';
 
 /** @publicApi */
 export interface PinoLoggerOptions {
@@ -10,7 +11,19 @@ export interface PinoLoggerOptions {
   destination?: DestinationStream;
 }
 
-const SECRET_KEYS = ['password', 'secret', 'token', 'accessToken', 'refreshToken', 'authorization', 'cookie'];
+const SECRET_KEYS = [
+  'password',
+  'secret',
+  'token',
+  'accessToken',
+  'refreshToken',
+  'mfaToken',
+  'recoveryCode',
+  'recoveryCodes',
+  'apiKey',
+  'authorization',
+  'cookie',
+];
 
 type PinoLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
 
@@ -23,6 +36,8 @@ const LEVELS: readonly [LogLevel, PinoLevel][] = [
   ['error', 'error'],
   ['fatal', 'fatal'],
 ];
+
+const LIMITED_LEVELS: ReadonlySet<PinoLevel> = new Set(['warn', 'error']);
 
 /** Contexts of Nest's own that tell at start what everybody can read in the code. */
 const START_UP_CHATTER = new Set([
@@ -37,7 +52,7 @@ const START_UP_CHATTER = new Set([
 
 /**
  * Nest's logger on pino: JSON lines, each with the request id of the request it was written for. Errors stand under
- * `err`, secrets are blanked by key.
+ * `err`, secrets are blanked by key, and by their form wherever they stand.
  *
  * @publicApi
  */
@@ -46,6 +61,17 @@ export class PinoLogger implements LoggerService {
   readonly pino: Logger;
   /** For access lines, which bring their request id along and so skip the look-up. */
   readonly access: Logger;
+  /** Bounds the lines that callers without a name cause. @internal */
+  readonly anonymousLines = new AnonymousLines({
+    problems: ({ count, clients }) =>
+      this.pino.warn({
+        leftOut: count,
+        kinds: clients.map(({ client, count: lines }) => ({ kind: client, lines })),
+        msg: 'warnings and errors of requests without a known caller were left out of the log',
+      }),
+    refusals: ({ count, clients }) =>
+      this.access.info({ leftOut: count, clients, msg: 'refused requests were left out of the log' }),
+  });
 
   constructor(options: PinoLoggerOptions = {}) {
     const sink = options.destination ?? backgroundStdout();
@@ -60,7 +86,9 @@ export class PinoLogger implements LoggerService {
     this.pino = pino(
       {
         ...shared,
-        redact: { paths: SECRET_KEYS.flatMap((key) => [key, `*.${key}`, `*.*.${key}`]), censor: '[redacted]' },
+        redact: { paths: SECRET_KEYS.flatMap((key) => [key, `*.${key}`, `*.*.${key}`]), censor: REDACTED },
+        // In the whole line: message, fields and stack alike.
+        hooks: { streamWrite: withoutSecrets },
         mixin: () => {
           const requestId = currentContext()?.requestId;
           return requestId === undefined ? {} : { requestId };
@@ -110,10 +138,23 @@ export class PinoLogger implements LoggerService {
       else if (typeof extra === 'object' && extra !== null) Object.assign(fields, extra);
       else if (extra !== undefined) fields['extra'] = extra;
     }
+    if (LIMITED_LEVELS.has(level) && !this.anonymousLines.admitProblem(kindOf(level, message, fields))) return;
     if (message instanceof Error) this.pino[level]({ ...fields, err: message });
     else if (typeof message === 'object' && message !== null) this.pino[level]({ ...fields, ...message });
     else this.pino[level](fields, String(message));
   }
+}
+
+/** Lines of one kind say the same. */
+function kindOf(level: PinoLevel, message: unknown, fields: Readonly<Record<string, unknown>>): string {
+  const all: Record<string, unknown> = { ...fields };
+  if (message instanceof Error) all['err'] = message;
+  else if (typeof message === 'object') Object.assign(all, message);
+  else all['msg'] = message;
+  const { context, msg, err } = all;
+  return [level, context, msg, err instanceof Error ? `${err.name}: ${err.message}` : undefined]
+    .filter((part) => typeof part === 'string')
+    .join(' | ');
 }
 
 /**

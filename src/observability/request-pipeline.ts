@@ -9,6 +9,7 @@ import {
   requestPath,
   routePattern,
   runWithContext,
+  withoutSecrets,
   type AdapterRequest,
   type Histogram,
 } from '../common/index.js';
@@ -96,10 +97,12 @@ export class RequestPipeline {
     const method = request.method ?? '';
     this.histogram(method, routePattern(request), status).observe(durationMs / 1000);
     if (isQuiet(path)) return;
+    const isRefusal = context.principal === undefined && (status >= 400 || method === 'OPTIONS');
+    if (isRefusal && !logger.anonymousLines.admitRefusal(context.clientAddress)) return;
     logger.access[status >= 500 ? 'error' : 'info']({
       requestId: context.requestId,
       method,
-      path,
+      path: withoutSecrets(path),
       status,
       durationMs: Math.round(durationMs * 100) / 100,
       address: context.clientAddress,

@@ -1,4 +1,5 @@
 export { CONFIGURATION_RULES } from './checks/configuration.rules.js';
+export { DATABASE_LOGIN_RULES, type LoginFacts } from './checks/database-login.rules.js';
 export { DATABASE_RULES } from './checks/database.rules.js';
 export { REDIS_RULES } from './checks/redis.rules.js';
 export { apply, type Rule } from './checks/rule.js';

@@ -1,8 +1,9 @@
 import { generateKeyPairSync } from 'node:crypto';
-import { appendFile, readdir, readFile, writeFile } from 'node:fs/promises';
+import { appendFile, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { AuditMaintenance, S3DigestStore, type AuditModuleOptions } from '../../src/audit/index.js';
+import { AuditStoreHealth } from '../../src/audit/store/audit-store.health.js';
 import { signedHeaders } from '../../src/audit/integrity/s3-signature.js';
 import { AuditApp } from '../support/audit-app.js';
 import { freshDatabase } from '../support/database.js';
@@ -20,7 +21,9 @@ describe('digests in a file', () => {
     running.push(app);
     return app;
   };
-  const fileOf = async () => join(folder.path, (await readdir(folder.path))[0] ?? '');
+  const linesIn = async (path: string) =>
+    join(path, (await readdir(path)).find((name) => name.endsWith('.ndjson')) ?? '');
+  const fileOf = () => linesIn(folder.path);
   const linesOf = async () => (await readFile(await fileOf(), 'utf8')).trim().split('\n');
 
   beforeEach(async () => {
@@ -120,6 +123,104 @@ describe('digests in a file', () => {
     expect(await app.verifier.verify()).toMatchObject({ valid: false, fault: { kind: 'digest', seq } });
   });
 
+  /** Whoever can write to the database cuts the end of the chain and leads the verifier to a place without digests. */
+  const CUT_AND_RENAME = [
+    `DELETE FROM audit_events WHERE target = '3'`,
+    `DELETE FROM audit_seals WHERE seq = 3`,
+    'DELETE FROM audit_digests',
+    'UPDATE audit_log SET id = gen_random_uuid()',
+  ];
+
+  it('show who cuts the end of a chain, deletes the digests and renames the trail', async () => {
+    const app = await withDigests();
+    await app.tamper(...CUT_AND_RENAME);
+    const fault = { kind: 'digest', detail: expect.stringContaining('the digest store belongs to') };
+    expect(await app.verifier.verify()).toMatchObject({ valid: false, fault });
+    await app.digests.run({ now: true });
+    expect(app.digests.contradiction).toContain('the digest store belongs to');
+    expect(app.get(AuditStoreHealth).check()).toMatchObject({ degraded: expect.stringContaining('contradict') });
+    // The forged trail has digests of its own by now.
+    expect(await app.verifier.verify()).toMatchObject({ valid: false, fault });
+    expect(await linesOf()).toHaveLength(2);
+  });
+
+  it('show it where the store has no manifest yet, by the other trail in it', async () => {
+    const app = await withDigests();
+    await rm(join(folder.path, 'manifest.json'));
+    await app.tamper(...CUT_AND_RENAME);
+    const fault = { kind: 'digest', detail: expect.stringContaining('another trail') };
+    expect(await app.verifier.verify()).toMatchObject({ valid: false, fault });
+  });
+
+  it('show it by the configured id, with no store at all', async () => {
+    const { log } = await (await withDigests()).verifier.verify();
+    const app = await start({ logId: log, digests: undefined });
+    expect(await app.verifier.verify()).toMatchObject({ valid: true, log });
+    await app.tamper(...CUT_AND_RENAME);
+    const fault = { kind: 'digest', detail: expect.stringContaining('AUDIT_LOG_ID') };
+    expect(await app.verifier.verify()).toMatchObject({ valid: false, fault });
+  });
+
+  it.each([
+    ['removes the id', ['DELETE FROM audit_log']],
+    ['adds a second id', ['INSERT INTO audit_log VALUES (gen_random_uuid())']],
+  ])('show who %s of the trail', async (_what, statements) => {
+    const app = await withDigests();
+    await app.tamper(...statements);
+    const fault = { kind: 'digest', detail: expect.stringContaining('exactly one id') };
+    expect(await app.verifier.verify()).toMatchObject({ valid: false, fault });
+  });
+
+  it('show a store that has lost its lines, and do not fill it again', async () => {
+    const app = await withDigests();
+    await rm(await fileOf());
+    const fault = { kind: 'digest', detail: expect.stringContaining('store is empty') };
+    expect(await app.verifier.verify()).toMatchObject({ valid: false, fault });
+    await rm(join(folder.path, 'manifest.json'));
+    expect(await app.verifier.verify()).toMatchObject({ valid: false, fault });
+    await app.digests.run({ now: true });
+    expect(app.digests.contradiction).toContain('store is empty');
+    expect(await readdir(folder.path)).toEqual([]);
+  });
+
+  it('fill the empty store of an older trail only where told so', async () => {
+    const app = await withDigests();
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 3_600_000 });
+    const [other, third] = [await testFolder(), await testFolder()];
+    try {
+      const replica = await start({ digests: other.path });
+      await replica.digests.run();
+      expect(replica.digests.contradiction).toContain('AUDIT_DIGEST_ADOPT');
+      expect(await readdir(other.path)).toEqual([]);
+      const told = await start({ digests: third.path, adoptDigests: true });
+      await told.digests.run();
+      expect(told.digests.contradiction).toBeUndefined();
+      expect(await told.verifier.verify()).toMatchObject({ valid: true });
+      expect(await readdir(third.path)).toHaveLength(2);
+    } finally {
+      vi.useRealTimers();
+      await Promise.all([other.stop(), third.stop()]);
+    }
+    expect(await app.verifier.verify()).toMatchObject({ valid: true });
+  });
+
+  it('take no line from the database that is not the next digest of the trail', async () => {
+    const app = await withDigests();
+    await app.tamper(`INSERT INTO audit_digests VALUES (3, now(), 'x', '{"seq":3,"keyId":"","signature":""}')`);
+    await app.digests.run();
+    expect(app.digests.contradiction).toContain('digest 3 of the database is not one');
+    expect(await linesOf()).toHaveLength(2);
+  });
+
+  it('have every new head in them, whatever the database says of the time of the last one', async () => {
+    const app = await withDigests();
+    await app.tamper(`UPDATE audit_digests SET made_at = now() + interval '1 year'`);
+    await app.sealed(['4'], 'a');
+    await app.digests.run({ now: true });
+    const heads = expect.arrayContaining([expect.objectContaining({ tenant: 'a', seq: 4 })]);
+    expect(JSON.parse((await linesOf()).at(-1) ?? '')).toMatchObject({ seq: 3, heads });
+  });
+
   it('come whole to every replica, and again after a line that was cut off', async () => {
     const app = await withDigests();
     const other = await testFolder();
@@ -128,7 +229,7 @@ describe('digests in a file', () => {
     await app.sealed(['4'], 'a');
     await replica.digests.run({ now: true });
     await app.digests.run();
-    const file = join(other.path, (await readdir(other.path))[0] ?? '');
+    const file = await linesIn(other.path);
     expect((await readFile(file, 'utf8')).trim().split('\n')).toEqual(await linesOf());
     expect(await linesOf()).toHaveLength(3);
     expect(await app.verifier.verify()).toMatchObject({ valid: true, digests: 3 });
@@ -171,15 +272,34 @@ describe('digests in a bucket', () => {
       await app.digests.run({ now: true });
       await Promise.all([app.digests.run(), replica.digests.run()]);
     }
-    expect(server.objects.size).toBe(5);
+    expect(server.objects.size).toBe(5 + 1);
+    expect(server.objects.get('one & two/manifest.json')).toContain('"log":');
     expect(server.lists).toBeGreaterThan(5);
     expect(await replica.verifier.verify()).toMatchObject({ valid: true, digests: 5 });
-    const key = [...server.objects.keys()].at(-1) ?? '';
+    const key = [...server.objects.keys()].findLast((name) => !name.endsWith('manifest.json')) ?? '';
     server.objects.set(key, (server.objects.get(key) ?? '').replace('"a"', '"b"'));
     expect(await app.verifier.verify()).toMatchObject({ valid: false, fault: { kind: 'digest', seq: 5 } });
     await app.digests.run();
     expect(app.digests.contradiction).toContain('not signed');
     await Promise.all([app.stop(), replica.stop()]);
+    await server.stop();
+  });
+
+  it('show who renames the trail in the database', async () => {
+    const server = await S3Server.start({ accessKeyId: 'k', secretAccessKey: 's', region: 'us-east-1' });
+    const app = await AuditApp.start(await freshDatabase(), {
+      ...OPTIONS,
+      digests: new S3DigestStore(server.url('trails', 'one')),
+    });
+    await app.sealed(['1', '2'], 'a');
+    await app.digests.run({ now: true });
+    await app.tamper('DELETE FROM audit_digests', 'UPDATE audit_log SET id = gen_random_uuid()');
+    const detail = expect.stringContaining('the digest store belongs to');
+    expect(await app.verifier.verify()).toMatchObject({ valid: false, fault: { kind: 'digest', detail } });
+    server.objects.delete('one/manifest.json');
+    const other = expect.stringContaining('another trail');
+    expect(await app.verifier.verify()).toMatchObject({ valid: false, fault: { kind: 'digest', detail: other } });
+    await app.stop();
     await server.stop();
   });
 

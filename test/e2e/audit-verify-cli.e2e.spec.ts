@@ -32,7 +32,10 @@ describe('nest-bulwark audit verify', () => {
 
   it('ends with 0 where nothing was changed', async () => {
     const { code, output } = await run();
-    expect([code, output]).toEqual([0, expect.stringMatching(/^valid: 3 events of 2 chains verified.* 1 digests\n$/)]);
+    expect([code, output]).toEqual([
+      0,
+      expect.stringMatching(/^valid: trail [0-9a-f-]{36}, 3 events of 2 chains verified.* 1 digests\n$/),
+    ]);
     const { code: again, output: json } = await run('--json', '--tenant', 'a', '--from', '2020-01-01');
     expect([again, JSON.parse(json)]).toEqual([0, expect.objectContaining({ valid: true, verified: 2 })]);
   });
@@ -53,5 +56,13 @@ describe('nest-bulwark audit verify', () => {
     });
     await app.tamper(`DELETE FROM audit_seals WHERE tenant = ''`, 'DELETE FROM audit_events WHERE tenant_id IS NULL');
     expect(await run('--tenant=')).toMatchObject({ code: 1, output: expect.stringContaining('truncated') });
+  });
+
+  it('ends with 1 where the trail was renamed in the database and its digests deleted', async () => {
+    await app.tamper('DELETE FROM audit_digests', 'UPDATE audit_log SET id = gen_random_uuid()');
+    expect(await run()).toMatchObject({
+      code: 1,
+      output: expect.stringContaining('TAMPERED: digest'),
+    });
   });
 });

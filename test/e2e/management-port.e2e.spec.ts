@@ -170,3 +170,14 @@ describe('the connections of a management port', () => {
     }
   });
 });
+
+onBothAdapters('the main port beside a management port', (HTTP_ADAPTER) => {
+  it('limits requests to routes that it does not serve', async () => {
+    const env = { HTTP_ADAPTER, MANAGEMENT_PORT: String(await freePort()), THROTTLE_DEFAULT_LIMIT: '3' };
+    const app = await TestApp.start(env);
+    const statuses = [];
+    for (let i = 0; i < 5; i++) statuses.push((await app.get('/admin/users')).status);
+    await app.stop();
+    expect(statuses).toEqual([404, 404, 404, 429, 429]);
+  });
+});

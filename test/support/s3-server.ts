@@ -68,11 +68,22 @@ export class S3Server {
     const prefix = query.get('prefix') ?? '';
     const after = query.get('continuation-token') ?? '';
     const keys = [...this.objects.keys()].filter((key) => key.startsWith(prefix) && key > after).sort();
+    if (query.get('delimiter') === '/') return this.folders(prefix, keys);
     const page = keys.slice(0, PAGE);
     const escaped = (key: string) => key.replaceAll('&', '&amp;');
     const entries = page.map((key) => `<Contents><Key>${escaped(key)}</Key></Contents>`).join('');
     const next =
       keys.length > PAGE ? `<NextContinuationToken>${escaped(page.at(-1) ?? '')}</NextContinuationToken>` : '';
     return `<?xml version="1.0"?><ListBucketResult>${entries}${next}</ListBucketResult>`;
+  }
+
+  private folders(prefix: string, keys: readonly string[]): string {
+    const folders = keys
+      .map((key) => key.slice(0, key.indexOf('/', prefix.length) + 1))
+      .filter((folder) => folder.length > prefix.length);
+    const entries = [...new Set(folders)].map(
+      (folder) => `<CommonPrefixes><Prefix>${folder}</Prefix></CommonPrefixes>`,
+    );
+    return `<?xml version="1.0"?><ListBucketResult>${entries.join('').replaceAll('&', '&amp;')}</ListBucketResult>`;
   }
 }

@@ -5,10 +5,11 @@ import { alone } from '../../database/index.js';
 import { AUDIT_SETTINGS, type AuditSettings } from '../audit.options.js';
 import { SEE_ALL } from '../store/audit.scope.js';
 import { AuditSigner } from './audit.signer.js';
-import { SEALED_TENANTS, logId } from './checkpoint.js';
-import { digestHash, digestLine, parsedDigest, type Digest } from './digest.js';
+import { findLogId, logId, SEALED_TENANTS } from './checkpoint.js';
+import { digestHash, digestLine, linkAfter, parsedDigest, type Digest, type DigestLink } from './digest.js';
 import { DigestStore } from './digest.store.js';
 import { FileDigestStore } from './file-digest.store.js';
+import { TrailIdentity } from './trail-identity.js';
 import type { ChainFault, ChainHead } from './verification.js';
 
 /** Key of the advisory lock under which one replica makes a digest. "dgst" in ASCII. */
@@ -17,11 +18,19 @@ const DIGEST_LOCK = 0x64677374;
 /** A chain's head may be older than the digest that does not have it: its transaction was not over. */
 const OVERLAP = `interval '10 minutes'`;
 
+/** Replicas that start together with a new trail may find its first digests in the database before they have a store. */
+const NEW_TRAIL_MS = 10 * 60_000;
+
+const PAGE = 100;
+
+const EMPTY_STORE =
+  'the digest store is empty, and the database has digests: bring the store back, or set AUDIT_DIGEST_ADOPT=true to take ' +
+  'what the database has';
+
 interface DigestRow {
   readonly seq: string;
   readonly hash: string;
   readonly line: string;
-  readonly isDue: boolean;
 }
 
 /** What the digests say, and what is wrong with them. */
@@ -44,6 +53,9 @@ export class AuditDigests {
   contradiction: string | undefined;
   private readonly logger = new Logger('Audit');
   private readonly store: DigestStore | undefined;
+  private readonly identity: TrailIdentity;
+  /** The store has been seen with lines, so that it cannot be a new one. */
+  private hasSeenLines = false;
 
   constructor(
     @InjectDataSource() private readonly source: DataSource,
@@ -52,6 +64,7 @@ export class AuditDigests {
   ) {
     const { digests } = settings;
     this.store = typeof digests === 'string' ? new FileDigestStore(digests) : digests;
+    this.identity = new TrailIdentity(settings.logId, this.store);
   }
 
   /**
@@ -66,42 +79,46 @@ export class AuditDigests {
     if (this.store) await this.bringOut(this.store);
   }
 
-  /** Whether the digests are whole, signed and in order, and what they say. */
+  /** Whether the digests are whole, signed, in order and those of this trail, and what they say. */
   async check(): Promise<KeptDigests> {
-    const log = await this.transaction(logId);
-    const lines = this.store ? this.store.lines(log) : this.storedLines();
     const heads = new Map<string, ChainHead>();
-    let before = '';
-    let count = 0;
+    const log = await this.transaction(findLogId);
+    const mismatch = await this.identity.faultOf(log);
+    if (log === undefined || mismatch !== undefined) return { heads, count: 0, fault: digestFault(mismatch) };
+    const lines = this.store ? this.store.lines(log) : this.storedLines();
+    let last: DigestLink = { seq: 0, hash: '' };
     for await (const line of lines) {
-      const seq = count + 1;
       const digest = parsedDigest(line, this.signer);
-      const isNext = digest?.log === log && digest.seq === seq && digest.previous === before;
-      if (!isNext) return { heads, count, fault: { kind: 'digest', tenant: '', seq, detail: wrong(digest) } };
+      const next = linkAfter(last, log, line, digest);
+      if (!next || !digest) {
+        return { heads, count: last.seq, fault: { ...digestFault(wrong(digest)), seq: last.seq + 1 } };
+      }
       for (const head of digest.heads) heads.set(head.tenant, head);
-      before = digestHash(line);
-      count = seq;
+      last = next;
     }
-    const fault = this.store ? await this.compare(count, before) : undefined;
-    return { heads, count, ...(fault && { fault }) };
+    const fault = this.store ? await this.compare(last) : undefined;
+    return { heads, count: last.seq, ...(fault && { fault }) };
   }
 
   private async make(manager: EntityManager, isWanted: boolean): Promise<void> {
     const [last] = (await manager.query(
-      `SELECT seq, hash, line, made_at <= now() - $1 * interval '1 ms' AS "isDue"
-       FROM audit_digests ORDER BY audit_digests.seq DESC LIMIT 1`,
-      [this.settings.digestIntervalMs],
+      'SELECT seq, hash, line FROM audit_digests ORDER BY audit_digests.seq DESC LIMIT 1',
     )) as DigestRow[];
-    if (last && !last.isDue && !isWanted) return;
+    // As signed, and not as the columns say: those could keep a digest from being made, or heads out of it.
+    const lastMadeAt = last && parsedDigest(last.line, this.signer)?.madeAt;
+    const madeAt = new Date();
+    const isDue =
+      lastMadeAt === undefined || Date.parse(lastMadeAt) <= madeAt.getTime() - this.settings.digestIntervalMs;
+    if (!isDue && !isWanted) return;
     const heads = (await manager.query(
       `SELECT t.tenant, head.seq, encode(head.hash, 'hex') AS hash, encode(head.root, 'hex') AS root
        FROM (${SEALED_TENANTS}) AS t CROSS JOIN LATERAL (
          SELECT s.seq, s.hash, s.root, s.sealed_at FROM audit_seals s WHERE s.tenant = t.tenant ORDER BY s.seq DESC LIMIT 1
        ) AS head
-       WHERE head.sealed_at > coalesce((SELECT max(made_at) FROM audit_digests) - ${OVERLAP}, '-infinity')
+       WHERE head.sealed_at > coalesce($1::timestamptz - ${OVERLAP}, '-infinity')
        ORDER BY t.tenant`,
+      [lastMadeAt ?? null],
     )) as ChainHead[];
-    const madeAt = new Date();
     const seq = Number(last?.seq ?? 0) + 1;
     const line = digestLine(
       {
@@ -123,48 +140,81 @@ export class AuditDigests {
 
   /** Nothing is added to a store that says otherwise: it is the witness. */
   private async bringOut(store: DigestStore): Promise<void> {
-    const log = await this.transaction(logId);
-    const last = await store.last(log);
-    const after = last === undefined ? 0 : (parsedDigest(last, this.signer)?.seq ?? Number.NaN);
-    const fault = Number.isNaN(after) ? 'the last digest in the store is not signed by a known key' : undefined;
-    const contradiction = fault ?? (await this.compare(after, last === undefined ? '' : digestHash(last)))?.detail;
+    const log = await this.transaction(findLogId);
+    const contradiction = (await this.identity.faultOf(log)) ?? (log && (await this.addTo(store, log)));
     if (contradiction !== undefined && this.contradiction === undefined) {
-      this.logger.error(`the digests of the audit trail show that the database was changed: ${contradiction}`);
+      this.logger.error(`the digests of the audit trail contradict the database: ${contradiction}`);
     }
     this.contradiction = contradiction;
-    if (contradiction !== undefined) return;
-    for await (const line of this.storedLines(after)) {
-      const { seq } = JSON.parse(line) as Digest;
-      await store.append(log, seq, line);
+  }
+
+  /** What keeps digests from being added; undefined where the store has them all. */
+  private async addTo(store: DigestStore, log: string): Promise<string | undefined> {
+    const line = await store.last(log);
+    let last: DigestLink = { seq: 0, hash: '' };
+    if (line === undefined) {
+      if (!(await this.mayFill(store))) return EMPTY_STORE;
+    } else {
+      const digest = parsedDigest(line, this.signer);
+      if (!digest) return 'the last digest in the store is not signed by a known key';
+      last = { seq: digest.seq, hash: digestHash(line) };
+      this.hasSeenLines = true;
+      const fault = await this.compare(last);
+      if (fault) return fault.detail;
     }
+    for await (const added of this.storedLines(last.seq)) {
+      const digest = parsedDigest(added, this.signer);
+      const next = linkAfter(last, log, added, digest);
+      if (!next) return `digest ${last.seq + 1} of the database is not one: ${wrong(digest)}`;
+      await store.append(log, next.seq, added);
+      last = next;
+      this.hasSeenLines = true;
+    }
+    // After the first line: a store that is pinned and empty has lost something.
+    if (last.seq > 0 && (await store.pinned()) === undefined) await store.pin(log);
+    return undefined;
+  }
+
+  /** Whether an empty store may take what the database has, which nothing outside confirms. */
+  private async mayFill(store: DigestStore): Promise<boolean> {
+    if (this.hasSeenLines || (await store.pinned()) !== undefined) return false;
+    const [first] = await this.storedPage(0, 1);
+    if (!first) return true;
+    const madeAt = parsedDigest(first.line, this.signer)?.madeAt;
+    if (madeAt !== undefined && Date.now() - Date.parse(madeAt) < NEW_TRAIL_MS) return true;
+    if (!this.settings.adoptDigests) return false;
+    this.logger.warn('the digest store was empty and takes the digests of the database; nothing outside confirms them');
+    return true;
   }
 
   /** What the store has last has to be in the database as well. */
-  private async compare(seq: number, hash: string): Promise<ChainFault | undefined> {
-    if (seq === 0) return undefined;
-    const [row] = await this.transaction(
-      async (manager) =>
-        (await manager.query('SELECT hash FROM audit_digests WHERE seq = $1', [seq])) as { hash: string }[],
+  private async compare({ seq, hash }: DigestLink): Promise<ChainFault | undefined> {
+    if (seq === 0) {
+      const isEmpty = (await this.storedPage(0, 1)).length === 0 && (await this.store?.pinned()) === undefined;
+      return isEmpty ? undefined : digestFault(EMPTY_STORE);
+    }
+    const [row] = await this.storedPage(seq - 1, 1);
+    if (row?.hash === hash && Number(row.seq) === seq) return undefined;
+    return digestFault(
+      Number(row?.seq) === seq
+        ? `digest ${seq} is another one there`
+        : `digest ${seq} is not there: an older state was restored`,
     );
-    if (row?.hash === hash) return undefined;
-    const detail = row
-      ? `digest ${seq} is another one there`
-      : `digest ${seq} is not there: an older state was restored`;
-    return { kind: 'digest', tenant: '', seq, detail };
   }
 
   private async *storedLines(after = 0): AsyncGenerator<string> {
     for (let last = after; ;) {
-      const rows = await this.transaction(
-        async (manager) =>
-          (await manager.query('SELECT seq, line FROM audit_digests WHERE seq > $1 ORDER BY seq LIMIT 100', [
-            last,
-          ])) as DigestRow[],
-      );
+      const rows = await this.storedPage(last, PAGE);
       for (const { line } of rows) yield line;
-      if (rows.length < 100) return;
+      if (rows.length < PAGE) return;
       last = Number(rows.at(-1)?.seq);
     }
+  }
+
+  private storedPage(after: number, limit: number): Promise<DigestRow[]> {
+    return this.transaction((manager) =>
+      manager.query('SELECT seq, hash, line FROM audit_digests WHERE seq > $1 ORDER BY seq LIMIT $2', [after, limit]),
+    );
   }
 
   private transaction<T>(work: (manager: EntityManager) => Promise<T>): Promise<T> {
@@ -179,3 +229,9 @@ function wrong(digest: Digest | undefined): string {
   if (!digest) return 'not signed by a known key';
   return `digest ${digest.seq} stands here, or does not follow the one before`;
 }
+
+const digestFault = (detail: string | undefined): ChainFault => ({
+  kind: 'digest',
+  tenant: '',
+  ...(detail !== undefined && { detail }),
+});

@@ -8,7 +8,7 @@ import { AuditDigests } from './audit.digests.js';
 import { AuditSigner } from './audit.signer.js';
 import { CANONICAL, exactTime } from './chain.js';
 import { ChainCheck, type ChainStart, type SealRow } from './chain-check.js';
-import { checkpointText, logId, newestCheckpoints, SEALED_TENANTS, type Checkpoint } from './checkpoint.js';
+import { checkpointText, findLogId, newestCheckpoints, SEALED_TENANTS, type Checkpoint } from './checkpoint.js';
 import { SealKeys } from './seal-keys.js';
 import type { ChainFault, ChainHead, KnownHead, Verification, VerifyOptions } from './verification.js';
 
@@ -80,7 +80,8 @@ export class AuditVerifier {
   ): Promise<Verification> {
     await manager.query(`SELECT ${SEE_ALL}`);
     const checkpoints = new Map<string, Checkpoint>();
-    const log = await logId(manager);
+    // Where there is none, that is a fault already, and no signature holds.
+    const log = (await findLogId(manager)) ?? '';
     let { fault } = kept;
     for (const checkpoint of await newestCheckpoints(manager, options.tenant)) {
       checkpoints.set(checkpoint.tenant, checkpoint);
@@ -119,6 +120,7 @@ export class AuditVerifier {
       dropped: all.reduce((sum, { dropped }) => sum + dropped, 0),
       unsealed: waiting[0]?.count ?? 0,
       digests: kept.count,
+      log,
       heads: all.filter(({ fault: bad, head }) => !bad && head.seq > 0).map(({ head }) => head),
       ...(fault && { fault }),
     };

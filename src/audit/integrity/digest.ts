@@ -44,3 +44,21 @@ export function parsedDigest(line: string, signer: AuditSigner): Digest | undefi
 }
 
 export const digestHash = (line: string) => hash('sha256', line, 'hex');
+
+/** Where a sequence of digests stands. */
+export interface DigestLink {
+  readonly seq: number;
+  /** Hash of the last line; empty before the first. */
+  readonly hash: string;
+}
+
+/** The place after a line; undefined where the line is not the next digest of the trail. */
+export function linkAfter(
+  { seq, hash: previous }: DigestLink,
+  log: string,
+  line: string,
+  digest: Digest | undefined,
+): DigestLink | undefined {
+  const isNext = digest?.log === log && digest.seq === seq + 1 && digest.previous === previous;
+  return isNext ? { seq: seq + 1, hash: digestHash(line) } : undefined;
+}

@@ -1,10 +1,15 @@
+import { randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, open, readFile, truncate } from 'node:fs/promises';
+import { link, mkdir, open, readdir, readFile, rm, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { syncFolder } from '../sync-folder.js';
 import { digestHash } from './digest.js';
 import { DigestStore } from './digest.store.js';
+import { manifestOf, pinnedIn } from './store-manifest.js';
+
+const MANIFEST = 'manifest.json';
+const LINES = '.ndjson';
 
 /**
  * One file a trail, one line a digest, each on the disk before it counts. Every replica keeps a file of its own, so that
@@ -49,8 +54,41 @@ export class FileDigestStore extends DigestStore {
         yield line;
       }
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+      if (!isMissing(error)) throw error;
     }
+  }
+
+  async logs(): Promise<readonly string[]> {
+    const names = await readdir(this.folder).catch(emptyWhereMissing);
+    return names.filter((name) => name.endsWith(LINES)).map((name) => name.slice(0, -LINES.length));
+  }
+
+  async pinned(): Promise<string | undefined> {
+    const text = await readFile(join(this.folder, MANIFEST), 'utf8').catch((error: unknown) => {
+      if (isMissing(error)) return undefined;
+      throw error;
+    });
+    return text === undefined ? undefined : pinnedIn(text);
+  }
+
+  async pin(log: string): Promise<void> {
+    const draft = join(this.folder, `${MANIFEST}.${randomUUID()}`);
+    const file = await open(draft, 'wx', 0o640);
+    try {
+      await file.writeFile(manifestOf(log));
+      await file.datasync();
+    } finally {
+      await file.close();
+    }
+    try {
+      // A link is made once, and whole.
+      await link(draft, join(this.folder, MANIFEST));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    } finally {
+      await rm(draft);
+    }
+    await syncFolder(this.folder);
   }
 
   private async cutTornEnd(log: string): Promise<void> {
@@ -60,6 +98,13 @@ export class FileDigestStore extends DigestStore {
   }
 
   private pathOf(log: string): string {
-    return join(this.folder, `${log}.ndjson`);
+    return join(this.folder, `${log}${LINES}`);
   }
+}
+
+const isMissing = (error: unknown) => (error as NodeJS.ErrnoException).code === 'ENOENT';
+
+function emptyWhereMissing(error: unknown): string[] {
+  if (isMissing(error)) return [];
+  throw error;
 }

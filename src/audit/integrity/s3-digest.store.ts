@@ -1,5 +1,10 @@
 import { DigestStore } from './digest.store.js';
+import { manifestOf, pinnedIn } from './store-manifest.js';
 import { signedHeaders, type S3Credentials } from './s3-signature.js';
+
+const MANIFEST = 'manifest.json';
+
+const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 const TIMEOUT_MS = 10_000;
 
@@ -55,12 +60,46 @@ export class S3DigestStore extends DigestStore {
     for await (const key of this.keys(log)) yield await this.get(key);
   }
 
+  async logs(): Promise<readonly string[]> {
+    const logs: string[] = [];
+    for await (const text of this.pages({ prefix: this.prefix, delimiter: '/' })) {
+      for (const [, folder = ''] of text.matchAll(/<CommonPrefixes>\s*<Prefix>([^<]*)</g)) {
+        const name = unescaped(folder).slice(this.prefix.length, -1);
+        // A bucket may hold other things.
+        if (UUID.test(name)) logs.push(name);
+      }
+    }
+    return logs;
+  }
+
+  async pinned(): Promise<string | undefined> {
+    const { status, text } = await this.send('GET', this.prefix + MANIFEST);
+    if (status === 200) return pinnedIn(text);
+    if (status === 404) return undefined;
+    throw new S3Error(`GET ${MANIFEST} was answered with ${status}: ${text.slice(0, 300)}`);
+  }
+
+  async pin(log: string): Promise<void> {
+    const request = { body: manifestOf(log), headers: { 'if-none-match': '*' } };
+    const { status, text } = await this.send('PUT', this.prefix + MANIFEST, request);
+    // Another replica was faster.
+    if (status === 200 || status === 412 || status === 409) return;
+    throw new S3Error(`PUT ${MANIFEST} was answered with ${status}: ${text.slice(0, 300)}`);
+  }
+
   private async *keys(log: string): AsyncGenerator<string> {
+    for await (const text of this.pages({ prefix: this.folderOf(log) })) {
+      for (const [, key = ''] of text.matchAll(/<Key>([^<]*)<\/Key>/g)) yield unescaped(key);
+    }
+  }
+
+  /** The answers to a listing, one after the other. */
+  private async *pages(listing: Record<string, string>): AsyncGenerator<string> {
     for (let token: string | undefined; ;) {
-      const query = { 'list-type': '2', prefix: this.folderOf(log), ...(token && { 'continuation-token': token }) };
+      const query = { 'list-type': '2', ...listing, ...(token && { 'continuation-token': token }) };
       const { status, text } = await this.send('GET', '', { query });
       if (status !== 200) throw new S3Error(`the list of digests was answered with ${status}: ${text.slice(0, 300)}`);
-      for (const [, key = ''] of text.matchAll(/<Key>([^<]*)<\/Key>/g)) yield unescaped(key);
+      yield text;
       token = /<NextContinuationToken>([^<]*)</.exec(text)?.[1];
       if (token === undefined) return;
       token = unescaped(token);

@@ -47,6 +47,8 @@ export interface Verification {
   readonly unsealed: number;
   /** Digests that were checked, each against the one before. */
   readonly digests: number;
+  /** What the database calls the trail. Kept elsewhere, as `AUDIT_LOG_ID`, it proves later that this is the same one. */
+  readonly log: string;
   readonly heads: readonly ChainHead[];
   readonly fault?: ChainFault;
 }

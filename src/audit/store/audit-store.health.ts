@@ -17,7 +17,8 @@ export class AuditStoreHealth implements HealthContributor {
   check(): HealthReport {
     const { isolation } = this.scope;
     const { contradiction } = this.digests;
-    if (contradiction !== undefined) return { isolation, degraded: `the database was changed: ${contradiction}` };
+    if (contradiction !== undefined)
+      return { isolation, degraded: `the digests contradict the database: ${contradiction}` };
     const [failed] = this.maintenance.failures;
     if (failed) return { isolation, degraded: `${failed[0]}: ${failed[1]}` };
     const isOpen = !isolation.writer || !isolation.readers;

@@ -13,10 +13,15 @@ import { AUDIT_SETTINGS, type AuditSettings } from '../audit.options.js';
 import { AuditDigests } from '../integrity/audit.digests.js';
 import { AuditRetention } from './audit.retention.js';
 import { SEE_ALL } from './audit.scope.js';
-import { EVENTS, makePartitions, SEALS } from './partitions.js';
+import { EVENTS, makePartitions, missingPartitions, SEALS } from './partitions.js';
 
 /** Key of the advisory lock under which one replica looks after the tables. "tidy" in ASCII. */
 const MAINTENANCE_LOCK = 0x74696479;
+
+/** Months ahead that the owner of the tables makes, who may not come by every month. */
+const OWNER_MONTHS_AHEAD = 12;
+
+const ASK_OWNER = 'run nest-bulwark migrate with the login that owns the tables in DATABASE_MIGRATION_URL';
 
 /** What is done from time to time, by one replica for all. */
 type Task = 'partitions' | 'retention' | 'digests';
@@ -58,17 +63,47 @@ export class AuditMaintenance implements OnModuleInit, OnApplicationBootstrap, B
   /** Everything that is due. Never throws; what failed is in {@link failures} and in the log. */
   async run(now = new Date()): Promise<void> {
     await this.attempt('partitions', () => this.makePartitions(now));
-    await this.attempt('retention', () => this.alone((manager) => this.retention.run(manager, now)));
+    await this.attempt('retention', () => this.dropPartitions(now));
     await this.attempt('digests', () => this.digests.run());
   }
 
-  private makePartitions(now = new Date()): Promise<void> {
+  /**
+   * What only the owner of the tables may do, for a job beside applications that log in as somebody else: partitions for
+   * a year, and retention.
+   *
+   * @throws what failed
+   */
+  async runAsOwner(now = new Date()): Promise<void> {
+    await this.makePartitions(now, OWNER_MONTHS_AHEAD);
+    await this.dropPartitions(now);
+  }
+
+  private makePartitions(now = new Date(), monthsAhead?: number): Promise<void> {
     return this.alone(async (manager) => {
+      const isOwner = await this.isOwner(manager);
       for (const monthly of [EVENTS, SEALS]) {
-        const names = await makePartitions(manager, monthly, now);
-        if (names.length > 0) this.logger.log(`made the audit partitions ${names.join(', ')}`);
+        if (!isOwner) await assertPartitions(manager, monthly, now);
+        else {
+          const names = await makePartitions(manager, monthly, now, monthsAhead);
+          if (names.length > 0) this.logger.log(`made the audit partitions ${names.join(', ')}`);
+        }
       }
     });
+  }
+
+  private dropPartitions(now: Date): Promise<void> {
+    return this.alone(async (manager) => {
+      if (await this.isOwner(manager)) return this.retention.run(manager, now);
+      if (await this.retention.isDue(manager, now))
+        throw new Error(`audit partitions are past retention: ${ASK_OWNER}`);
+    });
+  }
+
+  private async isOwner(manager: EntityManager): Promise<boolean> {
+    const [row] = (await manager.query(
+      `SELECT pg_has_role(current_user, relowner, 'USAGE') AS "isOwner" FROM pg_class WHERE oid = 'audit_events'::regclass`,
+    )) as { isOwner: boolean }[];
+    return row?.isOwner === true;
   }
 
   private runAndGoOn(): void {
@@ -98,4 +133,9 @@ export class AuditMaintenance implements OnModuleInit, OnApplicationBootstrap, B
       if (!isKnown) this.logger.warn({ err: error, msg: `the ${task} of the audit trail failed; it is tried again` });
     }
   }
+}
+
+async function assertPartitions(manager: EntityManager, monthly: typeof EVENTS, now: Date): Promise<void> {
+  const missing = await missingPartitions(manager, monthly, now);
+  if (missing.length > 0) throw new Error(`the audit partitions ${missing.join(', ')} are missing: ${ASK_OWNER}`);
 }

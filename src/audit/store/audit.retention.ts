@@ -29,6 +29,14 @@ export class AuditRetention {
     private readonly signer: AuditSigner,
   ) {}
 
+  /** Whether there are events that retention would drop. */
+  async isDue(manager: EntityManager, now: Date): Promise<boolean> {
+    const { retentionDays } = this.settings;
+    if (retentionDays === undefined) return false;
+    const limit = new Date(now.getTime() - retentionDays * DAY_MS);
+    return (await partitionsOf(manager, EVENTS)).some(({ to }) => to <= limit);
+  }
+
   /** Within a transaction that sees all tenants, and alone. */
   async run(manager: EntityManager, now: Date): Promise<void> {
     const { retentionDays } = this.settings;

@@ -58,17 +58,30 @@ export async function partitionsOf(manager: EntityManager, { table, timeOf }: Mo
     .sort((a, b) => a.to.getTime() - b.to.getTime());
 }
 
+/** Names of the partitions that this month and the next one lack. */
+export async function missingPartitions(manager: EntityManager, monthly: Monthly, now: Date): Promise<string[]> {
+  const present = await partitionsOf(manager, monthly);
+  return [monthOf(now), monthOf(now, 1)]
+    .filter((month) => !present.some(({ from, to }) => from <= month && month < to))
+    .map((month) => `${monthly.table}_${monthName(month)}`);
+}
+
 /**
  * Makes the partitions of this month and the next ones, and of every month whose rows had to go to the default
  * partition; from there they move to where they belong. Answers with the names of what was made.
  */
-export async function makePartitions(manager: EntityManager, monthly: Monthly, now: Date): Promise<string[]> {
+export async function makePartitions(
+  manager: EntityManager,
+  monthly: Monthly,
+  now: Date,
+  monthsAhead = AHEAD,
+): Promise<string[]> {
   const { table, key } = monthly;
   // Locks go from the whole to its parts, as in everybody else's statements.
   await manager.query(`LOCK TABLE ONLY ${table} IN ACCESS SHARE MODE`);
   const present = await partitionsOf(manager, monthly);
-  const strays = await strayMonths(manager, monthly, monthOf(now, AHEAD + 1));
-  const ahead = Array.from({ length: AHEAD + 1 }, (_, later) => monthOf(now, later).getTime());
+  const strays = await strayMonths(manager, monthly, monthOf(now, monthsAhead + 1));
+  const ahead = Array.from({ length: monthsAhead + 1 }, (_, later) => monthOf(now, later).getTime());
   const missing = [...new Set([...ahead, ...strays])]
     .sort((a, b) => a - b)
     .map((time) => new Date(time))

@@ -13,7 +13,6 @@ export interface DatabaseFacts {
   usedConnections: number;
   poolMax: number;
   replicas: number;
-  role: { name: string; isSuperuser: boolean; bypassesRls: boolean };
   usesTls: boolean;
   isRemote: boolean;
   settings: Readonly<Record<string, string>>;
@@ -32,9 +31,6 @@ interface Row {
   now: Date;
   version: number;
   used: number;
-  role: string;
-  superuser: boolean;
-  bypass: boolean;
   tls: boolean | null;
   remote: boolean;
   invalid: string[];
@@ -60,9 +56,6 @@ const LOOK = `
   SELECT clock_timestamp() AS now,
     current_setting('server_version_num')::int / 10000 AS version,
     (SELECT count(*)::int FROM pg_stat_activity WHERE backend_type = 'client backend') AS used,
-    current_user AS role,
-    (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) AS superuser,
-    (SELECT rolbypassrls FROM pg_roles WHERE rolname = current_user) AS bypass,
     (SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()) AS tls,
     coalesce(host(inet_client_addr()) NOT IN (host(inet_server_addr()), '127.0.0.1', '::1'), false) AS remote,
     (SELECT coalesce(array_agg(c.relname::text), '{}') FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
@@ -105,7 +98,6 @@ export async function databaseFacts(
     usedConnections: row.used,
     poolMax,
     replicas,
-    role: { name: row.role, isSuperuser: row.superuser, bypassesRls: row.bypass },
     usesTls: row.tls === true,
     isRemote: row.remote,
     settings,

@@ -55,15 +55,6 @@ export const DATABASE_RULES: readonly Rule<DatabaseFacts>[] = [
     seen: ({ usedConnections, maxConnections }) => ({ usedConnections, maxConnections }),
   },
   {
-    name: 'database.role',
-    title: 'The application’s role is no superuser and cannot pass row-level security',
-    reference: 'OWASP ASVS 5.0 V13.2.2',
-    remedy: 'Make a role of its own: CREATE ROLE app LOGIN; and let it own the database.',
-    otherwise: 'warn',
-    holds: ({ role }) => !role.isSuperuser && !role.bypassesRls,
-    seen: ({ role }) => role,
-  },
-  {
     name: 'database.tls',
     title: 'A connection to another machine is encrypted',
     reference: 'OWASP ASVS 5.0 V12.3.1',

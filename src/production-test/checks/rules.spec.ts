@@ -97,7 +97,6 @@ const GOOD_DATABASE: DatabaseFacts = {
   usedConnections: 20,
   poolMax: 20,
   replicas: 3,
-  role: { name: 'app', isSuperuser: false, bypassesRls: false },
   usesTls: true,
   isRemote: true,
   settings: {
@@ -126,7 +125,6 @@ const BAD_DATABASES: Record<string, Partial<DatabaseFacts>> = {
   'database.migrations': { pendingMigrations: ['AddThings1'] },
   'database.connections': { replicas: 5 },
   'database.connections-left': { usedConnections: 90 },
-  'database.role': { role: { name: 'postgres', isSuperuser: true, bypassesRls: true } },
   'database.tls': { usesTls: false },
   'database.clock': { clockSkewMs: -5_000 },
   'database.version': { majorVersion: 13 },

@@ -2,9 +2,11 @@ import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
 import { AppConfig, checksCertificates } from '../../config/index.js';
+import { readLogin } from '../../database/index.js';
 import { InjectRedis, type RedisClient } from '../../redis/index.js';
 import { SelfTest, type SelfTestCheck, type SelfTestSuite } from '../self-test.js';
 import { CONFIGURATION_RULES } from './configuration.rules.js';
+import { DATABASE_LOGIN_RULES } from './database-login.rules.js';
 import { databaseFacts } from './database.facts.js';
 import { DATABASE_RULES } from './database.rules.js';
 import { redisFacts, REDIS_RULES } from './redis.rules.js';
@@ -41,7 +43,10 @@ export class DatabaseChecks implements SelfTestSuite {
 
   constructor(@InjectDataSource() source: DataSource, { database, throttling, isProduction }: AppConfig) {
     const look = briefly(() => databaseFacts(source, { poolMax: database.poolMax, replicas: throttling.replicas }));
-    this.checks = checksOf(DATABASE_RULES, look, () => !isProduction);
+    this.checks = [
+      ...checksOf(DATABASE_RULES, look, () => !isProduction),
+      ...checksOf(DATABASE_LOGIN_RULES, async () => ({ login: await readLogin(source) })),
+    ];
   }
 }
 

@@ -1,0 +1,73 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import { newApiKey } from '../api-keys/api-key-format.js';
+import { newRecoveryCodes } from '../auth/second-factor/recovery-codes.js';
+import { isSecretName, withoutSecrets } from './secret-shapes.js';
+
+const random = (bytes: number) => randomBytes(bytes).toString('base64url');
+const [recoveryCode = ''] = newRecoveryCodes();
+
+const SECRETS: Record<string, () => string> = {
+  'an API key': () => newApiKey(randomUUID()).key,
+  'an API key that was cut': () => newApiKey(randomUUID()).key.slice(0, 60),
+  'a refresh token of two parts': () => `${randomUUID()}.${random(32)}`,
+  'a refresh token of three parts': () => `${randomUUID()}.${random(32)}.${random(16)}`,
+  'a one-time token': () => random(32),
+  'a recovery code': () => newRecoveryCodes()[0] ?? '',
+  'a recovery code in small letters': () => recoveryCode.toLowerCase(),
+  'a recovery code without dashes': () => recoveryCode.replaceAll('-', ''),
+  'an access token': () => `eyJhbGciOiJIUzI1NiJ9.${random(60)}.${random(32)}`,
+};
+
+const PLACES: Record<string, (secret: string) => string> = {
+  alone: (secret) => secret,
+  'in a path': (secret) => `/auth/reset/${secret}/form`,
+  'in a query': (secret) => `/reset?token=${secret}&next=1`,
+  'in a sentence': (secret) => `the token "${secret}" is unknown.`,
+  'in a stack': (secret) => `Error: no such key: ${secret}\n    at look (file:///app/dist/keys.js:3:4)`,
+  'in JSON': (secret) => JSON.stringify({ msg: 'x', value: secret, next: 1 }),
+};
+
+describe('secrets of the suite', () => {
+  describe.each(Object.entries(SECRETS))('%s', (_name, make) => {
+    it.each(Object.entries(PLACES))('is not left %s', (_place, put) => {
+      for (let i = 0; i < 200; i++) {
+        const secret = make();
+        const text = withoutSecrets(put(secret));
+        expect(text).toBe(put('[redacted]'));
+      }
+    });
+  });
+
+  it('are not left in URLs and private keys', () => {
+    expect(withoutSecrets('postgres://app:hunter2@db/app')).toBe('postgres://app:[redacted]@db/app');
+    const line = JSON.stringify({ key: '-----BEGIN PRIVATE KEY-----\nMC4CAQ\n-----END PRIVATE KEY-----', next: 1 });
+    expect(JSON.parse(withoutSecrets(line))).toEqual({ key: '[redacted]', next: 1 });
+  });
+
+  it.each([
+    randomUUID(),
+    `user:${randomUUID()}`,
+    'a'.repeat(43),
+    '507f1f77bcf86cd799439011',
+    'f'.repeat(64),
+    'CreateAccountMail1795000011000',
+    'TransformInterceptorBase',
+    'some-long-name-of-a-file-with-forty-three-xy',
+    '{"url":"http://localhost:3000","email":"someone@example.com"}',
+    'at Object.readFileHandle (node:internal/fs/promises:441:24)',
+  ])('are not seen in %s', (text) => {
+    expect(withoutSecrets(text)).toBe(text);
+  });
+
+  it.each(['mfaToken', 'refresh_token', 'recoveryCodes', 'API-Key', 'newPassword', 'token'])(
+    'are known by the name %s',
+    (name) => {
+      expect(isSecretName(name)).toBe(true);
+    },
+  );
+
+  it.each(['apiKeyId', 'tokenType', 'code', 'maxTokens', 'reason'])('are not known by the name %s', (name) => {
+    expect(isSecretName(name)).toBe(false);
+  });
+});

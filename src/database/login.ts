@@ -1,0 +1,41 @@
+import { Client } from 'pg';
+import type { DataSource } from 'typeorm';
+
+/** The role that the application has logged in as. */
+export interface DatabaseLogin {
+  readonly name: string;
+  readonly isSuperuser: boolean;
+  readonly bypassesRls: boolean;
+}
+
+const LOGIN = `
+  SELECT rolname AS name, rolsuper AS "isSuperuser", rolbypassrls AS "bypassesRls"
+  FROM pg_roles WHERE rolname = current_user`;
+
+export async function readLogin(source: Pick<DataSource, 'query'>): Promise<DatabaseLogin> {
+  const [login] = await source.query<DatabaseLogin[]>(LOGIN);
+  if (!login) throw new Error('the database does not know the role of this connection');
+  return login;
+}
+
+/** Over a connection of its own. @throws Error where the database does not answer in time */
+export async function readLoginAt(url: string, timeoutMs: number): Promise<DatabaseLogin> {
+  const client = new Client({ connectionString: url, connectionTimeoutMillis: timeoutMs, query_timeout: timeoutMs });
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+    return await readLogin({ query: async <T>(sql: string) => (await client.query(sql)).rows as T });
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}
+
+/** Why the login is too powerful for an application; undefined where it is not. */
+export function excessOf({ name, isSuperuser, bypassesRls }: DatabaseLogin): string | undefined {
+  if (isSuperuser) return `the database login "${name}" is a superuser`;
+  return bypassesRls ? `the database login "${name}" bypasses row-level security` : undefined;
+}
+
+export const LOGIN_REMEDY =
+  'run deploy/postgres/roles.sql, give the application the login bulwark_app by DATABASE_URL, and migrate as ' +
+  'bulwark_owner by DATABASE_MIGRATION_URL';

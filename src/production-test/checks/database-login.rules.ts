@@ -1,0 +1,17 @@
+import { LOGIN_REMEDY, type DatabaseLogin } from '../../database/index.js';
+import type { Rule } from './rule.js';
+
+/** The application's login, or why it is not known. */
+export type LoginFacts = { readonly login: DatabaseLogin } | { readonly unknown: string };
+
+export const DATABASE_LOGIN_RULES: readonly Rule<LoginFacts>[] = [
+  {
+    name: 'config.database-login',
+    title: 'The database login of the application is no superuser and does not bypass row-level security',
+    reference: 'OWASP ASVS 5.0 V13.2.2',
+    remedy: `${LOGIN_REMEDY[0]?.toUpperCase()}${LOGIN_REMEDY.slice(1)}.`,
+    otherwise: 'warn',
+    holds: (facts) => ('login' in facts ? !facts.login.isSuperuser && !facts.login.bypassesRls : facts.unknown),
+    seen: (facts) => ('login' in facts ? facts.login : undefined),
+  },
+];

@@ -1,0 +1,173 @@
+import { randomUUID } from 'node:crypto';
+import { readdir } from 'node:fs/promises';
+import { Controller, Get, Module, VERSION_NEUTRAL } from '@nestjs/common';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Public } from '../../src/common/index.js';
+import { newApiKey } from '../../src/api-keys/api-key-format.js';
+import { AuditService } from '../../src/audit/index.js';
+import { TestClient } from '../support/client.js';
+import { controllerRoutes, type ControllerRoute } from '../support/controller-routes.js';
+import { freshDatabase } from '../support/database.js';
+import { testFolder } from '../support/folder.js';
+import { onBothAdapters, TestApp } from '../support/harness.js';
+import { freePort } from '../support/ports.js';
+
+const ROUNDS = 8;
+const PER_CLIENT_AND_MINUTE = 100;
+
+/** In production they are for administrators; elsewhere each call starts accounts and events of its own. */
+const SELF_TESTS = /^\/(?:v1\/)?production-test/;
+/** Answer at the pace of their own, and write nothing. */
+const PROBES = /^\/(?:health|livez|readyz|healthz|metrics)/;
+
+@Public()
+@Controller({ path: 'broken', version: VERSION_NEUTRAL })
+class BrokenController {
+  @Get()
+  broken() {
+    throw new TypeError('broken by anybody');
+  }
+}
+
+@Module({ controllers: [BrokenController] })
+class BrokenModule {}
+
+const bodyOf = (email: string) => ({
+  email,
+  password: 'not the password of anybody',
+  name: 'Some One',
+  token: 'x'.repeat(43),
+  mfaToken: 'x'.repeat(43),
+  refreshToken: `${randomUUID()}.${'x'.repeat(43)}`,
+});
+
+const CREDENTIALS: Record<string, () => Record<string, string>> = {
+  none: () => ({}),
+  'a made-up access token': () => ({ Authorization: `Bearer eyJhbGciOiJIUzI1NiJ9.${randomUUID()}.x` }),
+  'a made-up API key': () => ({ Authorization: `Bearer ${newApiKey(randomUUID()).key}` }),
+  'an origin of its own': () => ({ Origin: `https://${randomUUID()}.example` }),
+};
+
+onBothAdapters('anonymous floods', (HTTP_ADAPTER) => {
+  describe.each([false, true])('with a management port: %s', (hasManagementPort) => {
+    let app: TestApp;
+    let clients: TestClient[];
+    let routes: ControllerRoute[];
+    let mails: Awaited<ReturnType<typeof testFolder>>;
+    let victim: string;
+
+    beforeAll(async () => {
+      mails = await testFolder();
+      const port = hasManagementPort ? await freePort() : undefined;
+      const limits = { THROTTLE_AUTH_LIMIT: '10', THROTTLE_EMAIL_LIMIT: '50', THROTTLE_FAILED_LOGIN_LIMIT: '5' };
+      app = await TestApp.start(
+        {
+          HTTP_ADAPTER,
+          ...limits,
+          DATABASE_URL: await freshDatabase(),
+          PRODUCTION_TEST_ENABLED: 'false',
+          MAIL_URL: `file:${mails.path}`,
+          CORS_ORIGINS: 'https://app.example.com',
+          AUDIT_API_REQUESTS: 'none',
+          ...(port !== undefined && { MANAGEMENT_PORT: String(port) }),
+        },
+        { imports: [BrokenModule] },
+      );
+      clients = [app, ...(port === undefined ? [] : [new TestClient(`http://127.0.0.1:${port}`)])];
+      routes = controllerRoutes(app.app).filter(({ path }) => !SELF_TESTS.test(path) && !PROBES.test(path));
+      victim = (await app.register()).email;
+    });
+    afterAll(async () => {
+      clients.slice(1).forEach((client) => client.close());
+      await app.stop();
+      await mails.stop();
+    });
+
+    const rows = async () => {
+      await app.auditOf('-');
+      return app.sql('SELECT action, outcome, route, target, metadata FROM audit_events ORDER BY id');
+    };
+    const flood = async (from: string, credentials: () => Record<string, string>) => {
+      for (let round = 0; round < ROUNDS; round++) {
+        for (const client of clients) {
+          const calls = routes.map(({ method, path }) =>
+            client.send(
+              method,
+              path.replaceAll(/:\w+/g, () => randomUUID()),
+              {
+                from,
+                headers: credentials(),
+                body: method === 'GET' ? undefined : bodyOf(victim),
+              },
+            ),
+          );
+          await Promise.all(calls);
+        }
+      }
+    };
+
+    it('know the routes of administration', () => {
+      expect(routes.length).toBeGreaterThan(40);
+      expect(routes).toContainEqual({ method: 'GET', path: '/admin/users' });
+    });
+
+    it.each(Object.entries(CREDENTIALS).map((entry, i) => [...entry, `127.9.0.${i + 1}`] as const))(
+      'leave a bounded number of audit events: %s',
+      async (_name, credentials, from) => {
+        const earlier = (await rows()).length;
+        await flood(from, credentials);
+        const events = (await rows()).slice(earlier);
+        expect(events.filter(({ action }) => action === 'admin.action')).toEqual([]);
+        // Violations have a budget of their own.
+        expect(events.length).toBeLessThanOrEqual(PER_CLIENT_AND_MINUTE + 10 + 10);
+        const denials = events.filter(({ action, target }) => action === 'access.denied' && target === null);
+        const kinds = denials.map(({ route, metadata }) => `${route} ${metadata.code} ${metadata.reason}`);
+        expect(kinds.length).toBe(new Set(kinds).size);
+      },
+    );
+
+    it('leave a bounded number of mails', async () => {
+      const { length } = await readdir(mails.path);
+      expect(length).toBeLessThanOrEqual(10 * Object.keys(CREDENTIALS).length);
+    });
+
+    it('leave a bounded number of warnings and errors in the log', () => {
+      const lines = app.logs.filter(({ level, msg }) => /^(?:warn|error|fatal)$/.test(level) && msg !== 'request');
+      const broken = lines.filter(({ msg }) => msg === 'request failed');
+      expect(broken.length).toBeLessThanOrEqual(2 * 20);
+      expect(lines.length - broken.length).toBeLessThanOrEqual(20);
+    });
+
+    it('leave a bounded number of access lines', () => {
+      for (const from of Object.keys(CREDENTIALS).map((_name, i) => `127.9.0.${i + 1}`)) {
+        const lines = app.logs.filter(({ msg, address }) => msg === 'request' && String(address).endsWith(from));
+        expect(lines.filter(({ status }) => Number(status) >= 400).length).toBeLessThanOrEqual(2 * 300);
+      }
+    });
+
+    it('do not hide what another client does', async () => {
+      const earlier = (await rows()).length;
+      await app.get('/audit/events', {
+        from: '127.9.0.99',
+        headers: { Authorization: `Bearer ${newApiKey(randomUUID()).key}` },
+      });
+      await app.get('/auth/profile', { from: '127.9.0.99', headers: { Origin: 'https://evil.example' } });
+      const events = (await rows()).slice(earlier);
+      expect(events.filter(({ metadata }) => metadata.origin === 'https://evil.example')).toHaveLength(1);
+      // The main port does not serve it beside a management port.
+      const denials = events.filter(({ action }) => action === 'access.denied');
+      expect(denials).toHaveLength(hasManagementPort ? 0 : 1);
+    });
+
+    it('leave their numbers when the process ends', async () => {
+      const audit = app.app.get(AuditService);
+      await audit.onShutdown();
+      const events = await rows();
+      const summaries = events.filter(
+        ({ metadata }) => metadata.rule === 'anonymous_events' || metadata.ended === true,
+      );
+      expect(summaries.length).toBeGreaterThan(0);
+      for (const { metadata } of summaries) expect(Number(metadata.unreported ?? metadata.count)).toBeGreaterThan(1);
+    });
+  });
+});
