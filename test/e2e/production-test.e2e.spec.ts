@@ -4,6 +4,7 @@ import { DOCTOR_CHECKS } from '../../src/doctor/index.js';
 import { CacheChecks } from '../../src/production-test/checks/cache.checks.js';
 import {
   CONFIGURATION_RULES,
+  DATABASE_LOGIN_RULES,
   DATABASE_RULES,
   REDIS_RULES,
   RUNTIME_RULES,
@@ -183,7 +184,9 @@ onBothAdapters('a check notices on the running application', (adapter) => {
     const broken = new Set([
       // By facts that are wrong and a cache that is broken, where a test sees that none is left out (*.spec.ts beside the
       // source), and by an application that is weak (doctor.e2e.spec.ts).
-      ...[...CONFIGURATION_RULES, ...RUNTIME_RULES, ...DATABASE_RULES, ...REDIS_RULES].map(({ name }) => name),
+      ...[...CONFIGURATION_RULES, ...RUNTIME_RULES, ...DATABASE_RULES, ...DATABASE_LOGIN_RULES, ...REDIS_RULES].map(
+        ({ name }) => name,
+      ),
       ...new CacheChecks().checks.map(({ name }) => name),
       ...DOCTOR_CHECKS.map(({ name }) => name),
       ...TAKEN.map(([, check]) => check),

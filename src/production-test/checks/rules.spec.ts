@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { loadConfig, type AppConfig } from '../../config/index.js';
 import { CONFIGURATION_RULES } from './configuration.rules.js';
 import type { DatabaseFacts } from './database.facts.js';
+import { DATABASE_LOGIN_RULES, type LoginFacts } from './database-login.rules.js';
 import { DATABASE_RULES } from './database.rules.js';
 import { REDIS_RULES, type RedisFacts } from './redis.rules.js';
 import { apply, type Rule } from './rule.js';
@@ -202,6 +203,12 @@ suite(
   DATABASE_RULES,
   () => GOOD_DATABASE,
   thunks(BAD_DATABASES)((bad) => ({ ...GOOD_DATABASE, ...bad })),
+);
+suite(
+  'the database login',
+  DATABASE_LOGIN_RULES,
+  (): LoginFacts => ({ login: { name: 'app', isSuperuser: false, bypassesRls: false } }),
+  { 'config.database-login': (): LoginFacts => ({ login: { name: 'root', isSuperuser: true, bypassesRls: true } }) },
 );
 suite(
   'Redis',
