@@ -44,6 +44,7 @@ onBothAdapters('health', (adapter) => {
       'audit',
       'audit-store',
       'database',
+      'database-login',
       'disk',
       'event-loop',
       'memory',
