@@ -39,13 +39,13 @@ export function setUpServer(server: Server, onClientError: ReturnType<typeof ans
 export async function setUpExpress({ trustProxy }: AppConfig['http']): Promise<AdapterSetup> {
   const { ExpressAdapter } = await import('@nestjs/platform-express');
 
-  let brokenOff: ProblemFilter['answer'] | undefined;
+  let onStreamError: ProblemFilter['answer'] | undefined;
 
   class PlainTextExpressAdapter extends ExpressAdapter {
     /** Express takes text for a page, in which a browser would run what a client had put there. */
     override reply(response: ServerResponse, body: unknown, statusCode?: number): unknown {
       if (body instanceof StreamableFile) {
-        body.getStream().once('error', (error) => brokenOff?.(error, response.req as never, response));
+        body.getStream().once('error', (error) => onStreamError?.(error, response.req as never, response));
       }
       if (typeof body === 'string' && !response.hasHeader('Content-Type')) {
         response.setHeader('Content-Type', 'text/plain; charset=utf-8');
@@ -60,7 +60,7 @@ export async function setUpExpress({ trustProxy }: AppConfig['http']): Promise<A
   return {
     adapter,
     configure: (_hook, filter) => {
-      brokenOff = streamFailure(filter);
+      onStreamError = streamFailure(filter);
     },
   };
 }
@@ -91,9 +91,9 @@ export async function setUpFastify({ trustProxy }: AppConfig['http']): Promise<A
         if (trusting) Object.setPrototypeOf(request, trusting);
         hook(request, reply, (refusal) => filter.answer(refusal ?? adapter.mapException(error), request, reply));
       };
-      const brokenOff = streamFailure(filter);
+      const onStreamError = streamFailure(filter);
       fastify.addHook('onSend', (request, reply, payload, done) => {
-        if (payload instanceof Stream) payload.once('error', (error) => brokenOff(error, request, reply));
+        if (payload instanceof Stream) payload.once('error', (error) => onStreamError(error, request, reply));
         // Fastify closes the connection on a body it refused, and a client that still sends meets a reset instead of
         // the answer. Node reads the rest of the body away. A shutdown asks for the close on the raw response.
         const isFastifys = reply.getHeader('connection') !== undefined && !reply.raw.hasHeader('connection');

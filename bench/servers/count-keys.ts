@@ -16,7 +16,7 @@ const LIMIT = 1_000_000_000;
 /** One hot client whose window holds this many hits is what the stock store walks at each request. */
 const HITS_BEFORE = 1_000;
 /** Keys that are made at once. */
-const MOST_KEYS = 1_000_000;
+const KEYS_PER_BATCH = 1_000_000;
 
 type Decide = (key: string) => unknown;
 /** What is the default of the module. */
@@ -56,9 +56,9 @@ new PerformanceObserver((list) => collections.push(...list.getEntries())).observ
 
 const isAsync = store !== 'nest-bulwark';
 // Ten million texts would be most of the process; so they are made a million at a time, between the decisions.
-const batches = Math.ceil(Number(count) / MOST_KEYS);
+const batches = Math.ceil(Number(count) / KEYS_PER_BATCH);
 const keysOf = (batch: number) =>
-  Array.from({ length: Math.min(MOST_KEYS, Number(count)) }, (_, i) => addressOf(batch * MOST_KEYS + i));
+  Array.from({ length: Math.min(KEYS_PER_BATCH, Number(count)) }, (_, i) => addressOf(batch * KEYS_PER_BATCH + i));
 
 // A store of the same kind warms the code up, so that compiling it is not measured.
 const warmUp = await decideWith(store);

@@ -31,7 +31,7 @@ import { EXPORT_FORMATS, type ExportFormat } from './export-format.js';
 import { AuditTail } from './feed/audit.tail.js';
 import { AuditVerifier } from './integrity/audit.verifier.js';
 import type { Verification } from './integrity/verification.js';
-import type { AuditReach } from './store/audit.scope.js';
+import type { AuditVisibility } from './store/audit.scope.js';
 
 @Injectable()
 class AuditRouteGuard extends RoleGuard {
@@ -106,7 +106,11 @@ export class AuditController {
     throw new ProblemException('ACCESS_DENIED', 'The chains of all tenants are verified outside of any.');
   }
 
-  private async *lines(filter: AuditFilter, reach: AuditReach, { head, line }: ExportFormat): AsyncGenerator<string> {
+  private async *lines(
+    filter: AuditFilter,
+    reach: AuditVisibility,
+    { head, line }: ExportFormat,
+  ): AsyncGenerator<string> {
     if (head !== '') yield head;
     for await (const events of this.reader.all(filter, reach)) yield events.map((event) => line(event)).join('');
   }
@@ -120,6 +124,6 @@ export class AuditController {
   }
 }
 
-function reachOf(user: Principal | undefined): AuditReach {
+function reachOf(user: Principal | undefined): AuditVisibility {
   return user?.tenantId === undefined ? 'all' : { tenant: user.tenantId };
 }

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { EntityManager, SelectQueryBuilder } from 'typeorm';
 import type { AuditOutcome, AuditSeverity } from '../common/index.js';
 import { AuditEvent } from './audit-event.entity.js';
-import { AuditScope, type AuditReach } from './store/audit.scope.js';
+import { AuditScope, type AuditVisibility } from './store/audit.scope.js';
 import { firstIdOf } from './store/months.js';
 
 /** Which events are meant; all that is given has to hold. @publicApi */
@@ -45,7 +45,7 @@ export class AuditReader {
    * @param after `next` of the page before
    * @param reach whose events there are at all; the database itself shows no others
    */
-  async page(filter: AuditFilter, limit: number, after?: string, reach: AuditReach = 'all'): Promise<AuditPage> {
+  async page(filter: AuditFilter, limit: number, after?: string, reach: AuditVisibility = 'all'): Promise<AuditPage> {
     const rows = await this.scope.read(reach, (manager) => {
       const query = matching(manager, filter, reach)
         .orderBy('e.id', 'DESC')
@@ -58,14 +58,14 @@ export class AuditReader {
   }
 
   /** Those of some events that are meant, in no order. */
-  among(ids: readonly string[], filter: AuditFilter = {}, reach: AuditReach = 'all'): Promise<AuditEvent[]> {
+  among(ids: readonly string[], filter: AuditFilter = {}, reach: AuditVisibility = 'all'): Promise<AuditEvent[]> {
     return this.scope.read(reach, (manager) =>
       matching(manager, filter, reach).andWhere('e.id = ANY(:ids)', { ids }).getMany(),
     );
   }
 
   /** Every event that is meant, newest first, a page of them in memory at a time. */
-  async *all(filter: AuditFilter, reach: AuditReach = 'all'): AsyncGenerator<readonly AuditEvent[]> {
+  async *all(filter: AuditFilter, reach: AuditVisibility = 'all'): AsyncGenerator<readonly AuditEvent[]> {
     let after: string | undefined;
     do {
       const { events, next } = await this.page(filter, EXPORT_PAGE, after, reach);
@@ -75,7 +75,7 @@ export class AuditReader {
   }
 }
 
-function matching(manager: EntityManager, filter: AuditFilter, reach: AuditReach): SelectQueryBuilder<AuditEvent> {
+function matching(manager: EntityManager, filter: AuditFilter, reach: AuditVisibility): SelectQueryBuilder<AuditEvent> {
   const query = manager.createQueryBuilder(AuditEvent, 'e');
   if (reach !== 'all') query.andWhere('e.tenantId = :reach', { reach: reach.tenant });
   // An id begins with the time of its event, so that one index serves times as well.

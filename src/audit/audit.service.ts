@@ -103,7 +103,7 @@ export class AuditService extends AuditTrail implements ShutdownParticipant, OnM
       });
       return;
     }
-    await this.adopt(this.journal);
+    await this.recoverOrphans(this.journal);
     this.heartbeat = setInterval(() => void this.keepAlive(), HEARTBEAT_MS).unref();
   }
 
@@ -117,7 +117,7 @@ export class AuditService extends AuditTrail implements ShutdownParticipant, OnM
   }
 
   /** Whether an event says what a request did, and that it ended so. @internal */
-  hasTold(context: RequestContext, outcome: AuditOutcome): boolean {
+  hasRecorded(context: RequestContext, outcome: AuditOutcome): boolean {
     return this.outcomes.get(context) === outcome;
   }
 
@@ -227,7 +227,7 @@ export class AuditService extends AuditTrail implements ShutdownParticipant, OnM
         this.writer.add({ line, segment });
         return;
       }
-      segment.spill();
+      segment.markDiskOnly();
       segment.leave();
       this.writer.wake();
     } catch (error) {
@@ -261,8 +261,8 @@ export class AuditService extends AuditTrail implements ShutdownParticipant, OnM
     runOutsideRequests(() => this.logger.error(fields));
   }
 
-  private async adopt(journal: Journal): Promise<void> {
-    const count = await journal.adopt();
+  private async recoverOrphans(journal: Journal): Promise<void> {
+    const count = await journal.recoverOrphans();
     if (count === 0) return;
     this.logger.log(`taking over ${count} segments of the audit journal that a dead process has left`);
     this.writer.wake();
@@ -271,7 +271,7 @@ export class AuditService extends AuditTrail implements ShutdownParticipant, OnM
   private async keepAlive(): Promise<void> {
     try {
       await this.journal?.beat();
-      if (this.journal) await this.adopt(this.journal);
+      if (this.journal) await this.recoverOrphans(this.journal);
     } catch (error) {
       this.logger.warn({ err: error, msg: 'the folder of the audit journal cannot be used' });
     }

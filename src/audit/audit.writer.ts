@@ -28,7 +28,7 @@ const FULL_STATEMENT = 1_000;
 const STATEMENTS_AT_ONCE = 2;
 
 const FIRST_PAUSE_MS = 100;
-const LONGEST_PAUSE_MS = 5_000;
+const MAX_PAUSE_MS = 5_000;
 
 /** Takes events to the database, in batches, and tries again for as long as it is away. */
 export class AuditWriter {
@@ -223,7 +223,7 @@ export class AuditWriter {
     if (!this.isStoreDown) this.logger.error({ err: error, msg: 'audit events cannot be stored; they wait' });
     this.isStoreDown = true;
     const { pauseMs } = this;
-    this.pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
+    this.pauseMs = Math.min(pauseMs * 2, MAX_PAUSE_MS);
     // Not all replicas at the same moment.
     this.writeSoon(pauseMs / 2 + Math.random() * (pauseMs / 2));
   }

@@ -34,7 +34,7 @@ export { leafHash, MerkleTree, verifyConsistency, verifyInclusion } from './inte
 export { S3DigestStore } from './integrity/s3-digest.store.js';
 export * from './integrity/verification.js';
 export { AuditMaintenance } from './store/audit.maintenance.js';
-export { AuditScope, type AuditIsolation, type AuditReach } from './store/audit.scope.js';
+export { AuditScope, type AuditIsolation, type AuditVisibility as AuditReach } from './store/audit.scope.js';
 export * from './store/create-audit-events.migration.js';
 export * from './store/create-audit-seals.migration.js';
 export * from './store/extend-audit-events.migration.js';

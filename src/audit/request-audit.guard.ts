@@ -83,7 +83,7 @@ export class RequestAuditGuard implements CanActivate {
 
   /** A refusal is no act, and its guard has recorded it. Whoever is not known has not got past the guards either. */
   private isAct(context: RequestContext, outcome: AuditOutcome): boolean {
-    if (outcome === 'denied' || this.audit.hasTold(context, outcome)) return false;
+    if (outcome === 'denied' || this.audit.hasRecorded(context, outcome)) return false;
     return outcome === 'success' || context.principal !== undefined;
   }
 }

@@ -19,7 +19,7 @@ export class AuthController {
   @Post('register')
   @Public()
   @ThrottleTier('auth')
-  @TokenRoute('opens')
+  @TokenRoute('login')
   async register(
     @Body() body: RegisterDto,
     @Res({ passthrough: true }) response: { status(code: number): unknown },
@@ -34,7 +34,7 @@ export class AuthController {
   @Public()
   @ThrottleTier('auth')
   @HttpCode(200)
-  @TokenRoute('opens')
+  @TokenRoute('login')
   login(@Req() request: AdapterRequest, @Body() body: LoginDto): Promise<TokenView> {
     return this.auth.login(body, this.devices.read(request));
   }
@@ -43,7 +43,7 @@ export class AuthController {
   @Public()
   @ThrottleTier('auth')
   @HttpCode(200)
-  @TokenRoute('renews')
+  @TokenRoute('refresh')
   refresh(@Req() request: AdapterRequest, @Body() body?: RefreshDto): Promise<TokenView> {
     return this.auth.refresh(this.refreshToken(request, body));
   }
@@ -51,7 +51,7 @@ export class AuthController {
   @Post('logout')
   @Public()
   @HttpCode(204)
-  @TokenRoute('ends')
+  @TokenRoute('logout')
   logout(@Req() request: AdapterRequest, @Body() body?: RefreshDto): Promise<void> {
     return this.auth.logout(this.refreshToken(request, body));
   }

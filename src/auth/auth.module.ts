@@ -36,7 +36,7 @@ import { OneTimeTokenService } from './accounts/one-time-token.service.js';
 import { PasswordService } from './passwords/password.service.js';
 import { ReauthenticationService } from './accounts/reauthentication.service.js';
 import { RecentAuthenticationGuard } from './recent-authentication.guard.js';
-import { Sealer } from './sealer.js';
+import { FieldEncryptor } from './field-encryptor.js';
 import { SecondFactorController } from './second-factor/second-factor.controller.js';
 import { SecondFactorService } from './second-factor/second-factor.service.js';
 import { SecondFactorStore } from './second-factor/second-factor.store.js';
@@ -108,7 +108,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     ReauthenticationService,
     RecentAuthenticationGuard,
     RevocationService,
-    Sealer,
+    FieldEncryptor,
     SecondFactorService,
     SecondFactorStore,
     SessionCookies,

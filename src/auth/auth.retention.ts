@@ -6,9 +6,9 @@ import {
   type OnApplicationBootstrap,
 } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import { alone } from '../database/index.js';
+import { tryWithAdvisoryLock } from '../database/index.js';
 import { AUTH_SETTINGS, type AuthSettings } from './auth.options.js';
-import { MOST_ATTEMPTS } from './mail/mail-outbox.service.js';
+import { MAX_ATTEMPTS } from './mail/mail-outbox.service.js';
 
 /** Key of the advisory lock under which one replica removes what is over. "auth" in ASCII. */
 const RETENTION_LOCK = 0x61757468;
@@ -17,7 +17,7 @@ const EVERY_MS = 600_000;
 const BATCH = 1_000;
 
 /** Rows that are of no use any more. */
-interface Remains {
+interface ExpiredRecords {
   readonly what: string;
   readonly table: string;
   readonly key: string;
@@ -35,7 +35,7 @@ interface Remains {
 @Injectable()
 export class AuthRetention implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly logger = new Logger('Auth');
-  private readonly remains: readonly Remains[];
+  private readonly expiredRecords: readonly ExpiredRecords[];
   private timer: NodeJS.Timeout | undefined;
   private running: Promise<void> | undefined;
   private isStopped = false;
@@ -45,8 +45,8 @@ export class AuthRetention implements OnApplicationBootstrap, BeforeApplicationS
     @Inject(AUTH_SETTINGS) { retentionMs }: AuthSettings,
   ) {
     const [session, token] = ['LEAST(expires_at, revoked_at)', 'expires_at'];
-    const mail = `CASE WHEN attempts >= ${MOST_ATTEMPTS} THEN next_attempt_at END`;
-    this.remains = [
+    const mail = `CASE WHEN attempts >= ${MAX_ATTEMPTS} THEN next_attempt_at END`;
+    this.expiredRecords = [
       { what: 'sessions', table: 'auth_sessions', key: 'id', endedAt: session, keepMs: retentionMs },
       { what: 'one-time tokens', table: 'auth_one_time_tokens', key: 'secret_hash', endedAt: token, keepMs: 0 },
       { what: 'mails that were given up', table: 'mail_outbox', key: 'id', endedAt: mail, keepMs: retentionMs },
@@ -65,7 +65,7 @@ export class AuthRetention implements OnApplicationBootstrap, BeforeApplicationS
 
   /** Removes all that is due, unless another replica is at it: that one then goes on with all the rest. */
   async run(): Promise<void> {
-    for (const one of this.remains) {
+    for (const one of this.expiredRecords) {
       for (let removed = BATCH; removed === BATCH && !this.isStopped;) {
         const count = await this.removeSome(one);
         if (count === undefined) return;
@@ -83,8 +83,8 @@ export class AuthRetention implements OnApplicationBootstrap, BeforeApplicationS
       .finally(() => (this.running = undefined));
   }
 
-  private removeSome({ table, key, endedAt, keepMs }: Remains): Promise<number | undefined> {
-    return alone(this.source, RETENTION_LOCK, async (manager) => {
+  private removeSome({ table, key, endedAt, keepMs }: ExpiredRecords): Promise<number | undefined> {
+    return tryWithAdvisoryLock(this.source, RETENTION_LOCK, async (manager) => {
       // TypeORM answers a DELETE with the rows and their number.
       const [, count] = (await manager.query(
         `DELETE FROM ${table} WHERE ${key} IN (

@@ -303,7 +303,7 @@ export class AuthService {
    * @returns undefined where the caller is no member of the tenant
    */
   async switchTenant(principal: Principal, tenantId: string | null): Promise<AccessTokenView | undefined> {
-    const place = await this.placeIn(await this.users.get(principal.id), tenantId);
+    const place = await this.resolveTenantRoles(await this.users.get(principal.id), tenantId);
     if (tenantId !== null && place.tenantId === undefined) return undefined;
     await this.sessions.switchTenant(principal.sessionId, tenantId);
     return {
@@ -314,7 +314,7 @@ export class AuthService {
   }
 
   /** The tenant and the roles that a user has there; those of the account alone, where it is no member. */
-  private async placeIn(
+  private async resolveTenantRoles(
     { id, roles }: UserRecord,
     tenantId: string | null,
   ): Promise<Pick<Principal, 'roles' | 'tenantId'>> {
@@ -326,7 +326,7 @@ export class AuthService {
     const { id, email } = user;
     const { sessionId, tenantId, refreshToken, authenticatedAt, methods } = session;
     const authenticatedAtMs = authenticatedAt.getTime();
-    const place = await this.placeIn(user, tenantId);
+    const place = await this.resolveTenantRoles(user, tenantId);
     return {
       accessToken: await this.accessTokens.issue({ id, email, sessionId, authenticatedAtMs, methods, ...place }),
       refreshToken,

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 
-const LONGEST_KEY = 160;
+const MAX_KEY_LENGTH = 160;
 
 /**
  * A text that is the same for equal values and differs for different ones; undefined where that cannot be said, as for
@@ -40,7 +40,7 @@ function objectText(value: object, depth: number): string | undefined {
 
 /** A key of bounded length. */
 export function shortKey(text: string): string {
-  return text.length <= LONGEST_KEY ? text : createHash('sha256').update(text).digest('base64url');
+  return text.length <= MAX_KEY_LENGTH ? text : createHash('sha256').update(text).digest('base64url');
 }
 
 const names = new WeakMap<object, string>();

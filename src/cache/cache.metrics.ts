@@ -14,7 +14,10 @@ export class CacheMetrics {
   private readonly errors: Counter;
   private readonly redisFailures: Counter;
 
-  constructor(metrics: Metrics, read: { entries(): number; bytes(): number; isDown(): boolean; untold(): number }) {
+  constructor(
+    metrics: Metrics,
+    read: { entries(): number; bytes(): number; isDown(): boolean; pendingInvalidations(): number },
+  ) {
     this.lookups = metrics.counter({
       name: 'cache_lookups_total',
       help: 'Calls of cached methods and routes, by how they ended.',
@@ -33,8 +36,8 @@ export class CacheMetrics {
     metrics.gauge({ name: 'cache_falling_back', help: '1 while Redis is left alone and memory serves.' }, () =>
       read.isDown() ? 1 : 0,
     );
-    metrics.gauge({ name: 'cache_untold_invalidations', help: 'Invalidations that wait for Redis.' }, () =>
-      read.untold(),
+    metrics.gauge({ name: 'cache_pending_invalidations', help: 'Invalidations that wait for Redis.' }, () =>
+      read.pendingInvalidations(),
     );
   }
 

@@ -375,7 +375,7 @@ describe('an outage of Redis', () => {
     expect(await one.wrap(request, () => 'newer')).toBe('newer');
 
     await server.resume();
-    await until('all are told', () => !one.isFallingBack && one.versions.untold === 0);
+    await until('all are told', () => !one.isFallingBack && one.versions.pendingInvalidations === 0);
     await until('the other replica is told', async () => (await other.wrap(request, () => 'newest')) !== 'old');
   });
 });

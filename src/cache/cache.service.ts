@@ -57,7 +57,7 @@ export class CacheService extends ResultCache implements OnModuleInit, OnApplica
       entries: () => memory.size,
       bytes: () => memory.bytes,
       isDown: () => this.isFallingBack,
-      untold: () => this.versions.untold,
+      pendingInvalidations: () => this.versions.pendingInvalidations,
     });
     this.loader = new EntryLoader(this.entries, this.redis, this.versions, settings, this.metrics, (name, why) =>
       this.warn(name, why),
@@ -100,7 +100,7 @@ export class CacheService extends ResultCache implements OnModuleInit, OnApplica
 
   /** As {@link wrap}, with what the cache knows of the result. */
   async lookup(request: CacheRequest, load: () => unknown): Promise<CacheAnswer> {
-    if (request.ttlMs === 0) return this.past(request, load);
+    if (request.ttlMs === 0) return this.bypass(request, load);
     const id = `${request.name} ${request.key}`;
     const found = this.entries.inMemory(id);
     // Not awaited without need: between this look and the next, a load may end.
@@ -114,7 +114,7 @@ export class CacheService extends ResultCache implements OnModuleInit, OnApplica
     const flight = this.flights.get(id);
     if (flight && performance.now() - flight.since < this.settings.flightMs)
       return this.join(id, flight, request, load);
-    return this.answerLoaded(id, request, await this.depart(id, request, load, entry));
+    return this.answerLoaded(id, request, await this.startLoad(id, request, load, entry));
   }
 
   /** Counts a call that goes past the cache. @internal */
@@ -129,7 +129,7 @@ export class CacheService extends ResultCache implements OnModuleInit, OnApplica
     this.logger.warn(`${name} is not cached: ${why}`);
   }
 
-  private async past({ name }: CacheRequest, load: () => unknown): Promise<CacheAnswer> {
+  private async bypass({ name }: CacheRequest, load: () => unknown): Promise<CacheAnswer> {
     this.bypassed(name);
     return { value: unwrap(await load()), outcome: 'bypass', ageMs: 0, ttlMs: undefined };
   }
@@ -171,12 +171,12 @@ export class CacheService extends ResultCache implements OnModuleInit, OnApplica
   /** Loads anew behind the back of a caller who was given what there is. */
   private refresh(id: string, request: CacheRequest, load: () => unknown): void {
     if (this.flights.has(id)) return;
-    this.depart(id, request, load, undefined, true).catch((error: unknown) =>
+    this.startLoad(id, request, load, undefined, true).catch((error: unknown) =>
       this.logger.warn({ err: error, msg: `${request.name} could not be refreshed` }),
     );
   }
 
-  private depart(
+  private startLoad(
     id: string,
     request: CacheRequest,
     load: () => unknown,
@@ -186,10 +186,10 @@ export class CacheService extends ResultCache implements OnModuleInit, OnApplica
     const loaded = this.loader.find(id, request, load, spare, isRefresh);
     const flight: Flight = { since: performance.now(), loaded };
     this.flights.set(id, flight);
-    const land = () => {
+    const clearInFlight = () => {
       if (this.flights.get(id) === flight) this.flights.delete(id);
     };
-    loaded.then(land, land);
+    loaded.then(clearInFlight, clearInFlight);
     return loaded;
   }
 

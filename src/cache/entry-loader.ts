@@ -24,7 +24,7 @@ export interface Loaded {
 }
 
 const POLL_MS = 20;
-const LONGEST_POLL_MS = 100;
+const MAX_POLL_MS = 100;
 
 /** Gets a result that is not in memory: from Redis, or else by the load, which one replica at a time does. */
 export class EntryLoader {
@@ -68,7 +68,7 @@ export class EntryLoader {
     const redis = this.redis as RedisTier;
     const [lock, token] = [`lock:${id}`, randomUUID()];
     const deadline = performance.now() + this.settings.lockMs;
-    for (let pause = POLL_MS; ; pause = Math.min(pause * 1.5, LONGEST_POLL_MS)) {
+    for (let pause = POLL_MS; ; pause = Math.min(pause * 1.5, MAX_POLL_MS)) {
       const isOurs = await redis.setIfMissing(lock, token, this.settings.lockMs);
       if (isOurs === UNAVAILABLE) break;
       if (isOurs) {

@@ -7,7 +7,7 @@ import type { TagVersions } from './tag-versions.js';
 const KEYS = 'keyv:';
 /** Tag that all of them have. */
 const VERSION = 'bulwark.keyv';
-const LONGEST_LIFE_MS = 10 * 365 * 86_400_000;
+const MAX_TTL_MS = 10 * 365 * 86_400_000;
 
 /**
  * What stands behind `CACHE_MANAGER` of @nestjs/cache-manager: Redis, by the client that the application has, and memory
@@ -32,7 +32,7 @@ class TieredStore extends EventEmitter {
     return found === UNAVAILABLE ? this.memory.get(name) : (found ?? undefined);
   }
 
-  async set(key: string, value: string, ttlMs = LONGEST_LIFE_MS): Promise<void> {
+  async set(key: string, value: string, ttlMs = MAX_TTL_MS): Promise<void> {
     const name = await this.nameOf(key);
     const answer = this.redis ? await this.redis.set(name, value, ttlMs) : UNAVAILABLE;
     if (answer === UNAVAILABLE) this.memory.set(name, value, value.length, Date.now() + ttlMs);

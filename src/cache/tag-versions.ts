@@ -10,8 +10,8 @@ interface Known {
 const CHANNEL = 'invalidated';
 /** In place of a tag: all of them. */
 const EVERYTHING = '';
-const MOST_KNOWN = 10_000;
-const MOST_PENDING = 10_000;
+const MAX_KNOWN = 10_000;
+const MAX_PENDING = 10_000;
 const TAG_LIFE_MS = 7 * 86_400_000;
 /** How long a version is taken for current without being read again. A message makes that end at once. */
 const TRUST_MS = { listening: 5_000, deaf: 250 };
@@ -88,12 +88,12 @@ export class TagVersions {
     clearTimeout(this.retry);
     if (this.isEverythingPending) await this.publishEverything();
     await Promise.all([...this.pending].map(([tag, version]) => this.publish(tag, version)));
-    if (this.untold > 0) this.catchUpLater();
+    if (this.pendingInvalidations > 0) this.catchUpLater();
   }
 
   /** Invalidations that other replicas have not been told of yet. */
-  get untold(): number {
-    return this.pending.size + (this.isEverythingPending ? MOST_PENDING : 0);
+  get pendingInvalidations(): number {
+    return this.pending.size + (this.isEverythingPending ? MAX_PENDING : 0);
   }
 
   private trusted(tag: string): string | undefined {
@@ -138,7 +138,7 @@ export class TagVersions {
     }
     this.pending.set(tag, version);
     this.known.delete(tag);
-    if (this.pending.size > MOST_PENDING) {
+    if (this.pending.size > MAX_PENDING) {
       this.pending.clear();
       this.isEverythingPending = true;
     }
@@ -174,7 +174,7 @@ export class TagVersions {
 
   private remember(tag: string, version: string): string {
     this.known.delete(tag);
-    const [oldest] = this.known.size >= MOST_KNOWN ? this.known.keys() : [];
+    const [oldest] = this.known.size >= MAX_KNOWN ? this.known.keys() : [];
     if (oldest !== undefined) this.known.delete(oldest);
     this.known.set(tag, { version, readAt: performance.now() });
     return version;

@@ -49,11 +49,11 @@ export class ProblemFilter implements ExceptionFilter {
   answer(error: unknown, request: AdapterRequest, response: unknown): void {
     const { httpAdapter } = this.adapterHost;
     const { requestId } = contextOf(request);
-    const failure = hasLeft(error, request) ? GONE_AWAY : this.describe(error);
+    const failure = isClientAbort(error, request) ? GONE_AWAY : this.describe(error);
 
     if (failure.status >= 500) this.logger.error({ err: causeOf(error), requestId, msg: 'request failed' });
     if (httpAdapter.isHeadersSent(response)) {
-      breakOff(response, error);
+      destroyResponse(response, error);
       return;
     }
     for (const [name, value] of Object.entries(failure.headers)) httpAdapter.setHeader(response, name, value);
@@ -97,7 +97,7 @@ const GONE_AWAY: Failure = {
 };
 
 /** A client that broke off its request is no failure of the server, though Fastify reports it as an error. */
-function hasLeft(error: unknown, request: AdapterRequest): boolean {
+function isClientAbort(error: unknown, request: AdapterRequest): boolean {
   const { destroyed = false } = (request.raw ?? request) as { destroyed?: boolean };
   return (
     destroyed &&
@@ -108,7 +108,7 @@ function hasLeft(error: unknown, request: AdapterRequest): boolean {
 }
 
 /** Ends an answer that has begun so that the client sees it to be incomplete: a proper end would pass off a part as the whole. */
-function breakOff(response: unknown, error: unknown): void {
+function destroyResponse(response: unknown, error: unknown): void {
   const { raw } = response as { raw?: ServerResponse };
   const stream = raw ?? (response as ServerResponse);
   // Fastify holds an answer for sent before its first byte is out; that one is on its way and is complete.

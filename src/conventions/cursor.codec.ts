@@ -9,7 +9,7 @@ export interface CursorPosition {
 
 const VERSION = 1;
 const MAC_BYTES = 16;
-const LONGEST_CURSOR = 2_048;
+const MAX_CURSOR_LENGTH = 2_048;
 
 /**
  * Cursors: opaque to clients, and refused when one has been made up or changed, or belongs to another list. What they
@@ -38,7 +38,7 @@ export class CursorCodec {
 
   /** @throws ProblemException `CURSOR_INVALID` */
   decode(list: string, cursor: string): CursorPosition {
-    const bytes = Buffer.from(cursor.length > LONGEST_CURSOR ? '' : cursor, 'base64url');
+    const bytes = Buffer.from(cursor.length > MAX_CURSOR_LENGTH ? '' : cursor, 'base64url');
     const payload = bytes.subarray(MAC_BYTES);
     if (payload.length === 0 || !timingSafeEqual(bytes.subarray(0, MAC_BYTES), this.mac(list, payload))) {
       throw new ProblemException(

@@ -1,4 +1,4 @@
-export * from './alone.js';
+export * from './advisory-lock.js';
 export * from './application-role.js';
 export * from './data-source.js';
 export * from './database.health.js';

@@ -41,7 +41,7 @@ const PERMANENT: Readonly<Record<string, string>> = {
 };
 
 const FIRST_PAUSE_MS = 100;
-const LONGEST_PAUSE_MS = 3_000;
+const MAX_PAUSE_MS = 3_000;
 /** What the last try gets of the start timeout, at least. */
 const LAST_TRY_MS = 250;
 
@@ -64,7 +64,7 @@ export async function reachDatabase(url: string, settings: DatabaseSettings): Pr
     statement_timeout: settings.statementTimeoutMs,
     idle_in_transaction_session_timeout: settings.idleInTransactionTimeoutMs,
   };
-  for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
+  for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, MAX_PAUSE_MS)) {
     try {
       const limitMs = Math.min(settings.connectTimeoutMs, Math.max(deadline - performance.now(), LAST_TRY_MS));
       const unlimited = await connectOnce(url, settings, timeouts, Math.ceil(limitMs));

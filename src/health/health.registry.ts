@@ -61,12 +61,12 @@ export class HealthRegistry implements OnApplicationBootstrap {
     const entries = await Promise.all(
       this.membersOf(group).map(async (runner) => [runner.key, await runner.find()] as const),
     );
-    for (const [key, finding] of entries) this.note(key, finding);
+    for (const [key, finding] of entries) this.recordFinding(key, finding);
     return new Map(entries);
   }
 
   /** One line and one count for a change, however often probes come by. */
-  private note(key: string, { state, details }: HealthFinding): void {
+  private recordFinding(key: string, { state, details }: HealthFinding): void {
     const before = this.states.get(key);
     if (before === state) return;
     this.states.set(key, state);

@@ -44,7 +44,7 @@ const KEPT_HEADERS = [
 /** Who is told this has done nothing yet, or may well try the same again. */
 const NOT_FINAL = new Set([400, 401, 403, 408, 413, 415, 425, 429]);
 const POLL_MS = 50;
-const LONGEST_POLL_MS = 400;
+const MAX_POLL_MS = 400;
 const STORE_ATTEMPTS = 3;
 
 /** Lets a request through once, and knows its answer when it comes again. @publicApi */
@@ -147,7 +147,7 @@ export class IdempotencyService implements OnApplicationBootstrap, OnApplication
   /** Begins, or waits a while for whoever has. */
   private async begin(claim: IdempotencyClaim): Promise<IdempotencyState> {
     const deadline = performance.now() + (this.options.waitMs ?? 2_000);
-    for (let pause = POLL_MS; ; pause = Math.min(pause * 2, LONGEST_POLL_MS)) {
+    for (let pause = POLL_MS; ; pause = Math.min(pause * 2, MAX_POLL_MS)) {
       const state = await this.look(claim);
       if ('fingerprint' in state && state.fingerprint !== undefined && state.fingerprint !== claim.fingerprint) {
         this.count('reused');

@@ -9,7 +9,7 @@ import type { Visitor } from './self-client.js';
 /** Domain that no mail can ever reach (RFC 2606), so that no person's account is touched. */
 const DOMAIN = 'self-test.invalid';
 /** A registration may go on after its answer (a silent one) or after nobody waits for it: up to five seconds. */
-const MOST_LOOKS = 100;
+const MAX_ATTEMPTS = 100;
 const LOOK_MS = 50;
 
 const LEFT_AFTER_MS = 10 * 60_000;
@@ -79,7 +79,7 @@ export class ThrowAwayAccounts implements OnApplicationBootstrap {
 
   private async appearing(email: string): ReturnType<UsersService['findForLogin']> {
     let user = await this.users.findForLogin(email);
-    for (let i = 0; !user && i < MOST_LOOKS; i++) {
+    for (let i = 0; !user && i < MAX_ATTEMPTS; i++) {
       await sleep(LOOK_MS);
       user = await this.users.findForLogin(email);
     }

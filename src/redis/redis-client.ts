@@ -19,9 +19,9 @@ export interface RedisModuleOptions {
   commandTimeoutMs?: number;
 }
 
-const LONGEST_RECONNECT_PAUSE_MS = 2_000;
+const MAX_RECONNECT_PAUSE_MS = 2_000;
 const CONNECT_TIMEOUT_MS = 2_000;
-const LONGEST_FIRST_ATTEMPT_MS = 5_000;
+const MAX_FIRST_ATTEMPT_MS = 5_000;
 
 interface RedisAddress {
   kind: 'single' | 'sentinel' | 'cluster';
@@ -141,7 +141,7 @@ function bearing<T extends RedisClient>(client: T): T {
 /** Resolves when the first attempt to connect has ended, well or ill, or takes too long, as while Redis loads its data. */
 export function firstAttempt(client: RedisClient): Promise<void> {
   return new Promise((resolve) => {
-    const timer = setTimeout(resolve, LONGEST_FIRST_ATTEMPT_MS);
+    const timer = setTimeout(resolve, MAX_FIRST_ATTEMPT_MS);
     for (const event of ['ready', 'error', 'reconnecting', 'end']) {
       client.once(event, () => {
         clearTimeout(timer);
@@ -153,7 +153,7 @@ export function firstAttempt(client: RedisClient): Promise<void> {
 
 function build(address: RedisAddress, common: RedisOptions): RedisClient {
   const { kind, tls, hosts, master, db } = address;
-  const retryStrategy = (attempt: number) => Math.min(50 * 2 ** Math.min(attempt, 10), LONGEST_RECONNECT_PAUSE_MS);
+  const retryStrategy = (attempt: number) => Math.min(50 * 2 ** Math.min(attempt, 10), MAX_RECONNECT_PAUSE_MS);
   if (kind === 'cluster') {
     const { enableOfflineQueue, lazyConnect, ...redisOptions } = common;
     return new Cluster(hosts, {

@@ -13,7 +13,7 @@ const COMPRESSIBLE =
 const { constants } = zlib;
 
 /** Larger bodies are compressed by a thread of the pool, smaller ones here: handing them over would cost more. */
-const LARGEST_AT_ONCE_BYTES = 16_384;
+const MAX_AT_ONCE_BYTES = 16_384;
 
 type Coder = Exclude<ContentCoding, 'identity'>;
 
@@ -59,7 +59,7 @@ export class Compressor {
 
   /** Compresses a whole body; now, where it is small enough. */
   compress(coding: Coder, body: Buffer): Buffer | Promise<Buffer> {
-    const isSmall = body.length <= LARGEST_AT_ONCE_BYTES;
+    const isSmall = body.length <= MAX_AT_ONCE_BYTES;
     const { brotliQuality, gzipLevel, zstdLevel } = this.options;
     if (coding === 'gzip') {
       const options = { level: gzipLevel };

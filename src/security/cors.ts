@@ -14,7 +14,7 @@ const EXPOSED_HEADERS = [
 ];
 
 /** An origin comes from the client. */
-const LONGEST_ORIGIN_SHOWN = 200;
+const MAX_SHOWN_ORIGIN_LENGTH = 200;
 
 type Allowed = (error: null, allowed: readonly string[] | '*') => void;
 
@@ -33,7 +33,7 @@ export function corsOptionsOf(options: CorsOptions, reports: SecurityReports): o
   const decide = (origin: string | undefined, allowed: Allowed) => {
     if (origin === undefined) return allowed(null, []);
     if (origins.allows(origin)) return allowed(null, [origin]);
-    reports.refused('cors_origin', origin, { origin: origin.slice(0, LONGEST_ORIGIN_SHOWN) });
+    reports.refused('cors_origin', origin, { origin: origin.slice(0, MAX_SHOWN_ORIGIN_LENGTH) });
     allowed(null, []);
   };
   return {

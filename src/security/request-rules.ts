@@ -12,7 +12,7 @@ const SINGLE_FIELDS = new Set([
   'transfer-encoding',
   'origin',
 ]);
-const LONGEST_SINGLE_FIELD = 'transfer-encoding'.length;
+const MAX_SINGLE_FIELD_LENGTH = 'transfer-encoding'.length;
 
 /** RFC 9110, section 7.2: a name or an address, and a port. */
 const HOST = /^(?:[\w.~!$&'()*+,;=%-]{0,255}|\[[\da-f:.]{2,45}\])(?::\d{0,5})?$/i;
@@ -131,7 +131,7 @@ function repeatedField(rawHeaders: readonly string[]): string | undefined {
   let seen: Set<string> | undefined;
   for (let i = 0; i < rawHeaders.length; i += 2) {
     const field = rawHeaders[i] ?? '';
-    if (field.length > LONGEST_SINGLE_FIELD) continue;
+    if (field.length > MAX_SINGLE_FIELD_LENGTH) continue;
     const name = field.toLowerCase();
     if (!SINGLE_FIELDS.has(name)) continue;
     if (seen?.has(name)) return field;

@@ -32,7 +32,7 @@ export class TenantsController {
   @Post('auth/switch-tenant')
   @ThrottleTier('auth')
   @HttpCode(200)
-  @TokenRoute('renews')
+  @TokenRoute('refresh')
   switch(@CurrentUser() user: Principal, @Body() { tenantId }: SwitchTenantDto): Promise<AccessTokenView> {
     return this.tenants.switch(user, tenantId);
   }

@@ -8,7 +8,7 @@ import { ThrottlerGuard } from './throttler.guard.js';
 export class AddressThrottlerGuard extends ThrottlerGuard {
   protected override readonly phase = 'address';
 
-  protected override isMeant(context: ExecutionContext): boolean {
+  protected override shouldHandle(context: ExecutionContext): boolean {
     return this.service.settings.globalGuards && context.getType() === 'http';
   }
 }
@@ -19,7 +19,7 @@ export class AddressThrottlerGuard extends ThrottlerGuard {
 export class UserThrottlerGuard extends ThrottlerGuard {
   protected override readonly phase = 'principal';
 
-  protected override isMeant(context: ExecutionContext): boolean {
+  protected override shouldHandle(context: ExecutionContext): boolean {
     return this.service.settings.globalGuards && context.getType() === 'http';
   }
 }

@@ -91,7 +91,7 @@ export class CounterTable {
     words[w + PREVIOUS] = Math.max(0, words[w + PREVIOUS] - fromPrevious);
   }
 
-  lift(a: number, b: number, now: number): void {
+  unblock(a: number, b: number, now: number): void {
     const slot = this.keys.locate(a, b, now, 0, false);
     if (slot >= 0) this.keys.at.claim(slot, a, b, now);
   }

@@ -16,7 +16,7 @@ export interface DenialStreak {
 }
 
 /** Of one policy. */
-const MOST_STREAKS = 10_000;
+const MAX_STREAKS = 10_000;
 const SWEEP_MS = 5_000;
 /** Clients come back a little early. */
 const GRACE_MS = 1_000;
@@ -43,7 +43,7 @@ export class DenialStreaks {
     }
     if (known) this.end(known);
     const ofPolicy = this.streaks.get(policy.id) ?? new Map<string, DenialStreak>();
-    const [oldest] = ofPolicy.size >= MOST_STREAKS ? ofPolicy.values() : [];
+    const [oldest] = ofPolicy.size >= MAX_STREAKS ? ofPolicy.values() : [];
     if (oldest) this.end(oldest);
     const id = `${policy.id}:${key}`;
     const streak: DenialStreak = { id, policy, key, limit, windowMs, since: new Date(), count: 1, until: now + waitMs };

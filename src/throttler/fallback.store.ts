@@ -89,10 +89,10 @@ export class FallbackStore implements ThrottleStore {
     }
   }
 
-  async lift(policy: Policy, key: string): Promise<void> {
-    this.local.lift(policy, key);
+  async unblock(policy: Policy, key: string): Promise<void> {
+    this.local.unblock(policy, key);
     this.pending.delete(policy, key);
-    await withTimeLimit(Promise.resolve(this.shared.lift(policy, key)), this.options.timeoutMs);
+    await withTimeLimit(Promise.resolve(this.shared.unblock(policy, key)), this.options.timeoutMs);
   }
 
   stop(): void {

@@ -3,8 +3,8 @@ export { AddressThrottlerGuard, UserThrottlerGuard } from './chained.guards.js';
 export { LoginThrottle } from './login-throttle.js';
 export type { ThrottleAlgorithm, ThrottleFallback, TrackerKind } from './policy.js';
 export type { ThrottleRedis } from './redis.store.js';
-export { DEFAULT_EXCLUDED_PATHS, SHIPPED_TIERS } from './shipped-tiers.js';
-export * from './stock.options.js';
+export { DEFAULT_EXCLUDED_PATHS, DEFAULT_TIERS as SHIPPED_TIERS } from './default-tiers.js';
+export * from './nestjs-throttler-compat.js';
 export {
   getOptionsToken,
   getStorageToken,

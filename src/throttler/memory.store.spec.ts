@@ -125,7 +125,7 @@ describe('the counters in memory', () => {
     times(10);
     store.refund([hit({ cost: 2 })]);
     expect(times(3)).toEqual([true, true, false]);
-    store.lift(policy, 'client');
+    store.unblock(policy, 'client');
     expect(times(11).filter(Boolean)).toHaveLength(10);
   });
 

@@ -56,9 +56,9 @@ export class MemoryStore implements ThrottleStore {
     }
   }
 
-  lift(policy: Policy, key: string): void {
+  unblock(policy: Policy, key: string): void {
     const { a, b } = hashOf(key);
-    this.tableOf(policy).lift((a ^ policy.saltA) >>> 0, (b ^ policy.saltB) >>> 0, this.now());
+    this.tableOf(policy).unblock((a ^ policy.saltA) >>> 0, (b ^ policy.saltB) >>> 0, this.now());
   }
 
   private ask(hit: Hit, now: number, isLook: boolean): Verdict {

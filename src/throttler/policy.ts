@@ -88,7 +88,7 @@ export interface ThrottleStore {
   /** Gives back what a decision spent. */
   refund(hits: readonly Hit[], decision: Decision): void | Promise<void>;
   /** Forgets a key, blocked or not. */
-  lift(policy: Policy, key: string): void | Promise<void>;
+  unblock(policy: Policy, key: string): void | Promise<void>;
 }
 
 /** The hits that a decision spent: all, but for those that a shadow policy would have refused. */

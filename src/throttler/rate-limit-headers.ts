@@ -10,7 +10,7 @@ export interface RouteHit extends Hit {
 }
 
 /** What a client is told of one policy. */
-interface Told {
+interface RateLimitSnapshot {
   readonly tier: Tier;
   readonly limit: number;
   readonly remaining: number;
@@ -21,7 +21,7 @@ interface Told {
 export type HeaderWriter<Response> = (response: Response, name: string, value: string | number) => void;
 
 const TOLD = Symbol('bulwark.throttler.told');
-type Telling = { [TOLD]?: readonly Told[] };
+type Telling = { [TOLD]?: readonly RateLimitSnapshot[] };
 
 /**
  * Tells clients where they stand: `RateLimit` and `RateLimit-Policy` as structured fields
@@ -40,7 +40,7 @@ export class RateLimitHeaders {
     hits: readonly RouteHit[],
     verdicts: readonly Verdict[],
   ): void {
-    const told = toldOf(hits, verdicts, false);
+    const told = snapshotsOf(hits, verdicts, false);
     if (told.length === 0) return;
     const before = (request as Telling)[TOLD];
     // Most often the user has as much left as the address has, and nothing is to be said anew.
@@ -65,7 +65,7 @@ export class RateLimitHeaders {
       if (isRefusal(hits[i] as RouteHit, verdict)) wait = Math.max(wait, toSeconds(verdict.waitMs));
     }
     write(response, 'Retry-After', wait);
-    const told = toldOf(hits, verdicts, true);
+    const told = snapshotsOf(hits, verdicts, true);
     for (const { tier, resetSeconds } of told) {
       if (tier.headerSuffix) write(response, `Retry-After${tier.headerSuffix}`, resetSeconds);
     }
@@ -76,7 +76,7 @@ export class RateLimitHeaders {
   private write<Response>(
     write: HeaderWriter<Response>,
     response: Response,
-    told: readonly Told[],
+    told: readonly RateLimitSnapshot[],
     policies: string,
   ): void {
     if (this.settings.standardHeaders) {
@@ -88,7 +88,7 @@ export class RateLimitHeaders {
       write(response, 'RateLimit', field);
     }
     if (!this.settings.legacyHeaders) return;
-    let tightest: Told | undefined;
+    let tightest: RateLimitSnapshot | undefined;
     for (const one of told) {
       if (one.tier.headerSuffix) writeLegacy(write, response, one, one.tier.headerSuffix);
       if (tightest === undefined || isTighter(one, tightest)) tightest = one;
@@ -105,7 +105,7 @@ export function isRefusal(hit: RouteHit, verdict: Verdict | undefined): verdict 
 function writeLegacy<Response>(
   write: HeaderWriter<Response>,
   response: Response,
-  { limit, remaining, resetSeconds }: Told,
+  { limit, remaining, resetSeconds }: RateLimitSnapshot,
   suffix: string,
 ): void {
   write(response, `X-RateLimit-Limit${suffix}`, limit);
@@ -113,8 +113,12 @@ function writeLegacy<Response>(
   write(response, `X-RateLimit-Reset${suffix}`, resetSeconds);
 }
 
-function toldOf(hits: readonly RouteHit[], verdicts: readonly Verdict[], isOfRefusals: boolean): Told[] {
-  const told: Told[] = [];
+function snapshotsOf(
+  hits: readonly RouteHit[],
+  verdicts: readonly Verdict[],
+  isOfRefusals: boolean,
+): RateLimitSnapshot[] {
+  const told: RateLimitSnapshot[] = [];
   for (let i = 0; i < hits.length; i++) {
     const hit = hits[i] as RouteHit;
     const verdict = verdicts[i];
@@ -126,7 +130,7 @@ function toldOf(hits: readonly RouteHit[], verdicts: readonly Verdict[], isOfRef
   return told.length > 1 ? merged([], told) : told;
 }
 
-function merged(before: readonly Told[], after: readonly Told[]): Told[] {
+function merged(before: readonly RateLimitSnapshot[], after: readonly RateLimitSnapshot[]): RateLimitSnapshot[] {
   const byTier = new Map(before.map((one) => [one.tier, one]));
   for (const one of after) {
     const other = byTier.get(one.tier);
@@ -135,7 +139,7 @@ function merged(before: readonly Told[], after: readonly Told[]): Told[] {
   return [...byTier.values()];
 }
 
-function isTighter(one: Told, other: Told): boolean {
+function isTighter(one: RateLimitSnapshot, other: RateLimitSnapshot): boolean {
   return (
     one.remaining < other.remaining || (one.remaining === other.remaining && one.resetSeconds > other.resetSeconds)
   );

@@ -215,7 +215,7 @@ describe('the counters in Redis', () => {
       expect(await decision).toMatchObject({ allowed: false, verdicts: [{ remaining: 0 }] });
     }
     expect(calls.count).toBe(0);
-    await store.lift(policy, 'client');
+    await store.unblock(policy, 'client');
     expect((await store.consume([hit()])).allowed).toBe(true);
   });
 

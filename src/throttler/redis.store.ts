@@ -40,8 +40,8 @@ interface KnownBlock {
 }
 
 /** Beyond it the oldest known block is forgotten, and Redis asked again. */
-const MOST_KNOWN_BLOCKS = 10_000;
-const LONGEST_KEY = 200;
+const MAX_KNOWN_BLOCKS = 10_000;
+const MAX_KEY_LENGTH = 200;
 const KIND_LETTERS: Record<TrackerKind, string> = { address: 'a', user: 'u', custom: 'c' };
 const PROBE = new Policy('probe', 0, 'custom', '', 'fixed-window', 'open', true);
 
@@ -86,7 +86,7 @@ export class RedisStore implements ThrottleStore {
     await this.evaluate(CHARGE_SCRIPT, CHARGE_SCRIPT_SHA, [counter, `${counter}:${id}`], args);
   }
 
-  async lift(policy: Policy, key: string): Promise<void> {
+  async unblock(policy: Policy, key: string): Promise<void> {
     this.blocks.delete(this.keyOf(policy, key));
     await this.redis.del(this.keyOf(policy, key));
   }
@@ -195,7 +195,7 @@ export class RedisStore implements ThrottleStore {
     hits.forEach(({ policy, cost }, i) => {
       const verdict = verdicts[i] as Verdict;
       if (verdict.allowed || policy.isShadow) return;
-      const [oldest] = this.blocks.size >= MOST_KNOWN_BLOCKS ? this.blocks.keys() : [];
+      const [oldest] = this.blocks.size >= MAX_KNOWN_BLOCKS ? this.blocks.keys() : [];
       if (oldest !== undefined) this.blocks.delete(oldest);
       const until = now + Math.min(verdict.waitMs, this.options.blockCacheMs);
       this.blocks.set(keys[i] as string, { until, since: now, cost, verdict });
@@ -216,7 +216,7 @@ export class RedisStore implements ThrottleStore {
   }
 
   private keyOf(policy: Policy, key: string): string {
-    const name = key.length > LONGEST_KEY ? createHash('sha256').update(key).digest('base64url') : key;
+    const name = key.length > MAX_KEY_LENGTH ? createHash('sha256').update(key).digest('base64url') : key;
     return `${this.options.keyPrefix}${policy.name}:${policy.scope}:{${KIND_LETTERS[policy.kind]}:${name}}`;
   }
 }

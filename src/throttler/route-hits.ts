@@ -5,7 +5,7 @@ import type { RouteHit } from './rate-limit-headers.js';
 import type { RouteLimit } from './route-plan.js';
 import type { ThrottlerSettings } from './settings.js';
 import type { Policy } from './policy.js';
-import type { Resolvable } from './stock.options.js';
+import type { Resolvable } from './nestjs-throttler-compat.js';
 
 /** More than any counter holds. */
 const MOST = 1e12;

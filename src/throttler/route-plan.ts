@@ -4,7 +4,11 @@ import { OPERATIONAL_ROUTE, PUBLIC_ROUTE, routeFlag, THROTTLE_TIERS_OF_ROUTE } f
 import { joinPaths, pathPattern } from './path-pattern.js';
 import { Policy, toSeconds, type TrackerKind } from './policy.js';
 import type { ThrottlerSettings, Tier } from './settings.js';
-import type { Resolvable, ThrottlerGenerateKeyFunction, ThrottlerGetTrackerFunction } from './stock.options.js';
+import type {
+  Resolvable,
+  ThrottlerGenerateKeyFunction,
+  ThrottlerGetTrackerFunction,
+} from './nestjs-throttler-compat.js';
 import { METADATA, SKIP_ALL } from './throttler.decorators.js';
 import type { ThrottleTracker } from './throttler.options.js';
 
@@ -86,7 +90,7 @@ export class RoutePlanner {
       const isOwn = (['limit', 'ttl', 'blockDuration', 'getTracker', 'generateKey'] as const).some(
         (key) => own(key) !== undefined,
       );
-      const holds = isOwn || asked.has(tier.name) || (tier.everyRoute && !isExcluded);
+      const holds = isOwn || asked.has(tier.name) || (tier.global && !isExcluded);
       if (!holds || isAllSkipped || own<boolean>('skip') === true) return [];
       const scope = isOwn || tier.scope === 'route' ? routeScope(controller, handler, paths) : '';
       return this.limitsOf(tier, scope, own, overrides, isPublic);

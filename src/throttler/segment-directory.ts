@@ -2,7 +2,7 @@ import { BYTES_PER_SLOT, Segment } from './counter-segment.js';
 
 const SMALLEST_SEGMENT = 16;
 /** A segment is rebuilt in one go, and so many slots take a fraction of a millisecond. */
-const LARGEST_SEGMENT = 8_192;
+const MAX_SEGMENT_SLOTS = 8_192;
 const MAXIMUM_LOAD = 0.75;
 /** A full segment with fewer live keys than this is only cleared of the stale ones. */
 const GROW_ABOVE = 0.65;
@@ -10,7 +10,7 @@ const GROW_ABOVE = 0.65;
 const EVICT_ABOVE = 0.9;
 const EVICT_DOWN_TO = 0.75;
 /** Keys that were used more often than this are not told apart when the least used are sought. */
-const MOST_USED = 255;
+const MAX_USED = 255;
 /** How long a segment full of blocked keys is left alone. */
 const FULL_PAUSE_MS = 1_000;
 
@@ -40,7 +40,7 @@ export class SegmentDirectory {
 
   /** @param maxKeys most keys that have a counter of their own */
   constructor(maxKeys: number) {
-    const count = powerOfTwo(maxKeys / (LARGEST_SEGMENT * MAXIMUM_LOAD));
+    const count = powerOfTwo(maxKeys / (MAX_SEGMENT_SLOTS * MAXIMUM_LOAD));
     this.deepest = Math.log2(count);
     this.share = Math.max(1, Math.floor(maxKeys / count));
     this.largest = Math.max(SMALLEST_SEGMENT, powerOfTwo(this.share / MAXIMUM_LOAD));
@@ -111,7 +111,7 @@ export class SegmentDirectory {
 
   /** How many keys of a segment matter, how many of them may be evicted, and how often these were used. */
   private census(segment: Segment, now: number, limit: number) {
-    const usage = new Uint32Array(MOST_USED + 1);
+    const usage = new Uint32Array(MAX_USED + 1);
     let live = 0;
     let evictable = 0;
     for (let slot = 0; slot < segment.slots; slot++) {
@@ -120,7 +120,7 @@ export class SegmentDirectory {
       const used = segment.used(slot);
       if (used >= limit || segment.isHeld(slot, now)) continue;
       evictable++;
-      usage[Math.min(used, MOST_USED)]++;
+      usage[Math.min(used, MAX_USED)]++;
     }
     return { live, evictable, usage };
   }
@@ -137,7 +137,7 @@ export class SegmentDirectory {
     let due = 0;
     for (let slot = 0; slot < segment.slots && surplus > 0; slot++) {
       if (segment.isEmpty(slot) || segment.isStale(slot, now, this.lifeMs)) continue;
-      const used = Math.min(segment.used(slot), MOST_USED);
+      const used = Math.min(segment.used(slot), MAX_USED);
       if (used > border || segment.used(slot) >= limit || segment.isHeld(slot, now)) continue;
       if (used === border) {
         due += part;

@@ -1,5 +1,5 @@
-import { DEFAULT_EXCLUDED_PATHS, SHIPPED_TIERS } from './shipped-tiers.js';
-import type { ThrottlerOptions } from './stock.options.js';
+import { DEFAULT_EXCLUDED_PATHS, DEFAULT_TIERS } from './default-tiers.js';
+import type { ThrottlerOptions } from './nestjs-throttler-compat.js';
 import type {
   FailedLoginOptions,
   ThrottlerModuleOptions,
@@ -79,7 +79,7 @@ export function settingsOf(given: ThrottlerModuleOptions): ThrottlerSettings {
 }
 
 function tiersOf(options: ThrottlerObjectOptions): Tier[] {
-  const tiers = new Map<string, Partial<ThrottleTierOptions>>(Object.entries(SHIPPED_TIERS));
+  const tiers = new Map<string, Partial<ThrottleTierOptions>>(Object.entries(DEFAULT_TIERS));
   const throttlers = new Map((options.throttlers ?? []).map((throttler) => [throttler.name ?? 'default', throttler]));
   // A team that brings its throttlers has said what holds every route.
   if (options.throttlers) tiers.delete('default');
@@ -96,7 +96,7 @@ function fromStock({ limit, ttl, blockDuration, skipIf, ignoreUserAgents, setHea
     ttlMs: numeric(ttl),
     by: 'address',
     scope: 'route',
-    everyRoute: true,
+    global: true,
   };
   return { ...tier, ...defined({ blockDurationMs: blockDuration, skipIf, ignoreUserAgents, setHeaders }) };
 }
@@ -125,7 +125,7 @@ function tierOf(
     algorithm: tier.algorithm ?? 'sliding-window',
     by: typeof by === 'object' ? by : [by],
     cost: checked(tier.cost ?? 1, `cost of the tier "${name}"`),
-    everyRoute: tier.everyRoute ?? name === 'default',
+    global: tier.global ?? name === 'default',
     scope: tier.scope ?? 'tier',
     shadow: tier.shadow ?? false,
     fallback: tier.fallback ?? 'local',

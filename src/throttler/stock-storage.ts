@@ -1,4 +1,4 @@
-import type { ThrottlerStorage, ThrottlerStorageRecord } from './stock.options.js';
+import type { ThrottlerStorage, ThrottlerStorageRecord } from './nestjs-throttler-compat.js';
 import { Policy, toSeconds, type Decision, type Hit, type ThrottleStore, type Verdict } from './policy.js';
 
 /**
@@ -28,7 +28,7 @@ export class StockStorageStore implements ThrottleStore {
   /** Such a storage takes nothing back. */
   refund(): void {}
 
-  lift(): never {
+  unblock(): never {
     throw new Error('A storage of @nestjs/throttler cannot forget a key; use the store of nest-bulwark to lift blocks');
   }
 

@@ -50,8 +50,8 @@ export class ThrottlerController {
   /** @param id as the list has it, percent-encoded */
   @Delete('blocked/:id')
   @HttpCode(204)
-  async lift(@Param('id') id: string): Promise<void> {
-    if (!(await this.throttler.lift(id)))
+  async unblock(@Param('id') id: string): Promise<void> {
+    if (!(await this.throttler.unblock(id)))
       throw new ProblemException('NOT_FOUND', 'No limit has this id; take one from the list.');
   }
 }

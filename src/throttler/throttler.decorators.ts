@@ -1,5 +1,5 @@
 import { Inject } from '@nestjs/common';
-import { ThrottlerStorage, type ThrottlerRouteOptions } from './stock.options.js';
+import { ThrottlerStorage, type ThrottlerRouteOptions } from './nestjs-throttler-compat.js';
 import { THROTTLER_OPTIONS } from './throttler.module-definition.js';
 
 /** The metadata keys of @nestjs/throttler, so that decorators imported from there go on working. @internal */

@@ -6,7 +6,12 @@ import { isRefusal, type HeaderWriter, type RouteHit } from './rate-limit-header
 import { RouteHits } from './route-hits.js';
 import type { PlanOverrides, RouteLimit, RoutePlan } from './route-plan.js';
 import { recordOf } from './stock-storage.js';
-import type { ThrottlerLimitDetail, ThrottlerOptions, ThrottlerRequest, ThrottlerStorage } from './stock.options.js';
+import type {
+  ThrottlerLimitDetail,
+  ThrottlerOptions,
+  ThrottlerRequest,
+  ThrottlerStorage,
+} from './nestjs-throttler-compat.js';
 import { InjectThrottlerOptions, InjectThrottlerStorage } from './throttler.decorators.js';
 import { ThrottlerException, withoutStack } from './throttler.exception.js';
 import type { ThrottlerModuleOptions } from './throttler.options.js';
@@ -20,7 +25,7 @@ interface Prepared {
   readonly hits: RouteHits;
   readonly write: HeaderWriter<AnyRequest>;
   /** Which steps a subclass does its own way. */
-  readonly own: Readonly<Record<Step, boolean>>;
+  readonly overriddenSteps: Readonly<Record<Step, boolean>>;
   readonly hasOwnSteps: boolean;
 }
 
@@ -70,7 +75,7 @@ export class ThrottlerGuard implements CanActivate, OnModuleInit {
   }
 
   canActivate(context: ExecutionContext): boolean | Promise<boolean> {
-    if (!this.isMeant(context)) return true;
+    if (!this.shouldHandle(context)) return true;
     const skip = this.shouldSkip(context);
     if (skip === true) return true;
     if (skip === false) return this.limit(context);
@@ -78,8 +83,8 @@ export class ThrottlerGuard implements CanActivate, OnModuleInit {
   }
 
   /** Whether the guard has anything to do: it knows HTTP, and of other transports what a subclass tells it. */
-  protected isMeant(context: ExecutionContext): boolean {
-    const { own, hasOwnSteps } = this.prepare();
+  protected shouldHandle(context: ExecutionContext): boolean {
+    const { overriddenSteps: own, hasOwnSteps } = this.prepare();
     if (context.getType() !== 'http' && !own.getRequestResponse) return false;
     return !this.service.settings.globalGuards || hasOwnSteps;
   }
@@ -168,7 +173,7 @@ export class ThrottlerGuard implements CanActivate, OnModuleInit {
   }
 
   private limit(context: ExecutionContext): boolean | Promise<boolean> {
-    const { plans, hits, own } = this.prepare();
+    const { plans, hits, overriddenSteps: own } = this.prepare();
     const plan = plans.get(context);
     const limits = plan[this.phase];
     if (limits.length === 0) return true;
@@ -205,7 +210,7 @@ export class ThrottlerGuard implements CanActivate, OnModuleInit {
       headers.admitted(write, req, res, plan, hits, decision.verdicts);
       return true;
     }
-    this.giveBack((req as Spending)[SPENT]);
+    this.refund((req as Spending)[SPENT]);
     const retryAfter = headers.refused(write, res, plan, hits, decision.verdicts);
     if (decision.isUnavailable) {
       throw withoutStack(
@@ -221,7 +226,7 @@ export class ThrottlerGuard implements CanActivate, OnModuleInit {
   }
 
   /** A request that is refused after authentication costs nothing before it either. Nobody waits for that. */
-  private giveBack(spent: Spent | undefined): void {
+  private refund(spent: Spent | undefined): void {
     if (spent) void this.service.refund(spent.hits, spent.decision);
   }
 
@@ -277,7 +282,7 @@ export class ThrottlerGuard implements CanActivate, OnModuleInit {
           : { get: (context) => service.planOf(context) },
       hits: new RouteHits(service.settings),
       write: (response, name, value) => this.setResponseHeader(response, name, value),
-      own,
+      overriddenSteps: own,
       hasOwnSteps: Object.values(own).includes(true),
     };
   }

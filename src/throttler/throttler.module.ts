@@ -4,7 +4,7 @@ import { AddressThrottlerGuard, UserThrottlerGuard } from './chained.guards.js';
 import { LoginThrottle } from './login-throttle.js';
 import { settingsOf } from './settings.js';
 import { StockStorageFacade } from './stock-storage.js';
-import { ThrottlerStorage } from './stock.options.js';
+import { ThrottlerStorage } from './nestjs-throttler-compat.js';
 import { ThrottlerController } from './throttler.controller.js';
 import { ThrottlerHealth } from './throttler.health.js';
 import { type ASYNC_OPTIONS_TYPE, ConfigurableModuleClass, THROTTLER_OPTIONS } from './throttler.module-definition.js';

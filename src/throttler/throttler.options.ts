@@ -8,7 +8,7 @@ import type {
   ThrottlerLimitDetail,
   ThrottlerOptions,
   ThrottlerStorage,
-} from './stock.options.js';
+} from './nestjs-throttler-compat.js';
 import type { ThrottleRedis } from './redis.store.js';
 
 /**
@@ -38,7 +38,7 @@ export interface ThrottleTierOptions {
   /** What a request costs, a whole number. @default 1 */
   cost?: Resolvable<number>;
   /** Whether it holds every route, not only those that ask. @default true for `default`, false for the others */
-  everyRoute?: boolean;
+  global?: boolean;
   /** Whether all its routes count together, or each for itself. @default 'tier' */
   scope?: 'tier' | 'route';
   /** Counts and reports, and refuses nobody: for trying out a limit. @default false */

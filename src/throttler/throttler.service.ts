@@ -19,7 +19,7 @@ import { THROTTLER_SETTINGS } from './throttler.tokens.js';
 
 /** A client that is being refused. @publicApi */
 export interface BlockedClient {
-  /** Names it for {@link ThrottlerService.lift}. */
+  /** Names it for {@link ThrottlerService.unblock}. */
   readonly id: string;
   readonly tier: string;
   /** The route that is counted for itself; empty where the tier is counted as a whole. */
@@ -118,12 +118,12 @@ export class ThrottlerService implements OnApplicationShutdown {
    * @param id as {@link topBlocked} has it: `tier:scope:kind:key`
    * @returns whether the id names a policy
    */
-  async lift(id: string): Promise<boolean> {
+  async unblock(id: string): Promise<boolean> {
     const [, name = '', scope = '', kind, key] = /^([^:]*):([^:]*):(address|user|custom):(.+)$/s.exec(id) ?? [];
     if (kind === undefined || key === undefined || !this.tierNames.includes(name)) return false;
     const streak = this.streaks.get(`${name}:${scope}:${kind}`, key);
     const policy = streak?.policy ?? new Policy(name, this.tierIndex(name), kind as TrackerKind, scope);
-    await this.store.lift(policy, key);
+    await this.store.unblock(policy, key);
     if (streak) this.streaks.end(streak);
     this.audit.record({ action: 'rate_limit.lifted', outcome: 'success', target: `rate-limit:${id}` });
     return true;

@@ -56,8 +56,8 @@ export class ThrottlerStore implements ThrottleStore, OnApplicationShutdown {
     return this.shared ? this.shared.refund(spent, decision) : this.local.refund(spent);
   }
 
-  lift(policy: Policy, key: string): void | Promise<void> {
-    return (this.shared ?? this.local).lift(policy, key);
+  unblock(policy: Policy, key: string): void | Promise<void> {
+    return (this.shared ?? this.local).unblock(policy, key);
   }
 
   onApplicationShutdown(): void {

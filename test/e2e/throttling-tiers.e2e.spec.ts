@@ -356,7 +356,7 @@ onBothAdapters('tiers', (adapter) => {
     expect(lift.status).toBe(204);
     const unknown = await app.send('DELETE', `/admin/rate-limits/blocked/nothing`, { ...admin, from: someAddress() });
     expect(unknown.status).toBe(404);
-    await app.app.get(ThrottlerService).lift(`default::address:${from}`);
+    await app.app.get(ThrottlerService).unblock(`default::address:${from}`);
     expect((await app.get('/things/strict', { from })).status).toBe(200);
     expect(
       app.audit.events.filter(({ metadata }) => metadata?.['ended'] && metadata?.['tracker'] === `address:${from}`),

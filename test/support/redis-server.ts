@@ -11,7 +11,7 @@ import { until } from './until.js';
 /** The cluster bus listens this far above the port of the commands. */
 const BUS_OFFSET = 10_000;
 /** Another test may take a port between its being found free and being used. */
-const MOST_PORTS = 5;
+const MAX_PORTS = 5;
 
 /** A redis-server of the test's own, on a free port and with a folder that goes with it. */
 export class RedisServer {
@@ -70,7 +70,7 @@ export class RedisServer {
 
   private static async launch(config: string[], isSentinel: boolean): Promise<RedisServer> {
     installed('redis-server');
-    for (let left = MOST_PORTS; ; left--) {
+    for (let left = MAX_PORTS; ; left--) {
       const server = await RedisServer.on(await portWithBus(), config, isSentinel);
       try {
         await server.resume();

@@ -18,7 +18,7 @@ interface BatchRow {
 }
 
 const BATCHES_AT_ONCE = 50;
-const MOST_GAPS = 1_000;
+const MAX_GAPS = 1_000;
 
 /**
  * The order in which events were stored, for those who follow them. Each statement that stores events leaves a row with
@@ -90,7 +90,7 @@ export class AuditFeed {
   private isNeverFilled(expected: bigint, row: BatchRow): boolean {
     const missedAt = this.gaps.get(expected);
     if (missedAt === undefined) {
-      const [oldest] = this.gaps.size >= MOST_GAPS ? this.gaps.keys() : [];
+      const [oldest] = this.gaps.size >= MAX_GAPS ? this.gaps.keys() : [];
       if (oldest !== undefined) this.gaps.delete(oldest);
       this.gaps.set(expected, BigInt(row.next_transaction));
       return false;

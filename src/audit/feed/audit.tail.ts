@@ -2,7 +2,7 @@ import { Inject, Injectable, type BeforeApplicationShutdown } from '@nestjs/comm
 import { OnShutdown, ProblemException, ShutdownPhase, type ShutdownParticipant } from '../../common/index.js';
 import { AUDIT_SETTINGS, type AuditSettings } from '../audit.options.js';
 import type { AuditFilter } from '../audit.reader.js';
-import type { AuditReach } from '../store/audit.scope.js';
+import type { AuditVisibility } from '../store/audit.scope.js';
 import { AuditFeed } from './audit.feed.js';
 import { FeedEvents } from './feed-events.js';
 import { parseCursor, TailStream, type TailCursor } from './tail.stream.js';
@@ -31,7 +31,7 @@ export class AuditTail implements ShutdownParticipant, BeforeApplicationShutdown
    */
   async open(
     filter: AuditFilter,
-    reach: AuditReach,
+    reach: AuditVisibility,
     lastEventId: string | undefined,
     isAllowed: () => Promise<boolean>,
   ): Promise<TailStream> {

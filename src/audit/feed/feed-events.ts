@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { AuditReader, type AuditFilter } from '../audit.reader.js';
 import type { DeliveredEvent } from '../sinks/audit-sink.js';
-import type { AuditReach } from '../store/audit.scope.js';
+import type { AuditVisibility } from '../store/audit.scope.js';
 import type { StoredBatch } from './audit.feed.js';
 
 /** The events of batches, in the order of storing. */
@@ -12,7 +12,7 @@ export class FeedEvents {
   async of(
     batches: readonly StoredBatch[],
     filter: AuditFilter = {},
-    reach: AuditReach = 'all',
+    reach: AuditVisibility = 'all',
   ): Promise<DeliveredEvent[]> {
     const ids = batches.flatMap(({ eventIds }) => eventIds);
     const found = new Map((await this.reader.among(ids, filter, reach)).map((event) => [event.id, event]));

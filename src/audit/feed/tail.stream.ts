@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { AuditFilter } from '../audit.reader.js';
-import type { AuditReach } from '../store/audit.scope.js';
+import type { AuditVisibility } from '../store/audit.scope.js';
 import type { AuditFeed } from './audit.feed.js';
 import type { FeedEvents } from './feed-events.js';
 
@@ -13,7 +13,7 @@ export interface TailCursor {
 
 export interface TailOptions {
   readonly filter: AuditFilter;
-  readonly reach: AuditReach;
+  readonly reach: AuditVisibility;
   readonly start: TailCursor;
   /** What came next after `start` is not kept any more. */
   readonly isCut: boolean;

@@ -1,7 +1,7 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource, type EntityManager } from 'typeorm';
-import { alone } from '../../database/index.js';
+import { tryWithAdvisoryLock } from '../../database/index.js';
 import { AUDIT_SETTINGS, type AuditSettings } from '../audit.options.js';
 import { SEE_ALL } from '../store/audit.scope.js';
 import { AuditSigner } from './audit.signer.js';
@@ -72,7 +72,7 @@ export class AuditDigests {
    * makes one, it is left to that one.
    */
   async run({ now = false } = {}): Promise<void> {
-    await alone(this.source, DIGEST_LOCK, async (manager) => {
+    await tryWithAdvisoryLock(this.source, DIGEST_LOCK, async (manager) => {
       await manager.query(`SELECT ${SEE_ALL}`);
       await this.make(manager, now);
     });

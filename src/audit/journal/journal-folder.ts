@@ -43,7 +43,7 @@ export class JournalFolder {
   }
 
   /** Takes over the folders of dead processes; answers with their segments, oldest first. */
-  async adopt(): Promise<FoundSegment[]> {
+  async recoverOrphans(): Promise<FoundSegment[]> {
     const found: FoundSegment[] = [];
     for (const name of await readdir(this.root)) {
       const left = join(this.root, name);

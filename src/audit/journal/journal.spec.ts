@@ -29,7 +29,7 @@ describe('a journal', () => {
     await Promise.all(lines(50).map((line) => first.append(line)));
     await first.close();
     const second = await open();
-    expect(await second.adopt()).toBeGreaterThan(0);
+    expect(await second.recoverOrphans()).toBeGreaterThan(0);
     expect(await left(second)).toEqual(lines(50));
     await second.close();
     expect(await readdir(folder.path)).toEqual([]);
@@ -67,10 +67,10 @@ describe('a journal', () => {
     const one = await open();
     const other = await open();
     await one.append('{"mine":1}');
-    expect(await other.adopt()).toBe(0);
+    expect(await other.recoverOrphans()).toBe(0);
     await one.append('{"mine":2}');
     await one.close();
-    expect(await other.adopt()).toBe(1);
+    expect(await other.recoverOrphans()).toBe(1);
     expect(await left(other)).toEqual(['{"mine":1}', '{"mine":2}']);
     await other.close();
   });
@@ -80,7 +80,7 @@ describe('a journal', () => {
     await dead.append('{"n":1}');
     await dead.close();
     const heirs = await Promise.all([open(), open(), open()]);
-    const counts = await Promise.all(heirs.map((heir) => heir.adopt()));
+    const counts = await Promise.all(heirs.map((heir) => heir.recoverOrphans()));
     expect(counts.sort((a, b) => a - b)).toEqual([0, 0, 1]);
     await Promise.all(heirs.map((heir) => heir.close()));
   });
@@ -90,11 +90,11 @@ describe('a journal', () => {
     await dead.append('{"n":1}');
     await dead.close();
     const heir = await open();
-    await heir.adopt();
+    await heir.recoverOrphans();
     await heir.append('{"n":2}');
     await heir.close();
     const next = await open();
-    await next.adopt();
+    await next.recoverOrphans();
     expect((await left(next)).sort()).toEqual(['{"n":1}', '{"n":2}']);
     await next.close();
   });
@@ -106,10 +106,10 @@ describe('a journal', () => {
     await writeFile(owner, JSON.stringify({ host: 'another-machine', pid: process.pid, startTicks: '1' }));
     await writeFile(join(foreign, '000000001.seg'), '');
     const journal = await open();
-    expect(await journal.adopt()).toBe(0);
+    expect(await journal.recoverOrphans()).toBe(0);
     const past = new Date((await stat(owner)).mtimeMs - 61_000);
     await utimes(owner, past, past);
-    expect(await journal.adopt()).toBe(1);
+    expect(await journal.recoverOrphans()).toBe(1);
     await journal.close();
   });
 
@@ -120,7 +120,7 @@ describe('a journal', () => {
     const [file = ''] = await files();
     await appendFile(join(folder.path, file), Buffer.from('000000501234', 'hex'));
     const heir = await open();
-    await heir.adopt();
+    await heir.recoverOrphans();
     const segment = await heir.nextToReplay();
     expect(await segment?.read()).toEqual({ records: lines(5), damaged: 0, tornBytes: 6 });
     await heir.close();

@@ -68,8 +68,8 @@ export class Journal {
   }
 
   /** Takes over what dead processes have left. Answers with the number of segments. */
-  async adopt(): Promise<number> {
-    const found = await this.folder.adopt();
+  async recoverOrphans(): Promise<number> {
+    const found = await this.folder.recoverOrphans();
     for (const { path, bytes } of found) this.segments.add(Segment.left(path, bytes));
     return found.length;
   }

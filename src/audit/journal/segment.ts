@@ -70,7 +70,7 @@ export class Segment {
   }
 
   /** A record of it has no place in memory. */
-  spill(): void {
+  markDiskOnly(): void {
     this.isSpilled = true;
   }
 

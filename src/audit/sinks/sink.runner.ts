@@ -27,7 +27,7 @@ export interface SinkState {
 /** So many events go to a sink at once, unless one statement alone has stored more. */
 const EVENTS_AT_ONCE = 1_000;
 const FIRST_PAUSE_MS = 100;
-const LONGEST_PAUSE_MS = 30_000;
+const MAX_PAUSE_MS = 30_000;
 
 /** Takes one sink through the feed. One process at a time does so, and each sink goes at its own pace. */
 export class SinkRunner {
@@ -77,7 +77,7 @@ export class SinkRunner {
       } catch (error) {
         this.failed(error);
         await this.pause(this.pauseMs / 2 + Math.random() * (this.pauseMs / 2));
-        this.pauseMs = Math.min(this.pauseMs * 2, LONGEST_PAUSE_MS);
+        this.pauseMs = Math.min(this.pauseMs * 2, MAX_PAUSE_MS);
       }
     }
   }

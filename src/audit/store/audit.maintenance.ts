@@ -8,7 +8,7 @@ import {
 } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource, type EntityManager } from 'typeorm';
-import { alone } from '../../database/index.js';
+import { tryWithAdvisoryLock } from '../../database/index.js';
 import { AUDIT_SETTINGS, type AuditSettings } from '../audit.options.js';
 import { AuditDigests } from '../integrity/audit.digests.js';
 import { AuditRetention } from './audit.retention.js';
@@ -79,7 +79,7 @@ export class AuditMaintenance implements OnModuleInit, OnApplicationBootstrap, B
   }
 
   private makePartitions(now = new Date(), monthsAhead?: number): Promise<void> {
-    return this.alone(async (manager) => {
+    return this.tryWithLock(async (manager) => {
       const isOwner = await this.isOwner(manager);
       for (const monthly of [EVENTS, SEALS]) {
         if (!isOwner) await assertPartitions(manager, monthly, now);
@@ -92,7 +92,7 @@ export class AuditMaintenance implements OnModuleInit, OnApplicationBootstrap, B
   }
 
   private dropPartitions(now: Date): Promise<void> {
-    return this.alone(async (manager) => {
+    return this.tryWithLock(async (manager) => {
       if (await this.isOwner(manager)) return this.retention.run(manager, now);
       if (await this.retention.isDue(manager, now))
         throw new Error(`audit partitions are past retention: ${ASK_OWNER}`);
@@ -116,8 +116,8 @@ export class AuditMaintenance implements OnModuleInit, OnApplicationBootstrap, B
   }
 
   /** Of many replicas the first does it; the others have nothing to do. */
-  private async alone(work: (manager: EntityManager) => Promise<void>): Promise<void> {
-    await alone(this.source, MAINTENANCE_LOCK, async (manager) => {
+  private async tryWithLock(work: (manager: EntityManager) => Promise<void>): Promise<void> {
+    await tryWithAdvisoryLock(this.source, MAINTENANCE_LOCK, async (manager) => {
       await manager.query(`SELECT ${SEE_ALL}`);
       await work(manager);
     });

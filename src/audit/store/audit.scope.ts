@@ -14,7 +14,7 @@ import {
 const ROLES_LOCK = 0x726f6c65;
 
 /** Whose events a piece of work may see. @publicApi */
-export type AuditReach = 'all' | { readonly tenant: string };
+export type AuditVisibility = 'all' | { readonly tenant: string };
 
 /** Which of the database's own protections are in force. @publicApi */
 export interface AuditIsolation {
@@ -64,7 +64,7 @@ export class AuditScope implements OnModuleInit {
   }
 
   /** Reads in one transaction, and sees what `reach` says and no more. */
-  read<T>(reach: AuditReach, work: (manager: EntityManager) => Promise<T>): Promise<T> {
+  read<T>(reach: AuditVisibility, work: (manager: EntityManager) => Promise<T>): Promise<T> {
     return this.source.transaction('READ COMMITTED', async (manager) => {
       const [tenant, role] = reach === 'all' ? ['', AUDITOR_ROLE] : [reach.tenant, READER_ROLE];
       const settings = `set_config('app.tenant_id', $1, true), set_config('app.audit_scope', $2, true)`;

@@ -60,7 +60,7 @@ export class AccountController {
 
   @Post('logout-all')
   @HttpCode(204)
-  @TokenRoute('ends')
+  @TokenRoute('logout')
   endAllSessions(@CurrentUser() { id }: Principal): Promise<void> {
     return this.accounts.endAllSessions(id);
   }
@@ -132,7 +132,7 @@ export class AccountController {
   @RecentAuthentication()
   @ThrottleTier('auth')
   @HttpCode(204)
-  @TokenRoute('ends')
+  @TokenRoute('logout')
   deactivateAccount(@CurrentUser() user: Principal, @Body() { currentPassword }: CurrentPasswordDto): Promise<void> {
     return this.accounts.deactivateAccount(user, currentPassword);
   }
@@ -142,7 +142,7 @@ export class AccountController {
   @RecentAuthentication()
   @ThrottleTier('auth')
   @HttpCode(204)
-  @TokenRoute('ends')
+  @TokenRoute('logout')
   deleteAccount(@CurrentUser() user: Principal, @Body() { currentPassword }: CurrentPasswordDto): Promise<void> {
     return this.accounts.deleteAccount(user, currentPassword);
   }

@@ -49,14 +49,14 @@ export class SessionCookies {
   }
 
   /**
-   * Whether a request acts by cookies: one has authenticated it, or it opens, renews or ends a session by them. These are
-   * the requests that are guarded against other sites, and the only ones whose answer may set cookies.
+   * Whether a request acts by cookies: a cookie has authenticated it, or it logs in, refreshes or logs out by cookies. Only
+   * these requests are checked against other sites, and only their answers may set cookies.
    */
   areUsedBy(request: AdapterRequest, kind: TokenRouteKind | undefined): boolean {
     const { user, headers } = request;
     if (!this.isOn) return false;
     if (user) return headers.authorization === undefined && user.apiKey === undefined;
-    return kind === 'opens'
+    return kind === 'login'
       ? this.mayBeUsedBy(request)
       : kind !== undefined && this.refreshTokenOf(request) !== undefined;
   }

@@ -47,12 +47,12 @@ export class TokenDelivery implements NestInterceptor {
     const [request, response] = [http.getRequest<AdapterRequest>(), http.getResponse<unknown>()];
     return next.handle().pipe(
       mergeMap(async (answer) => {
-        if (kind === 'opens' && isTokens(answer)) {
+        if (kind === 'login' && isTokens(answer)) {
           await this.endFormer(request);
           if ('user' in answer) await this.devices.remember(request, response, answer.user.email);
         }
         if (!this.cookies.areUsedBy(request, kind)) return answer;
-        if (kind === 'ends') this.cookies.clear(response);
+        if (kind === 'logout') this.cookies.clear(response);
         return isTokens(answer) ? this.inCookies(request, response, answer) : answer;
       }),
       catchError((error: unknown) => {

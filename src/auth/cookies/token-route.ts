@@ -1,9 +1,8 @@
 /**
- * What a route does to a session: `opens` one, `renews` one by its refresh token or changes what its tokens say, or `ends`
- * it.
+ * What a route does to a session: `login` opens one, `refresh` renews it or its access token, `logout` ends it.
  *
  * @publicApi
  */
-export type TokenRouteKind = 'opens' | 'renews' | 'ends';
+export type TokenRouteKind = 'login' | 'refresh' | 'logout';
 
 export const TOKEN_ROUTE = Symbol('bulwark.tokenRoute');

@@ -2,15 +2,15 @@ import { Injectable, Logger, Optional, type OnApplicationBootstrap, type OnModul
 import { DataSource } from 'typeorm';
 import { AuditTrail, NoAuditTrail, uuidv7 } from '../../common/index.js';
 import { afterCommit, managerOf } from '../../database/index.js';
-import { Sealer } from '../sealer.js';
+import { FieldEncryptor } from '../field-encryptor.js';
 import { MailRefusedError, MailSender, type Mail } from './mail.sender.js';
 
 const POLL_MS = 5_000;
 /** How long a replica has for the mail it took, before another one may; longer than a sender takes. */
 const LEASE_SECONDS = 90;
-const LONGEST_PAUSE_SECONDS = 3_600;
+const MAX_PAUSE_SECONDS = 3_600;
 /** About a day. */
-export const MOST_ATTEMPTS = 30;
+export const MAX_ATTEMPTS = 30;
 /** Top-level domain that no mail can ever reach (RFC 2606). */
 const NOWHERE = /\.invalid$/i;
 
@@ -34,7 +34,7 @@ export class MailOutbox implements OnApplicationBootstrap, OnModuleDestroy {
   constructor(
     private readonly source: DataSource,
     private readonly sender: MailSender,
-    private readonly sealer: Sealer,
+    private readonly encryptor: FieldEncryptor,
     @Optional() private readonly audit: AuditTrail = new NoAuditTrail(),
   ) {}
 
@@ -52,7 +52,7 @@ export class MailOutbox implements OnApplicationBootstrap, OnModuleDestroy {
   async enqueue(mail: Omit<Mail, 'id'>): Promise<void> {
     if (NOWHERE.test(mail.to)) return;
     const id = uuidv7();
-    const sealed = this.sealer.seal(JSON.stringify({ ...mail, id }), ownerOf(id));
+    const sealed = this.encryptor.encrypt(JSON.stringify({ ...mail, id }), ownerOf(id));
     await managerOf(this.source).query('INSERT INTO mail_outbox (id, sealed) VALUES ($1, $2)', [id, sealed]);
     await afterCommit(() => this.deliverInBackground());
   }
@@ -82,18 +82,18 @@ export class MailOutbox implements OnApplicationBootstrap, OnModuleDestroy {
         WHERE id = (SELECT id FROM mail_outbox WHERE next_attempt_at <= now() AND attempts < $2
           ORDER BY next_attempt_at LIMIT 1 FOR UPDATE SKIP LOCKED)
         RETURNING id, sealed, attempts`,
-      [LEASE_SECONDS, MOST_ATTEMPTS],
+      [LEASE_SECONDS, MAX_ATTEMPTS],
     );
     return row;
   }
 
   private async attempt({ id, sealed, attempts }: OutboxRow): Promise<void> {
     try {
-      await this.sender.send(JSON.parse(this.sealer.open(sealed, ownerOf(id))) as Mail);
+      await this.sender.send(JSON.parse(this.encryptor.decrypt(sealed, ownerOf(id))) as Mail);
       await this.source.query('DELETE FROM mail_outbox WHERE id = $1', [id]);
     } catch (error) {
-      const isFinal = error instanceof MailRefusedError || attempts >= MOST_ATTEMPTS;
-      const pause = Math.min(2 ** attempts, LONGEST_PAUSE_SECONDS);
+      const isFinal = error instanceof MailRefusedError || attempts >= MAX_ATTEMPTS;
+      const pause = Math.min(2 ** attempts, MAX_PAUSE_SECONDS);
       const next = isFinal ? 'given up; the row stays in mail_outbox' : `next attempt in ${pause} s`;
       this.logger.warn({ err: error, mail: id, msg: `a mail could not be sent; ${next}` });
       if (isFinal) this.audit.record({ action: 'auth.mail_given_up', outcome: 'failure', target: `mail:${id}` });
@@ -101,7 +101,7 @@ export class MailOutbox implements OnApplicationBootstrap, OnModuleDestroy {
       await this.source.query(
         `UPDATE mail_outbox SET next_attempt_at = now() + make_interval(secs => $2), last_error = $3, attempts = $4
           WHERE id = $1`,
-        [id, pause, reason.slice(0, 500), isFinal ? MOST_ATTEMPTS : attempts],
+        [id, pause, reason.slice(0, 500), isFinal ? MAX_ATTEMPTS : attempts],
       );
     }
   }

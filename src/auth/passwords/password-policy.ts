@@ -16,7 +16,7 @@ export interface PasswordContext {
 }
 
 const MINIMUM_LENGTH: Readonly<Record<PasswordProfile, number>> = { standard: 8, strict: 15 };
-const SHORTEST_WORD = 4;
+const MIN_WORD_LENGTH = 4;
 
 /** Why a password would be guessed; undefined where nothing is known against it. No rules of composition. */
 export function passwordWeakness(
@@ -51,5 +51,5 @@ function core(password: string): string {
 
 function wordsOf({ email = '', name = '', appName = '' }: PasswordContext): Set<string> {
   const words = [email, email.split('@')[0] ?? '', name, ...name.split(/\s+/), appName];
-  return new Set(words.map(fold).filter((word) => word.length >= SHORTEST_WORD));
+  return new Set(words.map(fold).filter((word) => word.length >= MIN_WORD_LENGTH));
 }

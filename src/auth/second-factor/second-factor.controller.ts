@@ -34,7 +34,7 @@ export class SecondFactorController {
   @Public()
   @ThrottleTier('auth')
   @HttpCode(200)
-  @TokenRoute('opens')
+  @TokenRoute('login')
   login(@Req() request: AdapterRequest, @Body() body: LoginCodeDto): Promise<TokenView> {
     return this.auth.completeLogin(body, this.devices.read(request));
   }
@@ -43,7 +43,7 @@ export class SecondFactorController {
   @Post('step-up')
   @ThrottleTier('auth')
   @HttpCode(200)
-  @TokenRoute('renews')
+  @TokenRoute('refresh')
   stepUp(@CurrentUser() user: Principal, @Body() body: StepUpDto): Promise<AccessTokenView> {
     return this.auth.stepUp(user, body);
   }

@@ -14,7 +14,7 @@ import { AccountTransactions } from '../accounts/account-transactions.js';
 import { OneTimeTokenService } from '../accounts/one-time-token.service.js';
 import { AUTH_SETTINGS, type AuthSettings } from '../auth.options.js';
 import { deviceOfSession } from '../cookies/device-cookie.js';
-import { Sealer } from '../sealer.js';
+import { FieldEncryptor } from '../field-encryptor.js';
 import type { AuthenticationMethod } from '../sessions/session.entity.js';
 import { SessionService } from '../sessions/session.service.js';
 import { newRecoveryCodes, recoveryCodeHash } from './recovery-codes.js';
@@ -31,7 +31,7 @@ export class SecondFactorService {
 
   constructor(
     private readonly store: SecondFactorStore,
-    private readonly sealer: Sealer,
+    private readonly encryptor: FieldEncryptor,
     private readonly accounts: AccountTransactions,
     private readonly sessions: SessionService,
     private readonly tokens: OneTimeTokenService,
@@ -58,7 +58,7 @@ export class SecondFactorService {
   begin(principal: Principal): Promise<TotpEnrolmentView> {
     const secret = newSecret();
     return this.accounts.runAs(principal, async ({ id, email }) => {
-      if (!(await this.store.begin(id, this.sealer.seal(secret.toString('base64'), ownerOf(id))))) {
+      if (!(await this.store.begin(id, this.encryptor.encrypt(secret.toString('base64'), ownerOf(id))))) {
         throw new ProblemException('CONFLICT', 'A second factor is in force. Disable it before you set up another.');
       }
       return { secret: base32(secret), uri: otpauthUri(this.settings.issuer, email, secret) };
@@ -168,7 +168,7 @@ export class SecondFactorService {
   private async acceptsTotp(userId: string, factor: SecondFactor, code: string): Promise<boolean> {
     let secret: Buffer;
     try {
-      secret = Buffer.from(this.sealer.open(factor.sealedSecret, ownerOf(userId)), 'base64');
+      secret = Buffer.from(this.encryptor.decrypt(factor.sealedSecret, ownerOf(userId)), 'base64');
     } catch (error) {
       // Recovery codes still work, so that nobody is shut out for good by a lost key.
       this.logger.error({ err: error, user: userId, msg: 'a second factor cannot be read' });

@@ -39,7 +39,7 @@ interface CachedToken {
 }
 
 /** Longer than any token that is issued here; a limit to the work that a made-up one causes. */
-const LONGEST_TOKEN = 8_192;
+const MAX_TOKEN_BYTES = 8_192;
 /** Spellings of the header that stood in a good token; every key issues one. */
 const KNOWN_HEADERS = 32;
 
@@ -70,7 +70,7 @@ export class AccessTokenVerifier {
     const cached = this.known?.get(signature);
     if (cached?.token === token) return this.timely(cached.verified);
 
-    if (claimsAt === 0 || token.indexOf('.', claimsAt) + 1 !== signatureAt || token.length > LONGEST_TOKEN) {
+    if (claimsAt === 0 || token.indexOf('.', claimsAt) + 1 !== signatureAt || token.length > MAX_TOKEN_BYTES) {
       return TokenFault.notCompact;
     }
     const header = token.slice(0, claimsAt - 1);
@@ -129,7 +129,7 @@ export class AccessTokenVerifier {
 }
 
 /** Where parts of tokens are decoded, one after the other; all of them fit in. */
-const scratch = Buffer.alloc(LONGEST_TOKEN);
+const scratch = Buffer.alloc(MAX_TOKEN_BYTES);
 
 /** The JSON object in a part of a token; undefined for anything else. */
 function decoded(part: string): Record<string, unknown> | undefined {

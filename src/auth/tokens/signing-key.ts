@@ -43,7 +43,7 @@ export interface PublicJwk {
 export const SIGNING_KEY = Symbol('bulwark.signingKey');
 
 /** RFC 7518, section 3.2: a key of HS256 is as long as its hash. */
-const SHORTEST_SECRET_BYTES = 32;
+const MIN_SECRET_BYTES = 32;
 
 /** @throws Error when the settings name no key, or more than one source of keys, or one that cannot be used */
 export function signingKey({ secret, privateKey, keysFile }: AuthSettings): SigningKey {
@@ -121,7 +121,7 @@ function readKeys(path: string): RingKey[] {
     } catch {
       // The cause could quote the key.
       throw new Error(
-        `Key ${i + 1} in ${path} is no JWK on the curve P-256 or Ed25519, nor a secret of ${SHORTEST_SECRET_BYTES} bytes`,
+        `Key ${i + 1} in ${path} is no JWK on the curve P-256 or Ed25519, nor a secret of ${MIN_SECRET_BYTES} bytes`,
       );
     }
   });
@@ -130,7 +130,7 @@ function readKeys(path: string): RingKey[] {
 function ringKey(jwk: JsonWebKey, kid: string | undefined): RingKey {
   if (jwk.kty === 'oct') {
     const bytes = Buffer.from(jwk.k ?? '', 'base64url');
-    if (bytes.length < SHORTEST_SECRET_BYTES) throw new Error('too short');
+    if (bytes.length < MIN_SECRET_BYTES) throw new Error('too short');
     return secretKey(bytes, kid);
   }
   const source = { key: jwk, format: 'jwk' } as const;

@@ -24,9 +24,9 @@ interface NamedKey {
   readonly key: KeyObject;
 }
 
-/** Encrypts what has to be read again, so that a copy of the database is of no use. */
+/** Encrypts values that are read again, so that a copy of the database does not show them. */
 @Injectable()
-export class Sealer {
+export class FieldEncryptor {
   private readonly current: NamedKey;
   private readonly keys: readonly NamedKey[];
 
@@ -43,8 +43,8 @@ export class Sealer {
     this.keys = [this.current, ...others];
   }
 
-  /** @param owner what the text belongs to: as something else's it cannot be opened */
-  seal(text: string, owner: string): Buffer {
+  /** @param owner what the text belongs to; it can be decrypted only with the same owner */
+  encrypt(text: string, owner: string): Buffer {
     const { name, key } = this.current;
     const nonce = randomBytes(NONCE_BYTES);
     const cipher = createCipheriv(CIPHER, key, nonce).setAAD(Buffer.from(owner));
@@ -52,8 +52,8 @@ export class Sealer {
     return Buffer.concat([name, nonce, cipher.getAuthTag(), body]);
   }
 
-  /** @throws Error where the key is not known (any more), or the text was changed or moved */
-  open(sealed: Buffer, owner: string): string {
+  /** @throws Error where the key is unknown, or the text was changed or has another owner */
+  decrypt(sealed: Buffer, owner: string): string {
     const known = this.keys.find(({ name }) => name.equals(sealed.subarray(0, NAME_BYTES)));
     if (!known) throw new Error('It was encrypted with a key that is not known. Add that one to AUTH_ENCRYPTION_KEYS');
     const decipher = createDecipheriv(CIPHER, known.key, sealed.subarray(NAME_BYTES, NAME_BYTES + NONCE_BYTES))

@@ -1,13 +1,13 @@
 import type { DataSource, EntityManager } from 'typeorm';
 
 /**
- * Does what one replica does for all, in a transaction that holds an advisory lock. It is a transaction's lock, not a
+ * Runs `work` on one replica at a time, in a transaction that holds an advisory lock. It is a transaction's lock, not a
  * session's, so that it also holds behind a pooler in transaction mode.
  *
- * @param key of the lock, like no other in the database
- * @returns undefined where another replica is at it
+ * @param key of the lock; no other lock in the database may have it
+ * @returns undefined where another replica holds the lock
  */
-export function alone<T>(
+export function tryWithAdvisoryLock<T>(
   source: DataSource,
   key: number,
   work: (manager: EntityManager) => Promise<T>,

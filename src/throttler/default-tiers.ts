@@ -10,9 +10,9 @@ const HOUR = 60 * MINUTE;
  *
  * @publicApi
  */
-export const SHIPPED_TIERS = {
+export const DEFAULT_TIERS = {
   /** Every route. */
-  default: { limit: 100, ttlMs: MINUTE, by: ['address', 'user'], everyRoute: true },
+  default: { limit: 100, ttlMs: MINUTE, by: ['address', 'user'], global: true },
   /** Login, registration, refresh: before anybody is known. */
   auth: { limit: 10, ttlMs: MINUTE, by: 'address' },
   /** Calls to language models. */
