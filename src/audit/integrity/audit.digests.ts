@@ -178,20 +178,25 @@ export class AuditDigests {
   /** Whether an empty store may take what the database has, which nothing outside confirms. */
   private async mayFill(store: DigestStore): Promise<boolean> {
     if (this.hasSeenLines || (await store.pinned()) !== undefined) return false;
-    const [first] = await this.storedPage(0, 1);
-    if (!first) return true;
-    const madeAt = parsedDigest(first.line, this.signer)?.madeAt;
-    if (madeAt !== undefined && Date.now() - Date.parse(madeAt) < NEW_TRAIL_MS) return true;
+    if (await this.isNewTrail()) return true;
     if (!this.settings.adoptDigests) return false;
     this.logger.warn('the digest store was empty and takes the digests of the database; nothing outside confirms them');
     return true;
   }
 
+  /** Whether the first digest, by its signed time, is so recent that the store may not have it yet. */
+  private async isNewTrail(): Promise<boolean> {
+    const [first] = await this.storedPage(0, 1);
+    if (!first) return true;
+    const madeAt = parsedDigest(first.line, this.signer)?.madeAt;
+    return madeAt !== undefined && Date.now() - Date.parse(madeAt) < NEW_TRAIL_MS;
+  }
+
   /** What the store has last has to be in the database as well. */
   private async compare({ seq, hash }: DigestLink): Promise<ChainFault | undefined> {
     if (seq === 0) {
-      const isEmpty = (await this.storedPage(0, 1)).length === 0 && (await this.store?.pinned()) === undefined;
-      return isEmpty ? undefined : digestFault(EMPTY_STORE);
+      const mayBeEmpty = !this.hasSeenLines && (await this.store?.pinned()) === undefined && (await this.isNewTrail());
+      return mayBeEmpty ? undefined : digestFault(EMPTY_STORE);
     }
     const [row] = await this.storedPage(seq - 1, 1);
     if (row?.hash === hash && Number(row.seq) === seq) return undefined;
