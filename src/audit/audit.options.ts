@@ -61,8 +61,8 @@ export interface AuditModuleOptions {
   /** Where digests go out of the database: a folder, or a store of one's own. @default nowhere */
   digests?: string | DigestStore;
   /**
-   * Id of the trail in this database. Pins it outside of the database, beside what the digest store knows: whoever can
-   * write to the database cannot make another trail of it. `nest-bulwark audit verify` prints the id. @default none
+   * Id of the trail in this database. Pins it outside of the database, beside what the digest store knows: a person who
+   * can write to the database cannot make another trail of it. `nest-bulwark audit verify` prints the id. @default none
    */
   logId?: string;
   /**

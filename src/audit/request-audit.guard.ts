@@ -81,7 +81,7 @@ export class RequestAuditGuard implements CanActivate {
     if (isCall) this.audit.record({ action: 'api.request', outcome, severity: 'INFO', metadata });
   }
 
-  /** A refusal is no act, and its guard has recorded it. Whoever is not known has not got past the guards either. */
+  /** A refusal is no act, and its guard has recorded it. A caller without a name has not passed the guards either. */
   private isAct(context: RequestContext, outcome: AuditOutcome): boolean {
     if (outcome === 'denied' || this.audit.hasRecorded(context, outcome)) return false;
     return outcome === 'success' || context.principal !== undefined;

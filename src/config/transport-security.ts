@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 
-/** How a connection to a server is protected. Unverified: encrypted, to whoever answers. */
+/** How a connection to a server is protected. Unverified: encrypted, and the server at the other end is not checked. */
 export type Encryption = 'none' | 'unverified' | 'verified';
 
 /** What the URL of a server says about the connection. */

@@ -46,7 +46,7 @@ export class OperationIdInterceptor implements NestInterceptor {
   }
 }
 
-/** A UUID of version 8 (RFC 9562, section 5.8). What was sent belongs to it: a key that is used anew after its time, with another request, is another operation. */
+/** A UUID of version 8 (RFC 9562, section 5.8). The request is part of it: the same key with another request, after the first has expired, is another operation. */
 function operationIdOf({ id, fingerprint }: IdempotencyClaim): string {
   const bytes = createHash('sha256')
     .update(JSON.stringify([id, fingerprint]))

@@ -2,7 +2,7 @@ import type { DigestStore } from './digest.store.js';
 
 /**
  * Knows which trail this is from outside of the database: by configuration, and by what the digest store was given to.
- * Whoever can write to the database can rename the trail there, and must not lead the verifier to another place by it.
+ * A person who can write to the database can rename the trail there. That must not lead the verifier to another place.
  */
 export class TrailIdentity {
   constructor(

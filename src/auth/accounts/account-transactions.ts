@@ -6,7 +6,7 @@ import { UsersService, type NewUser, type UserRecord, type UserWithPassword } fr
 import { KeyedQueue } from './keyed-queue.js';
 import { SessionService } from '../sessions/session.service.js';
 
-/** Held by everything that may take away the last administrator, before the locks of accounts. */
+/** Lock of all flows that may take away the last administrator. It is taken before the locks of accounts. */
 const ADMINISTRATORS = 'administrators';
 const MAX_ATTEMPTS = 3;
 /** Flows that may wait for one account in one process. */
@@ -14,7 +14,7 @@ const MAX_WAITING = 100;
 /** In the order of the array. The locks end with the transaction. */
 const LOCK = `SELECT pg_advisory_xact_lock(hashtextextended('bulwark:' || key, 0)) FROM unnest($1::text[]) AS key`;
 
-/** The account is not what the flow has seen: what was decided does not hold any more. */
+/** The account has changed since the flow read it, so that its decision is not valid. */
 export class AccountChangedError extends ProblemException {
   constructor() {
     super('CONFLICT', 'The account was changed at the same moment. Read it again, and repeat the request.');
@@ -105,7 +105,7 @@ export class AccountTransactions {
     return user;
   }
 
-  /** Decides anew, from the beginning, where the account has changed under the decision; three times at most. */
+  /** Repeats the decision from the beginning where the account has changed in the meantime; three times at most. */
   async decide<T>(attempt: () => Promise<T>): Promise<T> {
     for (let attempts = 1; ; attempts++) {
       try {
@@ -126,7 +126,7 @@ export class AccountTransactions {
         await managerOf(this.source).query(LOCK, [keys]);
         return work();
       });
-    // What runs inside a flow has had its turn.
+    // A flow inside another flow has had its turn.
     return isInTransaction(this.source) ? transaction() : this.queue.run(keys, transaction);
   }
 }
