@@ -18,6 +18,6 @@ export abstract class TenantDirectory {
    */
   abstract replaceMemberships(userId: string, memberships: Memberships): Promise<void>;
 
-  /** @throws ProblemException `CONFLICT` where the user is the last owner of a tenant */
+  /** @throws ProblemException `CONFLICT` where the user is the last active owner of a tenant */
   abstract assertNotLastOwner(userId: string): Promise<void>;
 }

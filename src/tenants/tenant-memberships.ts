@@ -1,8 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
+import { canAct } from '../auth/index.js';
 import { AccessControl } from '../authorization/index.js';
 import { ProblemException, TenantDirectory, type Memberships } from '../common/index.js';
 import { inTransaction, managerOf } from '../database/index.js';
+import { UserStore } from '../users/index.js';
 
 const FOREIGN_KEY_VIOLATION = '23503';
 /** The role that a tenant does not lose: somebody has to be able to manage it. */
@@ -14,6 +16,7 @@ export class TenantMemberships extends TenantDirectory {
   constructor(
     private readonly source: DataSource,
     private readonly access: AccessControl,
+    private readonly users: UserStore,
   ) {
     super();
   }
@@ -86,7 +89,7 @@ export class TenantMemberships extends TenantDirectory {
     return new Set(rows.map(({ id }) => id));
   }
 
-  /** An owner may go, or lose the role, where another one stays. For a transaction that holds the tenant's lock. */
+  /** An owner may go, or lose the role, where another active one stays. For a transaction that holds the tenant's lock. */
   private async assertOwnerStays(
     tenantId: string,
     userId: string,
@@ -94,14 +97,19 @@ export class TenantMemberships extends TenantDirectory {
     after: readonly string[] = [],
   ): Promise<void> {
     if (!before.includes(OWNER) || after.includes(OWNER)) return;
-    const others = await this.query(
-      'SELECT 1 FROM tenant_members WHERE tenant_id = $1 AND user_id <> $2 AND $3 = ANY (roles) LIMIT 1',
+    const others = await this.query<{ userId: string }>(
+      `SELECT user_id AS "userId" FROM tenant_members
+        WHERE tenant_id = $1 AND user_id <> $2 AND $3 = ANY (roles) ORDER BY created_at`,
       [tenantId, userId, OWNER],
     );
-    if (others.length > 0) return;
+    for (const other of others) {
+      // Not by a join: users may be in another store.
+      const user = await this.users.findById(other.userId);
+      if (user && canAct(user)) return;
+    }
     throw new ProblemException(
       'CONFLICT',
-      `This is the last owner of the tenant ${tenantId}. Make another owner first, or delete the tenant.`,
+      `This is the last active owner of the tenant ${tenantId}. Make another owner first, or delete the tenant.`,
     );
   }
 

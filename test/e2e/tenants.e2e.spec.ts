@@ -199,6 +199,18 @@ onBothAdapters('tenants', (adapter) => {
     expect(await paint()).toBe(403);
   });
 
+  it('keep an owner who can act: one who is deactivated does not count', async () => {
+    const [first, second] = [await app.register(), await app.register()];
+    const tenantId = await office.tenant({ TenantOwner: first });
+    await office.set(tenantId, second.id, ['TenantOwner']);
+    const leave = (way: string, { token, password }: typeof first) =>
+      app.post(`/auth/${way}-account`, { currentPassword: password }, { token });
+    expect((await leave('deactivate', first)).status).toBe(204);
+    expect(await leave('delete', second)).toBeProblem({ status: 409, code: 'CONFLICT' });
+    expect(await leave('deactivate', second)).toBeProblem({ status: 409, code: 'CONFLICT' });
+    expect(await office.remove(tenantId, second.id)).toMatchObject({ status: 409 });
+  });
+
   describe('members', () => {
     const path = (tenantId: string, userId = '') => `/tenants/${tenantId}/members${userId && `/${userId}`}`;
 
