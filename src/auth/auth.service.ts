@@ -21,7 +21,7 @@ import {
   type UserWithPassword,
 } from '../users/index.js';
 import { AccountMails } from './accounts/account-mails.service.js';
-import { AccountChangedError, AccountTransactions, canAct } from './accounts/account-transactions.js';
+import { AccountChangedError, AccountTransactions, canAct, orWhenDeleted } from './accounts/account-transactions.js';
 import { OneTimeTokenService } from './accounts/one-time-token.service.js';
 import { ReauthenticationService } from './accounts/reauthentication.service.js';
 import { viewOf, type LoginDto, type RegisterDto, type TokenView, type UserView } from './auth.dto.js';
@@ -105,7 +105,7 @@ export class AuthService {
   async completeLogin({ mfaToken, code }: LoginCodeDto, deviceCookie?: string): Promise<TokenView> {
     const userId = await this.oneTimeTokens.ownerOf('second-factor', mfaToken);
     if (userId === undefined) throw mfaTokenInvalid();
-    const device = await this.deviceOf(deviceCookie, userId);
+    const device = await orWhenDeleted(this.deviceOf(deviceCookie, userId), mfaTokenInvalid);
     const complete = async (user: UserRecord, methods: readonly AuthenticationMethod[]) => {
       // Of two right codes for one token, one gets in.
       const { email } = await this.oneTimeTokens.redeem('second-factor', mfaToken).catch(() => {
@@ -116,7 +116,7 @@ export class AuthService {
       await this.recordAudit('auth.login', user, { methods });
       return { user, session: await this.sessions.open(user.id, methods) };
     };
-    const login = await this.factors.withCode(userId, code, complete, device);
+    const login = await orWhenDeleted(this.factors.withCode(userId, code, complete, device), mfaTokenInvalid);
     if (login) return this.tokens(login.user, login.session);
     throw new ProblemException('AUTH_MFA_CODE_INVALID', 'The code is wrong or was used. Wait for the next one.');
   }

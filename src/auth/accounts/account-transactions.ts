@@ -135,3 +135,12 @@ export class AccountTransactions {
 export function canAct({ lockedAt, deactivatedAt }: UserRecord): boolean {
   return lockedAt === null && deactivatedAt === null;
 }
+
+/** Answers with another problem where the account was deleted in the meantime: the caller must not learn of it. */
+export async function orWhenDeleted<T>(work: Promise<T>, problem: () => ProblemException): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    throw error instanceof ProblemException && error.code === 'NOT_FOUND' ? problem() : error;
+  }
+}

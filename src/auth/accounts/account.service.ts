@@ -9,7 +9,7 @@ import {
 } from '../../common/index.js';
 import { afterCommit } from '../../database/index.js';
 import { UsersService, type UserRecord } from '../../users/index.js';
-import { AccountTransactions, canAct } from './account-transactions.js';
+import { AccountTransactions, canAct, orWhenDeleted } from './account-transactions.js';
 import { AdministratorsService } from './administrators.service.js';
 import type { ChangeEmailDto, ChangePasswordDto, ResetPasswordDto, SessionView } from './account.dto.js';
 import { AccountMails } from './account-mails.service.js';
@@ -177,14 +177,15 @@ export class AccountService {
   /** @throws ProblemException `ONE_TIME_TOKEN_INVALID`, `EMAIL_TAKEN` */
   async confirmEmail(token: string): Promise<void> {
     const { id } = await this.ownerOf('change-email', token);
-    await this.accounts.run(id, async (user) => {
+    const confirm = async (user: UserRecord): Promise<void> => {
       const { email } = await this.tokens.redeem('change-email', token);
       if (!canAct(user)) throw tokenInvalid();
       await this.users.update(id, { email, emailVerifiedAt: new Date() });
       await this.tokens.revokeAll(id);
       await afterCommit(() => this.revocations.userChanged(id));
       await this.recordAudit('auth.email_change', id);
-    });
+    };
+    await orWhenDeleted(this.accounts.run(id, confirm), tokenInvalid);
   }
 
   /** Keeps the account unused: nobody can log in until an administrator reactivates it. */
@@ -256,11 +257,12 @@ export class AccountService {
     userId: string,
     work: (user: UserRecord) => Promise<void>,
   ): Promise<void> {
-    return this.accounts.run(userId, async (user) => {
+    const redeemed = this.accounts.run(userId, async (user) => {
       const { email } = await this.tokens.redeem(purpose, token);
       if (!canAct(user) || user.email !== email) throw tokenInvalid();
       await work(user);
     });
+    return orWhenDeleted(redeemed, tokenInvalid);
   }
 
   private async hashOf(password: string, { email, name }: UserRecord, path: string): Promise<string> {
