@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { SLACK_MS } from './redis-script.js';
+import { READ_COUNTER, SLACK_MS } from './redis-script.js';
 
 /**
  * Adds hits that a process has counted by itself to a counter, whether or not there is room for them.
@@ -17,30 +17,16 @@ local window, cost, age = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]
 local fixed = ARGV[4] == '1'
 if not redis.call('SET', KEYS[2], '1', 'NX', 'PX', ARGV[5]) then return {now} end
 
-local start, current, previous, held = now, 0, 0, 0
-local stored = redis.call('GET', KEYS[1])
-if stored then
-  local a, b, c, d = string.match(stored, '^(%d+) (%d+) (%d+) (%d+)$')
-  if a then start, current, previous, held = tonumber(a), tonumber(b), tonumber(c), tonumber(d) end
-end
-local elapsed = math.max(0, now - start)
-if elapsed >= window then
-  if not fixed and elapsed < 2 * window then
-    start, previous = start + window, current
-  else
-    start, previous = now, 0
-  end
-  current = 0
-end
-if current == 0 and previous == 0 then start = now - age end
+local key = KEYS[1]
+${READ_COUNTER}if current == 0 and previous == 0 then start = now - age end
 if cost < 0 then previous = math.max(0, previous + math.min(0, current + cost)) end
 current = math.max(0, current + cost)
 if current == 0 and previous == 0 and held <= now then
-  redis.call('DEL', KEYS[1])
+  redis.call('DEL', key)
   return {now}
 end
 local life = math.max(start + (fixed and 1 or 2) * window, held) - now + ${SLACK_MS}
-redis.call('SET', KEYS[1], string.format('%.0f %.0f %.0f %.0f', start, current, previous, held), 'PX', string.format('%.0f', life))
+redis.call('SET', key, string.format('%.0f %.0f %.0f %.0f', start, current, previous, held), 'PX', string.format('%.0f', life))
 return {now}
 `;
 

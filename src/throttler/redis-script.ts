@@ -15,6 +15,29 @@ export const SHADOW = 2;
 export const SLACK_MS = 1_000;
 
 /**
+ * Lua: reads the counter of `key` and moves it to the window of `now`. Expects `key`, `now`, `window` and `fixed`; sets
+ * `start`, `current`, `previous`, `held` and `elapsed`.
+ */
+export const READ_COUNTER = `  local start, current, previous, held = now, 0, 0, 0
+  local stored = redis.call('GET', key)
+  if stored then
+    local a, b, c, d = string.match(stored, '^(%d+) (%d+) (%d+) (%d+)$')
+    if a then start, current, previous, held = tonumber(a), tonumber(b), tonumber(c), tonumber(d) end
+  end
+
+  local elapsed = math.max(0, now - start)
+  if elapsed >= window then
+    if not fixed and elapsed < 2 * window then
+      start, previous = start + window, current
+    else
+      start, previous = now, 0
+    end
+    current = 0
+    elapsed = now - start
+  end
+`;
+
+/**
  * All policies of a request, in one step, by the server's clock: the same arithmetic as `CounterTable.take()`.
  *
  * KEYS are the counters. ARGV[1] is the server time after which the caller no longer waits (0: unknown); a script that
@@ -36,24 +59,7 @@ for i, key in ipairs(KEYS) do
   local limit, window, cost = tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3])
   local block, flags = tonumber(ARGV[at + 4]), tonumber(ARGV[at + 5])
   local fixed, shadow = flags % 2 == 1, flags >= ${SHADOW}
-  local start, current, previous, held = now, 0, 0, 0
-  local stored = redis.call('GET', key)
-  if stored then
-    local a, b, c, d = string.match(stored, '^(%d+) (%d+) (%d+) (%d+)$')
-    if a then start, current, previous, held = tonumber(a), tonumber(b), tonumber(c), tonumber(d) end
-  end
-
-  local elapsed = math.max(0, now - start)
-  if elapsed >= window then
-    if not fixed and elapsed < 2 * window then
-      start, previous = start + window, current
-    else
-      start, previous = now, 0
-    end
-    current = 0
-    elapsed = now - start
-  end
-
+${READ_COUNTER}
   if current == 0 and previous == 0 then start, elapsed = now, 0 end
   local room = (limit - current) * window - previous * (window - elapsed)
   local ok = cost < 0 or (held <= now and cost * window <= room)

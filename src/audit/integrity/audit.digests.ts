@@ -177,11 +177,16 @@ export class AuditDigests {
 
   /** Whether an empty store may take what the database has, which nothing outside confirms. */
   private async mayFill(store: DigestStore): Promise<boolean> {
-    if (this.hasSeenLines || (await store.pinned()) !== undefined) return false;
+    if (!(await this.isUnused(store))) return false;
     if (await this.isNewTrail()) return true;
     if (!this.settings.adoptDigests) return false;
     this.logger.warn('the digest store was empty and takes the digests of the database; nothing outside confirms them');
     return true;
+  }
+
+  /** Whether nothing shows that the store has ever had a digest. */
+  private async isUnused(store: DigestStore): Promise<boolean> {
+    return !this.hasSeenLines && (await store.pinned()) === undefined;
   }
 
   /** Whether the first digest, by its signed time, is so recent that the store may not have it yet. */
@@ -195,7 +200,7 @@ export class AuditDigests {
   /** What the store has last has to be in the database as well. */
   private async compare({ seq, hash }: DigestLink): Promise<ChainFault | undefined> {
     if (seq === 0) {
-      const mayBeEmpty = !this.hasSeenLines && (await this.store?.pinned()) === undefined && (await this.isNewTrail());
+      const mayBeEmpty = this.store && (await this.isUnused(this.store)) && (await this.isNewTrail());
       return mayBeEmpty ? undefined : digestFault(EMPTY_STORE);
     }
     const [row] = await this.storedPage(seq - 1, 1);
