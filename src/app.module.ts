@@ -12,7 +12,7 @@ import {
   type AuditModuleOptions,
   type AuditSink,
 } from './audit/index.js';
-import { REDIS } from './common/index.js';
+import { REDIS } from './ports/index.js';
 import {
   AuthModule,
   FileMailSender,

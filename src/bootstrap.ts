@@ -3,7 +3,7 @@ import { VersioningType, type INestApplication, type ModuleMetadata } from '@nes
 import { HttpAdapterHost, NestFactory, type AbstractHttpAdapter } from '@nestjs/core';
 import type { DestinationStream } from 'pino';
 import { AppModule } from './app.module.js';
-import { ProblemFilter } from './common/index.js';
+import { ProblemFilter } from './problem/index.js';
 import { loadConfig, readEnvironment, type AppConfig, type Environment } from './config/index.js';
 import { stopEmbeddedServers } from './database/index.js';
 import { setUpExpress, setUpFastify, setUpServer, type AdapterSetup } from './http-adapters.js';

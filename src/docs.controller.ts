@@ -12,7 +12,8 @@ import {
   VERSION_NEUTRAL,
 } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
-import { Public, requestPath, type AdapterRequest } from './common/index.js';
+import { Public } from './guards/index.js';
+import { requestPath, type AdapterRequest } from './context/index.js';
 import { ApiDocument } from './openapi.js';
 import { CspNonce, Page } from './security/index.js';
 

@@ -1,7 +1,8 @@
 import type { OutgoingHttpHeader, Server, ServerResponse } from 'node:http';
 import { Stream } from 'node:stream';
 import { StreamableFile, type HttpServer } from '@nestjs/common';
-import { contextOf, type AdapterRequest, type ProblemFilter } from './common/index.js';
+import { contextOf, type AdapterRequest } from './context/index.js';
+import type { ProblemFilter } from './problem/index.js';
 import type { AppConfig } from './config/index.js';
 import { MAXIMUM_PATH, type RequestHook } from './observability/index.js';
 import { limitServer, trustProxyOption, type answerClientError } from './security/index.js';

@@ -9,7 +9,7 @@ import {
   type OpenAPIObject,
 } from '@nestjs/swagger';
 import { getMetadataStorage } from 'class-validator';
-import { PUBLIC_ROUTE, routeFlag } from './common/index.js';
+import { PUBLIC_ROUTE, routeFlag } from './guards/index.js';
 
 /**
  * The OpenAPI document, made when it is first asked for. DocsController serves it: the routes that SwaggerModule would

@@ -146,7 +146,7 @@ export const audit: MicroScenario = {
     const { RequestContext, runWithContext } = await dist<{
       RequestContext: new (id: string, request: object) => object;
       runWithContext: (this: void, context: object, work: () => void) => void;
-    }>('common/index.js');
+    }>('context/index.js');
     const database = await EmbeddedPostgres.start({ dataDir: join(folder, 'data') });
     const options = { journalDir: join(folder, 'journal'), maxPending: EVENTS, sealIntervalMs: 0 };
     const imports = [DatabaseModule.forRoot({ url: database.url, migrations }), library.AuditModule.forRoot(options)];

@@ -84,7 +84,7 @@ async function stock(): Promise<INestApplication> {
 
 async function ours(): Promise<INestApplication> {
   const { createApp } = (await load('bootstrap.js')) as Bootstrap;
-  const { PUBLIC_ROUTE } = (await load('common/index.js')) as { PUBLIC_ROUTE: symbol };
+  const { PUBLIC_ROUTE } = (await load('guards/index.js')) as { PUBLIC_ROUTE: symbol };
   const limits = ['DEFAULT', 'AUTH', 'EMAIL', 'FAILED_LOGIN'].map((tier) => [`THROTTLE_${tier}_LIMIT`, '1000000000']);
   const { app } = await createApp({
     env: {

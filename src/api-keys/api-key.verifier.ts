@@ -3,15 +3,9 @@ import { Injectable, Optional } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { RevocationService } from '../auth/index.js';
 import { AccessControl } from '../authorization/index.js';
-import {
-  AuditTrail,
-  CredentialVerifier,
-  NoAuditTrail,
-  ProblemException,
-  TenantDirectory,
-  type ErrorCode,
-  type Principal,
-} from '../common/index.js';
+import { AuditTrail, CredentialVerifier, NoAuditTrail, TenantDirectory } from '../ports/index.js';
+import { ProblemException, type ErrorCode } from '../problem/index.js';
+import type { Principal } from '../context/index.js';
 import { afterCommit, managerOf } from '../database/index.js';
 import { UserStore } from '../users/index.js';
 import { ApiKeyUses } from './api-key-uses.js';

@@ -12,7 +12,9 @@ import {
 } from '@nestjs/common';
 import { CurrentUser, RecentAuthentication } from '../auth/index.js';
 import { AllowApiKeys, Roles } from '../authorization/index.js';
-import { Management, ThrottleTier, type Principal } from '../common/index.js';
+import { Management } from '../guards/index.js';
+import { ThrottleTier } from '../ports/index.js';
+import type { Principal } from '../context/index.js';
 import { CreateApiKeyDto, type ApiKeyView, type NewApiKeyView } from './api-keys.dto.js';
 import { ApiKeysService } from './api-keys.service.js';
 

@@ -1,7 +1,7 @@
 import { Global, Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { AuthorizationGuardModule } from '../authorization/index.js';
-import { CredentialVerifier } from '../common/index.js';
+import { CredentialVerifier } from '../ports/index.js';
 import { ApiKeyUses } from './api-key-uses.js';
 import { ApiKey } from './api-key.entity.js';
 import { ApiKeyVerifier } from './api-key.verifier.js';

@@ -1,13 +1,6 @@
-import {
-  clientNetwork,
-  currentContext,
-  EventBudget,
-  runOutsideRequests,
-  Streaks,
-  type AuditInput,
-  type LeftOut,
-  type Streak,
-} from '../common/index.js';
+import { clientNetwork, EventBudget, type LeftOut, Streaks, type Streak } from '../common/index.js';
+import { currentContext, runOutsideRequests } from '../context/index.js';
+import type { AuditInput } from '../ports/index.js';
 
 const MAX_EVENTS_PER_MINUTE = 1_000;
 const MAX_EVENTS_PER_CLIENT_PER_MINUTE = 100;

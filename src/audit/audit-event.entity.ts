@@ -1,5 +1,5 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
-import type { AuditOutcome, AuditSeverity } from '../common/index.js';
+import type { AuditOutcome, AuditSeverity } from '../ports/index.js';
 
 /** One recorded event. Rows are only ever added. */
 @Entity('audit_events')

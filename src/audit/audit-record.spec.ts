@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { RequestContext, runWithContext, type AuditInput, type AuditTrail } from '../common/index.js';
+import { RequestContext, runWithContext } from '../context/index.js';
+import type { AuditInput, AuditTrail } from '../ports/index.js';
 import { AuditActionRegistry } from './actions.js';
 import { auditLine, type AuditRecord } from './audit-record.js';
 import { Redaction } from './redaction.js';
 
-declare module '../common/index.js' {
+declare module '../ports/index.js' {
   interface AuditActions {
     'typed.action': { amount: number };
   }

@@ -1,4 +1,5 @@
-import { currentContext, type AuditInput, type AuditOutcome, type AuditSeverity } from '../common/index.js';
+import { currentContext } from '../context/index.js';
+import type { AuditInput, AuditOutcome, AuditSeverity } from '../ports/index.js';
 import type { AuditActionRegistry } from './actions.js';
 import { eventId } from './event-id.js';
 import type { Redaction } from './redaction.js';

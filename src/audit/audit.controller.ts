@@ -13,16 +13,10 @@ import {
   UseGuards,
   VERSION_NEUTRAL,
 } from '@nestjs/common';
-import {
-  Management,
-  NamedRoles,
-  PrincipalResolver,
-  ProblemException,
-  RoleCheck,
-  RoleGuard,
-  type AdapterRequest,
-  type Principal,
-} from '../common/index.js';
+import { Management } from '../guards/index.js';
+import { NamedRoles, RoleCheck, RoleGuard } from '../ports/index.js';
+import { PrincipalResolver, type AdapterRequest, type Principal } from '../context/index.js';
+import { ProblemException } from '../problem/index.js';
 import { AUDIT_SETTINGS, type AuditSettings } from './audit.options.js';
 import { exportQuery, pageQuery, parsedQuery, streamQuery } from './audit.query.js';
 import { AuditReader, type AuditFilter, type AuditPage } from './audit.reader.js';

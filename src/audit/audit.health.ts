@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { HealthCheckOf, type HealthContributor, type HealthReport } from '../common/index.js';
+import { HealthCheckOf, type HealthContributor, type HealthReport } from '../ports/index.js';
 import { AuditService } from './audit.service.js';
 
 /** Events that wait: none is lost yet, but memory and journal are bounded. */

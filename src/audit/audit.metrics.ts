@@ -1,4 +1,4 @@
-import type { AuditDelivery, Counter, MetricFamily, Metrics } from '../common/index.js';
+import type { AuditDelivery, Counter, MetricFamily, Metrics } from '../ports/index.js';
 
 /** Why an event was lost, or is in the log alone. */
 export type DropReason = 'overflow' | 'rejected' | 'unavailable';

@@ -1,6 +1,7 @@
 import { ConfigurableModuleBuilder, Global, Module, type DynamicModule } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
-import { AuditTrail, GuardChainModule } from '../common/index.js';
+import { AuditTrail } from '../ports/index.js';
+import { GuardChainModule } from '../guards/index.js';
 import { AuditEvent } from './audit-event.entity.js';
 import { AuditController } from './audit.controller.js';
 import { AuditHealth } from './audit.health.js';

@@ -1,4 +1,4 @@
-import type { AuditDelivery, AuditSeverity } from '../common/index.js';
+import type { AuditDelivery, AuditSeverity } from '../ports/index.js';
 import type { AuditActionDefinition } from './actions.js';
 import type { DigestStore } from './integrity/digest.store.js';
 import type { AuditSink } from './sinks/audit-sink.js';

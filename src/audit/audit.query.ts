@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { ProblemException } from '../common/index.js';
+import { ProblemException } from '../problem/index.js';
 
 const text = z.string().min(1).max(512).optional();
 

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager, SelectQueryBuilder } from 'typeorm';
-import type { AuditOutcome, AuditSeverity } from '../common/index.js';
+import type { AuditOutcome, AuditSeverity } from '../ports/index.js';
 import { AuditEvent } from './audit-event.entity.js';
 import { AuditScope, type AuditVisibility } from './store/audit.scope.js';
 import { firstIdOf } from './store/months.js';

@@ -8,19 +8,17 @@ import {
 } from '@nestjs/common';
 import {
   AuditTrail,
-  currentContext,
   Metrics,
   NoMetrics,
   OnShutdown,
-  ProblemException,
-  runOutsideRequests,
   ShutdownPhase,
   type AuditDelivery,
   type AuditInput,
   type AuditOutcome,
-  type RequestContext,
   type ShutdownParticipant,
-} from '../common/index.js';
+} from '../ports/index.js';
+import { currentContext, runOutsideRequests, type RequestContext } from '../context/index.js';
+import { ProblemException } from '../problem/index.js';
 import { AuditActionRegistry } from './actions.js';
 import { AnonymousEvents } from './anonymous-events.js';
 import { AuditEvent } from './audit-event.entity.js';

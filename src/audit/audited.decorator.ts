@@ -11,15 +11,9 @@ import {
 } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import { tap, type Observable } from 'rxjs';
-import {
-  AuditTrail,
-  NoAuditTrail,
-  RouteMemo,
-  type AdapterRequest,
-  type AuditDelivery,
-  type AuditOutcome,
-  type AuditSeverity,
-} from '../common/index.js';
+import { AuditTrail, NoAuditTrail, type AuditDelivery, type AuditOutcome, type AuditSeverity } from '../ports/index.js';
+import { RouteMemo } from '../guards/index.js';
+import type { AdapterRequest } from '../context/index.js';
 
 type RouteRequest = AdapterRequest & { readonly params?: Readonly<Record<string, string>> };
 

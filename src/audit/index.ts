@@ -6,7 +6,7 @@ export {
   type AuditMetadata,
   type AuditOutcome,
   type AuditSeverity,
-} from '../common/index.js';
+} from '../ports/index.js';
 export { AUDIT_VOCABULARY, type AuditActionDefinition } from './actions.js';
 export * from './audit-event.entity.js';
 export * from './audit.module.js';
@@ -34,7 +34,7 @@ export { leafHash, MerkleTree, verifyConsistency, verifyInclusion } from './inte
 export { S3DigestStore } from './integrity/s3-digest.store.js';
 export * from './integrity/verification.js';
 export { AuditMaintenance } from './store/audit.maintenance.js';
-export { AuditScope, type AuditIsolation, type AuditVisibility as AuditReach } from './store/audit.scope.js';
+export { AuditScope, type AuditIsolation, type AuditVisibility } from './store/audit.scope.js';
 export * from './store/create-audit-events.migration.js';
 export * from './store/create-audit-seals.migration.js';
 export * from './store/extend-audit-events.migration.js';

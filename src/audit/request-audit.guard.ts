@@ -1,17 +1,8 @@
 import { Inject, Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
-import {
-  ChainedGuard,
-  contextOf,
-  MANAGEMENT_ROUTE,
-  OPERATIONAL_ROUTE,
-  requestOf,
-  routeFlag,
-  RouteMemo,
-  type AdapterRequest,
-  type AuditOutcome,
-  type RequestContext,
-} from '../common/index.js';
+import { ChainedGuard, MANAGEMENT_ROUTE, OPERATIONAL_ROUTE, routeFlag, RouteMemo } from '../guards/index.js';
+import { contextOf, requestOf, type AdapterRequest, type RequestContext } from '../context/index.js';
+import type { AuditOutcome } from '../ports/index.js';
 import { AUDIT_SETTINGS, type AuditSettings } from './audit.options.js';
 import { AuditService } from './audit.service.js';
 

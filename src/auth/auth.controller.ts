@@ -1,5 +1,8 @@
 import { Body, Controller, Get, Header, HttpCode, Post, Req, Res, VERSION_NEUTRAL } from '@nestjs/common';
-import { ProblemException, Public, ThrottleTier, type AdapterRequest, type Principal } from '../common/index.js';
+import { ProblemException } from '../problem/index.js';
+import { Public } from '../guards/index.js';
+import { ThrottleTier } from '../ports/index.js';
+import type { AdapterRequest, Principal } from '../context/index.js';
 import { LoginDto, RefreshDto, RegisterDto, type TokenView, type UserView } from './auth.dto.js';
 import { AuthService } from './auth.service.js';
 import { DeviceCookies } from './cookies/device-cookie.js';

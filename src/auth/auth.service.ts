@@ -5,11 +5,11 @@ import {
   NoAuditTrail,
   NoFailureThrottle,
   NoResultCache,
-  ProblemException,
   ResultCache,
   TenantDirectory,
-  type Principal,
-} from '../common/index.js';
+} from '../ports/index.js';
+import { ProblemException } from '../problem/index.js';
+import type { Principal } from '../context/index.js';
 import { afterCommit } from '../database/index.js';
 import {
   normalizeEmail,

@@ -1,5 +1,6 @@
 import { Injectable, Logger, Optional } from '@nestjs/common';
-import { currentContext, Lifecycle, RequestContext, runWithContext } from '../common/index.js';
+import { currentContext, RequestContext, runWithContext } from '../context/index.js';
+import { Lifecycle } from '../ports/index.js';
 import { outsideTransaction } from '../database/index.js';
 
 /**

@@ -1,5 +1,5 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
-import type { AdapterRequest, Principal } from '../common/index.js';
+import type { AdapterRequest, Principal } from '../context/index.js';
 
 /**
  * The caller, as a handler's parameter.

@@ -1,6 +1,6 @@
 export * from './tokens/access-token.service.js';
 export { Roles } from '../authorization/index.js';
-export { Public } from '../common/index.js';
+export { Public } from '../guards/index.js';
 export * from './accounts/account.dto.js';
 export * from './accounts/account.service.js';
 export * from './second-factor/second-factor.dto.js';
@@ -38,3 +38,4 @@ export * from './recent-authentication.guard.js';
 export { RevocationService } from './sessions/revocation.service.js';
 export { type SessionState } from './sessions/session-states.js';
 export { type PublicJwk } from './tokens/signing-key.js';
+export * from './recent-map.js';

@@ -1,14 +1,9 @@
 import { Inject, Injectable, Optional, SetMetadata, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
-import {
-  AuditTrail,
-  ChainedGuard,
-  GuardOrder,
-  NoAuditTrail,
-  ProblemException,
-  requestOf,
-  RouteMemo,
-} from '../common/index.js';
+import { AuditTrail, NoAuditTrail } from '../ports/index.js';
+import { ChainedGuard, GuardOrder, RouteMemo } from '../guards/index.js';
+import { ProblemException } from '../problem/index.js';
+import { requestOf } from '../context/index.js';
 import { AUTH_SETTINGS, type AuthSettings } from './auth.options.js';
 
 const RECENT_AUTHENTICATION = Symbol('bulwark.recentAuthentication');

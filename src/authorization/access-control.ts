@@ -1,5 +1,6 @@
 import { Inject, Injectable, Optional } from '@nestjs/common';
-import { RoleCheck, type Principal } from '../common/index.js';
+import { RoleCheck } from '../ports/index.js';
+import type { Principal } from '../context/index.js';
 import { AUTHORIZATION_OPTIONS, roleHierarchy, type AuthorizationModuleOptions } from './authorization.options.js';
 import { Grants, type RoleHierarchy } from './role-hierarchy.js';
 

@@ -8,19 +8,10 @@ import {
   type Type,
 } from '@nestjs/common';
 import { DiscoveryService, MetadataScanner, ModuleRef, Reflector } from '@nestjs/core';
-import {
-  AuditTrail,
-  ChainedGuard,
-  GuardOrder,
-  Metrics,
-  NoAuditTrail,
-  NoMetrics,
-  ProblemException,
-  requestOf,
-  RouteMemo,
-  type Counter,
-  type MetricFamily,
-} from '../common/index.js';
+import { AuditTrail, Metrics, NoAuditTrail, NoMetrics, type Counter, type MetricFamily } from '../ports/index.js';
+import { ChainedGuard, GuardOrder, RouteMemo } from '../guards/index.js';
+import { ProblemException } from '../problem/index.js';
+import { requestOf } from '../context/index.js';
 import { AccessControl } from './access-control.js';
 import { AUTHORIZATION_OPTIONS, type AuthorizationModuleOptions } from './authorization.options.js';
 import type { Access, RouteRequest } from './policy.js';

@@ -1,6 +1,7 @@
 import { ConfigurableModuleBuilder, Global, Module } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
-import { GuardChainModule, RoleCheck } from '../common/index.js';
+import { GuardChainModule } from '../guards/index.js';
+import { RoleCheck } from '../ports/index.js';
 import { AccessControl } from './access-control.js';
 import { AuthorizationGuard } from './authorization.guard.js';
 import { AUTHORIZATION_OPTIONS, type AuthorizationModuleOptions } from './authorization.options.js';

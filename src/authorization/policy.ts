@@ -1,5 +1,5 @@
 import type { Type } from '@nestjs/common';
-import type { AdapterRequest, Principal } from '../common/index.js';
+import type { AdapterRequest, Principal } from '../context/index.js';
 
 /** A request as policies see it: both adapters have these. The body has been parsed, and not yet been validated. @publicApi */
 export interface RouteRequest extends AdapterRequest {

@@ -1,6 +1,6 @@
 import type { Type } from '@nestjs/common';
 import type { Reflector } from '@nestjs/core';
-import { PUBLIC_ROUTE, routeFlag } from '../common/index.js';
+import { PUBLIC_ROUTE, routeFlag } from '../guards/index.js';
 import {
   API_KEYS_ALLOWED,
   AUDIT_ACCESS,

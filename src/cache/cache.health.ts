@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { HealthCheckOf, type HealthContributor, type HealthReport } from '../common/index.js';
+import { HealthCheckOf, type HealthContributor, type HealthReport } from '../ports/index.js';
 import { CacheService } from './cache.service.js';
 
 /** Memory serves without Redis, only each process for itself; so its loss degrades and takes nothing down. */

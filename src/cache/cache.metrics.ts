@@ -1,4 +1,4 @@
-import type { Counter, Metrics } from '../common/index.js';
+import type { Counter, Metrics } from '../ports/index.js';
 
 /**
  * How a call ended: with a fresh entry from memory or from Redis, a stale one while it is loaded anew, a stale one because

@@ -3,7 +3,7 @@ import { CacheModule as NestCacheModule } from '@nestjs/cache-manager';
 import { CacheHealth } from './cache.health.js';
 import { CACHE_OPTIONS, CACHE_SETTINGS, cacheSettings, type CacheModuleOptions } from './cache.options.js';
 import { CacheService } from './cache.service.js';
-import { ResultCache } from '../common/index.js';
+import { ResultCache } from '../ports/index.js';
 import { keyvOf } from './keyv-stores.js';
 import { MemoryTier } from './memory.tier.js';
 

@@ -1,4 +1,4 @@
-import type { Principal } from '../common/index.js';
+import type { Principal } from '../context/index.js';
 import type { CacheRedis } from './redis.tier.js';
 
 /** @publicApi */

@@ -1,5 +1,5 @@
 import { Inject, Injectable, Logger, Optional, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
-import { Metrics, NoMetrics, REDIS, ResultCache } from '../common/index.js';
+import { Metrics, NoMetrics, REDIS, ResultCache } from '../ports/index.js';
 import { CacheMetrics, type CacheOutcome } from './cache.metrics.js';
 import { CACHE_SETTINGS, type CacheSettings } from './cache.options.js';
 import type { CacheAnswer, CacheRequest } from './cache.request.js';

@@ -10,7 +10,8 @@ import {
 import { SSE_METADATA } from '@nestjs/common/constants.js';
 import { ApplicationConfig, HttpAdapterHost } from '@nestjs/core';
 import { from, lastValueFrom, type Observable } from 'rxjs';
-import { credentialsOf, RouteMemo, type AdapterRequest } from '../common/index.js';
+import { credentialsOf, type AdapterRequest } from '../context/index.js';
+import { RouteMemo } from '../guards/index.js';
 import { ownerName, shortKey } from './cache-key.js';
 import type { CacheAnswer } from './cache.request.js';
 import { CacheService } from './cache.service.js';

@@ -1,6 +1,6 @@
 import { Inject, Optional, UseInterceptors } from '@nestjs/common';
 import { PATH_METADATA } from '@nestjs/common/constants.js';
-import { currentContext } from '../common/index.js';
+import { currentContext } from '../context/index.js';
 import { keyText, ownerName, shortKey } from './cache-key.js';
 import { CacheService } from './cache.service.js';
 import { CachedRouteInterceptor } from './cached-route.interceptor.js';

@@ -1,4 +1,4 @@
-import { hasIdentity, type Principal } from '../common/index.js';
+import { hasIdentity, type Principal } from '../context/index.js';
 
 /** Who shares a result. @publicApi */
 export type CacheScope = 'user' | 'tenant' | 'public';

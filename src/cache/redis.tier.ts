@@ -1,4 +1,5 @@
-import { CircuitBreaker, withTimeLimit } from '../common/index.js';
+import { CircuitBreaker } from '../redis/index.js';
+import { withTimeLimit } from '../common/index.js';
 
 /** The commands that the cache uses; a client of ioredis, for one server or a cluster, has them. @publicApi */
 export interface CacheRedis {

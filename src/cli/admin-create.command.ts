@@ -6,7 +6,7 @@ import { authOptions } from '../app.module.js';
 import { AuditModule } from '../audit/index.js';
 import { AdministratorsService, AuthModule } from '../auth/index.js';
 import { AuthorizationModule } from '../authorization/index.js';
-import { ProblemException, type FieldError } from '../common/index.js';
+import { ProblemException, type FieldError } from '../problem/index.js';
 import { loadConfig, readEnvironment, type AppConfig } from '../config/index.js';
 import { DatabaseModule, stopEmbeddedServers } from '../database/index.js';
 import { migrations } from '../migrations.js';

@@ -14,3 +14,5 @@ export {
   type ServerConnection,
 } from './transport-security.js';
 export { weaknessOf } from './secret-strength.js';
+export * from './units.js';
+export * from './cors-origins.js';

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
-import { checkCorsOrigin, parseByteSize, parseDuration } from '../common/index.js';
+import { checkCorsOrigin } from './cors-origins.js';
+import { parseByteSize, parseDuration } from './units.js';
 
 /** A text in a given notation, parsed once, outer space ignored. Parsers explain themselves by a RangeError. */
 export function parsed<T>(parse: (text: string) => T) {

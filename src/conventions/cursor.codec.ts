@@ -1,5 +1,5 @@
 import { createHmac, hkdfSync, randomBytes, timingSafeEqual } from 'node:crypto';
-import { ProblemException } from '../common/index.js';
+import { ProblemException } from '../problem/index.js';
 
 /** A place in a list: the values that order it, of the row at which a page begins or ends. @publicApi */
 export interface CursorPosition {

@@ -10,7 +10,10 @@ import {
 } from '@nestjs/common';
 import { PATH_METADATA } from '@nestjs/common/constants.js';
 import { ApplicationConfig, HttpAdapterHost, Reflector } from '@nestjs/core';
-import { Metrics, NoMetrics, ProblemException, RouteMemo, routePattern, type AdapterRequest } from '../common/index.js';
+import { Metrics, NoMetrics } from '../ports/index.js';
+import { ProblemException } from '../problem/index.js';
+import { RouteMemo } from '../guards/index.js';
+import { routePattern, type AdapterRequest } from '../context/index.js';
 import { addToHeader, type HeaderResponse } from './response-headers.js';
 
 /** @publicApi */

@@ -9,7 +9,8 @@ import {
   type NestInterceptor,
 } from '@nestjs/common';
 import { map, type Observable } from 'rxjs';
-import { contextOf, RouteMemo, type AdapterRequest } from '../common/index.js';
+import { contextOf, type AdapterRequest } from '../context/index.js';
+import { RouteMemo } from '../guards/index.js';
 import type { ListPage } from './page.js';
 
 /** A result with what there is to say of it. Failures stay problem documents. @publicApi */

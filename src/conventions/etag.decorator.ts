@@ -10,7 +10,9 @@ import {
 } from '@nestjs/common';
 import { HttpAdapterHost, Reflector } from '@nestjs/core';
 import { map, type Observable } from 'rxjs';
-import { RouteMemo, withoutCompression, type AdapterRequest } from '../common/index.js';
+import { RouteMemo } from '../guards/index.js';
+import { withoutCompression } from '../ports/index.js';
+import type { AdapterRequest } from '../context/index.js';
 import { isNoneMatch, strongEtag, weakEtag } from './etag.js';
 import type { HeaderResponse } from './response-headers.js';
 

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { ProblemException, type AdapterRequest } from '../common/index.js';
+import { ProblemException } from '../problem/index.js';
+import type { AdapterRequest } from '../context/index.js';
 
 /** A strong tag or, after `W/`, a weak one (RFC 9110, section 8.8.3). */
 const TAG = /(?:W\/)?"[\x21\x23-\x7e\x80-\xff]*"/g;

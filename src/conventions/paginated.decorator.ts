@@ -7,7 +7,7 @@ import {
 } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { tap, type Observable } from 'rxjs';
-import type { AdapterRequest } from '../common/index.js';
+import type { AdapterRequest } from '../context/index.js';
 import { linksOf, type ListPage } from './page.js';
 import { addToHeader, type HeaderResponse } from './response-headers.js';
 

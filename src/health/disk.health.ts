@@ -1,6 +1,6 @@
 import { statfs } from 'node:fs/promises';
 import { Inject, Injectable } from '@nestjs/common';
-import { HealthCheckOf, type HealthContributor, type HealthReport } from '../common/index.js';
+import { HealthCheckOf, type HealthContributor, type HealthReport } from '../ports/index.js';
 import { HEALTH_SETTINGS, type HealthSettings } from './health.options.js';
 
 /** Free space of the file system the application writes to. */

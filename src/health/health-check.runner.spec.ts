@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { HealthContributorOptions, HealthReport } from '../common/index.js';
+import type { HealthContributorOptions, HealthReport } from '../ports/index.js';
 import { until } from '../../test/support/until.js';
 import { HealthCheckRunner } from './health-check.runner.js';
 

@@ -1,4 +1,4 @@
-import type { HealthContributor, HealthContributorOptions, HealthGroup, HealthReport } from '../common/index.js';
+import type { HealthContributor, HealthContributorOptions, HealthGroup, HealthReport } from '../ports/index.js';
 
 /** @publicApi */
 export type HealthState = 'up' | 'degraded' | 'down';

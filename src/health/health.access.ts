@@ -1,5 +1,7 @@
 import { Inject, Injectable, Optional } from '@nestjs/common';
-import { isSameSecret, NamedRoles, PrincipalResolver, RoleCheck, type AdapterRequest } from '../common/index.js';
+import { isSameSecret } from '../common/index.js';
+import { NamedRoles, RoleCheck } from '../ports/index.js';
+import { PrincipalResolver, type AdapterRequest } from '../context/index.js';
 import { HEALTH_SETTINGS, type HealthSettings } from './health.options.js';
 
 const DETAILS_ROLE = 'Admin';

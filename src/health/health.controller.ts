@@ -14,7 +14,9 @@ import {
   type HealthCheckResult,
   type HealthIndicatorResult,
 } from '@nestjs/terminus';
-import { Lifecycle, OnMainPortToo, Operational, type AdapterRequest, type HealthGroup } from '../common/index.js';
+import { Lifecycle, type HealthGroup } from '../ports/index.js';
+import { OnMainPortToo, Operational } from '../guards/index.js';
+import type { AdapterRequest } from '../context/index.js';
 import type { HealthFinding } from './health-check.runner.js';
 import { HealthAccess } from './health.access.js';
 import { HealthRegistry } from './health.registry.js';

@@ -1,4 +1,4 @@
-import type { HealthGroup } from '../common/index.js';
+import type { HealthGroup } from '../ports/index.js';
 
 /** A service that is asked over HTTP, such as a payment provider. @publicApi */
 export interface HttpServiceCheck {

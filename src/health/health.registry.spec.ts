@@ -7,7 +7,7 @@ import {
   HealthCheckOf,
   type HealthContributor,
   type HealthContributorOptions,
-} from '../common/index.js';
+} from '../ports/index.js';
 import { HEALTH_SETTINGS, healthSettings, type HealthModuleOptions } from './health.options.js';
 import { HealthRegistry } from './health.registry.js';
 

@@ -7,7 +7,7 @@ import {
   NoMetrics,
   type HealthContributor,
   type HealthGroup,
-} from '../common/index.js';
+} from '../ports/index.js';
 import { HealthCheckRunner, type HealthFinding, type HealthState } from './health-check.runner.js';
 import { HEALTH_SETTINGS, type HealthSettings } from './health.options.js';
 import { HttpServiceHealth } from './http-service.health.js';

@@ -1,4 +1,4 @@
-import type { HealthContributor, HealthContributorOptions, HealthReport } from '../common/index.js';
+import type { HealthContributor, HealthContributorOptions, HealthReport } from '../ports/index.js';
 import type { HttpServiceCheck } from './health.options.js';
 
 /** Asks another service over HTTP. */

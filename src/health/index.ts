@@ -3,7 +3,7 @@ export {
   type HealthContributor,
   type HealthContributorOptions,
   type HealthReport,
-} from '../common/index.js';
+} from '../ports/index.js';
 export * from './health-check.runner.js';
 export * from './health.module.js';
 export { type HealthModuleOptions, type HttpServiceCheck } from './health.options.js';

@@ -1,6 +1,6 @@
 import { getHeapStatistics } from 'node:v8';
 import { Inject, Injectable } from '@nestjs/common';
-import { HealthCheckOf, type HealthContributor, type HealthReport } from '../common/index.js';
+import { HealthCheckOf, type HealthContributor, type HealthReport } from '../ports/index.js';
 import { HEALTH_SETTINGS, type HealthSettings } from './health.options.js';
 
 /** Heap against V8's limit and resident memory against the container's (cgroup) limit. */

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { isIPv6 } from 'node:net';
-import { credentialsOf, hasIdentity, ProblemException, routePattern, type AdapterRequest } from '../common/index.js';
+import { credentialsOf, hasIdentity, routePattern, type AdapterRequest } from '../context/index.js';
+import { ProblemException } from '../problem/index.js';
 
 /**
  * A string of RFC 9651, as draft-ietf-httpapi-idempotency-key-header has it, or what most clients send: the same without

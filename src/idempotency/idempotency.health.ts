@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { HealthCheckOf, type HealthContributor, type HealthReport } from '../common/index.js';
+import { HealthCheckOf, type HealthContributor, type HealthReport } from '../ports/index.js';
 import { IdempotencyService } from './idempotency.service.js';
 
 const NEARLY_FULL = 0.9;

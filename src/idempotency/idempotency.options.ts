@@ -1,4 +1,4 @@
-import type { AdapterRequest } from '../common/index.js';
+import type { AdapterRequest } from '../context/index.js';
 import type { IdempotencyStore } from './idempotency.store.js';
 import type { MemoryIdempotencyOptions } from './memory.idempotency-store.js';
 

@@ -9,17 +9,10 @@ import {
   type OnApplicationBootstrap,
   type OnApplicationShutdown,
 } from '@nestjs/common';
-import {
-  hasIdentity,
-  Metrics,
-  NoMetrics,
-  ProblemException,
-  REDIS,
-  routePattern,
-  withoutCompression,
-  withTimeLimit,
-  type AdapterRequest,
-} from '../common/index.js';
+import { hasIdentity, routePattern, type AdapterRequest } from '../context/index.js';
+import { Metrics, NoMetrics, REDIS, withoutCompression } from '../ports/index.js';
+import { ProblemException } from '../problem/index.js';
+import { withTimeLimit } from '../common/index.js';
 import { callerOf, fingerprintOf, idOf, parseKey, shareOf } from './idempotency-key.js';
 import { IdempotencyStoreFullError } from './idempotency-store-full.error.js';
 import { IDEMPOTENCY_OPTIONS, type IdempotencyModuleOptions, type IdempotentOptions } from './idempotency.options.js';

@@ -14,7 +14,9 @@ import {
   type ExecutionContext,
 } from '@nestjs/common';
 import { HttpAdapterHost, Reflector } from '@nestjs/core';
-import { ProblemException, RouteMemo, type AdapterRequest } from '../common/index.js';
+import { ProblemException } from '../problem/index.js';
+import { RouteMemo } from '../guards/index.js';
+import type { AdapterRequest } from '../context/index.js';
 import type { IdempotentOptions } from './idempotency.options.js';
 import { IdempotencyService, rawResponse } from './idempotency.service.js';
 import type { StoredAnswer } from './idempotency.store.js';

@@ -8,7 +8,7 @@ import {
   type NestInterceptor,
 } from '@nestjs/common';
 import type { Observable } from 'rxjs';
-import { requestOf, type AdapterRequest } from '../common/index.js';
+import { requestOf, type AdapterRequest } from '../context/index.js';
 import type { IdempotencyClaim } from './idempotency.store.js';
 
 const storage = new AsyncLocalStorage<string>();

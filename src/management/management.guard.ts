@@ -7,11 +7,11 @@ import {
   MAIN_PORT_TOO,
   MANAGEMENT_ROUTE,
   OPERATIONAL_ROUTE,
-  ProblemException,
-  requestOf,
   routeFlag,
   RouteMemo,
-} from '../common/index.js';
+} from '../guards/index.js';
+import { ProblemException } from '../problem/index.js';
+import { requestOf } from '../context/index.js';
 import { MANAGEMENT_OPTIONS, type ManagementModuleOptions } from './management.options.js';
 
 /** Express hands out Node's request, Fastify wraps it; both have the socket. */

@@ -1,5 +1,5 @@
 import { Module, type DynamicModule } from '@nestjs/common';
-import { GuardChainModule } from '../common/index.js';
+import { GuardChainModule } from '../guards/index.js';
 import { ManagementGuard } from './management.guard.js';
 import { MANAGEMENT_OPTIONS, type ManagementModuleOptions } from './management.options.js';
 import { ManagementServer } from './management.server.js';

@@ -1,4 +1,5 @@
-import { EventBudget, clientNetwork, currentContext, type LeftOut } from '../common/index.js';
+import { EventBudget, clientNetwork, type LeftOut } from '../common/index.js';
+import { currentContext } from '../context/index.js';
 
 const MAX_PROBLEMS_PER_MINUTE = 600;
 const MAX_PROBLEMS_OF_ONE_KIND_PER_MINUTE = 20;

@@ -1,5 +1,8 @@
 import { Controller, Get, Header, Inject, Req, VERSION_NEUTRAL } from '@nestjs/common';
-import { isSameSecret, Operational, ProblemException, type AdapterRequest } from '../common/index.js';
+import { isSameSecret } from '../common/index.js';
+import { Operational } from '../guards/index.js';
+import { ProblemException } from '../problem/index.js';
+import type { AdapterRequest } from '../context/index.js';
 import { OBSERVABILITY_OPTIONS, type ObservabilityOptions } from './observability.options.js';
 import { PrometheusMetrics } from './prometheus.metrics.js';
 

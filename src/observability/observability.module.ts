@@ -1,5 +1,5 @@
 import { ConfigurableModuleBuilder, Global, Module } from '@nestjs/common';
-import { Metrics } from '../common/index.js';
+import { Metrics } from '../ports/index.js';
 import { MetricsController } from './metrics.controller.js';
 import { OBSERVABILITY_OPTIONS, type ObservabilityOptions } from './observability.options.js';
 import { PrometheusMetrics } from './prometheus.metrics.js';

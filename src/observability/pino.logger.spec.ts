@@ -1,6 +1,6 @@
 import { Logger } from '@nestjs/common';
 import { describe, expect, it } from 'vitest';
-import { RequestContext, runWithContext } from '../common/index.js';
+import { RequestContext, runWithContext } from '../context/index.js';
 import { PinoLogger } from './pino.logger.js';
 
 function recorder(level = 'trace') {

@@ -1,6 +1,7 @@
 import type { LoggerService, LogLevel } from '@nestjs/common';
 import { destination, pino, stdSerializers, type DestinationStream, type Logger } from 'pino';
-import { currentContext, REDACTED, withoutSecrets } from '../common/index.js';
+import { currentContext } from '../context/index.js';
+import { REDACTED, withoutSecrets } from '../common/index.js';
 import { AnonymousLines } from './anonymous-lines.js';
 
 /** @publicApi */

@@ -7,7 +7,7 @@ import {
   type Labels,
   type MetricFamily,
   type MetricOptions,
-} from '../common/index.js';
+} from '../ports/index.js';
 
 interface Sample {
   labels: Record<string, string | number>;

@@ -3,16 +3,15 @@ import type { ServerResponse } from 'node:http';
 import { Injectable, type INestApplication } from '@nestjs/common';
 import {
   attachContext,
-  Metrics,
-  ProblemException,
   RequestContext,
   requestPath,
   routePattern,
   runWithContext,
-  withoutSecrets,
   type AdapterRequest,
-  type Histogram,
-} from '../common/index.js';
+} from '../context/index.js';
+import { Metrics, type Histogram } from '../ports/index.js';
+import { ProblemException } from '../problem/index.js';
+import { withoutSecrets } from '../common/index.js';
 import type { PinoLogger } from './pino.logger.js';
 
 /** A caller's own request id is kept when it is harmless in logs and headers. */

@@ -10,7 +10,9 @@ import {
   type ControllerOptions,
 } from '@nestjs/common';
 import { CurrentUser, Roles } from '../auth/index.js';
-import { Authenticated, ProblemException, Public, type Principal } from '../common/index.js';
+import { Authenticated, Public } from '../guards/index.js';
+import { ProblemException } from '../problem/index.js';
+import type { Principal } from '../context/index.js';
 import { toJUnit, toSarif } from '../reports/index.js';
 import { Throttle } from '../throttler/index.js';
 import { Role } from '../users/index.js';

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { DiscoveryService } from '@nestjs/core';
-import { ProblemException } from '../common/index.js';
+import { ProblemException } from '../problem/index.js';
 import { groupOf, reportOf, timed, warn, type CheckResult } from '../reports/index.js';
 import { RunHistory, type Run } from './run-history.js';
 import { RUN_TIMEOUT_MS, SelfTest, type SelfTestCheck, type SelfTestSuite } from './self-test.js';

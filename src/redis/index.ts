@@ -1,2 +1,3 @@
 export * from './redis-client.js';
 export * from './redis.module.js';
+export * from './circuit-breaker.js';

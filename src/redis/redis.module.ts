@@ -6,7 +6,7 @@ import {
   Module,
   type OnApplicationShutdown,
 } from '@nestjs/common';
-import { HealthCheckOf, REDIS, type HealthContributor } from '../common/index.js';
+import { HealthCheckOf, REDIS, type HealthContributor } from '../ports/index.js';
 import { createRedisClient, firstAttempt, type RedisClient, type RedisModuleOptions } from './redis-client.js';
 
 const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModuleBuilder<RedisModuleOptions>()

@@ -1,5 +1,5 @@
 import { BlockList, isIP } from 'node:net';
-import { parseAddress } from '../common/index.js';
+import { parseAddress } from '../context/index.js';
 
 /** A look-up walks the whole list, so the last answers are kept. */
 const MAX_REMEMBERED = 10_000;

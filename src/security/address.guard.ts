@@ -1,16 +1,9 @@
 import { Inject, Injectable, SetMetadata, type CanActivate, type CustomDecorator } from '@nestjs/common';
 import type { ExecutionContext } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
-import {
-  ChainedGuard,
-  clientAddressOf,
-  GuardOrder,
-  OPERATIONAL_ROUTE,
-  ProblemException,
-  requestOf,
-  routeFlag,
-  RouteMemo,
-} from '../common/index.js';
+import { ChainedGuard, GuardOrder, OPERATIONAL_ROUTE, routeFlag, RouteMemo } from '../guards/index.js';
+import { clientAddressOf, requestOf } from '../context/index.js';
+import { ProblemException } from '../problem/index.js';
 import { AddressList } from './address-list.js';
 import { SECURITY_SETTINGS, type SecuritySettings } from './security.options.js';
 import { SecurityReports } from './security-reports.js';

@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { parseByteSize } from '../common/index.js';
+import { parseByteSize } from '../config/index.js';
 
 const BODY_LIMIT = 'bulwark:body-limit';
 /** What `@RouteConfig()` of @nestjs/platform-fastify sets, which an application on Express does not have. */

@@ -1,6 +1,6 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { IncomingMessage } from 'node:http';
-import { ProblemException } from '../common/index.js';
+import { ProblemException } from '../problem/index.js';
 
 /**
  * Reads a body of at most `limit` bytes. A declared length that is larger is refused at once; what comes in chunks, with

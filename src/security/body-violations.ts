@@ -1,4 +1,4 @@
-import { ProblemException, type ErrorCode, type FieldError } from '../common/index.js';
+import { ProblemException, type ErrorCode, type FieldError } from '../problem/index.js';
 import type { SecurityRule } from './security-reports.js';
 
 const BY_FIELD: Readonly<Record<string, SecurityRule>> = {

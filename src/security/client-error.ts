@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { STATUS_CODES, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { ERROR_CODES, parseAddress, problemDocument, type ErrorCode } from '../common/index.js';
+import { ERROR_CODES, problemDocument, type ErrorCode } from '../problem/index.js';
+import { parseAddress } from '../context/index.js';
 
 const FAULTS: Readonly<Record<string, [code: ErrorCode, detail: string]>> = {
   HPE_HEADER_OVERFLOW: ['HEADERS_TOO_LARGE', 'The request line and the headers exceed 16 kB.'],

@@ -1,4 +1,4 @@
-import { ProblemException } from '../common/index.js';
+import { ProblemException } from '../problem/index.js';
 import type { ControlCharacterRule } from './security.options.js';
 
 /** C0 and DEL, but for tab, line feed and carriage return. */

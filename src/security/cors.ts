@@ -1,4 +1,4 @@
-import { CorsOrigins } from '../common/index.js';
+import { CorsOrigins } from '../config/index.js';
 import type { CorsOptions } from './security.options.js';
 import type { SecurityReports } from './security-reports.js';
 

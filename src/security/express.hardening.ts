@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AbstractHttpAdapter } from '@nestjs/core';
-import { requestPath, type AdapterRequest } from '../common/index.js';
+import { requestPath, type AdapterRequest } from '../context/index.js';
 import { readBody } from './body-reader.js';
 import { compressResponse } from './express-compression.js';
 import { ExpressRouteLimits, type ExpressRouter } from './express-routes.js';

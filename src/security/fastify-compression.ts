@@ -1,6 +1,6 @@
 import type { OutgoingHttpHeader, ServerResponse } from 'node:http';
 import { pipeline, Stream, type Readable } from 'node:stream';
-import type { AdapterRequest } from '../common/index.js';
+import type { AdapterRequest } from '../context/index.js';
 import { varied, weakened, type Compressor } from './compressor.js';
 
 /** A reply of Fastify, as far as it is used here. */

@@ -1,5 +1,5 @@
 import type { AbstractHttpAdapter } from '@nestjs/core';
-import type { AdapterRequest } from '../common/index.js';
+import type { AdapterRequest } from '../context/index.js';
 import { bodyLimitIn } from './body-limit.js';
 import { compressPayload, type FastifyReply, type PayloadDone } from './fastify-compression.js';
 import type { Hardening } from './hardening.js';

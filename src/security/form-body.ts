@@ -1,4 +1,4 @@
-import { ProblemException } from '../common/index.js';
+import { ProblemException } from '../problem/index.js';
 import { refuseReservedNames } from './reserved-keys.js';
 
 /**

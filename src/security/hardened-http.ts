@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { Inject, Injectable } from '@nestjs/common';
 import { HttpAdapterHost, type AbstractHttpAdapter } from '@nestjs/core';
-import { currentContext } from '../common/index.js';
+import { currentContext } from '../context/index.js';
 import { answerClientError } from './client-error.js';
 import { corsOptionsOf } from './cors.js';
 import { hardenExpress } from './express.hardening.js';

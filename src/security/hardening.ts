@@ -1,11 +1,6 @@
 import type { IncomingMessage } from 'node:http';
-import {
-  clientAddressOf,
-  contextOf,
-  runWithContext,
-  type AdapterRequest,
-  type ProblemException,
-} from '../common/index.js';
+import { clientAddressOf, contextOf, runWithContext, type AdapterRequest } from '../context/index.js';
+import type { ProblemException } from '../problem/index.js';
 import { violatedBy } from './body-violations.js';
 import { Compressor } from './compressor.js';
 import { bodyRefusal, parseBody } from './request-body.js';

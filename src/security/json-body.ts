@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { ProblemException } from '../common/index.js';
+import { ProblemException } from '../problem/index.js';
 import { refuseReservedKeys } from './reserved-keys.js';
 
 export interface JsonLimits {

@@ -1,5 +1,6 @@
 import { Inject, Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
-import { ChainedGuard, GuardOrder, requestOf, responseOf } from '../common/index.js';
+import { ChainedGuard, GuardOrder } from '../guards/index.js';
+import { requestOf, responseOf } from '../context/index.js';
 import { SECURITY_SETTINGS, type SecuritySettings } from './security.options.js';
 
 /**

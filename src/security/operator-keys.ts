@@ -1,16 +1,9 @@
 import { Inject, Injectable, SetMetadata, type CanActivate, type CustomDecorator } from '@nestjs/common';
 import type { ExecutionContext } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
-import {
-  ChainedGuard,
-  clientAddressOf,
-  contextOf,
-  GuardOrder,
-  ProblemException,
-  requestOf,
-  RouteMemo,
-  type AdapterRequest,
-} from '../common/index.js';
+import { ChainedGuard, GuardOrder, RouteMemo } from '../guards/index.js';
+import { clientAddressOf, contextOf, requestOf, type AdapterRequest } from '../context/index.js';
+import { ProblemException } from '../problem/index.js';
 import { SECURITY_SETTINGS, type SecuritySettings } from './security.options.js';
 import { SecurityReports } from './security-reports.js';
 

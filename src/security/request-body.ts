@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { ProblemException } from '../common/index.js';
+import { ProblemException } from '../problem/index.js';
 import { mayHoldControlCharacters, withoutControlCharacters } from './control-characters.js';
 import { parseFormText } from './form-body.js';
 import { decodeBody, parseJsonText } from './json-body.js';

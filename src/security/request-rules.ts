@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
-import { ProblemException } from '../common/index.js';
+import { ProblemException } from '../problem/index.js';
 import type { SecuritySettings } from './security.options.js';
 
 /** Fields that a request has once. Node keeps the first of two, the proxy in front maybe the last. */

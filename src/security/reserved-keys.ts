@@ -1,4 +1,4 @@
-import { ProblemException } from '../common/index.js';
+import { ProblemException } from '../problem/index.js';
 
 /**
  * Names that every object inherits. As a key from outside, `__proto__` or `constructor` can reach a prototype that all

@@ -1,5 +1,5 @@
 import type { ArgumentMetadata } from '@nestjs/common';
-import { ProblemException, type FieldError } from '../common/index.js';
+import { ProblemException, type FieldError } from '../problem/index.js';
 
 /** A schema of any library that keeps to https://standardschema.dev, such as zod and valibot. @publicApi */
 export type StandardSchema = NonNullable<ArgumentMetadata['schema']>;

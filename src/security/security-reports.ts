@@ -1,4 +1,4 @@
-import type { Counter, MetricFamily, Metrics, ViolationStreaks } from '../common/index.js';
+import type { Counter, MetricFamily, Metrics, ViolationStreaks } from '../ports/index.js';
 
 /** What was refused or changed, by rule; the label of the metric. */
 export type SecurityRule =

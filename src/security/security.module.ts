@@ -1,5 +1,6 @@
 import { ConfigurableModuleBuilder, Module } from '@nestjs/common';
-import { GuardChainModule, Metrics, NoMetrics, ViolationStreaks } from '../common/index.js';
+import { GuardChainModule } from '../guards/index.js';
+import { Metrics, NoMetrics, ViolationStreaks } from '../ports/index.js';
 import { AddressGuard } from './address.guard.js';
 import { HardenedHttp } from './hardened-http.js';
 import { NoStoreGuard } from './no-store.guard.js';

@@ -1,4 +1,4 @@
-import { parseAddress } from '../common/index.js';
+import { parseAddress } from '../context/index.js';
 import { AddressList } from './address-list.js';
 
 /** Names that Express gave to networks, and Fastify took over. */

@@ -19,7 +19,7 @@ import {
 } from 'class-validator';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ProblemException } from '../common/index.js';
+import { ProblemException } from '../problem/index.js';
 import { quickCheckOf } from './quick-check.js';
 import { validationPipe } from './validation.js';
 

@@ -1,6 +1,6 @@
 import { ValidationPipe, type ArgumentMetadata, type Type, type ValidationPipeOptions } from '@nestjs/common';
 import type { ValidationError } from 'class-validator';
-import type { FieldError } from '../common/index.js';
+import type { FieldError } from '../problem/index.js';
 import { quickCheckOf, type QuickCheck } from './quick-check.js';
 import { refuseReservedNames } from './reserved-keys.js';
 import { MAXIMUM_PATH, UNKNOWN_FIELD, validatedBy, validationProblem } from './schema-validation.js';

@@ -1,7 +1,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { Server as NetServer, type Socket } from 'node:net';
 import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises';
-import { requestPath } from '../common/index.js';
+import { requestPath } from '../context/index.js';
 
 const POLL_MS = 25;
 /** Most connections that the system keeps for a server that has not accepted them yet (Node's default). */

@@ -1,6 +1,6 @@
 import { ConfigurableModuleBuilder, Global, Module } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
-import { Lifecycle } from '../common/index.js';
+import { Lifecycle } from '../ports/index.js';
 import { SHUTDOWN_SETTINGS, shutdownSettings, type ShutdownModuleOptions } from './shutdown.options.js';
 import { ShutdownService } from './shutdown.service.js';
 

@@ -2,7 +2,7 @@ import type { Server } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Inject, Injectable, Logger, type INestApplication } from '@nestjs/common';
 import { DiscoveryService } from '@nestjs/core';
-import { Lifecycle, OnShutdown, ShutdownPhase, type ShutdownParticipant } from '../common/index.js';
+import { Lifecycle, OnShutdown, ShutdownPhase, type ShutdownParticipant } from '../ports/index.js';
 import { Connections } from './connections.js';
 import { SHUTDOWN_SETTINGS, type ShutdownSettings } from './shutdown.options.js';
 

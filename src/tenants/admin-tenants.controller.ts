@@ -13,7 +13,7 @@ import {
   VERSION_NEUTRAL,
 } from '@nestjs/common';
 import { AllowApiKeys, Roles } from '../authorization/index.js';
-import { Management } from '../common/index.js';
+import { Management } from '../guards/index.js';
 import { Paginated } from '../conventions/index.js';
 import { Idempotent } from '../idempotency/index.js';
 import {

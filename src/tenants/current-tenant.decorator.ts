@@ -1,5 +1,6 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
-import { ProblemException, type AdapterRequest } from '../common/index.js';
+import { ProblemException } from '../problem/index.js';
+import type { AdapterRequest } from '../context/index.js';
 
 /** @throws ProblemException `TENANT_REQUIRED` */
 export function requiredTenant(tenantId: string | undefined): string {

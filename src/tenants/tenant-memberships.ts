@@ -2,7 +2,8 @@ import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { canAct } from '../auth/index.js';
 import { AccessControl } from '../authorization/index.js';
-import { ProblemException, TenantDirectory, type Memberships } from '../common/index.js';
+import { ProblemException } from '../problem/index.js';
+import { TenantDirectory, type Memberships } from '../ports/index.js';
 import { inTransaction, managerOf } from '../database/index.js';
 import { UserStore } from '../users/index.js';
 

@@ -13,7 +13,8 @@ import {
 } from '@nestjs/common';
 import { CurrentUser, TokenRoute, type AccessTokenView } from '../auth/index.js';
 import { AllowApiKeys, Authorize, inTenant, param, Permissions } from '../authorization/index.js';
-import { ThrottleTier, type Principal } from '../common/index.js';
+import { ThrottleTier } from '../ports/index.js';
+import type { Principal } from '../context/index.js';
 import { MemberRolesDto, SwitchTenantDto, type MemberView, type TenantView } from './tenants.dto.js';
 import { NO_SUCH_TENANT, TenantsService } from './tenants.service.js';
 

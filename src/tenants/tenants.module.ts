@@ -1,7 +1,7 @@
 import { Global, Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { AuthorizationGuardModule } from '../authorization/index.js';
-import { TenantDirectory } from '../common/index.js';
+import { TenantDirectory } from '../ports/index.js';
 import { AdminTenantsController } from './admin-tenants.controller.js';
 import { IsolationState } from './isolation/isolation-state.js';
 import { TenantScope } from './isolation/tenant-scope.js';

@@ -1,4 +1,4 @@
-import { parseAddress } from '../common/index.js';
+import { parseAddress } from '../context/index.js';
 
 const HEXTETS = 8;
 const BITS = 16;

@@ -1,5 +1,5 @@
 import { Injectable, type ExecutionContext } from '@nestjs/common';
-import { ChainedGuard, GuardOrder } from '../common/index.js';
+import { ChainedGuard, GuardOrder } from '../guards/index.js';
 import { ThrottlerGuard } from './throttler.guard.js';
 
 /** Counts client addresses, before anything is spent on authentication. @publicApi */

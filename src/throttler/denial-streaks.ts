@@ -1,4 +1,4 @@
-import { runOutsideRequests } from '../common/index.js';
+import { runOutsideRequests } from '../context/index.js';
 import { monotonicNow, type Hit, type Policy } from './policy.js';
 
 /** Refusals of one client by one policy, without a pause that would have let it in. */

@@ -1,4 +1,5 @@
-import { CircuitBreaker, withTimeLimit } from '../common/index.js';
+import { CircuitBreaker } from '../redis/index.js';
+import { withTimeLimit } from '../common/index.js';
 import type { MemoryStore } from './memory.store.js';
 import { PendingCharges, type SentCharge } from './pending-charges.js';
 import {

@@ -1,4 +1,4 @@
-export { FailureThrottle, ThrottleTier, type FailureSubject } from '../common/index.js';
+export { FailureThrottle, ThrottleTier, type FailureSubject } from '../ports/index.js';
 export { AddressThrottlerGuard, UserThrottlerGuard } from './chained.guards.js';
 export { LoginThrottle } from './login-throttle.js';
 export type { ThrottleAlgorithm, ThrottleFallback, TrackerKind } from './policy.js';

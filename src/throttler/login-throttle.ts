@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
-import { currentContext, FailureThrottle, ProblemException, type FailureSubject } from '../common/index.js';
+import { currentContext } from '../context/index.js';
+import { FailureThrottle, type FailureSubject } from '../ports/index.js';
+import { ProblemException } from '../problem/index.js';
 import { addressKey } from './address-key.js';
 import { Policy, toSeconds, type Hit } from './policy.js';
 import type { ThrottlerSettings } from './settings.js';

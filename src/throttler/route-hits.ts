@@ -1,5 +1,5 @@
 import type { ExecutionContext } from '@nestjs/common';
-import { clientAddressOf, type AdapterRequest, type Principal } from '../common/index.js';
+import { clientAddressOf, type AdapterRequest, type Principal } from '../context/index.js';
 import { addressKey } from './address-key.js';
 import type { RouteHit } from './rate-limit-headers.js';
 import type { RouteLimit } from './route-plan.js';

@@ -1,6 +1,7 @@
 import { RequestMethod, type Type } from '@nestjs/common';
 import type { ModulesContainer, Reflector } from '@nestjs/core';
-import { OPERATIONAL_ROUTE, PUBLIC_ROUTE, routeFlag, THROTTLE_TIERS_OF_ROUTE } from '../common/index.js';
+import { OPERATIONAL_ROUTE, PUBLIC_ROUTE, routeFlag } from '../guards/index.js';
+import { THROTTLE_TIERS_OF_ROUTE } from '../ports/index.js';
 import { joinPaths, pathPattern } from './path-pattern.js';
 import { Policy, toSeconds, type TrackerKind } from './policy.js';
 import type { ThrottlerSettings, Tier } from './settings.js';

@@ -10,15 +10,9 @@ import {
   UseGuards,
   VERSION_NEUTRAL,
 } from '@nestjs/common';
-import {
-  AuditTrail,
-  Management,
-  NamedRoles,
-  NoAuditTrail,
-  ProblemException,
-  RoleCheck,
-  RoleGuard,
-} from '../common/index.js';
+import { AuditTrail, NamedRoles, NoAuditTrail, RoleCheck, RoleGuard } from '../ports/index.js';
+import { Management } from '../guards/index.js';
+import { ProblemException } from '../problem/index.js';
 import type { ThrottlerSettings } from './settings.js';
 import { ThrottlerService, type BlockedClient } from './throttler.service.js';
 import { THROTTLER_SETTINGS } from './throttler.tokens.js';

@@ -1,4 +1,4 @@
-import { ProblemException, type ProblemOptions } from '../common/index.js';
+import { ProblemException, type ProblemOptions } from '../problem/index.js';
 
 /** @publicApi */
 export const throttlerMessage = 'ThrottlerException: Too Many Requests';

@@ -1,6 +1,8 @@
 import { Inject, Injectable, type CanActivate, type ExecutionContext, type OnModuleInit } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
-import { ProblemException, type AdapterRequest, type RouteMemo } from '../common/index.js';
+import { ProblemException } from '../problem/index.js';
+import type { AdapterRequest } from '../context/index.js';
+import type { RouteMemo } from '../guards/index.js';
 import { Policy, type Decision, type Verdict } from './policy.js';
 import { isRefusal, type HeaderWriter, type RouteHit } from './rate-limit-headers.js';
 import { RouteHits } from './route-hits.js';

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { HealthCheckOf, type HealthContributor, type HealthReport } from '../common/index.js';
+import { HealthCheckOf, type HealthContributor, type HealthReport } from '../ports/index.js';
 import { ThrottlerStore } from './throttler.store.js';
 
 /** Limits hold without the shared store too, only less exactly; so its loss degrades and takes nothing down. */

@@ -1,4 +1,4 @@
-import type { Counter, Metrics } from '../common/index.js';
+import type { Counter, Metrics } from '../ports/index.js';
 
 export type ThrottleOutcome = 'allowed' | 'near_limit' | 'denied' | 'shadow_denied';
 const OUTCOMES: readonly ThrottleOutcome[] = ['allowed', 'near_limit', 'denied', 'shadow_denied'];

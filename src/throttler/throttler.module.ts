@@ -1,5 +1,6 @@
 import { Global, Module, type DynamicModule } from '@nestjs/common';
-import { FailureThrottle, GuardChainModule } from '../common/index.js';
+import { FailureThrottle } from '../ports/index.js';
+import { GuardChainModule } from '../guards/index.js';
 import { AddressThrottlerGuard, UserThrottlerGuard } from './chained.guards.js';
 import { LoginThrottle } from './login-throttle.js';
 import { settingsOf } from './settings.js';

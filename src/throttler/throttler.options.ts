@@ -1,5 +1,5 @@
 import type { ExecutionContext } from '@nestjs/common';
-import type { AdapterRequest } from '../common/index.js';
+import type { AdapterRequest } from '../context/index.js';
 import type { ThrottleAlgorithm, ThrottleFallback } from './policy.js';
 import type {
   Resolvable,

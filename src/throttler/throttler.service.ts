@@ -7,7 +7,8 @@ import {
   type Type,
 } from '@nestjs/common';
 import { ModulesContainer, Reflector } from '@nestjs/core';
-import { AuditTrail, Metrics, NoAuditTrail, NoMetrics, RouteMemo } from '../common/index.js';
+import { AuditTrail, Metrics, NoAuditTrail, NoMetrics } from '../ports/index.js';
+import { RouteMemo } from '../guards/index.js';
 import { DenialStreaks, type DenialStreak } from './denial-streaks.js';
 import { monotonicNow, Policy, type Decision, type Hit, type TrackerKind, type Verdict } from './policy.js';
 import { RateLimitHeaders } from './rate-limit-headers.js';

@@ -1,5 +1,5 @@
 import { Inject, Injectable, Logger, Optional, type OnApplicationShutdown } from '@nestjs/common';
-import { REDIS } from '../common/index.js';
+import { REDIS } from '../ports/index.js';
 import { FallbackStore } from './fallback.store.js';
 import { MemoryStore } from './memory.store.js';
 import { spentHits, type Decision, type Hit, type Policy, type ThrottleStore } from './policy.js';

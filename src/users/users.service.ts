@@ -1,5 +1,7 @@
 import { Injectable, Optional } from '@nestjs/common';
-import { NoResultCache, ProblemException, ResultCache, uuidv7 } from '../common/index.js';
+import { NoResultCache, ResultCache } from '../ports/index.js';
+import { ProblemException } from '../problem/index.js';
+import { uuidv7 } from '../common/index.js';
 import { afterCommit } from '../database/index.js';
 import {
   UserStore,

@@ -1,6 +1,6 @@
 import { Controller, Get, Module } from '@nestjs/common';
 import { expect, it } from 'vitest';
-import { Public } from '../../src/common/index.js';
+import { Public } from '../../src/guards/index.js';
 import { AllowAddresses, DenyAddresses } from '../../src/security/index.js';
 import { onBothAdapters, TestApp } from '../support/harness.js';
 import '../support/problem.js';

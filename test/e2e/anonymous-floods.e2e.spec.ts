@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { Controller, Get, Module, VERSION_NEUTRAL } from '@nestjs/common';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Public } from '../../src/common/index.js';
+import { Public } from '../../src/guards/index.js';
 import { newApiKey } from '../../src/api-keys/api-key-format.js';
 import { AuditService } from '../../src/audit/index.js';
 import { TestClient } from '../support/client.js';

@@ -2,7 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { Controller, Get, Module, Param, Put, Query, Req, VersioningType } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { GuardChainModule, Public, uuidv7, type AdapterRequest } from '../../src/common/index.js';
+import { GuardChainModule, Public } from '../../src/guards/index.js';
+import { uuidv7 } from '../../src/common/index.js';
+import type { AdapterRequest } from '../../src/context/index.js';
 import {
   ConventionsModule,
   CursorCodec,

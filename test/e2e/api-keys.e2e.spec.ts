@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { ApiKeyUses } from '../../src/api-keys/api-key-uses.js';
 import { AllowApiKeys, AuthorizationModule, Permissions, Roles } from '../../src/authorization/index.js';
 import { CurrentUser } from '../../src/auth/index.js';
-import type { Principal } from '../../src/common/index.js';
+import type { Principal } from '../../src/context/index.js';
 import { onBothAdapters, TestApp, type Visitor } from '../support/harness.js';
 import { BY_NEWS, hearsNews } from '../support/news.js';
 import '../support/problem.js';

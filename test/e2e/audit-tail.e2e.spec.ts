@@ -7,7 +7,7 @@ import { AuditFeed } from '../../src/audit/feed/audit.feed.js';
 import { AuditTail } from '../../src/audit/feed/audit.tail.js';
 import { FeedEvents } from '../../src/audit/feed/feed-events.js';
 import { TailStream, type TailOptions } from '../../src/audit/feed/tail.stream.js';
-import type { AuditInput } from '../../src/common/index.js';
+import type { AuditInput } from '../../src/ports/index.js';
 import { AuditApp } from '../support/audit-app.js';
 import { freshDatabase, testDatabase } from '../support/database.js';
 import { EventStream } from '../support/event-stream.js';

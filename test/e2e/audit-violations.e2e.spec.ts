@@ -1,6 +1,6 @@
 import { Controller, Get, Module, Query, VERSION_NEUTRAL } from '@nestjs/common';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { Public } from '../../src/common/index.js';
+import { Public } from '../../src/guards/index.js';
 import { freshDatabase } from '../support/database.js';
 import { onBothAdapters, TestApp } from '../support/harness.js';
 import { sendBytes } from '../support/socket.js';

@@ -4,7 +4,7 @@ import { Controller, Get, Module, Post, VERSION_NEUTRAL } from '@nestjs/common';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { AUDIT_VOCABULARY } from '../../src/audit/index.js';
 import { AuditAccess } from '../../src/authorization/index.js';
-import { Management, Public } from '../../src/common/index.js';
+import { Management, Public } from '../../src/guards/index.js';
 import { freshDatabase } from '../support/database.js';
 import { onBothAdapters, TestApp } from '../support/harness.js';
 

@@ -16,7 +16,7 @@ import {
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { Audited, AuditService } from '../../src/audit/index.js';
-import { Public } from '../../src/common/index.js';
+import { Public } from '../../src/guards/index.js';
 import { AuditApp } from '../support/audit-app.js';
 import { testDatabase } from '../support/database.js';
 import { testFolder } from '../support/folder.js';

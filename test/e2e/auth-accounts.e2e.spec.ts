@@ -1,7 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { FileMailSender } from '../../src/auth/index.js';
-import { MailSender, type Mail } from '../../src/auth/index.js';
+import { FileMailSender, MailSender, type Mail } from '../../src/auth/index.js';
 import { ownDatabase } from '../support/database.js';
 import { onBothAdapters, TestApp, type Visitor } from '../support/harness.js';
 import { Mailbox } from '../support/mailbox.js';

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Type } from '@nestjs/common';
 import { DiscoveryService, Reflector } from '@nestjs/core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { PUBLIC_ROUTE, routeFlag } from '../../src/common/index.js';
+import { PUBLIC_ROUTE, routeFlag } from '../../src/guards/index.js';
 import { onBothAdapters, TestApp, type Visitor } from '../support/harness.js';
 
 const METHODS = ['get', 'post', 'put', 'patch', 'delete'] as const;

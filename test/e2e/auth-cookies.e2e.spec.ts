@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { All, Controller, Get, HttpCode, Module, Post, Req, UseGuards, VERSION_NEUTRAL } from '@nestjs/common';
 import { AuthGuard } from '@nestjs/passport';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { PrincipalResolver, Public, type AdapterRequest } from '../../src/common/index.js';
+import { PrincipalResolver, type AdapterRequest } from '../../src/context/index.js';
+import { Public } from '../../src/guards/index.js';
 import { Browser } from '../support/browser.js';
 import { onBothAdapters, TestApp } from '../support/harness.js';
 

@@ -17,7 +17,7 @@ import {
   MailSender,
   type Mail,
 } from '../../src/auth/index.js';
-import { ProblemFilter } from '../../src/common/index.js';
+import { ProblemFilter } from '../../src/problem/index.js';
 import { DatabaseModule } from '../../src/database/index.js';
 import { validationPipe } from '../../src/security/index.js';
 import { Authenticator } from '../support/authenticator.js';

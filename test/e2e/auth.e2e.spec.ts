@@ -3,7 +3,8 @@ import { Controller, Get, Module, UseGuards, VERSION_NEUTRAL } from '@nestjs/com
 import { AuthGuard } from '@nestjs/passport';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CurrentUser } from '../../src/auth/index.js';
-import { Public, type Principal } from '../../src/common/index.js';
+import { Public } from '../../src/guards/index.js';
+import type { Principal } from '../../src/context/index.js';
 import { onBothAdapters, TestApp, type Visitor } from '../support/harness.js';
 
 const SECRET = 'a secret of the test suite, long enough for HS256';

@@ -21,7 +21,7 @@ import {
   type AccessPolicy,
   type AuthorizationModuleOptions,
 } from '../../src/authorization/index.js';
-import { Public } from '../../src/common/index.js';
+import { Public } from '../../src/guards/index.js';
 import { testFolder } from '../support/folder.js';
 import { onBothAdapters, TestApp, type Visitor } from '../support/harness.js';
 import '../support/problem.js';

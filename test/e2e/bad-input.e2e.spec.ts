@@ -2,7 +2,7 @@ import { gzipSync } from 'node:zlib';
 import { Body, Controller, Get, Module, Post, Query } from '@nestjs/common';
 import { IsOptional, IsString } from 'class-validator';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Public } from '../../src/common/index.js';
+import { Public } from '../../src/guards/index.js';
 import { onBothAdapters, TestApp } from '../support/harness.js';
 import '../support/problem.js';
 import { sendBytes } from '../support/socket.js';

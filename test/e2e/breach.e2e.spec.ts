@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Controller, Get, Header, Module, Res } from '@nestjs/common';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Authenticated, Public } from '../../src/common/index.js';
+import { Authenticated, Public } from '../../src/guards/index.js';
 import { HAS_ZSTD } from '../../src/security/content-coding.js';
 import { Browser } from '../support/browser.js';
 import type { Answer } from '../support/client.js';

@@ -15,7 +15,8 @@ import {
 } from '@nestjs/common';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { Cached, CacheService } from '../../src/cache/index.js';
-import { Public, RequestContext, runWithContext, type AdapterRequest } from '../../src/common/index.js';
+import { Public } from '../../src/guards/index.js';
+import { RequestContext, runWithContext, type AdapterRequest } from '../../src/context/index.js';
 import { onBothAdapters, TestApp } from '../support/harness.js';
 
 const CARRIERS = [

@@ -17,13 +17,9 @@ import { CACHE_MANAGER, CacheInterceptor, type Cache } from '@nestjs/cache-manag
 import { map } from 'rxjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Cached, CacheModule, CacheService } from '../../src/cache/index.js';
-import {
-  GuardChainModule,
-  ProblemException,
-  RequestContext,
-  runWithContext,
-  type AdapterRequest,
-} from '../../src/common/index.js';
+import { GuardChainModule } from '../../src/guards/index.js';
+import { ProblemException } from '../../src/problem/index.js';
+import { RequestContext, runWithContext, type AdapterRequest } from '../../src/context/index.js';
 import { ETag } from '../../src/conventions/index.js';
 import { onBothAdapters } from '../support/harness.js';
 import { ThrottledApp } from '../support/throttled-app.js';

@@ -15,7 +15,7 @@ import {
 } from '@nestjs/common';
 import { Subject, type Observable } from 'rxjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Authenticated, Public } from '../../src/common/index.js';
+import { Authenticated, Public } from '../../src/guards/index.js';
 import { HAS_ZSTD } from '../../src/security/content-coding.js';
 import { onBothAdapters, TestApp } from '../support/harness.js';
 import '../support/problem.js';

@@ -1,6 +1,6 @@
 import { Injectable, Module } from '@nestjs/common';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { HealthCheckOf, type HealthContributor, type HealthReport } from '../../src/common/index.js';
+import { HealthCheckOf, type HealthContributor, type HealthReport } from '../../src/ports/index.js';
 import { onBothAdapters, TestApp } from '../support/harness.js';
 import '../support/problem.js';
 import { until } from '../support/until.js';

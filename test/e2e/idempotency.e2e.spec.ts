@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Body, Controller, HttpCode, HttpException, Module, Post, Res, StreamableFile } from '@nestjs/common';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { GuardChainModule, ProblemException, Public } from '../../src/common/index.js';
+import { GuardChainModule, Public } from '../../src/guards/index.js';
+import { ProblemException } from '../../src/problem/index.js';
 import { HealthModule } from '../../src/health/index.js';
 import {
   currentOperationId,

@@ -1,6 +1,7 @@
 import { Controller, Get, Post } from '@nestjs/common';
 import { expect, it } from 'vitest';
-import { FailureThrottle, Public } from '../../src/common/index.js';
+import { FailureThrottle } from '../../src/ports/index.js';
+import { Public } from '../../src/guards/index.js';
 import { SecurityModule } from '../../src/security/index.js';
 import { ThrottlerModule } from '../../src/throttler/index.js';
 import { onBothAdapters } from '../support/harness.js';

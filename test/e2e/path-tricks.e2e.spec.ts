@@ -1,7 +1,7 @@
 import { Controller, Delete, Get, Module } from '@nestjs/common';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { Roles } from '../../src/auth/index.js';
-import { Public } from '../../src/common/index.js';
+import { Public } from '../../src/guards/index.js';
 import { Role } from '../../src/users/index.js';
 import { onBothAdapters, TestApp } from '../support/harness.js';
 import { sendBytes } from '../support/socket.js';

@@ -13,7 +13,7 @@ import {
 import type { ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Public } from '../../src/common/index.js';
+import { Public } from '../../src/guards/index.js';
 import { onBothAdapters, TestApp } from '../support/harness.js';
 import '../support/problem.js';
 import { sendBytes } from '../support/socket.js';

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { All, Controller, Get, Module, Param, Req } from '@nestjs/common';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { Public } from '../../src/common/index.js';
+import { Public } from '../../src/guards/index.js';
 import { TestClient } from '../support/client.js';
 import { HaProxy } from '../support/haproxy.js';
 import { onBothAdapters, TestApp } from '../support/harness.js';

@@ -3,7 +3,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { Body, Controller, Get, Module, Post } from '@nestjs/common';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Public } from '../../src/common/index.js';
+import { Public } from '../../src/guards/index.js';
 import { onBothAdapters, TestApp } from '../support/harness.js';
 import { CHUNKED, HIDDEN, INNOCENT, SHAPES } from '../support/smuggling.js';
 import { until } from '../support/until.js';

@@ -1,7 +1,7 @@
 import { Controller, Delete, Get, Module, type ExecutionContext } from '@nestjs/common';
 import { RouterModule } from '@nestjs/core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { AdapterRequest } from '../../src/common/index.js';
+import type { AdapterRequest } from '../../src/context/index.js';
 import {
   SkipThrottle,
   Throttle,

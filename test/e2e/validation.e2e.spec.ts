@@ -3,7 +3,7 @@ import { IsInt, IsString, Length } from 'class-validator';
 import * as v from 'valibot';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { Public } from '../../src/common/index.js';
+import { Public } from '../../src/guards/index.js';
 import type { SchemaOutput } from '../../src/security/index.js';
 import { onBothAdapters, TestApp } from '../support/harness.js';
 import '../support/problem.js';

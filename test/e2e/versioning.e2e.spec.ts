@@ -1,6 +1,6 @@
 import { Controller, Get, Module, Param, VERSION_NEUTRAL, Version } from '@nestjs/common';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Public } from '../../src/common/index.js';
+import { Public } from '../../src/guards/index.js';
 import { onBothAdapters, TestApp, type Visitor } from '../support/harness.js';
 import '../support/problem.js';
 import { sendBytes } from '../support/socket.js';

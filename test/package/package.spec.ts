@@ -38,7 +38,7 @@ await app.close();
 const TYPED = `
 import { HealthModule, HealthCheckOf, type HealthContributor } from 'nest-bulwark/health';
 import { loadConfig, AppConfig } from 'nest-bulwark/config';
-import { ProblemException } from 'nest-bulwark/common';
+import { ProblemException } from 'nest-bulwark/problem';
 
 @HealthCheckOf({ key: 'payments', critical: false })
 export class Payments implements HealthContributor {

@@ -1,5 +1,6 @@
 import { Injectable, Module, type CanActivate, type ExecutionContext } from '@nestjs/common';
-import { ChainedGuard, GuardOrder, type AdapterRequest } from '../../src/common/index.js';
+import { ChainedGuard, GuardOrder } from '../../src/guards/index.js';
+import type { AdapterRequest } from '../../src/context/index.js';
 
 /** Puts the caller into the tenant that the header `x-test-tenant` names, as an application's own tenancy would. */
 @Injectable()

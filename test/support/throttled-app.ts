@@ -12,17 +12,10 @@ import {
 import { HttpAdapterHost, NestFactory, type AbstractHttpAdapter } from '@nestjs/core';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
-import {
-  AuditTrail,
-  ChainedGuard,
-  GuardOrder,
-  Metrics,
-  ProblemFilter,
-  type AdapterRequest,
-  type AuditInput,
-  type Labels,
-  type MetricOptions,
-} from '../../src/common/index.js';
+import { AuditTrail, Metrics, type AuditInput, type Labels, type MetricOptions } from '../../src/ports/index.js';
+import { ChainedGuard, GuardOrder } from '../../src/guards/index.js';
+import { ProblemFilter } from '../../src/problem/index.js';
+import type { AdapterRequest } from '../../src/context/index.js';
 import { trustProxyOption } from '../../src/security/index.js';
 import { parseList as parseStructuredList } from 'structured-headers';
 import { TestClient } from './client.js';

@@ -1,5 +1,6 @@
 import { Inject, Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
-import { OnShutdown, ProblemException, ShutdownPhase, type ShutdownParticipant } from '../../common/index.js';
+import { OnShutdown, ShutdownPhase, type ShutdownParticipant } from '../../ports/index.js';
+import { ProblemException } from '../../problem/index.js';
 import { AUDIT_SETTINGS, type AuditSettings } from '../audit.options.js';
 import type { AuditFilter } from '../audit.reader.js';
 import type { AuditVisibility } from '../store/audit.scope.js';

@@ -16,7 +16,7 @@ import {
   type HealthReport,
   type MetricFamily,
   type Counter,
-} from '../../common/index.js';
+} from '../../ports/index.js';
 import { AUDIT_SETTINGS, type AuditSettings } from '../audit.options.js';
 import { AuditFeed } from '../feed/audit.feed.js';
 import { FeedEvents } from '../feed/feed-events.js';

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
-import { withTimeLimit, type Counter } from '../../common/index.js';
+import { withTimeLimit } from '../../common/index.js';
+import type { Counter } from '../../ports/index.js';
 import type { AuditFeed } from '../feed/audit.feed.js';
 import type { FeedEvents } from '../feed/feed-events.js';
 import type { AuditSink } from './audit-sink.js';

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { HealthCheckOf, type HealthContributor, type HealthReport } from '../../common/index.js';
+import { HealthCheckOf, type HealthContributor, type HealthReport } from '../../ports/index.js';
 import { AuditDigests } from '../integrity/audit.digests.js';
 import { AuditMaintenance } from './audit.maintenance.js';
 import { AuditScope } from './audit.scope.js';

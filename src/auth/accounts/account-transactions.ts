@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import { ProblemException, type Principal } from '../../common/index.js';
+import { ProblemException } from '../../problem/index.js';
+import type { Principal } from '../../context/index.js';
 import { inTransaction, isInTransaction, managerOf } from '../../database/index.js';
 import { UsersService, type NewUser, type UserRecord, type UserWithPassword } from '../../users/index.js';
 import { KeyedQueue } from './keyed-queue.js';

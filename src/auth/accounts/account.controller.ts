@@ -11,7 +11,9 @@ import {
   Post,
   VERSION_NEUTRAL,
 } from '@nestjs/common';
-import { Public, ThrottleTier, type Principal } from '../../common/index.js';
+import { Public } from '../../guards/index.js';
+import { ThrottleTier } from '../../ports/index.js';
+import type { Principal } from '../../context/index.js';
 import {
   ChangeEmailDto,
   ChangePasswordDto,

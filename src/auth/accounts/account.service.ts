@@ -1,12 +1,7 @@
 import { Injectable, Optional } from '@nestjs/common';
-import {
-  AuditTrail,
-  CredentialVerifier,
-  NoAuditTrail,
-  ProblemException,
-  TenantDirectory,
-  type Principal,
-} from '../../common/index.js';
+import { AuditTrail, CredentialVerifier, NoAuditTrail, TenantDirectory } from '../../ports/index.js';
+import { ProblemException } from '../../problem/index.js';
+import type { Principal } from '../../context/index.js';
 import { afterCommit } from '../../database/index.js';
 import { UsersService, type UserRecord } from '../../users/index.js';
 import { AccountTransactions, canAct, orWhenDeleted } from './account-transactions.js';

@@ -13,7 +13,8 @@ import {
   VERSION_NEUTRAL,
 } from '@nestjs/common';
 import { Roles } from '../../authorization/index.js';
-import { Management, type Principal } from '../../common/index.js';
+import { Management } from '../../guards/index.js';
+import type { Principal } from '../../context/index.js';
 import { Role } from '../../users/index.js';
 import { Paginated } from '../../conventions/index.js';
 import { AdminUserDto, ListUsersDto } from './account.dto.js';

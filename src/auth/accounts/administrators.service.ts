@@ -1,6 +1,7 @@
 import { Inject, Injectable, Logger, Optional, type OnApplicationBootstrap } from '@nestjs/common';
 import { AccessControl } from '../../authorization/index.js';
-import { AuditTrail, NoAuditTrail, ProblemException, type FieldError } from '../../common/index.js';
+import { AuditTrail, NoAuditTrail } from '../../ports/index.js';
+import { ProblemException, type FieldError } from '../../problem/index.js';
 import { normalizeEmail, Role, UsersService, type UserRecord } from '../../users/index.js';
 import { AUTH_SETTINGS, type AuthSettings } from '../auth.options.js';
 import { canAct } from './account-transactions.js';

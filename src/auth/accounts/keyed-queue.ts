@@ -1,4 +1,4 @@
-import { ProblemException } from '../../common/index.js';
+import { ProblemException } from '../../problem/index.js';
 
 /**
  * Lets callers with the same key in one after the other, in this process. They wait here without a connection of the pool,

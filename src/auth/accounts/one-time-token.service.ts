@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import { ProblemException } from '../../common/index.js';
+import { ProblemException } from '../../problem/index.js';
 import { managerOf } from '../../database/index.js';
 
 /** What a token is good for, and nothing else. */

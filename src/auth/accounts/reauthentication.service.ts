@@ -1,5 +1,6 @@
 import { Injectable, Optional } from '@nestjs/common';
-import { AuditTrail, FailureThrottle, NoAuditTrail, NoFailureThrottle, ProblemException } from '../../common/index.js';
+import { AuditTrail, FailureThrottle, NoAuditTrail, NoFailureThrottle } from '../../ports/index.js';
+import { ProblemException } from '../../problem/index.js';
 import { UsersService, type UserWithPassword } from '../../users/index.js';
 import { deviceOfSession } from '../cookies/device-cookie.js';
 import { PasswordService } from '../passwords/password.service.js';

@@ -1,5 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { isSameSecret, type AdapterRequest, type ErrorCode } from '../../common/index.js';
+import { isSameSecret } from '../../common/index.js';
+import type { AdapterRequest } from '../../context/index.js';
+import type { ErrorCode } from '../../problem/index.js';
 import { AUTH_SETTINGS, type AuthSettings } from '../auth.options.js';
 import { crossSiteReason } from './cross-site.js';
 import { CsrfTokens } from './csrf-tokens.js';

@@ -1,5 +1,7 @@
 import { Controller, Get, Header, Req, Res, VERSION_NEUTRAL } from '@nestjs/common';
-import { ProblemException, Public, type AdapterRequest } from '../../common/index.js';
+import { ProblemException } from '../../problem/index.js';
+import { Public } from '../../guards/index.js';
+import type { AdapterRequest } from '../../context/index.js';
 import { CsrfTokens } from './csrf-tokens.js';
 import { CSRF_HEADER } from './csrf-check.js';
 import { SessionCookies } from './session-cookies.js';

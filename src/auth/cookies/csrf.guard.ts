@@ -1,15 +1,9 @@
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
-import {
-  ChainedGuard,
-  clientAddressOf,
-  GuardOrder,
-  ProblemException,
-  requestOf,
-  RouteMemo,
-  ViolationStreaks,
-  type AdapterRequest,
-} from '../../common/index.js';
+import { ChainedGuard, GuardOrder, RouteMemo } from '../../guards/index.js';
+import { clientAddressOf, requestOf, type AdapterRequest } from '../../context/index.js';
+import { ProblemException } from '../../problem/index.js';
+import { ViolationStreaks } from '../../ports/index.js';
 import { CsrfCheck, type CsrfFault } from './csrf-check.js';
 import { SessionCookies } from './session-cookies.js';
 import { TOKEN_ROUTE, type TokenRouteKind } from './token-route.js';

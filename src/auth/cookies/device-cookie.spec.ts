@@ -1,6 +1,6 @@
 import { createSecretKey, randomBytes } from 'node:crypto';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import type { AdapterRequest } from '../../common/index.js';
+import type { AdapterRequest } from '../../context/index.js';
 import { authSettings } from '../auth.options.js';
 import type { SigningKey } from '../tokens/signing-key.js';
 import { DEVICE_COOKIE, DeviceCookies } from './device-cookie.js';

@@ -1,7 +1,8 @@
 import { createHash, createHmac, randomBytes, type KeyObject } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
-import { currentContext, isSameSecret, type AdapterRequest } from '../../common/index.js';
+import { currentContext, type AdapterRequest } from '../../context/index.js';
+import { isSameSecret } from '../../common/index.js';
 import { UsersService } from '../../users/index.js';
 import { AUTH_SETTINGS, type AuthSettings } from '../auth.options.js';
 import { derivedKey, SIGNING_KEY, type SigningKey } from '../tokens/signing-key.js';

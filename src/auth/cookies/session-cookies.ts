@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
-import type { AdapterRequest } from '../../common/index.js';
+import type { AdapterRequest } from '../../context/index.js';
 import { AUTH_SETTINGS, type AuthSettings } from '../auth.options.js';
 import { parseRefreshToken } from '../sessions/refresh-token.js';
 import { bearerToken } from '../tokens/bearer-token.js';

@@ -10,7 +10,8 @@ import {
 } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import { catchError, mergeMap, throwError, type Observable } from 'rxjs';
-import { PrincipalResolver, ProblemException, type AdapterRequest } from '../../common/index.js';
+import { PrincipalResolver, type AdapterRequest } from '../../context/index.js';
+import { ProblemException } from '../../problem/index.js';
 import type { TokenView } from '../auth.dto.js';
 import type { AccessTokenView } from '../second-factor/second-factor.dto.js';
 import { parseRefreshToken } from '../sessions/refresh-token.js';

@@ -1,6 +1,7 @@
 import { Injectable, Logger, Optional, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import { AuditTrail, NoAuditTrail, uuidv7 } from '../../common/index.js';
+import { AuditTrail, NoAuditTrail } from '../../ports/index.js';
+import { uuidv7 } from '../../common/index.js';
 import { afterCommit, managerOf } from '../../database/index.js';
 import { FieldEncryptor } from '../field-encryptor.js';
 import { MailRefusedError, MailSender, type Mail } from './mail.sender.js';

@@ -1,4 +1,4 @@
-import { ProblemException } from '../../common/index.js';
+import { ProblemException } from '../../problem/index.js';
 
 /** Runs at most so many jobs at once and lets so many wait; more are refused at once instead of being served too late. */
 export class WorkQueue {

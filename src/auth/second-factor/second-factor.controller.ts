@@ -1,5 +1,7 @@
 import { Body, Controller, Get, Header, HttpCode, Post, Req, VERSION_NEUTRAL } from '@nestjs/common';
-import { Public, ThrottleTier, type AdapterRequest, type Principal } from '../../common/index.js';
+import { Public } from '../../guards/index.js';
+import { ThrottleTier } from '../../ports/index.js';
+import type { AdapterRequest, Principal } from '../../context/index.js';
 import { ReauthenticationService } from '../accounts/reauthentication.service.js';
 import type { TokenView } from '../auth.dto.js';
 import { AuthService } from '../auth.service.js';

@@ -1,12 +1,7 @@
 import { Inject, Injectable, Logger, Optional } from '@nestjs/common';
-import {
-  AuditTrail,
-  FailureThrottle,
-  NoAuditTrail,
-  NoFailureThrottle,
-  ProblemException,
-  type Principal,
-} from '../../common/index.js';
+import { AuditTrail, FailureThrottle, NoAuditTrail, NoFailureThrottle } from '../../ports/index.js';
+import { ProblemException } from '../../problem/index.js';
+import type { Principal } from '../../context/index.js';
 import { afterCommit } from '../../database/index.js';
 import type { UserRecord, UserWithPassword } from '../../users/index.js';
 import { AccountMails } from '../accounts/account-mails.service.js';

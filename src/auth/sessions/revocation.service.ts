@@ -1,6 +1,7 @@
 import { Inject, Injectable, Logger, Optional, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import { ProblemException, REDIS, TenantDirectory, type Memberships } from '../../common/index.js';
+import { ProblemException } from '../../problem/index.js';
+import { REDIS, TenantDirectory, type Memberships } from '../../ports/index.js';
 import type { RedisClient } from '../../redis/index.js';
 import { UserStore } from '../../users/index.js';
 import { AUTH_SETTINGS, type AuthSettings } from '../auth.options.js';

@@ -1,4 +1,5 @@
-import { RecentMap, type Memberships } from '../../common/index.js';
+import { RecentMap } from '../recent-map.js';
+import type { Memberships } from '../../ports/index.js';
 import { outsideTransaction } from '../../database/index.js';
 
 /** What requests need to know of a session. */

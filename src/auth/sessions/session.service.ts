@@ -2,7 +2,9 @@ import { createHash, createHmac, randomBytes, timingSafeEqual, type KeyObject } 
 import { Inject, Injectable, Optional } from '@nestjs/common';
 import { isUUID } from 'class-validator';
 import { DataSource, IsNull, MoreThan, Not, type Repository } from 'typeorm';
-import { AuditTrail, currentContext, NoAuditTrail, uuidv7 } from '../../common/index.js';
+import { AuditTrail, NoAuditTrail } from '../../ports/index.js';
+import { currentContext } from '../../context/index.js';
+import { uuidv7 } from '../../common/index.js';
 import { afterCommit, managerOf } from '../../database/index.js';
 import { AUTH_SETTINGS, type AuthSettings } from '../auth.options.js';
 import { RevocationService } from './revocation.service.js';

@@ -1,7 +1,7 @@
 import { randomUUID, sign } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { JwtService } from '@nestjs/jwt';
-import type { Principal } from '../../common/index.js';
+import type { Principal } from '../../context/index.js';
 import { AUTH_SETTINGS, type AuthSettings } from '../auth.options.js';
 import { SIGNING_KEY, type SigningKey } from './signing-key.js';
 

@@ -1,5 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { RecentMap, type ErrorCode, type Principal } from '../../common/index.js';
+import { RecentMap } from '../recent-map.js';
+import type { ErrorCode } from '../../problem/index.js';
+import type { Principal } from '../../context/index.js';
 import { AUTH_SETTINGS, type AuthSettings } from '../auth.options.js';
 import { ACCESS_TOKEN_TYPE } from './access-token.service.js';
 import type { VerificationKey } from './jws.js';

@@ -1,5 +1,5 @@
 import { Controller, Get, Header, Inject, VERSION_NEUTRAL } from '@nestjs/common';
-import { Public } from '../../common/index.js';
+import { Public } from '../../guards/index.js';
 import { SIGNING_KEY, type PublicJwk, type SigningKey } from './signing-key.js';
 
 /** The public keys of access tokens, for services that verify them by themselves (RFC 7517). */

@@ -1,23 +1,15 @@
 import { Inject, Injectable, Optional, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
+import { AuditTrail, CredentialVerifier, NoAuditTrail, ViolationStreaks } from '../../ports/index.js';
+import { ChainedGuard, GuardOrder, PUBLIC_ROUTE, routeFlag, RouteMemo } from '../../guards/index.js';
 import {
-  AuditTrail,
-  ChainedGuard,
   clientAddressOf,
-  CredentialVerifier,
-  GuardOrder,
-  NoAuditTrail,
   PrincipalResolver,
-  ProblemException,
-  PUBLIC_ROUTE,
   requestOf,
-  routeFlag,
-  RouteMemo,
-  ViolationStreaks,
   type AdapterRequest,
-  type ErrorCode,
   type Principal,
-} from '../../common/index.js';
+} from '../../context/index.js';
+import { ProblemException, type ErrorCode } from '../../problem/index.js';
 import { AUTH_SETTINGS, type AuthSettings } from '../auth.options.js';
 import { CsrfCheck } from '../cookies/csrf-check.js';
 import { SessionCookies } from '../cookies/session-cookies.js';

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { PassportStrategy } from '@nestjs/passport';
 import { Strategy } from 'passport-jwt';
-import { PrincipalResolver, type AdapterRequest, type Principal } from '../../common/index.js';
+import { PrincipalResolver, type AdapterRequest, type Principal } from '../../context/index.js';
 import { AUTH_SETTINGS, type AuthSettings } from '../auth.options.js';
 import { SessionCookies } from '../cookies/session-cookies.js';
 import { SIGNING_KEY, type SigningKey } from './signing-key.js';

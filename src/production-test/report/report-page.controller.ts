@@ -1,5 +1,5 @@
 import { Controller, Get, VERSION_NEUTRAL } from '@nestjs/common';
-import { Public } from '../../common/index.js';
+import { Public } from '../../guards/index.js';
 import { CspNonce, Page } from '../../security/index.js';
 import { reportPage } from './report.page.js';
 

@@ -1,14 +1,8 @@
 import { Injectable, Optional } from '@nestjs/common';
 import { DataSource, QueryFailedError, type EntityManager } from 'typeorm';
-import {
-  AuditTrail,
-  currentContext,
-  Metrics,
-  NoAuditTrail,
-  NoMetrics,
-  ProblemException,
-  type Counter,
-} from '../../common/index.js';
+import { AuditTrail, Metrics, NoAuditTrail, NoMetrics, type Counter } from '../../ports/index.js';
+import { currentContext } from '../../context/index.js';
+import { ProblemException } from '../../problem/index.js';
 import { requiredTenant } from '../current-tenant.decorator.js';
 import { IsolationState } from './isolation-state.js';
 import { tieToTenant } from './tenant-guard.subscriber.js';

@@ -1,6 +1,6 @@
 import { Controller, Get, Module, VERSION_NEUTRAL } from '@nestjs/common';
 import { AuthorizationModule, Permissions } from '../../../src/authorization/index.js';
-import { Lifecycle } from '../../../src/common/index.js';
+import { Lifecycle } from '../../../src/ports/index.js';
 import { ownDatabase } from '../database.js';
 import { TestApp, type Visitor } from '../harness.js';
 import { hearsNews } from '../news.js';

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { AuditTrail, type AuditInput } from './audit-trail.js';
-import { currentContext, RequestContext, runWithContext } from './request-context.js';
+import { currentContext, RequestContext, runWithContext } from '../context/request-context.js';
 import { ViolationStreaks } from './violation-streaks.js';
 
 const MINUTE_MS = 60_000;

@@ -1,4 +1,4 @@
-import type { Principal } from './principal.js';
+import type { Principal } from '../context/principal.js';
 
 /**
  * Takes bearer credentials that are no access tokens, such as API keys. ApiKeysModule binds it; without it there are none.

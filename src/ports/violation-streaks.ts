@@ -1,8 +1,8 @@
 import { Injectable, Optional, type OnModuleDestroy } from '@nestjs/common';
 import { AuditTrail, NoAuditTrail } from './audit-trail.js';
-import { clientNetwork, EventBudget, type LeftOut } from './event-budget.js';
-import { currentContext, runOutsideRequests } from './request-context.js';
-import { Streaks, type Streak } from './streaks.js';
+import { clientNetwork, EventBudget, type LeftOut } from '../common/event-budget.js';
+import { currentContext, runOutsideRequests } from '../context/request-context.js';
+import { Streaks, type Streak } from '../common/streaks.js';
 
 /** What is refused, by which rule, and from whom. */
 export interface Violation {

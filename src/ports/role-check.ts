@@ -1,8 +1,8 @@
 import type { CanActivate, ExecutionContext } from '@nestjs/common';
 import type { AuditTrail } from './audit-trail.js';
-import type { Principal } from './principal.js';
-import { ProblemException } from './problem.js';
-import { requestOf } from './http-context.js';
+import type { Principal } from '../context/principal.js';
+import { ProblemException } from '../problem/problem.js';
+import { requestOf } from '../context/http-context.js';
 
 /**
  * Knows which roles a caller has. AuthorizationModule binds it, so that a role counts for those that it inherits; where

@@ -1,4 +1,4 @@
-import type { AdapterRequest } from './request-context.js';
+import type { AdapterRequest } from '../context/request-context.js';
 
 /** Has the answer to a request sent as it is: by the suite's own compression, and by that of another application. */
 export function withoutCompression({ headers }: AdapterRequest): void {

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
-import { ERROR_CODES } from './error-codes.js';
-import { problemDocument } from './problem.js';
+import { ERROR_CODES } from '../problem/error-codes.js';
+import { problemDocument } from '../problem/problem.js';
 import { requestPath } from './request-path.js';
 
 const DETAIL = 'What this request did could not be recorded. Try again later.';

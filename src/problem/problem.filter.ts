@@ -5,8 +5,8 @@ import { HttpAdapterHost } from '@nestjs/core';
 import { isDatabaseOutage } from './database-outage.js';
 import { codeForStatus, ERROR_CODES, type ErrorCode } from './error-codes.js';
 import { problemDocument, ProblemException } from './problem.js';
-import { contextOf, type AdapterRequest } from './request-context.js';
-import { requestPath } from './request-path.js';
+import { contextOf, type AdapterRequest } from '../context/request-context.js';
+import { requestPath } from '../context/request-path.js';
 
 const OPAQUE_DETAIL = 'The server failed to handle the request. Quote the requestId when you report it.';
 

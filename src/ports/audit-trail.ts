@@ -17,7 +17,7 @@ export type AuditDelivery = 'batch' | 'durable' | 'strict';
  * them:
  *
  * ```ts
- * declare module 'nest-bulwark/common' {
+ * declare module 'nest-bulwark/ports' {
  *   interface AuditActions {
  *     'wallet.debit': { amount: number; currency: string };
  *   }

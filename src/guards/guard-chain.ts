@@ -1,7 +1,7 @@
 import { Injectable, Module, type CanActivate, type ExecutionContext, type OnModuleInit } from '@nestjs/common';
 import { APP_GUARD, DiscoveryModule, DiscoveryService } from '@nestjs/core';
 import { isObservable, lastValueFrom } from 'rxjs';
-import { RequestContextHook } from './request-context.hook.js';
+import { RequestContextHook } from '../context/request-context.hook.js';
 
 /**
  * Where in the chain a global guard runs. Addresses are limited before the cost of authentication is paid, and before a

@@ -7,7 +7,7 @@ import { ExpressAdapter } from '@nestjs/platform-express';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { ProblemException } from './problem.js';
 import { ProblemFilter } from './problem.filter.js';
-import type { AdapterRequest } from './request-context.js';
+import type { AdapterRequest } from '../context/request-context.js';
 
 class QuotaError extends Error {}
 

@@ -1,0 +1,3 @@
+export * from './guard-chain.js';
+export * from './route-access.js';
+export * from './route-memo.js';
