@@ -4,7 +4,7 @@ import type { MemoryStore } from './memory.store.js';
 import { PendingCharges, type SentCharge } from './pending-charges.js';
 import {
   monotonicNow,
-  spentHits,
+  consumedHits,
   type Decision,
   type Hit,
   type Policy,
@@ -14,13 +14,13 @@ import {
 
 /** @internal */
 export interface FallbackStoreOptions {
-  /** Longest wait for a decision of the shared store, in milliseconds. */
+  /** Maximum wait for a decision of the shared store, in milliseconds. */
   timeoutMs: number;
-  /** Failures in a row after which the shared store is left alone. */
+  /** Consecutive failures after which the shared store is not used until a probe succeeds. */
   failures: number;
-  /** Pause before each probe of a store that is left alone, in milliseconds. */
+  /** Pause before each probe, in milliseconds. */
   probeIntervalMs: number;
-  /** Processes among which a limit is divided while each counts for itself. */
+  /** Processes that share a limit. It is divided by them while each process counts by itself. */
   replicas: number;
   onFailure: (error: unknown) => void;
   onChange: (isFallingBack: boolean, reason: string) => void;
@@ -30,22 +30,22 @@ export interface FallbackStoreOptions {
 export interface SharedStore extends ThrottleStore {
   /** Whether the store answers. */
   probe(): Promise<void>;
-  /** Counts what a process has counted by itself. A store that cannot do this has no such method. */
+  /** Counts hits that a process has counted by itself. A store that cannot do this does not have the method. */
   charge?(charge: SentCharge): Promise<void>;
 }
 
-/** Charges that are sent at once. */
-const CHARGES_AT_ONCE = 200;
+/** Charges that are sent in parallel. */
+const MAX_PARALLEL_CHARGES = 200;
 
-/** What a closed tier tells its clients to wait. */
+/** The wait that a closed tier reports to its clients. */
 const UNAVAILABLE_WAIT_MS = 5_000;
 
 /**
- * A shared store that cannot become an outage: what it does not decide in time is decided by the rule of each tier.
+ * Uses a shared store, and applies the fallback of each tier where the shared store does not decide in time.
  *
- * Hits that are counted here stay counted for their window, so that a store that fails again and again gives no new
- * allowance each time. They are also written back to the shared store as soon as it answers, each once, so that other
- * replicas count them too. docs/throttling.md has the bound that follows.
+ * Hits that are counted here stay counted for their window, so that a store that fails repeatedly gives no new allowance
+ * at each failure. They are also written back to the shared store as soon as it answers, each hit once, so that other
+ * replicas count them too. docs/throttling.md says how many requests a client can get.
  */
 export class FallbackStore implements ThrottleStore {
   private readonly breaker: CircuitBreaker;
@@ -74,18 +74,18 @@ export class FallbackStore implements ThrottleStore {
   }
 
   consume(hits: readonly Hit[]): Decision | Promise<Decision> {
-    if (this.breaker.isOpen) return this.decideHere(hits);
+    if (this.breaker.isOpen) return this.decideLocally(hits);
     const decision = this.shared.consume(hits);
-    return decision instanceof Promise ? this.inTime(decision, hits) : decision;
+    return decision instanceof Promise ? this.decideInTime(decision, hits) : decision;
   }
 
   async refund(hits: readonly Hit[], decision: Decision): Promise<void> {
-    if (decision.isLocal) return this.refundHere(hits);
+    if (decision.isLocal) return this.refundLocally(hits);
     if (this.breaker.isOpen) return this.addPending(hits, -1);
     try {
       await withTimeLimit(Promise.resolve(this.shared.refund(hits, decision)), this.options.timeoutMs);
     } catch (error) {
-      // It stays spent: the limit is a little stricter than it should be, and nobody waits.
+      // The hits stay consumed. The limit is then a little too strict for a while, and no request waits.
       this.fail(error);
     }
   }
@@ -100,37 +100,37 @@ export class FallbackStore implements ThrottleStore {
     this.breaker.stop();
   }
 
-  private async inTime(pending: Promise<Decision>, hits: readonly Hit[]): Promise<Decision> {
+  private async decideInTime(pending: Promise<Decision>, hits: readonly Hit[]): Promise<Decision> {
     try {
       const decision = await withTimeLimit(pending, this.options.timeoutMs);
       this.breaker.succeeded();
-      // What cannot be sent stays pending, and the next answer tries again.
+      // Charges that cannot be sent stay pending, and the next answer tries again.
       if (this.pending.size > 0) void this.writeBack().catch(() => undefined);
       return decision;
     } catch (error) {
       this.fail(error);
-      // A late answer that spent the hits too: what was counted here is then not to be written back.
+      // If the late answer also consumed the hits, the hits counted here must not be written back.
       pending.then(
         (late) =>
           this.addPending(
-            spentHits(hits, late).filter(({ policy }) => policy.fallback !== 'open'),
+            consumedHits(hits, late).filter(({ policy }) => policy.fallback !== 'open'),
             -1,
           ),
         () => undefined,
       );
-      return this.decideHere(hits);
+      return this.decideLocally(hits);
     }
   }
 
-  /** Sends what the shared store has not counted yet, in one run at a time. */
+  /** Sends the pending charges to the shared store. Only one run at a time. */
   private writeBack(): Promise<void> {
     return (this.writingBack ??= this.sendPending().finally(() => (this.writingBack = undefined)));
   }
 
   private async sendPending(): Promise<void> {
-    // Only what is pending now: under load there is always more, and the store must be used again some time.
-    for (let left = this.pending.size; left > 0; left -= CHARGES_AT_ONCE) {
-      const charges = this.pending.take(Math.min(left, CHARGES_AT_ONCE));
+    // Only the charges that are pending now: under load there are always new ones, and the run has to end.
+    for (let left = this.pending.size; left > 0; left -= MAX_PARALLEL_CHARGES) {
+      const charges = this.pending.take(Math.min(left, MAX_PARALLEL_CHARGES));
       if (charges.length === 0) return;
       await withTimeLimit(Promise.all(charges.map((charge) => this.send(charge))), this.options.timeoutMs);
     }
@@ -141,7 +141,7 @@ export class FallbackStore implements ThrottleStore {
     this.pending.confirm(charge);
   }
 
-  private refundHere(hits: readonly Hit[]): void {
+  private refundLocally(hits: readonly Hit[]): void {
     const counted = hits.filter(({ policy }) => policy.fallback === 'local');
     this.local.refund(counted);
     this.addPending(counted, -1);
@@ -157,14 +157,14 @@ export class FallbackStore implements ThrottleStore {
     this.breaker.failed(error instanceof Error ? error.message : String(error));
   }
 
-  private decideHere(hits: readonly Hit[]): Decision {
+  private decideLocally(hits: readonly Hit[]): Decision {
     if (hits.some(({ policy }) => policy.fallback === 'closed' && !policy.isShadow)) {
       return { allowed: false, isUnavailable: true, verdicts: hits.map(closed) };
     }
     const counted = hits.filter(({ policy }) => policy.fallback === 'local').map((hit) => this.shareOf(hit));
     const decision = counted.length > 0 ? this.local.consume(counted) : { allowed: true, verdicts: [] };
     const { allowed, verdicts } = decision;
-    this.addPending(spentHits(counted, decision), 1);
+    this.addPending(consumedHits(counted, decision), 1);
     let next = 0;
     return {
       allowed,
