@@ -1,9 +1,9 @@
 import { runOutsideRequests } from '../context/index.js';
 import { monotonicNow, type Hit, type Policy } from './policy.js';
 
-/** Refusals of one client by one policy, without a pause after which its request would have been allowed. */
+/** Refusals of one client by one policy, without a pause that would have let it in. */
 export interface DenialStreak {
-  /** `tier:scope:kind:key`, the id for `ThrottlerService.unblock()`. */
+  /** `tier:scope:kind:key`. Names it for {@link ThrottlerService.lift}. */
   readonly id: string;
   readonly policy: Policy;
   readonly key: string;
@@ -11,28 +11,28 @@ export interface DenialStreak {
   readonly windowMs: number;
   readonly since: Date;
   count: number;
-  /** Monotonic time at which the client is allowed again. */
+  /** Monotonic time at which the client would be let in again. */
   until: number;
 }
 
-/** Maximum number of streaks of one policy. */
+/** Of one policy. */
 const MAX_STREAKS = 10_000;
 const SWEEP_MS = 5_000;
-/** A request that comes this much after the end of a refusal still belongs to the streak. */
+/** Clients come back a little early. */
 const GRACE_MS = 1_000;
 
 /**
- * Groups refusals, so that a flood writes two audit events instead of a million: one at its beginning, and one with the
- * count at its end. The timer runs only while there is a streak.
+ * Knows who is being refused, so that a flood makes two audit events and not a million: one at its beginning, one with
+ * the count at its end. Runs a timer only while somebody is being refused.
  */
 export class DenialStreaks {
-  /** By policy id, then by key. One combined id would cost a new string and its hash at each refusal. */
+  /** By policy and key, because an id made of both would be a new text, and so a hash, at each refusal. */
   private readonly streaks = new Map<string, Map<string, DenialStreak>>();
   private timer: NodeJS.Timeout | undefined;
 
   constructor(private readonly onEnd: (streak: DenialStreak) => void) {}
 
-  /** Counts a refusal. Returns the streak if the refusal begins one. */
+  /** Counts a refusal; the answer is the streak where it begins one. */
   add({ policy, key, limit, windowMs }: Hit, waitMs: number): DenialStreak | undefined {
     const now = monotonicNow();
     const known = this.get(policy.id, key);
@@ -70,7 +70,7 @@ export class DenialStreaks {
       const ofPolicy = this.streaks.get(one.policy.id);
       ofPolicy?.delete(one.key);
       if (ofPolicy?.size === 0) this.streaks.delete(one.policy.id);
-      // The request that ends a streak is another one than the requests of the streak, or there is no request.
+      // It ends in the time of another request, or in none.
       runOutsideRequests(() => this.onEnd(one));
     }
     if (this.streaks.size > 0) return;

@@ -1,4 +1,4 @@
-import { CircuitBreaker } from '../redis/index.js';
+import { CircuitBreaker } from '../redis/circuit-breaker.js';
 import { withTimeLimit } from '../common/index.js';
 import type { MemoryStore } from './memory.store.js';
 import { PendingCharges, type SentCharge } from './pending-charges.js';
@@ -14,13 +14,13 @@ import {
 
 /** @internal */
 export interface FallbackStoreOptions {
-  /** Maximum wait for a decision of the shared store, in milliseconds. */
+  /** Longest wait for a decision of the shared store, in milliseconds. */
   timeoutMs: number;
-  /** Consecutive failures after which the shared store is not used until a probe succeeds. */
+  /** Failures in a row after which the shared store is left alone. */
   failures: number;
-  /** Pause before each probe, in milliseconds. */
+  /** Pause before each probe of a store that is left alone, in milliseconds. */
   probeIntervalMs: number;
-  /** Processes that share a limit. It is divided by them while each process counts by itself. */
+  /** Processes among which a limit is divided while each counts for itself. */
   replicas: number;
   onFailure: (error: unknown) => void;
   onChange: (isFallingBack: boolean, reason: string) => void;
@@ -30,22 +30,22 @@ export interface FallbackStoreOptions {
 export interface SharedStore extends ThrottleStore {
   /** Whether the store answers. */
   probe(): Promise<void>;
-  /** Counts hits that a process has counted by itself. A store that cannot do this does not have the method. */
+  /** Counts what a process has counted by itself. A store that cannot do this has no such method. */
   charge?(charge: SentCharge): Promise<void>;
 }
 
-/** Charges that are sent in parallel. */
-const MAX_PARALLEL_CHARGES = 200;
+/** Charges that are sent at once. */
+const CHARGES_AT_ONCE = 200;
 
-/** The wait that a closed tier reports to its clients. */
+/** What a closed tier tells its clients to wait. */
 const UNAVAILABLE_WAIT_MS = 5_000;
 
 /**
- * Uses a shared store, and applies the fallback of each tier where the shared store does not decide in time.
+ * A shared store that cannot become an outage: what it does not decide in time is decided by the rule of each tier.
  *
- * Hits that are counted here stay counted for their window, so that a store that fails repeatedly gives no new allowance
- * at each failure. They are also written back to the shared store as soon as it answers, each hit once, so that other
- * replicas count them too. docs/throttling.md says how many requests a client can get.
+ * Hits that are counted here stay counted for their window, so that a store that fails again and again gives no new
+ * allowance each time. They are also written back to the shared store as soon as it answers, each once, so that other
+ * replicas count them too. docs/throttling.md has the bound that follows.
  */
 export class FallbackStore implements ThrottleStore {
   private readonly breaker: CircuitBreaker;
@@ -74,18 +74,18 @@ export class FallbackStore implements ThrottleStore {
   }
 
   consume(hits: readonly Hit[]): Decision | Promise<Decision> {
-    if (this.breaker.isOpen) return this.decideLocally(hits);
+    if (this.breaker.isOpen) return this.decideHere(hits);
     const decision = this.shared.consume(hits);
-    return decision instanceof Promise ? this.decideInTime(decision, hits) : decision;
+    return decision instanceof Promise ? this.inTime(decision, hits) : decision;
   }
 
   async refund(hits: readonly Hit[], decision: Decision): Promise<void> {
-    if (decision.isLocal) return this.refundLocally(hits);
+    if (decision.isLocal) return this.refundHere(hits);
     if (this.breaker.isOpen) return this.addPending(hits, -1);
     try {
       await withTimeLimit(Promise.resolve(this.shared.refund(hits, decision)), this.options.timeoutMs);
     } catch (error) {
-      // The hits stay consumed. The limit is then a little too strict for a while, and no request waits.
+      // It stays spent: the limit is a little stricter than it should be, and nobody waits.
       this.fail(error);
     }
   }
@@ -100,16 +100,16 @@ export class FallbackStore implements ThrottleStore {
     this.breaker.stop();
   }
 
-  private async decideInTime(pending: Promise<Decision>, hits: readonly Hit[]): Promise<Decision> {
+  private async inTime(pending: Promise<Decision>, hits: readonly Hit[]): Promise<Decision> {
     try {
       const decision = await withTimeLimit(pending, this.options.timeoutMs);
       this.breaker.succeeded();
-      // Charges that cannot be sent stay pending, and the next answer tries again.
+      // What cannot be sent stays pending, and the next answer tries again.
       if (this.pending.size > 0) void this.writeBack().catch(() => undefined);
       return decision;
     } catch (error) {
       this.fail(error);
-      // If the late answer also consumed the hits, the hits counted here must not be written back.
+      // A late answer that spent the hits too: what was counted here is then not to be written back.
       pending.then(
         (late) =>
           this.addPending(
@@ -118,19 +118,19 @@ export class FallbackStore implements ThrottleStore {
           ),
         () => undefined,
       );
-      return this.decideLocally(hits);
+      return this.decideHere(hits);
     }
   }
 
-  /** Sends the pending charges to the shared store. Only one run at a time. */
+  /** Sends what the shared store has not counted yet, in one run at a time. */
   private writeBack(): Promise<void> {
     return (this.writingBack ??= this.sendPending().finally(() => (this.writingBack = undefined)));
   }
 
   private async sendPending(): Promise<void> {
-    // Only the charges that are pending now: under load there are always new ones, and the run has to end.
-    for (let left = this.pending.size; left > 0; left -= MAX_PARALLEL_CHARGES) {
-      const charges = this.pending.take(Math.min(left, MAX_PARALLEL_CHARGES));
+    // Only what is pending now: under load there is always more, and the store must be used again some time.
+    for (let left = this.pending.size; left > 0; left -= CHARGES_AT_ONCE) {
+      const charges = this.pending.take(Math.min(left, CHARGES_AT_ONCE));
       if (charges.length === 0) return;
       await withTimeLimit(Promise.all(charges.map((charge) => this.send(charge))), this.options.timeoutMs);
     }
@@ -141,7 +141,7 @@ export class FallbackStore implements ThrottleStore {
     this.pending.confirm(charge);
   }
 
-  private refundLocally(hits: readonly Hit[]): void {
+  private refundHere(hits: readonly Hit[]): void {
     const counted = hits.filter(({ policy }) => policy.fallback === 'local');
     this.local.refund(counted);
     this.addPending(counted, -1);
@@ -157,7 +157,7 @@ export class FallbackStore implements ThrottleStore {
     this.breaker.failed(error instanceof Error ? error.message : String(error));
   }
 
-  private decideLocally(hits: readonly Hit[]): Decision {
+  private decideHere(hits: readonly Hit[]): Decision {
     if (hits.some(({ policy }) => policy.fallback === 'closed' && !policy.isShadow)) {
       return { allowed: false, isUnavailable: true, verdicts: hits.map(closed) };
     }

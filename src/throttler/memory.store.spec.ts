@@ -172,8 +172,8 @@ describe('the counters in memory', () => {
   it('count all new keys together where all other keys are blocked', () => {
     const { store, times } = storeAt(1_000_000, 100);
     for (let i = 0; i < 100; i++) times(2, { key: `blocked ${i}`, limit: 1 });
-    const newcomers = Array.from({ length: 30 }, (_, i) => times(1, { key: `new ${i}`, limit: 10 })).flat();
-    expect(newcomers.filter(Boolean)).toHaveLength(10);
+    const newKeys = Array.from({ length: 30 }, (_, i) => times(1, { key: `new ${i}`, limit: 10 })).flat();
+    expect(newKeys.filter(Boolean)).toHaveLength(10);
     expect(store.size).toBeLessThanOrEqual(100);
     expect(times(1, { key: 'blocked 1', limit: 1 })).toEqual([false]);
   });

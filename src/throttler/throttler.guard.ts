@@ -56,8 +56,9 @@ type RequestWithConsumed = { [CONSUMED]?: Consumed };
  */
 @Injectable()
 export class ThrottlerGuard extends StockThrottlerGuard {
-  @Inject(ThrottlerService) protected readonly service!: ThrottlerService;
-  private prepared: Prepared | undefined;
+  @Inject(ThrottlerService) protected readonly throttlerService!: ThrottlerService;
+  // Members are private by `#`, so that a subclass written for the stock guard can use the same names.
+  #prepared: Prepared | undefined;
 
   override async onModuleInit(): Promise<void> {
     const { length } = Array.isArray(this.options) ? this.options : this.options.throttlers;
@@ -69,7 +70,7 @@ export class ThrottlerGuard extends StockThrottlerGuard {
 
   override async canActivate(context: ExecutionContext): Promise<boolean> {
     if (!this.shouldHandle(context)) return true;
-    if (this.prepare().overriddenSteps.shouldSkip && (await this.shouldSkip(context))) return true;
+    if (this.#prepare().overriddenSteps.shouldSkip && (await this.shouldSkip(context))) return true;
     return this.limitRequest(context, 'all');
   }
 
@@ -79,17 +80,17 @@ export class ThrottlerGuard extends StockThrottlerGuard {
    * @internal
    */
   limitRequest(context: ExecutionContext, phase: RoutePhase): boolean | Promise<boolean> {
-    const { plans, hits, overriddenSteps } = this.prepare();
+    const { plans, hits, overriddenSteps } = this.#prepare();
     const plan = plans.get(context);
     const limits = plan[phase];
     if (limits.length === 0) return true;
-    if (overriddenSteps.handleRequest) return this.handleEachLimit(context, limits);
+    if (overriddenSteps.handleRequest) return this.#handleEachLimit(context, limits);
     const exchange = this.getRequestResponse(context);
     const request = exchange.req as unknown as AdapterRequest;
-    if (!plan.isDynamic) return this.consume(context, phase, exchange, plan, hits.of(limits, request, context));
+    if (!plan.isDynamic) return this.#consume(context, phase, exchange, plan, hits.of(limits, request, context));
     return hits
       .resolved(limits, request, context)
-      .then((resolved) => this.consume(context, phase, exchange, plan, resolved));
+      .then((resolved) => this.#consume(context, phase, exchange, plan, resolved));
   }
 
   /**
@@ -97,14 +98,14 @@ export class ThrottlerGuard extends StockThrottlerGuard {
    * {@link getRequestResponse}.
    */
   protected shouldHandle(context: ExecutionContext): boolean {
-    const { overriddenSteps, hasOverriddenSteps } = this.prepare();
+    const { overriddenSteps, hasOverriddenSteps } = this.#prepare();
     if (context.getType() !== 'http' && !overriddenSteps.getRequestResponse) return false;
-    return !this.service.settings.globalGuards || hasOverriddenSteps;
+    return !this.throttlerService.settings.globalGuards || hasOverriddenSteps;
   }
 
   /** Identifies the client. */
   protected override async getTracker(request: AnyObject, _context?: ExecutionContext): Promise<string> {
-    return this.prepare().hits.addressOf(request as unknown as AdapterRequest);
+    return this.#prepare().hits.addressOf(request as unknown as AdapterRequest);
   }
 
   protected override getRequestResponse(context: ExecutionContext): { req: AnyObject; res: AnyObject } {
@@ -131,7 +132,7 @@ export class ThrottlerGuard extends StockThrottlerGuard {
 
   /** Returns the `detail` of the problem document: by default a sentence with the limit and the wait. */
   protected override async getErrorMessage(context: ExecutionContext, detail: ThrottlerLimitDetail): Promise<string> {
-    const { errorMessage } = this.service.settings;
+    const { errorMessage } = this.throttlerService.settings;
     if (typeof errorMessage === 'function') return errorMessage(context, detail);
     if (errorMessage !== undefined) return errorMessage;
     if (this.errorMessage !== throttlerMessage) return this.errorMessage;
@@ -150,7 +151,7 @@ export class ThrottlerGuard extends StockThrottlerGuard {
   }: ThrottlerRequest): Promise<boolean> {
     const exchange = this.getRequestResponse(context);
     const name = throttler.name ?? 'default';
-    const plan = this.prepare().plans.get(context);
+    const plan = this.#prepare().plans.get(context);
     const of = plan.all.find(({ tier }) => tier.name === name);
     if (!of) return true;
     const tracker = await steps.getTracker(exchange.req, context);
@@ -158,10 +159,10 @@ export class ThrottlerGuard extends StockThrottlerGuard {
     const { index, algorithm, fallback, shadow } = of.tier;
     const policy = new Policy(name, index, 'custom', 'handleRequest', algorithm, fallback, shadow);
     const hit: RouteHit = { of, policy, key, tracker, cost: 1, limit, windowMs: ttl, blockMs: blockDuration };
-    return this.applyDecision(context, 'all', exchange, plan, [hit], await this.service.consume([hit]));
+    return this.#applyDecision(context, 'all', exchange, plan, [hit], await this.throttlerService.consume([hit]));
   }
 
-  private consume(
+  #consume(
     context: ExecutionContext,
     phase: RoutePhase,
     exchange: Exchange,
@@ -169,12 +170,12 @@ export class ThrottlerGuard extends StockThrottlerGuard {
     hits: readonly RouteHit[],
   ): boolean | Promise<boolean> {
     if (hits.length === 0) return true;
-    const decision = this.service.consume(hits);
-    if (!(decision instanceof Promise)) return this.applyDecision(context, phase, exchange, plan, hits, decision);
-    return decision.then((late) => this.applyDecision(context, phase, exchange, plan, hits, late));
+    const decision = this.throttlerService.consume(hits);
+    if (!(decision instanceof Promise)) return this.#applyDecision(context, phase, exchange, plan, hits, decision);
+    return decision.then((late) => this.#applyDecision(context, phase, exchange, plan, hits, late));
   }
 
-  private applyDecision(
+  #applyDecision(
     context: ExecutionContext,
     phase: RoutePhase,
     { req, res }: Exchange,
@@ -182,8 +183,8 @@ export class ThrottlerGuard extends StockThrottlerGuard {
     hits: readonly RouteHit[],
     decision: Decision,
   ): boolean | Promise<boolean> {
-    const { headers } = this.service;
-    const { writeHeader } = this.prepare();
+    const { headers } = this.throttlerService;
+    const { writeHeader } = this.#prepare();
     const request = req as RequestWithConsumed;
     if (decision.allowed) {
       if (phase === 'address' && plan.principal.length > 0) request[CONSUMED] = { hits, decision };
@@ -192,7 +193,7 @@ export class ThrottlerGuard extends StockThrottlerGuard {
     }
     const consumed = request[CONSUMED];
     // The response does not wait for the refund.
-    if (consumed) void this.service.refund(consumed.hits, consumed.decision);
+    if (consumed) void this.throttlerService.refund(consumed.hits, consumed.decision);
     const retryAfterSeconds = headers.refused(writeHeader, res, plan, hits, decision.verdicts);
     if (decision.isUnavailable) {
       throw withoutStack(
@@ -204,17 +205,17 @@ export class ThrottlerGuard extends StockThrottlerGuard {
           ),
       );
     }
-    return this.refuse(context, refusalOf(hits, decision.verdicts, retryAfterSeconds));
+    return this.#refuse(context, refusalOf(hits, decision.verdicts, retryAfterSeconds));
   }
 
-  private async refuse(context: ExecutionContext, refusal: ThrottlerRefusal): Promise<boolean> {
+  async #refuse(context: ExecutionContext, refusal: ThrottlerRefusal): Promise<boolean> {
     await this.throwThrottlingException(context, refusal);
     return true;
   }
 
-  private async handleEachLimit(context: ExecutionContext, limits: readonly RouteLimit[]): Promise<boolean> {
+  async #handleEachLimit(context: ExecutionContext, limits: readonly RouteLimit[]): Promise<boolean> {
     const { req } = this.getRequestResponse(context);
-    const hits = await this.prepare().hits.resolved(limits, req as unknown as AdapterRequest, context);
+    const hits = await this.#prepare().hits.resolved(limits, req as unknown as AdapterRequest, context);
     for (const { of, limit, windowMs: ttl, blockMs: blockDuration, tracker, policy } of hits) {
       const isHandled = await this.handleRequest({
         context,
@@ -231,11 +232,11 @@ export class ThrottlerGuard extends StockThrottlerGuard {
   }
 
   /** At the first request, because a subclass may have an onModuleInit() that does not call this one. */
-  private prepare(): Prepared {
-    return (this.prepared ??= this.createPrepared());
+  #prepare(): Prepared {
+    return (this.#prepared ??= this.#createPrepared());
   }
 
-  private createPrepared(): Prepared {
+  #createPrepared(): Prepared {
     const overriddenSteps = Object.fromEntries(
       STEPS.map((step) => [step, this[step] !== ThrottlerGuard.prototype[step]]),
     ) as Record<Step, boolean>;
@@ -245,13 +246,13 @@ export class ThrottlerGuard extends StockThrottlerGuard {
         generateKey: (context, tracker, name) => this.generateKey(context, tracker, name),
       }),
     };
-    const { service, headerPrefix } = this;
+    const { throttlerService: service, headerPrefix } = this;
     return {
       plans:
         overriddenSteps.getTracker || overriddenSteps.generateKey
           ? service.plansWith(overrides)
           : { get: (context) => service.planOf(context) },
-      hits: new RouteHits(service.settings, this.givenSubnetPrefix()),
+      hits: new RouteHits(service.settings, this.#givenSubnetPrefix()),
       writeHeader:
         headerPrefix === STOCK_HEADER_PREFIX
           ? (response, name, value) => this.setResponseHeader(response, name, value)
@@ -262,7 +263,7 @@ export class ThrottlerGuard extends StockThrottlerGuard {
     };
   }
 
-  private givenSubnetPrefix(): number {
+  #givenSubnetPrefix(): number {
     return (Array.isArray(this.options) ? undefined : this.options.ipv6SubnetPrefix) ?? this.ipv6SubnetPrefix;
   }
 }

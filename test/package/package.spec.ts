@@ -65,6 +65,21 @@ console.log(JSON.stringify({ isSame: Throttle === stockThrottle, statuses }));
 await app.close();
 `;
 
+/** Entries that need no optional peer. README.md names the packages that the others need. */
+const ENTRIES_WITHOUT_PEERS = [
+  'authorization',
+  'config',
+  'context',
+  'conventions',
+  'doctor',
+  'guards',
+  'idempotency',
+  'ports',
+  'problem',
+  'reports',
+  'shutdown',
+];
+
 const TYPED = `
 import { HealthModule, HealthCheckOf, type HealthContributor } from 'nest-bulwark/health';
 import { loadConfig, AppConfig } from 'nest-bulwark/config';
@@ -127,6 +142,15 @@ describe('the packed library in a fresh application', () => {
   it('loads by require() in a CommonJS application', () => {
     writeFileSync(join(folder, 'app.cjs'), `console.log(typeof require('nest-bulwark/health').HealthModule.forRoot)`);
     expect(inFolder(process.execPath, '--no-warnings', 'app.cjs').trim()).toBe('function');
+  });
+
+  it('loads the entries that need no optional peer', () => {
+    const load = `
+      for (const entry of process.argv.slice(2)) {
+        await import('nest-bulwark/' + entry).catch(({ message }) => console.log(entry + ': ' + message));
+      }`;
+    writeFileSync(join(folder, 'load.mjs'), load);
+    expect(inFolder(process.execPath, 'load.mjs', ...ENTRIES_WITHOUT_PEERS)).toBe('');
   });
 
   it('limits routes by ThrottlerModule alone, and names @nestjs/throttler where it is missing', () => {
