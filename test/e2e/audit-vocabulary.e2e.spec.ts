@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { Controller, Get, Module, Post, VERSION_NEUTRAL } from '@nestjs/common';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { AUDIT_VOCABULARY } from '../../src/audit/index.js';
@@ -97,13 +96,5 @@ onBothAdapters('the vocabulary', (HTTP_ADAPTER) => {
     const rows = await app.sql('SELECT DISTINCT action FROM audit_events');
     const recorded = new Set([...rows.map(({ action }) => action as string), ...SHOWN_ELSEWHERE]);
     expect(AUDIT_VOCABULARY.map(({ action }) => action).filter((action) => !recorded.has(action))).toEqual([]);
-  });
-
-  it('stands in the documentation, every action of it', async () => {
-    const page = await readFile('docs/audit.md', 'utf8');
-    const table = page.slice(page.indexOf('## What is recorded by itself'), page.indexOf('## Delivery'));
-    expect(AUDIT_VOCABULARY.map(({ action }) => action).filter((action) => !table.includes(`| \`${action}\``))).toEqual(
-      [],
-    );
   });
 });
