@@ -1,14 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { Cluster, Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { amountOf } from '../../test/support/long-form.js';
 import { RedisServer } from '../../test/support/redis-server.js';
 import { randomFrom, ThrottleModel } from '../../test/support/throttle-model.js';
 import { Policy, type Hit } from './policy.js';
 import { ANSWER_HEAD, ANSWER_PER_HIT, SCRIPT, SCRIPT_SHA } from './redis-script.js';
 import { RedisStore, type RedisStoreOptions, type ThrottleRedis } from './redis.store.js';
 
-/** A million are asked for by `THROTTLE_TEST_EVENTS=1000000`. */
-const EVENTS = Number(process.env['THROTTLE_TEST_EVENTS'] ?? 20_000);
+const EVENTS = amountOf('THROTTLE_TEST_EVENTS', { short: 20_000, long: 1_000_000 });
 const BATCH = 200;
 
 const policy = new Policy('default', 0, 'address', '');
@@ -50,43 +50,47 @@ describe('the counters in Redis', () => {
   beforeAll(() => void (redis = new Redis(inject('redisUrl'))));
   afterAll(() => redis.quit());
 
-  it(`do what the model does over ${EVENTS} events, by the clock of the server`, { timeout: 600_000 }, async () => {
-    const random = randomFrom(42);
-    const model = new ThrottleModel();
-    const prefix = randomUUID();
-    const limits = [
-      { name: 'sliding', limit: 25, windowMs: 60, blockMs: 0, isFixed: false },
-      { name: 'fixed', limit: 20, windowMs: 45, blockMs: 0, isFixed: true },
-      { name: 'blocking', limit: 12, windowMs: 30, blockMs: 20, isFixed: false },
-    ];
-    const differences: unknown[] = [];
-    const allowed = { count: 0 };
-    await redis.script('LOAD', SCRIPT);
-    for (let asks = 0; asks < EVENTS; asks += BATCH) {
-      const asked = Array.from({ length: BATCH }, () => {
-        const limit = limits[random(3)] as (typeof limits)[number];
-        return { ...limit, key: `{${prefix}}${limit.name}${random(4)}`, cost: random(6) === 0 ? 1 + random(4) : 1 };
-      });
-      // One connection answers in the order of the questions.
-      const answers = await Promise.all(
-        asked.map(({ key, limit, windowMs, cost, blockMs, isFixed }) =>
-          redis.evalsha(SCRIPT_SHA, 1, key, 0, limit, windowMs, cost, blockMs, isFixed ? 1 : 0),
-        ),
-      );
-      asked.forEach((one, i) => {
-        const [now = 0, isAllowed, ...verdict] = answers[i] as number[];
-        const expected = model.ask(one.key, now, one, true);
-        if (expected.allowed) allowed.count++;
-        if ((isAllowed === 1) !== expected.allowed || verdict[1] !== expected.remaining) {
-          differences.push({ one, now, expected, isAllowed, verdict });
-        }
-      });
-    }
-    expect(differences).toEqual([]);
-    // How many, the speed of the machine decides: on a slow one, windows pass between two batches.
-    expect(allowed.count).toBeGreaterThan(BATCH);
-    expect(EVENTS - allowed.count).toBeGreaterThan(BATCH);
-  });
+  it(
+    `do what the model does over ${EVENTS} events, by the clock of the server`,
+    { tags: 'long', timeout: 600_000 },
+    async () => {
+      const random = randomFrom(42);
+      const model = new ThrottleModel();
+      const prefix = randomUUID();
+      const limits = [
+        { name: 'sliding', limit: 25, windowMs: 60, blockMs: 0, isFixed: false },
+        { name: 'fixed', limit: 20, windowMs: 45, blockMs: 0, isFixed: true },
+        { name: 'blocking', limit: 12, windowMs: 30, blockMs: 20, isFixed: false },
+      ];
+      const differences: unknown[] = [];
+      const allowed = { count: 0 };
+      await redis.script('LOAD', SCRIPT);
+      for (let asks = 0; asks < EVENTS; asks += BATCH) {
+        const asked = Array.from({ length: BATCH }, () => {
+          const limit = limits[random(3)] as (typeof limits)[number];
+          return { ...limit, key: `{${prefix}}${limit.name}${random(4)}`, cost: random(6) === 0 ? 1 + random(4) : 1 };
+        });
+        // One connection answers in the order of the questions.
+        const answers = await Promise.all(
+          asked.map(({ key, limit, windowMs, cost, blockMs, isFixed }) =>
+            redis.evalsha(SCRIPT_SHA, 1, key, 0, limit, windowMs, cost, blockMs, isFixed ? 1 : 0),
+          ),
+        );
+        asked.forEach((one, i) => {
+          const [now = 0, isAllowed, ...verdict] = answers[i] as number[];
+          const expected = model.ask(one.key, now, one, true);
+          if (expected.allowed) allowed.count++;
+          if ((isAllowed === 1) !== expected.allowed || verdict[1] !== expected.remaining) {
+            differences.push({ one, now, expected, isAllowed, verdict });
+          }
+        });
+      }
+      expect(differences).toEqual([]);
+      // How many, the speed of the machine decides: on a slow one, windows pass between two batches.
+      expect(allowed.count).toBeGreaterThan(BATCH);
+      expect(EVENTS - allowed.count).toBeGreaterThan(BATCH);
+    },
+  );
 
   it('ask once for all policies, and spend nothing of any where one refuses', async () => {
     const { calls, client } = counting(redis);
