@@ -1,10 +1,12 @@
 import { describe, expect, it } from 'vitest';
+import { amountOf } from '../../test/support/long-form.js';
 import { randomFrom, ThrottleModel } from '../../test/support/throttle-model.js';
 import { MemoryStore } from './memory.store.js';
 import { Policy, type Hit } from './policy.js';
 
-/** `THROTTLE_TEST_KEYS=10000000` runs ten million. */
-const KEYS = Number(process.env['THROTTLE_TEST_KEYS'] ?? 1_000_000);
+const EVENTS = amountOf('THROTTLE_TEST_EVENTS', { short: 50_000, long: 1_000_000 });
+const KEYS = amountOf('THROTTLE_TEST_KEYS', { short: 200_000, long: 10_000_000 });
+const LONG = { tags: 'long', timeout: 600_000 };
 
 const policy = new Policy('default', 0, 'address', '');
 const fixed = new Policy('fixed', 1, 'address', '', 'fixed-window');
@@ -31,7 +33,7 @@ function storeAt(start = 1_000_000, maxKeys = 10_000) {
 }
 
 describe('the counters in memory', () => {
-  it('give the same answers as the model over a million events, also with clocks that go back', () => {
+  it(`give the same answers as the model over ${EVENTS} events, also with clocks that go back`, LONG, () => {
     const random = randomFrom(20_261_121);
     const model = new ThrottleModel();
     const { store, clock } = storeAt();
@@ -41,7 +43,7 @@ describe('the counters in memory', () => {
       { policy: other, limit: 20, windowMs: 3_000, blockMs: 1_500 },
     ] as const;
     let [allowed, differences] = [0, 0];
-    for (let i = 0; i < 1_000_000; i++) {
+    for (let i = 0; i < EVENTS; i++) {
       clock.now += random(200) === 0 ? random(4_000) : random(3);
       // The clock of a replica that is behind, or a clock that was set back.
       const skew = random(10) === 0 ? random(500) : 0;
@@ -61,8 +63,8 @@ describe('the counters in memory', () => {
       if (isAllowed !== expected.allowed || verdicts[0]?.remaining !== expected.remaining) differences++;
     }
     expect(differences).toBe(0);
-    expect(allowed).toBeGreaterThan(100_000);
-    expect(allowed).toBeLessThan(900_000);
+    expect(allowed).toBeGreaterThan(EVENTS / 10);
+    expect(allowed).toBeLessThan((EVENTS * 9) / 10);
   });
 
   it('report the exact wait: a request is refused one millisecond earlier, and allowed then', () => {
@@ -136,7 +138,7 @@ describe('the counters in memory', () => {
     expect(times(1, { policy: new Policy('default', 0, 'address', 'Things.one') })).toEqual([true]);
   });
 
-  it(`stay within the maximum under ${KEYS} keys, and keep the keys that they refuse`, { timeout: 240_000 }, () => {
+  it(`stay within the maximum under ${KEYS} keys, and keep the keys that they refuse`, LONG, () => {
     const { store, times } = storeAt(1_000_000, 20_000);
     times(11, { key: 'attacker' });
     times(9, { key: 'regular' });

@@ -1,14 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { Cluster, Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { amountOf } from '../../test/support/long-form.js';
 import { RedisServer } from '../../test/support/redis-server.js';
 import { randomFrom, ThrottleModel } from '../../test/support/throttle-model.js';
 import { Policy, type Hit } from './policy.js';
 import { VALUES_BEFORE_HITS, VALUES_PER_HIT, SCRIPT, SCRIPT_SHA } from './redis-script.js';
 import { RedisStore, type RedisStoreOptions, type ThrottleRedis } from './redis.store.js';
 
-/** `THROTTLE_TEST_EVENTS=1000000` runs a million. */
-const EVENTS = Number(process.env['THROTTLE_TEST_EVENTS'] ?? 20_000);
+const EVENTS = amountOf('THROTTLE_TEST_EVENTS', { short: 20_000, long: 1_000_000 });
 const BATCH = 200;
 
 const policy = new Policy('default', 0, 'address', '');
@@ -52,7 +52,7 @@ describe('the counters in Redis', () => {
 
   it(
     `give the same answers as the model over ${EVENTS} events, by the clock of the server`,
-    { timeout: 600_000 },
+    { tags: 'long', timeout: 600_000 },
     async () => {
       const random = randomFrom(42);
       const model = new ThrottleModel();
