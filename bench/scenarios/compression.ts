@@ -77,10 +77,10 @@ function timed(work: () => Buffer, seconds: number): number {
 export const compression: MicroScenario = {
   kind: 'micro',
   name: 'compression',
-  description: 'Bandwidth and CPU time of one body of JSON, by coding.',
+  description: 'Bandwidth and CPU time of one JSON body, by encoding.',
   notes: [
-    'CPU time of the process. What a compressed answer costs a server beside others is in the scenario `security`.',
-    'Zstandard is measured where Node has it (22.15).',
+    'CPU time of the process. The scenario `security` shows the cost of a compressed response in a server.',
+    'Zstandard is measured if Node supports it (22.15 and later).',
   ],
   run,
 };

@@ -44,7 +44,7 @@ export const security: HttpScenario = {
   ]),
   packages: ['@nestjs/core', 'express', 'fastify', 'helmet', 'compression', '@fastify/compress', 'cors', 'autocannon'],
   notes: [
-    'All compress by the same packages and Brotli of quality 4. The stock servers use them as their documentation shows; ' +
-      'SecurityModule adds its rules.',
+    'All servers compress with `compression` or `@fastify/compress`, and with Brotli of quality 4. The stock servers use ' +
+      'the packages as their documentation shows. SecurityModule adds its rules.',
   ],
 };

@@ -25,7 +25,7 @@ const CODINGS = ['br', 'gzip'] as const;
 export async function expressCompression(options: Required<CompressionOptions>): Promise<Middleware> {
   const { default: compression } = await loadPackage<{ default: (options: PackageOptions) => Middleware }>(
     'compression',
-    'SecurityModule on Express, unless `compression` is false,',
+    'The compression of responses on Express',
   );
   const { thresholdBytes: threshold, gzipLevel, brotliQuality } = options;
   const compress = compression({

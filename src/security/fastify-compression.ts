@@ -52,7 +52,7 @@ const zstd = zlib as unknown as Zstd;
 export async function compressFastify(fastify: FastifyInstance, options: Required<CompressionOptions>): Promise<void> {
   const { default: plugin } = await loadPackage<{ default: object }>(
     '@fastify/compress',
-    'SecurityModule on Fastify, unless `compression` is false,',
+    'The compression of responses on Fastify',
   );
   const { thresholdBytes: threshold, brotliQuality, gzipLevel, zstdLevel } = options;
   fastify.addHook('onSend', (request, reply, payload, done) => {
