@@ -1,5 +1,7 @@
 export {
   AuditTrail,
+  type AuditAction,
+  type AuditActionName,
   type AuditActions,
   type AuditDelivery,
   type AuditInput,
