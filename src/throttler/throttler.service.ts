@@ -7,7 +7,7 @@ import {
   type Type,
 } from '@nestjs/common';
 import { ModulesContainer, Reflector } from '@nestjs/core';
-import { AuditTrail, Metrics, NoAuditTrail, NoMetrics } from '../ports/index.js';
+import { AuditTrail, Metrics, NoAuditTrail, NoMetrics, type AuditAction } from '../ports/index.js';
 import { RouteMemo } from '../guards/index.js';
 import { DenialStreaks, type DenialStreak } from './denial-streaks.js';
 import { monotonicNow, Policy, type Decision, type Hit, type TrackerKind, type Verdict } from './policy.js';
@@ -166,12 +166,12 @@ export class ThrottlerService implements OnApplicationShutdown {
   }
 }
 
-function described({ policy }: DenialStreak): { action: string; outcome: 'denied' | 'success' } {
+function described({ policy }: DenialStreak): { action: AuditAction; outcome: 'denied' | 'success' } {
   return policy.isShadow
     ? { action: 'rate_limit.shadow_exceeded', outcome: 'success' }
     : { action: 'rate_limit.exceeded', outcome: 'denied' };
 }
 
-function metadataOf({ policy, key, limit, windowMs }: DenialStreak): Record<string, unknown> {
+function metadataOf({ policy, key, limit, windowMs }: DenialStreak) {
   return { tier: policy.name, tracker: `${policy.kind}:${key}`, limit, ttlMs: windowMs };
 }
