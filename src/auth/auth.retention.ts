@@ -10,8 +10,6 @@ import { tryWithAdvisoryLock } from '../database/index.js';
 import { AUTH_SETTINGS, type AuthSettings } from './auth.options.js';
 import { MAX_ATTEMPTS } from './mail/mail-outbox.service.js';
 
-/** Key of the advisory lock under which one replica removes what is over. "auth" in ASCII. */
-const RETENTION_LOCK = 0x61757468;
 const EVERY_MS = 600_000;
 /** Rows that one transaction removes, so that none holds locks for long. */
 const BATCH = 1_000;
@@ -84,7 +82,7 @@ export class AuthRetention implements OnApplicationBootstrap, BeforeApplicationS
   }
 
   private removeSome({ table, key, endedAt, keepMs }: ExpiredRecords): Promise<number | undefined> {
-    return tryWithAdvisoryLock(this.source, RETENTION_LOCK, async (manager) => {
+    return tryWithAdvisoryLock(this.source, 'auth-retention', async (manager) => {
       // TypeORM answers a DELETE with the rows and their number.
       const [, count] = (await manager.query(
         `DELETE FROM ${table} WHERE ${key} IN (

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { DataSource } from 'typeorm';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { AuthRetention } from '../../src/auth/auth.retention.js';
+import { takeAdvisoryLocks } from '../../src/database/index.js';
 import { TestApp, type Visitor } from '../support/harness.js';
 import { until } from '../support/until.js';
 
@@ -45,7 +46,7 @@ it('leaves it to another replica that is at it', async () => {
   const user = await one.register();
   await addEnded(user, 1, 'expires_at', 8);
   await other.app.get(DataSource).transaction(async (manager) => {
-    await manager.query('SELECT pg_advisory_xact_lock($1)', [0x61757468]);
+    await takeAdvisoryLocks(manager, ['auth-retention']);
     await runOn(one);
     expect(await countOf('auth_sessions', user)).toBe(2);
   });

@@ -7,14 +7,12 @@ import {
 } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource, type EntityManager } from 'typeorm';
+import { tryWithAdvisoryLock } from '../../database/index.js';
 import { AUDIT_SETTINGS, type AuditSettings } from '../audit.options.js';
 import { SEE_ALL } from '../store/audit.scope.js';
 import { CANONICAL, exactTime, genesis, seal } from './chain.js';
 import { CompactRange, leafHash } from './merkle.js';
 import { SealKeys } from './seal-keys.js';
-
-/** First key of the advisory locks; the second is the tenant's hash. "seal" in ASCII. */
-const SEAL_LOCK = 0x7365616c;
 
 const BATCH = 1_000;
 
@@ -145,18 +143,15 @@ export class AuditSealer implements OnApplicationBootstrap, BeforeApplicationShu
   }
 
   /** Seals the next events after an id. */
-  private sealBatch(tenant: string, after: string): Promise<Batch> {
-    return this.source.transaction('READ COMMITTED', async (manager) => {
-      const locks = (await manager.query(`SELECT pg_try_advisory_xact_lock($1, hashtext($2)) AS mine, ${SEE_ALL}`, [
-        SEAL_LOCK,
-        tenant,
-      ])) as { mine: boolean }[];
-      if (locks[0]?.mine !== true) return { sealed: 0 };
+  private async sealBatch(tenant: string, after: string): Promise<Batch> {
+    const sealed = await tryWithAdvisoryLock(this.source, `audit-seal:${tenant}`, async (manager) => {
+      await manager.query(`SELECT ${SEE_ALL}`);
       const waiting = (await manager.query(WAITING, [tenant, after])) as Waiting[];
       const events = waiting.filter(isThere);
       await this.link(manager, tenant, events);
       return { sealed: events.length, next: waiting.length === BATCH ? waiting.at(-1)?.id : undefined };
     });
+    return sealed ?? { sealed: 0 };
   }
 
   private async link(manager: EntityManager, tenant: string, rows: Stored[]): Promise<void> {

@@ -15,9 +15,6 @@ import { AuditRetention } from './audit.retention.js';
 import { SEE_ALL } from './audit.scope.js';
 import { EVENTS, makePartitions, missingPartitions, SEALS } from './partitions.js';
 
-/** Key of the advisory lock under which one replica looks after the tables. "tidy" in ASCII. */
-const MAINTENANCE_LOCK = 0x74696479;
-
 /** Months ahead that the owner of the tables makes, who may not come by every month. */
 const OWNER_MONTHS_AHEAD = 12;
 
@@ -117,7 +114,7 @@ export class AuditMaintenance implements OnModuleInit, OnApplicationBootstrap, B
 
   /** Of many replicas the first does it; the others have nothing to do. */
   private async tryWithLock(work: (manager: EntityManager) => Promise<void>): Promise<void> {
-    await tryWithAdvisoryLock(this.source, MAINTENANCE_LOCK, async (manager) => {
+    await tryWithAdvisoryLock(this.source, 'audit-maintenance', async (manager) => {
       await manager.query(`SELECT ${SEE_ALL}`);
       await work(manager);
     });
