@@ -17,6 +17,7 @@ import {
   IndexEndedSessions1795000410000,
 } from './auth/index.js';
 import { CreateIdempotencyKeys1795000400000 } from './idempotency/index.js';
+import { CreatePeriodicTaskClaims1795000600000 } from './periodic-tasks/index.js';
 import {
   AddTenantOperations1795000315000,
   CreateTenantRole1795000311000,
@@ -57,4 +58,5 @@ export const migrations = [
   CreateIdempotencyKeys1795000400000,
   IndexEndedSessions1795000410000,
   AllowSeveralOneTimeTokens1795000500000,
+  CreatePeriodicTaskClaims1795000600000,
 ];
