@@ -16,6 +16,7 @@ import {
   type AuditInput,
   type AuditOutcome,
   type ShutdownParticipant,
+  type AuditActionName,
 } from '../ports/index.js';
 import { currentContext, runOutsideRequests, type RequestContext } from '../context/index.js';
 import { PeriodicTasks } from '../periodic-tasks/index.js';
@@ -23,7 +24,7 @@ import { ProblemException } from '../problem/index.js';
 import { AuditActionRegistry } from './actions.js';
 import { AnonymousEvents } from './anonymous-events.js';
 import { AuditEvent } from './audit-event.entity.js';
-import { auditLine, severityOf } from './audit-record.js';
+import { auditLine } from './audit-record.js';
 import { AuditMetrics, type DropReason } from './audit.metrics.js';
 import { AUDIT_SETTINGS, type AuditSettings } from './audit.options.js';
 import { AuditStore } from './audit.store.js';
@@ -114,7 +115,7 @@ export class AuditService extends AuditTrail implements ShutdownParticipant, OnM
     });
   }
 
-  record<A extends string>(input: AuditInput<A>): void {
+  record<A extends string>(input: AuditInput<A> & { action: AuditActionName<A> }): void {
     const recorded = this.anonymous.admit(input as AuditInput) ? this.take(input as AuditInput) : undefined;
     const context = currentContext();
     if (context && !ACCOMPANYING.test(input.action)) this.outcomes.set(context, input.outcome);
@@ -134,7 +135,7 @@ export class AuditService extends AuditTrail implements ShutdownParticipant, OnM
    *
    * @throws ProblemException `AUDIT_UNAVAILABLE` where it can be kept nowhere
    */
-  async recordAndWait<A extends string>(input: AuditInput<A>): Promise<void> {
+  async recordAndWait<A extends string>(input: AuditInput<A> & { action: AuditActionName<A> }): Promise<void> {
     await this.take(input as AuditInput);
   }
 
@@ -205,7 +206,7 @@ export class AuditService extends AuditTrail implements ShutdownParticipant, OnM
 
   private deliveryOf(input: AuditInput): AuditDelivery {
     if (input.delivery) return input.delivery;
-    const bySeverity = this.settings.delivery[severityOf(input)];
+    const bySeverity = this.settings.delivery[this.actions.severityOf(input)];
     return bySeverity === 'batch' && this.actions.isSecurity(input.action) ? 'durable' : bySeverity;
   }
 

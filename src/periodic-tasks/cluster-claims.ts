@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Injectable, Logger } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
-import { CreatePeriodicTaskClaims1795000600000 } from './create-periodic-task-claims.migration.js';
 import { TaskLease, type LeaseStatements, type TaskDatabase } from './task-lease.js';
 
 export interface ClaimRequest {
@@ -111,9 +110,8 @@ export class ClusterClaims {
     const sql = `SELECT to_regclass('periodic_task_claims') IS NOT NULL AS "hasTable"`;
     const [row] = (await database.query(sql, [])) as { hasTable: boolean }[];
     if (row?.hasTable !== true) {
-      const { name } = CreatePeriodicTaskClaims1795000600000;
       throw new Error(
-        `${need(task)} the table periodic_task_claims. Add ${name} of nest-bulwark/periodic-tasks to the migrations of ` +
+        `${need(task)} the table periodic_task_claims. Add periodicTasksMigrations of nest-bulwark/periodic-tasks to the migrations of ` +
           'DatabaseModule.forRoot().',
       );
     }

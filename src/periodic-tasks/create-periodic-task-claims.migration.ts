@@ -3,8 +3,8 @@ interface MigrationRunner {
   query(sql: string): Promise<unknown>;
 }
 
-/** Table of the tasks that run on one replica among all. @publicApi */
-export class CreatePeriodicTaskClaims1795000600000 {
+/** Table of the tasks that one replica runs for all. */
+class CreatePeriodicTaskClaims1795780006000 {
   async up(runner: MigrationRunner): Promise<void> {
     await runner.query(`
       CREATE TABLE periodic_task_claims (
@@ -22,3 +22,6 @@ export class CreatePeriodicTaskClaims1795000600000 {
     await runner.query('DROP TABLE periodic_task_claims');
   }
 }
+
+/** Creates the table of the tasks with the scope `cluster`. @publicApi */
+export const periodicTasksMigrations = [CreatePeriodicTaskClaims1795780006000];

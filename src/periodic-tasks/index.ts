@@ -1,4 +1,4 @@
-export { CreatePeriodicTaskClaims1795000600000 } from './create-periodic-task-claims.migration.js';
+export { periodicTasksMigrations } from './create-periodic-task-claims.migration.js';
 export { PeriodicTask } from './periodic-task.decorator.js';
 export {
   type PeriodicTaskOptions,

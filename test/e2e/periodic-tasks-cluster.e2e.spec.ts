@@ -291,7 +291,7 @@ describe('a job of @nestjs/schedule in clusterOnce()', () => {
       { migrations: [] },
     );
     await expect(app.get(PeriodicTasks).clusterOnce('nightly', HOUR_MS, () => undefined)).rejects.toThrow(
-      'Add CreatePeriodicTaskClaims1795000600000',
+      'Add periodicTasksMigrations',
     );
   });
 
@@ -317,7 +317,7 @@ describe('a start', () => {
     [
       'without the table',
       () => startTaskApp([taskOf({}, () => undefined)], { url, migrations: [] }),
-      'Add CreatePeriodicTaskClaims1795000600000 of nest-bulwark/periodic-tasks to the migrations',
+      'Add periodicTasksMigrations of nest-bulwark/periodic-tasks to the migrations',
     ],
   ])('%s fails with what to add', async (_what, start, message) => {
     await expect(start()).rejects.toThrow(message);

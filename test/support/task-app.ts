@@ -1,19 +1,19 @@
 import { Module, type INestApplicationContext, type ModuleMetadata, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { DatabaseModule } from '../../src/database/index.js';
-import { CreatePeriodicTaskClaims1795000600000, PeriodicTasksModule } from '../../src/periodic-tasks/index.js';
+import { periodicTasksMigrations, PeriodicTasksModule } from '../../src/periodic-tasks/index.js';
 
 export interface TaskAppOptions {
   /** Without one, the application has no database. */
   url?: string;
   imports?: NonNullable<ModuleMetadata['imports']>;
-  migrations?: (typeof CreatePeriodicTaskClaims1795000600000)[];
+  migrations?: typeof periodicTasksMigrations;
 }
 
 /** One replica: periodic tasks, the database of the test, and nothing else of the suite but what the test imports. */
 export function startTaskApp(
   providers: Type[],
-  { url, imports = [], migrations = [CreatePeriodicTaskClaims1795000600000] }: TaskAppOptions = {},
+  { url, imports = [], migrations = periodicTasksMigrations }: TaskAppOptions = {},
 ): Promise<INestApplicationContext> {
   const database = url === undefined ? [] : [DatabaseModule.forRoot({ url, migrations, poolMin: 0, poolMax: 4 })];
 
