@@ -1,5 +1,4 @@
 import { CircuitBreaker } from '../redis/index.js';
-import { withTimeLimit } from '../common/index.js';
 
 /** The commands that the cache uses; a client of ioredis, for one server or a cluster, has them. @publicApi */
 export interface CacheRedis {
@@ -53,10 +52,12 @@ export class RedisTier {
   ) {
     const { failures, probeIntervalMs, timeoutMs, keyPrefix } = options;
     this.breaker = new CircuitBreaker({
+      timeoutMs,
       failures,
       probeIntervalMs,
-      // A replica that only reads, or a full server, would answer a PING.
-      probe: async () => void (await withTimeLimit(redis.set(`${keyPrefix}probe`, '1', 'PX', 60_000), timeoutMs)),
+      // A write, because a read-only replica or a full server would still answer a PING.
+      probe: () => redis.set(`${keyPrefix}probe`, '1', 'PX', 60_000),
+      onFailure: () => this.onFailure(),
       onChange: (isOpen, reason) => this.onChange(isOpen, reason),
     });
   }
@@ -124,14 +125,9 @@ export class RedisTier {
   }
 
   private async attempt<T>(command: () => Promise<T>): Promise<T | Unavailable> {
-    if (this.breaker.isOpen) return UNAVAILABLE;
     try {
-      const answer = await withTimeLimit(command(), this.options.timeoutMs);
-      this.breaker.succeeded();
-      return answer;
-    } catch (error) {
-      this.onFailure();
-      this.breaker.failed(error instanceof Error ? error.message : String(error));
+      return await this.breaker.run(command);
+    } catch {
       return UNAVAILABLE;
     }
   }

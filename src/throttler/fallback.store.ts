@@ -57,14 +57,14 @@ export class FallbackStore implements ThrottleStore {
     private readonly local: MemoryStore,
     private readonly options: FallbackStoreOptions,
   ) {
-    const { failures, probeIntervalMs, timeoutMs, onChange } = options;
+    const { timeoutMs, failures, probeIntervalMs, onFailure, onChange } = options;
     this.breaker = new CircuitBreaker({
+      timeoutMs,
       failures,
       probeIntervalMs,
-      probe: async () => {
-        await withTimeLimit(shared.probe(), timeoutMs);
-        await this.writeBack();
-      },
+      probe: () => shared.probe(),
+      beforeClose: () => this.writeBack(),
+      onFailure,
       onChange,
     });
   }
@@ -83,10 +83,9 @@ export class FallbackStore implements ThrottleStore {
     if (decision.isLocal) return this.refundHere(hits);
     if (this.breaker.isOpen) return this.addPending(hits, -1);
     try {
-      await withTimeLimit(Promise.resolve(this.shared.refund(hits, decision)), this.options.timeoutMs);
-    } catch (error) {
-      // It stays spent: the limit is a little stricter than it should be, and nobody waits.
-      this.fail(error);
+      await this.breaker.run(async () => this.shared.refund(hits, decision));
+    } catch {
+      // The hits stay spent: the limit is a little stricter than it should be.
     }
   }
 
@@ -102,13 +101,11 @@ export class FallbackStore implements ThrottleStore {
 
   private async inTime(pending: Promise<Decision>, hits: readonly Hit[]): Promise<Decision> {
     try {
-      const decision = await withTimeLimit(pending, this.options.timeoutMs);
-      this.breaker.succeeded();
+      const decision = await this.breaker.run(() => pending);
       // What cannot be sent stays pending, and the next answer tries again.
       if (this.pending.size > 0) void this.writeBack().catch(() => undefined);
       return decision;
-    } catch (error) {
-      this.fail(error);
+    } catch {
       // A late answer that spent the hits too: what was counted here is then not to be written back.
       pending.then(
         (late) =>
@@ -150,11 +147,6 @@ export class FallbackStore implements ThrottleStore {
   private addPending(hits: readonly Hit[], sign: 1 | -1): void {
     if (!this.shared.charge) return;
     for (const hit of hits) this.pending.add(hit, sign * hit.cost);
-  }
-
-  private fail(error: unknown): void {
-    this.options.onFailure(error);
-    this.breaker.failed(error instanceof Error ? error.message : String(error));
   }
 
   private decideHere(hits: readonly Hit[]): Decision {
