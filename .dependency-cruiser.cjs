@@ -1,26 +1,27 @@
 // What all modules build on. These folders may use each other's files; the rule against cycles holds between them too.
 const BASE = ['common', 'context', 'problem', 'guards', 'ports'];
 
-// Dependencies go one way: BASE ← config ← database, redis ← features ← production-test ← application.
+// Dependencies go one way: BASE ← config ← database, redis, invalidation ← features ← production-test ← application.
 const FOLDERS = {
   reports: [],
   doctor: ['reports'],
   config: BASE,
   database: BASE,
   redis: BASE,
+  invalidation: BASE,
   shutdown: BASE,
   management: [...BASE, 'security', 'shutdown'],
   security: [...BASE, 'config'],
   observability: BASE,
   health: BASE,
   authorization: BASE,
-  cache: [...BASE, 'redis'],
+  cache: [...BASE, 'redis', 'invalidation'],
   conventions: BASE,
   idempotency: [...BASE, 'database'],
   users: [...BASE, 'database'],
   throttler: [...BASE, 'redis'],
   audit: [...BASE, 'database', 'redis'],
-  auth: [...BASE, 'conventions', 'database', 'redis', 'authorization', 'users'],
+  auth: [...BASE, 'conventions', 'database', 'redis', 'invalidation', 'authorization', 'users'],
   tenants: [...BASE, 'conventions', 'database', 'idempotency', 'authorization', 'users', 'auth'],
   'api-keys': [...BASE, 'database', 'authorization', 'users', 'auth'],
   'production-test': [

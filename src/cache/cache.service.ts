@@ -51,7 +51,7 @@ export class CacheService extends ResultCache implements OnModuleInit, OnApplica
     const memory = new MemoryTier<Entry>({ maxEntries, maxBytes });
     const client = settings.redis === false ? undefined : (settings.redis ?? redis);
     this.redis = client && new RedisTier(client, { ...redisOptions, keyPrefix });
-    this.versions = new TagVersions(this.redis, { keyPrefix, probeIntervalMs: redisOptions.probeIntervalMs });
+    this.versions = new TagVersions(this.redis, { keyPrefix, timeoutMs: redisOptions.timeoutMs });
     this.entries = new EntryStore(memory, this.redis, this.versions);
     this.metrics = new CacheMetrics(metrics, {
       entries: () => memory.size,
@@ -68,7 +68,7 @@ export class CacheService extends ResultCache implements OnModuleInit, OnApplica
   }
 
   onModuleInit(): void {
-    this.versions.listen();
+    this.versions.subscribe();
   }
 
   onApplicationShutdown(): void {
@@ -95,7 +95,7 @@ export class CacheService extends ResultCache implements OnModuleInit, OnApplica
    * stale one is not given instead. Replicas that Redis does not reach at the moment are told when it does.
    */
   invalidate(...tags: string[]): Promise<void> {
-    return this.versions.invalidate(tags);
+    return this.versions.invalidateTags(tags);
   }
 
   /** As {@link wrap}, with what the cache knows of the result. */
@@ -197,7 +197,7 @@ export class CacheService extends ResultCache implements OnModuleInit, OnApplica
     if (isDown) this.logger.warn(`Redis is left alone (${reason}); memory serves`);
     else {
       this.logger.log('Redis serves again');
-      void this.versions.catchUp();
+      void this.versions.publishPending();
     }
   }
 }

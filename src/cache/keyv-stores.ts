@@ -52,9 +52,9 @@ class TieredStore extends EventEmitter {
    */
   async clear(): Promise<void> {
     this.memory.clear();
-    await this.versions.invalidate([VERSION]);
+    await this.versions.invalidateTags([VERSION]);
     const current = await this.nameOf('');
-    void this.redis?.removeAll(KEYS, (name) => !name.startsWith(current));
+    void this.redis?.deleteAll(KEYS, (name) => !name.startsWith(current));
   }
 
   async disconnect(): Promise<void> {

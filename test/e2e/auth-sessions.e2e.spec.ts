@@ -4,7 +4,7 @@ import { RevocationService } from '../../src/auth/index.js';
 import { EmbeddedPostgres, inTransaction, managerOf } from '../../src/database/index.js';
 import { testFolder } from '../support/folder.js';
 import { onBothAdapters, TestApp, type Visitor } from '../support/harness.js';
-import { BY_NEWS, hearsNews } from '../support/news.js';
+import { BY_MESSAGE, waitForSubscriptions } from '../support/revocations.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 import { until } from '../support/until.js';
 
@@ -134,7 +134,7 @@ describe.each([
     [one, other] = await Promise.all([TestApp.start(env()), TestApp.start(env())]);
     admin = await one.register();
     await one.sql(`UPDATE users SET roles = '{Admin}' WHERE id = $1`, [admin.id]);
-    await hearsNews(other);
+    await waitForSubscriptions(other);
   });
   afterAll(() => Promise.all([one.stop(), other.stop()]));
 
@@ -159,7 +159,7 @@ describe.each([
     await end(user);
     expect(await codeOf(one, user.token)).toBe('AUTH_TOKEN_REVOKED');
     const isOver = async () => (await codeOf(other, user.token)) === 'AUTH_TOKEN_REVOKED';
-    await until('it is over on the other replica', isOver, BY_NEWS);
+    await until('it is over on the other replica', isOver, BY_MESSAGE);
   });
 
   it('know of a changed role on both', async () => {
@@ -167,7 +167,7 @@ describe.each([
     const adminOnly = async () => (await other.get('/production-test/roles/admin-only', { token: user.token })).status;
     expect(await adminOnly()).toBe(403);
     await one.patch(`/admin/users/${user.id}`, { roles: ['Admin'] }, { token: admin.token });
-    await until('the role holds', async () => (await adminOnly()) === 200, BY_NEWS);
+    await until('the role holds', async () => (await adminOnly()) === 200, BY_MESSAGE);
   });
 });
 
@@ -176,7 +176,7 @@ describe('the connection that listens for revocations', () => {
     const [one, other] = await Promise.all([TestApp.start(), TestApp.start()]);
     try {
       const user = await one.register();
-      await hearsNews(other);
+      await waitForSubscriptions(other);
       expect(await codeOf(other, user.token)).toBe(200);
       const listening = `SELECT pid FROM pg_stat_activity WHERE datname = current_database()
         AND application_name LIKE '% revocations'`;
@@ -186,7 +186,7 @@ describe('the connection that listens for revocations', () => {
       await one.sql(`SELECT pg_terminate_backend(pid) FROM (${listening}) AS listeners`);
       await one.post('/auth/logout', { refreshToken: user.refreshToken });
       const isOver = async () => (await codeOf(other, user.token)) === 'AUTH_TOKEN_REVOKED';
-      await until('it is over on the other replica', isOver, BY_NEWS);
+      await until('it is over on the other replica', isOver, BY_MESSAGE);
       await until('both listen again', bothListen);
     } finally {
       await Promise.all([one.stop(), other.stop()]);
@@ -218,7 +218,7 @@ describe.each([
     try {
       const [user, admin] = [await one.register(), await one.register()];
       await one.sql(`UPDATE users SET roles = '{Admin}' WHERE id = $1`, [admin.id]);
-      await Promise.all([hearsNews(one), hearsNews(other)]);
+      await Promise.all([waitForSubscriptions(one), waitForSubscriptions(other)]);
       await cut(proxy);
       expect(await codeOf(other, user.token)).toBe(200);
       expect([200, 204]).toContain(((await end(one, user, admin)) as { status: number }).status);
@@ -238,7 +238,7 @@ describe.each([
     const other = await TestApp.start({ REDIS_URL: proxy.url });
     try {
       const user = await one.register();
-      await hearsNews(other);
+      await waitForSubscriptions(other);
       await cut(proxy);
       expect(await codeOf(other, user.token)).toBe(200);
       await one.post('/auth/logout', { refreshToken: user.refreshToken });
@@ -257,7 +257,7 @@ describe('a replica that cannot listen to PostgreSQL', () => {
     const [one, other] = await Promise.all([TestApp.start(env), TestApp.start(env)]);
     try {
       const [first, second] = [await one.register(), await one.register()];
-      await Promise.all([hearsNews(one), hearsNews(other)]);
+      await Promise.all([waitForSubscriptions(one), waitForSubscriptions(other)]);
       for (const { token } of [first, second]) expect(await codeOf(other, token)).toBe(200);
       const listeners = `FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE '% revocations'`;
       await one.sql(`SELECT pg_terminate_backend(pid) ${listeners}`);

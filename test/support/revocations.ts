@@ -2,16 +2,16 @@ import { RevocationService } from '../../src/auth/index.js';
 import type { TestApp } from './harness.js';
 import { until } from './until.js';
 
-/** Of a change on another replica: far from the half minute for which one that misses the news goes on with what it remembers. */
-export const BY_NEWS = { withinMs: 15_000 };
+/** Time for a change to reach another replica: well below the 30 seconds after which it reads its states again anyway. */
+export const BY_MESSAGE = { withinMs: 15_000 };
 
-interface Links {
-  links: { isSubscribed: boolean; isConnected(now: number): boolean }[];
+interface Channels {
+  channels: { canReceive: boolean; isSubscribed: boolean }[];
 }
 
-/** Until a replica hears the others by every channel. Before, it remembers nothing for longer than a second, and so needs no news. */
-export function hearsNews({ app }: TestApp): Promise<void> {
-  const { links } = app.get(RevocationService, { strict: false }) as unknown as Links;
-  const isConnected = () => links.every((link) => !link.isSubscribed || link.isConnected(performance.now()));
-  return until('the replica hears the others', isConnected);
+/** Waits until a replica receives messages over every channel. Before that, it caches no state for longer than a second. */
+export function waitForSubscriptions({ app }: TestApp): Promise<void> {
+  const { channels } = app.get(RevocationService, { strict: false }) as unknown as Channels;
+  const areSubscribed = () => channels.every(({ canReceive, isSubscribed }) => !canReceive || isSubscribed);
+  return until('the replica receives messages', areSubscribed);
 }
