@@ -67,7 +67,8 @@ export class TagVersions implements InvalidationHandler {
     const versions: string[] = [];
     for (const tag of tags) {
       const version = this.usableVersion(tag);
-      if (version === undefined) return Promise.all(tags.map((each) => this.usableVersion(each) ?? this.read(each)));
+      if (version === undefined)
+        return Promise.all(tags.map(async (each) => this.usableVersion(each) ?? this.read(each)));
       versions.push(version);
     }
     return versions;
@@ -75,13 +76,7 @@ export class TagVersions implements InvalidationHandler {
 
   /** Invalidates every entry that has one of the tags, on all replicas. */
   async invalidateTags(tags: readonly string[]): Promise<void> {
-    await Promise.all(
-      tags.map((tag) => {
-        this.generation++;
-        this.remember(tag, newVersion());
-        return this.channel?.send(tag);
-      }),
-    );
+    await Promise.all(tags.map((tag) => this.invalidateTag(tag)));
   }
 
   /** Publishes the invalidations that are pending. */
@@ -102,6 +97,12 @@ export class TagVersions implements InvalidationHandler {
     await publish().catch(() => undefined);
   }
 
+  /** The version of this replica is no longer used; the next read gets the shared one. */
+  onPublished(tag: InvalidationKey): void {
+    if (tag === EVERYTHING) this.invalidateAll();
+    else this.invalidate(tag);
+  }
+
   invalidate(tag: string): void {
     this.generation++;
     this.known.delete(tag);
@@ -111,6 +112,12 @@ export class TagVersions implements InvalidationHandler {
     this.generation++;
     // Known versions are used on while Redis is not available; after that all are read again.
     for (const [tag, { version }] of this.known) this.known.set(tag, { version, readAt: Number.NEGATIVE_INFINITY });
+  }
+
+  private async invalidateTag(tag: string): Promise<void> {
+    this.generation++;
+    this.remember(tag, newVersion());
+    await this.channel?.send(tag);
   }
 
   /** The version that serves without reading it from Redis. */

@@ -7,7 +7,7 @@ export type InvalidationKey = string | typeof EVERYTHING;
 
 /** What a replica does with messages. */
 export interface InvalidationHandler {
-  /** What the key names has changed. Called for messages of other replicas, and for own messages once they are published. */
+  /** What the key names has changed. Called for each message that comes in, including those of this replica. */
   invalidate(key: string): void;
   /** Anything may have changed: messages may have been missed, or there were too many to publish one by one. */
   invalidateAll(): void;
@@ -19,6 +19,8 @@ export interface InvalidationHandler {
    * @default calls `publish`
    */
   publish?(key: InvalidationKey, publish: () => Promise<unknown>): Promise<unknown>;
+  /** Called when a message of this replica is published and no longer pending. */
+  onPublished?(key: InvalidationKey): void;
 }
 
 export interface InvalidationChannelOptions {
@@ -57,11 +59,11 @@ export class InvalidationChannel implements TransportListener {
       maxMessages: options.maxPendingMessages,
       everything: EVERYTHING,
       publish: (key) => this.publish(key),
-      onPublished: (key) => this.apply(key),
+      onPublished: (key) => this.handler.onPublished?.(key),
     });
   }
 
-  /** Subscribes. Resolves when the first attempt has ended, or earlier; after a failure others follow in the background. */
+  /** Subscribes. Resolves when the first attempt has ended, or earlier. A failed attempt is repeated in the background. */
   open(): Promise<void> {
     this.timer = setInterval(() => void this.beat(), INTERVAL_MS).unref();
     return this.transport.subscribe(this);
@@ -112,17 +114,12 @@ export class InvalidationChannel implements TransportListener {
     if (!this.isSubscribed) this.handler.invalidateAll();
     this.lastReceivedAt = performance.now();
     this.lostHeartbeats = 0;
-    if (message === EVERYTHING_MESSAGE) this.apply(EVERYTHING);
-    else if (message.startsWith(KEY_PREFIX)) this.apply(message.slice(KEY_PREFIX.length));
+    if (message === EVERYTHING_MESSAGE) this.handler.invalidateAll();
+    else if (message.startsWith(KEY_PREFIX)) this.handler.invalidate(message.slice(KEY_PREFIX.length));
   }
 
   onDisconnected(): void {
     this.lastReceivedAt = -Infinity;
-  }
-
-  private apply(key: InvalidationKey): void {
-    if (key === EVERYTHING) this.handler.invalidateAll();
-    else this.handler.invalidate(key);
   }
 
   private publish(key: InvalidationKey): Promise<unknown> {

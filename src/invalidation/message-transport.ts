@@ -2,7 +2,7 @@
 export interface MessageTransport {
   /** False where messages can be published but not received. */
   readonly canReceive: boolean;
-  /** Subscribes, and does so again whenever the connection was lost. Resolves when the first attempt has ended, or earlier. */
+  /** Subscribes, and again after each loss of the connection. Resolves when the first attempt has ended, or earlier. */
   subscribe(listener: TransportListener): Promise<void>;
   /**
    * Publishes a message. Settles within a time limit.
