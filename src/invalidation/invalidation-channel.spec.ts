@@ -95,6 +95,17 @@ describe('an invalidation channel', () => {
     expect(other.received).not.toContain('a');
   });
 
+  it('invalidates everything when messages come in again after a silence', async () => {
+    const one = await replica(inject('redisUrl'), subscribeProxy.url);
+    await replica(inject('redisUrl'), inject('redisUrl'));
+    // Longer than the allowed silence, and shorter than the time after which the connection is replaced.
+    subscribeProxy.answerDelayMs = 2_500;
+    await until('the silence is detected', () => !one.channel.isSubscribed);
+    const before = one.received.length;
+    await until('messages come in again', () => one.channel.isSubscribed);
+    expect(one.received.slice(before)).toContain(EVERYTHING);
+  });
+
   it('detects a subscription that receives nothing, and replaces it', async () => {
     const one = await replica(inject('redisUrl'), subscribeProxy.url);
     const other = await replica(inject('redisUrl'), inject('redisUrl'));
