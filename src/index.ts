@@ -4,6 +4,7 @@ export * from './audit/index.js';
 export * from './auth/index.js';
 export * from './authorization/index.js';
 export * from './bootstrap.js';
+export type { StartupOptions } from './startup.js';
 export * from './cache/index.js';
 export * from './context/index.js';
 export * from './guards/index.js';

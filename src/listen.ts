@@ -41,8 +41,15 @@ export function openOutsideProduction({ isProduction, productionTest, metrics, m
   ];
 }
 
+/** Says that the application is ready: in production by a line of the log, which machines read, else by a greeting. */
+export function announce(config: AppConfig, logger: PinoLogger, boundTo: AddressInfo): void {
+  const { address: host, port } = boundTo;
+  if (config.isProduction) logger.log({ host, port, adapter: config.http.adapter, msg: 'listening' });
+  else process.stdout.write(greeting(config, boundTo));
+}
+
 /** What `npm start` prints when the application is ready. */
-export function greeting(config: AppConfig, { address, port, family }: AddressInfo): string {
+function greeting(config: AppConfig, { address, port, family }: AddressInfo): string {
   const { mode, http, auth } = config;
   const isLocal = isLocalHost(address);
   const isEverywhere = address === '0.0.0.0' || address === '::';

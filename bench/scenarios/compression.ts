@@ -75,10 +75,10 @@ async function timed(work: () => Buffer | Promise<Buffer>, seconds: number): Pro
 export const compression: MicroScenario = {
   kind: 'micro',
   name: 'compression',
-  description: 'Bandwidth and CPU time of one body of JSON, by coding.',
+  description: 'Bandwidth and CPU time of one JSON body, by encoding.',
   notes: [
-    'CPU time of the process, its thread pool included. What a compressed answer costs a server beside others is in the scenario `security`.',
-    'Zstandard is measured where Node has it (22.15).',
+    'CPU time of the process, including its thread pool. The scenario `security` shows the cost of a compressed response in a server.',
+    'Zstandard is measured if Node supports it (22.15 and later).',
   ],
   run,
 };

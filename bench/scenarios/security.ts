@@ -44,7 +44,7 @@ export const security: HttpScenario = {
   ]),
   packages: ['@nestjs/core', 'express', 'fastify', 'helmet', 'compression', '@fastify/compress', 'cors', 'autocannon'],
   notes: [
-    'Both compress by Brotli of quality 4. `compression` and `@fastify/compress` are as their documentation wires them.',
-    'Whole bodies up to 16 kB are compressed at once by nest-bulwark, larger ones in the thread pool.',
+    'Both compress with Brotli of quality 4. `compression` and `@fastify/compress` are set up as their documentation shows.',
+    'nest-bulwark compresses complete bodies up to 16 kB synchronously, and larger ones in the thread pool.',
   ],
 };

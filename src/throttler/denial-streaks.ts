@@ -75,5 +75,5 @@ export class DenialStreaks {
 }
 
 function flatten({ value, since, count, endsAt }: Streak<Denial>): DenialStreak {
-  return { ...value, since, count, until: performance.timeOrigin + endsAt - GRACE_MS };
+  return { ...value, since, count, until: monotonicNow() + endsAt - performance.now() - GRACE_MS };
 }
