@@ -4,7 +4,7 @@ import type { CacheScope } from './partition.js';
 /** @publicApi */
 export interface CachedOptions {
   /** How long a result is fresh, in milliseconds. With 0 each call loads it. @default `ttlMs` of the module */
-  ttl?: number;
+  ttlMs?: number;
   /**
    * Identifies one result of the method for one group of callers: a text, or a function of the arguments of the method or
    * of the request of the route. If the function returns undefined, the result is not cached.
@@ -23,15 +23,15 @@ export interface CachedOptions {
    */
   scope?: CacheScope;
   /** How long a stale result is still returned while a new one is loaded, in milliseconds. @default 0 */
-  staleWhileRevalidate?: number;
+  staleWhileRevalidateMs?: number;
   /** How long a stale result is returned if the load fails, in milliseconds. @default 0 */
-  staleIfError?: number;
+  staleIfErrorMs?: number;
   /** How long `null` and `undefined` are cached, in milliseconds. @default 0: they are not cached */
-  negativeTtl?: number;
+  negativeTtlMs?: number;
   /** Request headers on which the response of a route depends. @default none */
   vary?: readonly string[];
-  /** How long HTTP caches may store a public response, in milliseconds. @default `ttl` without tags, 0 with tags */
-  clientTtl?: number;
+  /** How long HTTP caches may store a public response, in milliseconds. @default `ttlMs` without tags, 0 with tags */
+  clientTtlMs?: number;
   /** Returns the same deeply frozen object to all callers of a method instead of a copy to each. @default false */
   frozen?: boolean;
   /** Turns the plain cached value into instances again. Without it, results with instances of classes are not cached. */
@@ -46,10 +46,10 @@ export function requestOf(name: string, key: string, options: CachedOptions, tag
     name,
     key,
     tags,
-    ttlMs: options.ttl,
-    staleWhileRevalidateMs: options.staleWhileRevalidate,
-    staleIfErrorMs: options.staleIfError,
-    negativeTtlMs: options.negativeTtl,
+    ttlMs: options.ttlMs,
+    staleWhileRevalidateMs: options.staleWhileRevalidateMs,
+    staleIfErrorMs: options.staleIfErrorMs,
+    negativeTtlMs: options.negativeTtlMs,
     revive: options.revive,
     frozen: options.frozen,
   };
