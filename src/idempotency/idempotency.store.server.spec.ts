@@ -4,7 +4,7 @@ import { Pool } from 'pg';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { freshDatabase } from '../../test/support/database.js';
 import { until } from '../../test/support/until.js';
-import { CreateIdempotencyKeys1795000400000 } from './create-idempotency-keys.migration.js';
+import { idempotencyMigrations } from './create-idempotency-keys.migration.js';
 import type { IdempotencyClaim, IdempotencyStore, StoredAnswer } from './idempotency.store.js';
 import { MemoryIdempotencyStore } from './memory.idempotency-store.js';
 import { PostgresIdempotencyStore } from './postgres.idempotency-store.js';
@@ -34,7 +34,7 @@ const SOURCES: Record<string, () => Promise<{ store: IdempotencyStore; stop: () 
   PostgreSQL: async () => {
     const pool = new Pool({ connectionString: await freshDatabase(), max: 20 });
     const database = { query: async (sql: string, values?: unknown[]) => (await pool.query(sql, values)).rows };
-    await new CreateIdempotencyKeys1795000400000().up(database as never);
+    for (const Migration of idempotencyMigrations) await new Migration().up(database as never);
     return { store: new PostgresIdempotencyStore(database), stop: () => pool.end() };
   },
 };
