@@ -30,6 +30,8 @@ export default defineConfig({
           name: 'unit',
           include: ['src/**/*.spec.ts', 'scripts/**/*.spec.ts'],
           exclude: [SERVER_SPECS],
+          // A busy machine takes many times longer than an idle one.
+          testTimeout: 60_000,
           isolate: false,
           sequence: { groupOrder: 0 },
         },
