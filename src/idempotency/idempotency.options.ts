@@ -33,14 +33,14 @@ export interface IdempotencyModuleOptions {
    * comes from the same address with other credentials, which no guard has checked, is then refused.
    */
   callerOf?: (request: AdapterRequest) => string;
-  /** Pause between two removals of what is over, in milliseconds. @default 600_000 */
+  /** Pause between two deletions of expired keys, in milliseconds. @default 600_000 */
   pruneIntervalMs?: number;
 }
 
 /** @publicApi */
 export interface IdempotentOptions {
   /** How long the answer is kept, in milliseconds. @default `ttlMs` of the module */
-  ttl?: number;
+  ttlMs?: number;
   /** Whether a request without a key is refused. @default false */
   required?: boolean;
   /** @default `afterCrash` of the module */

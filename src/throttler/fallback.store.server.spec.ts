@@ -59,15 +59,15 @@ describe('a shared store that fails', () => {
     await server.stop();
   });
 
-  it('is left alone when it is killed, each process counting its share, which is written back and stays counted', async () => {
+  it('is not used after it was killed: each process counts its share, which is written back and stays counted', async () => {
     expect(await times(4)).toEqual([true, true, true, true]);
     await server.kill();
-    // Ten among two replicas.
+    // The limit of ten is divided by two replicas.
     expect((await times(8)).filter(Boolean)).toHaveLength(5);
     expect(changes).toEqual(['open']);
     expect(failures).toBe(3);
     await server.resume();
-    await until('it counts again', () => !store.isFallingBack);
+    await until('the shared store is used again', () => !store.isFallingBack);
     expect(changes).toEqual(['open', 'closed']);
     // The killed server has lost its four hits; the five of this process were written back.
     expect((await times(11)).filter(Boolean)).toHaveLength(5);
@@ -76,8 +76,9 @@ describe('a shared store that fails', () => {
     expect((await times(8)).filter(Boolean)).toHaveLength(0);
   });
 
-  it('is left alone when it hangs, and does not count afterwards what was decided elsewhere', async () => {
-    // Long for an answer on a busy machine, too short for what waits in a server that hangs. Its clock is known from an answer.
+  it('is not used while it hangs, and does not count afterwards what a process has decided', async () => {
+    // One second is enough for an answer on a busy machine, and too short for a server that hangs. These answers tell the
+    // clock of the server.
     await times(3);
     server.hang();
     const decisions = await Promise.all(
@@ -87,18 +88,18 @@ describe('a shared store that fails', () => {
     expect(store.isFallingBack).toBe(true);
     expect(await times(1)).toEqual([true]);
     await server.resume();
-    await until('it counts again', () => !store.isFallingBack);
+    await until('the shared store is used again', () => !store.isFallingBack);
     const [verdict] = (await store.consume([hit()])).verdicts;
-    // Three by the server, one meanwhile, and this one.
+    // Three counted by the server, one counted meanwhile, and this one.
     expect(verdict?.remaining).toBe(5);
     for (let i = 0; i < 10; i++) {
       const [other] = (await store.consume([hit(local, { key: `k${i}` })])).verdicts;
-      // Five meanwhile, each once, and this one.
+      // Five counted meanwhile, each once, and this one.
       expect(other?.remaining, `k${i}`).toBe(4);
     }
   });
 
-  it('is nothing that a caller waits for while it is left alone', async () => {
+  it('causes no wait while it is not used', async () => {
     start(60, 100_000);
     server.hang();
     await Promise.all([times(1), times(1), times(1)]);
@@ -106,7 +107,7 @@ describe('a shared store that fails', () => {
     expect(store.consume([hit()])).not.toBeInstanceOf(Promise);
   });
 
-  it('has the rule of each tier: local, open, closed', async () => {
+  it('is replaced by the fallback of each tier: local, open or closed', async () => {
     await server.kill();
     await times(3);
     expect((await times(12, hit(policyWith('open')))).every(Boolean)).toBe(true);
@@ -115,11 +116,11 @@ describe('a shared store that fails', () => {
       isUnavailable: true,
       verdicts: [{ allowed: true }, { allowed: false, waitMs: 5_000 }],
     });
-    // A limit of one is not divided away.
+    // A limit of one stays one.
     expect(await times(2, hit(local, { key: 'one', limit: 1 }))).toEqual([true, false]);
   });
 
-  it('costs nobody an error, whatever happens to it under load', async () => {
+  it('causes no error under load, whatever happens to it', async () => {
     const work = { isOn: true, decided: 0 };
     const clients = Array.from({ length: 20 }, async (_, i) => {
       while (work.isOn) {
@@ -140,7 +141,7 @@ describe('a shared store that fails', () => {
     await server.kill();
     await more();
     await server.resume();
-    await until('it counts again', () => !store.isFallingBack);
+    await until('the shared store is used again', () => !store.isFallingBack);
     await redis.flushall();
     await more();
     work.isOn = false;

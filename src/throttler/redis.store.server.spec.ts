@@ -1,14 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { Cluster, Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { amountOf } from '../../test/support/long-form.js';
 import { RedisServer } from '../../test/support/redis-server.js';
 import { randomFrom, ThrottleModel } from '../../test/support/throttle-model.js';
 import { Policy, type Hit } from './policy.js';
-import { ANSWER_HEAD, ANSWER_PER_HIT, SCRIPT, SCRIPT_SHA } from './redis-script.js';
+import { VALUES_BEFORE_HITS, VALUES_PER_HIT, SCRIPT, SCRIPT_SHA } from './redis-script.js';
 import { RedisStore, type RedisStoreOptions, type ThrottleRedis } from './redis.store.js';
 
-/** A million are asked for by `THROTTLE_TEST_EVENTS=1000000`. */
-const EVENTS = Number(process.env['THROTTLE_TEST_EVENTS'] ?? 20_000);
+const EVENTS = amountOf('THROTTLE_TEST_EVENTS', { short: 20_000, long: 1_000_000 });
 const BATCH = 200;
 
 const policy = new Policy('default', 0, 'address', '');
@@ -23,7 +23,7 @@ const hit = (over: Partial<Hit> = {}): Hit => ({
   ...over,
 });
 
-/** Long waits, so that a busy machine changes nothing. */
+/** A long time limit, so that a busy machine changes nothing. */
 function storeOn(redis: ThrottleRedis, options: Partial<RedisStoreOptions> = {}): RedisStore {
   return new RedisStore(redis, { keyPrefix: `${randomUUID()}:`, timeoutMs: 20_000, blockCacheMs: 0, ...options });
 }
@@ -50,45 +50,49 @@ describe('the counters in Redis', () => {
   beforeAll(() => void (redis = new Redis(inject('redisUrl'))));
   afterAll(() => redis.quit());
 
-  it(`do what the model does over ${EVENTS} events, by the clock of the server`, { timeout: 600_000 }, async () => {
-    const random = randomFrom(42);
-    const model = new ThrottleModel();
-    const prefix = randomUUID();
-    const limits = [
-      { name: 'sliding', limit: 25, windowMs: 60, blockMs: 0, isFixed: false },
-      { name: 'fixed', limit: 20, windowMs: 45, blockMs: 0, isFixed: true },
-      { name: 'blocking', limit: 12, windowMs: 30, blockMs: 20, isFixed: false },
-    ];
-    const differences: unknown[] = [];
-    const allowed = { count: 0 };
-    await redis.script('LOAD', SCRIPT);
-    for (let asks = 0; asks < EVENTS; asks += BATCH) {
-      const asked = Array.from({ length: BATCH }, () => {
-        const limit = limits[random(3)] as (typeof limits)[number];
-        return { ...limit, key: `{${prefix}}${limit.name}${random(4)}`, cost: random(6) === 0 ? 1 + random(4) : 1 };
-      });
-      // One connection answers in the order of the questions.
-      const answers = await Promise.all(
-        asked.map(({ key, limit, windowMs, cost, blockMs, isFixed }) =>
-          redis.evalsha(SCRIPT_SHA, 1, key, 0, limit, windowMs, cost, blockMs, isFixed ? 1 : 0),
-        ),
-      );
-      asked.forEach((one, i) => {
-        const [now = 0, isAllowed, ...verdict] = answers[i] as number[];
-        const expected = model.ask(one.key, now, one, true);
-        if (expected.allowed) allowed.count++;
-        if ((isAllowed === 1) !== expected.allowed || verdict[1] !== expected.remaining) {
-          differences.push({ one, now, expected, isAllowed, verdict });
-        }
-      });
-    }
-    expect(differences).toEqual([]);
-    // How many, the speed of the machine decides: on a slow one, windows pass between two batches.
-    expect(allowed.count).toBeGreaterThan(BATCH);
-    expect(EVENTS - allowed.count).toBeGreaterThan(BATCH);
-  });
+  it(
+    `give the same answers as the model over ${EVENTS} events, by the clock of the server`,
+    { tags: 'long', timeout: 600_000 },
+    async () => {
+      const random = randomFrom(42);
+      const model = new ThrottleModel();
+      const prefix = randomUUID();
+      const limits = [
+        { name: 'sliding', limit: 25, windowMs: 60, blockMs: 0, isFixed: false },
+        { name: 'fixed', limit: 20, windowMs: 45, blockMs: 0, isFixed: true },
+        { name: 'blocking', limit: 12, windowMs: 30, blockMs: 20, isFixed: false },
+      ];
+      const differences: unknown[] = [];
+      const allowed = { count: 0 };
+      await redis.script('LOAD', SCRIPT);
+      for (let asks = 0; asks < EVENTS; asks += BATCH) {
+        const asked = Array.from({ length: BATCH }, () => {
+          const limit = limits[random(3)] as (typeof limits)[number];
+          return { ...limit, key: `{${prefix}}${limit.name}${random(4)}`, cost: random(6) === 0 ? 1 + random(4) : 1 };
+        });
+        // One connection answers in the order of its commands.
+        const answers = await Promise.all(
+          asked.map(({ key, limit, windowMs, cost, blockMs, isFixed }) =>
+            redis.evalsha(SCRIPT_SHA, 1, key, 0, limit, windowMs, cost, blockMs, isFixed ? 1 : 0),
+          ),
+        );
+        asked.forEach((one, i) => {
+          const [now = 0, isAllowed, ...verdict] = answers[i] as number[];
+          const expected = model.ask(one.key, now, one, true);
+          if (expected.allowed) allowed.count++;
+          if ((isAllowed === 1) !== expected.allowed || verdict[1] !== expected.remaining) {
+            differences.push({ one, now, expected, isAllowed, verdict });
+          }
+        });
+      }
+      expect(differences).toEqual([]);
+      // The exact number depends on the speed of the machine: on a slow one, windows end between two batches.
+      expect(allowed.count).toBeGreaterThan(BATCH);
+      expect(EVENTS - allowed.count).toBeGreaterThan(BATCH);
+    },
+  );
 
-  it('ask once for all policies, and spend nothing of any where one refuses', async () => {
+  it('check all policies in one call, and count nothing where one of them refuses', async () => {
     const { calls, client } = counting(redis);
     const store = storeOn(client);
     await store.consume([hit()]);
@@ -100,13 +104,13 @@ describe('the counters in Redis', () => {
     expect((await store.consume([hit({ limit: 100 })])).verdicts[0]?.remaining).toBe(97);
   });
 
-  it('give whole numbers and the waits that memory gives', async () => {
+  it('answer whole numbers and the same waits as the counters in memory', async () => {
     const store = storeOn(redis);
     const one = hit({ windowMs: 600_000 });
     for (let i = 0; i < 10; i++) expect((await store.consume([one])).verdicts[0]?.remaining).toBe(9 - i);
     const [verdict] = (await store.consume([one])).verdicts;
     expect(verdict).toMatchObject({ allowed: false, remaining: 0, limit: 10 });
-    // To the end of the window, and then until the first of ten has lost its weight; less the time that has passed.
+    // Until the end of the window, and then until the first of the ten hits has no weight; minus the time that has passed.
     expect(verdict?.waitMs).toBeGreaterThan(600_000);
     expect(verdict?.waitMs).toBeLessThanOrEqual(660_000);
   });
@@ -121,12 +125,12 @@ describe('the counters in Redis', () => {
     expect(decisions.filter(Boolean)).toHaveLength(100);
   });
 
-  it('do not count what was due long before', async () => {
+  it('do not count a request whose deadline has passed', async () => {
     const keyPrefix = `${randomUUID()}:`;
     const clock = { offset: 0 };
     const late = storeOn(redis, { keyPrefix, timeoutMs: 50, now: () => Date.now() + clock.offset });
     await late.consume([hit()]);
-    // As if the question had waited in a hung server for ten seconds: its deadline is past when the script runs.
+    // As if the command had waited ten seconds in a server that hung: its deadline has passed when the script runs.
     const slow: ThrottleRedis = {
       evalsha: (sha, count, ...args) => {
         clock.offset += 10_000;
@@ -136,11 +140,11 @@ describe('the counters in Redis', () => {
       del: (key) => redis.del(key),
     };
     Object.assign(late, { redis: slow });
-    await expect(late.consume([hit()])).rejects.toThrow(/after the decision was due/);
+    await expect(late.consume([hit()])).rejects.toThrow(/did not decide in time/);
     expect((await storeOn(redis, { keyPrefix }).consume([hit()])).verdicts[0]?.remaining).toBe(8);
   });
 
-  it('go on when the server has lost its scripts and when it has lost its data', async () => {
+  it('still work after the server has lost its scripts, and after it has lost its data', async () => {
     const server = await RedisServer.start();
     const client = new Redis(server.url);
     try {
@@ -156,7 +160,7 @@ describe('the counters in Redis', () => {
     }
   });
 
-  it('count a charge once, however often it is sent, though there is no room for it', async () => {
+  it('count a charge once, however often it is sent, even above the limit', async () => {
     const store = storeOn(redis);
     for (let i = 0; i < 9; i++) await store.consume([hit()]);
     const charge = { id: randomUUID(), policy, key: 'client', windowMs: 60_000, cost: 5, ageMs: 10 };
@@ -167,7 +171,7 @@ describe('the counters in Redis', () => {
     expect((await store.consume([hit()])).verdicts[0]).toMatchObject({ allowed: true, remaining: 0 });
   });
 
-  it('give a charge on an empty counter the window in which its hits were made', async () => {
+  it('give a charge on an empty counter the window of its hits', async () => {
     const store = storeOn(redis);
     await store.charge({ id: randomUUID(), policy, key: 'client', windowMs: 600_000, cost: 3, ageMs: 400_000 });
     const [verdict] = (await store.consume([hit({ windowMs: 600_000 })])).verdicts;
@@ -176,7 +180,7 @@ describe('the counters in Redis', () => {
     expect(verdict?.resetMs).toBeLessThanOrEqual(200_000);
   });
 
-  it('leave no key behind for an attempt that was given back', async () => {
+  it('keep no key for an attempt that was refunded', async () => {
     const keyPrefix = `${randomUUID()}:`;
     const store = storeOn(redis, { keyPrefix });
     for (let i = 0; i < 20; i++) {
@@ -188,11 +192,11 @@ describe('the counters in Redis', () => {
     await store.charge({ ...charge, id: 'a', cost: 1 });
     await store.charge({ ...charge, id: 'b', cost: -1 });
     const keys = await redis.keys(`${keyPrefix}*`);
-    // The marks of the two charges, which expire within a minute.
+    // The markers of the two charges, which expire within a minute.
     expect(keys.filter((key) => !/:[ab]$/.test(key))).toEqual([]);
   });
 
-  it('leave nothing behind when the windows are over', async () => {
+  it('expire when their windows have ended', async () => {
     const keyPrefix = `${randomUUID()}:`;
     const store = storeOn(redis, { keyPrefix });
     for (let i = 0; i < 3; i++) await store.consume([hit({ limit: 1, blockMs: 30_000 })]);
@@ -200,11 +204,11 @@ describe('the counters in Redis', () => {
     expect(keys).toHaveLength(1);
     const lifeMs = await redis.pttl(keys[0] ?? '');
     expect(lifeMs).toBeGreaterThan(0);
-    // Two windows, and a second for a clock that Redis reads less often.
+    // Two windows, and one second because Redis expires keys by a less exact clock.
     expect(lifeMs).toBeLessThanOrEqual(121_000);
   });
 
-  it('keep a flood of refused requests away from Redis, and lift', async () => {
+  it('keep a flood of refused requests away from Redis, and can be unblocked', async () => {
     const { calls, client } = counting(redis);
     const store = storeOn(client, { blockCacheMs: 60_000 });
     for (let i = 0; i < 11; i++) await store.consume([hit()]);
@@ -219,21 +223,21 @@ describe('the counters in Redis', () => {
     expect((await store.consume([hit()])).allowed).toBe(true);
   });
 
-  it('ask Redis again where a cheaper request may fit', async () => {
+  it('ask Redis again when a request costs less than the refused one', async () => {
     const store = storeOn(redis, { blockCacheMs: 60_000 });
     await store.consume([hit({ cost: 8 })]);
     expect((await store.consume([hit({ cost: 5 })])).allowed).toBe(false);
     expect((await store.consume([hit({ cost: 2 })])).allowed).toBe(true);
   });
 
-  it('give back', async () => {
+  it('can be refunded', async () => {
     const store = storeOn(redis);
     await store.consume([hit({ cost: 10 })]);
     await store.refund([hit({ cost: 4 })]);
     expect((await store.consume([hit()])).verdicts[0]?.remaining).toBe(3);
   });
 
-  it('take keys of any spelling and length', async () => {
+  it('accept keys with any characters and of any length', async () => {
     const store = storeOn(redis);
     for (const key of ['', '}', '{}', '{a}b', 'a b\n', 'ключ', 'x'.repeat(100_000)]) {
       expect((await store.consume([hit({ key, limit: 1 })])).allowed).toBe(true);
@@ -254,7 +258,7 @@ describe('the counters in a cluster', () => {
     await Promise.all(nodes.map((node) => node.stop()));
   });
 
-  it('are on one slot for one client, and in step for several', async () => {
+  it('are in one slot for one client, and count all or nothing for several clients', async () => {
     const store = storeOn(cluster);
     const scoped = new Policy('strict', 2, 'address', 'Things.one/things');
     for (const key of ['a', 'b', 'c', '}{', '10.0.0.1']) {
@@ -269,10 +273,10 @@ describe('the counters in a cluster', () => {
     expect((await store.consume([hit({ key: 'address' })])).verdicts[0]?.remaining).toBe(8);
   });
 
-  it('show that keys without a common tag are refused, which the tag is for', async () => {
+  it('need a common hash tag: without it the cluster rejects the call', async () => {
     await expect(cluster.eval(SCRIPT, 2, 'a', 'b', 0, 1, 1, 1, 0, 0, 1, 1, 1, 0, 0)).rejects.toThrow(
       /CROSSSLOT|same slot/i,
     );
-    expect(ANSWER_HEAD + ANSWER_PER_HIT).toBe(6);
+    expect(VALUES_BEFORE_HITS + VALUES_PER_HIT).toBe(6);
   });
 });
