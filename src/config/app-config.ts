@@ -57,7 +57,7 @@ export class AppConfig {
     keysFile: string | undefined;
     accessTtlMs: number;
     refreshTtlMs: number;
-    sessionMaximumMs: number;
+    sessionMaxTtlMs: number;
     retentionMs: number;
     recentAuthenticationMs: number;
     registration: Variables['AUTH_REGISTRATION'];
@@ -149,7 +149,7 @@ export class AppConfig {
       keysFile: values.JWT_KEYS_FILE,
       accessTtlMs: values.JWT_ACCESS_TTL,
       refreshTtlMs: values.JWT_REFRESH_TTL,
-      sessionMaximumMs: values.SESSION_MAX_TTL,
+      sessionMaxTtlMs: values.SESSION_MAX_TTL,
       retentionMs: values.AUTH_RETENTION,
       recentAuthenticationMs: values.AUTH_RECENT_LOGIN,
       registration: values.AUTH_REGISTRATION,
