@@ -16,6 +16,7 @@ export * from './database/index.js';
 export * from './health/index.js';
 export * from './idempotency/index.js';
 export * from './management/index.js';
+export { migrations } from './migrations.js';
 export * from './observability/index.js';
 export * from './production-test/index.js';
 export * from './redis/index.js';

@@ -1,7 +1,7 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 
 /** A machine's credential, which acts for the user who made it. */
-@Entity('api_keys')
+@Entity('api_keys', { synchronize: false })
 export class ApiKey {
   @PrimaryColumn('uuid')
   id!: string;

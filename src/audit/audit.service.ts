@@ -16,13 +16,14 @@ import {
   type AuditInput,
   type AuditOutcome,
   type ShutdownParticipant,
+  type AuditActionName,
 } from '../ports/index.js';
 import { currentContext, runOutsideRequests, type RequestContext } from '../context/index.js';
 import { ProblemException } from '../problem/index.js';
 import { AuditActionRegistry } from './actions.js';
 import { AnonymousEvents } from './anonymous-events.js';
 import { AuditEvent } from './audit-event.entity.js';
-import { auditLine, severityOf } from './audit-record.js';
+import { auditLine } from './audit-record.js';
 import { AuditMetrics, type DropReason } from './audit.metrics.js';
 import { AUDIT_SETTINGS, type AuditSettings } from './audit.options.js';
 import { AuditStore } from './audit.store.js';
@@ -105,7 +106,7 @@ export class AuditService extends AuditTrail implements ShutdownParticipant, OnM
     this.heartbeat = setInterval(() => void this.keepAlive(), HEARTBEAT_MS).unref();
   }
 
-  record<A extends string>(input: AuditInput<A>): void {
+  record<A extends string>(input: AuditInput<A> & { action: AuditActionName<A> }): void {
     const recorded = this.anonymous.admit(input as AuditInput) ? this.take(input as AuditInput) : undefined;
     const context = currentContext();
     if (context && !ACCOMPANYING.test(input.action)) this.outcomes.set(context, input.outcome);
@@ -125,7 +126,7 @@ export class AuditService extends AuditTrail implements ShutdownParticipant, OnM
    *
    * @throws ProblemException `AUDIT_UNAVAILABLE` where it can be kept nowhere
    */
-  async recordAndWait<A extends string>(input: AuditInput<A>): Promise<void> {
+  async recordAndWait<A extends string>(input: AuditInput<A> & { action: AuditActionName<A> }): Promise<void> {
     await this.take(input as AuditInput);
   }
 
@@ -197,7 +198,7 @@ export class AuditService extends AuditTrail implements ShutdownParticipant, OnM
 
   private deliveryOf(input: AuditInput): AuditDelivery {
     if (input.delivery) return input.delivery;
-    const bySeverity = this.settings.delivery[severityOf(input)];
+    const bySeverity = this.settings.delivery[this.actions.severityOf(input)];
     return bySeverity === 'batch' && this.actions.isSecurity(input.action) ? 'durable' : bySeverity;
   }
 

@@ -1,5 +1,5 @@
 import { Inject, Injectable, Logger, Optional } from '@nestjs/common';
-import { AuditTrail, FailureThrottle, NoAuditTrail, NoFailureThrottle } from '../ports/index.js';
+import { AuditTrail, FailureThrottle, NoAuditTrail, NoFailureThrottle, type AuditAction } from '../ports/index.js';
 import { ProblemException } from '../problem/index.js';
 import { normalizeEmail, UsersService, type UserRecord, type UserWithPassword } from '../users/index.js';
 import { AccountAudit } from './accounts/account-audit.service.js';
@@ -158,7 +158,7 @@ export class LoginService {
   /** Records the denied login and returns the problem for the client. */
   private recordDenial(
     { id }: UserRecord,
-    action: string,
+    action: AuditAction,
     code: 'ACCOUNT_LOCKED' | 'ACCOUNT_DEACTIVATED' | 'EMAIL_UNVERIFIED',
     detail: string,
   ): ProblemException {

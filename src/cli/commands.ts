@@ -16,5 +16,6 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: 'Look whether audit events were changed',
     load: () => import('./audit-verify.command.js'),
   },
+  seed: { summary: 'Fill a development database', load: () => import('./seed.command.js') },
   'admin create': { summary: 'Make an administrator', load: () => import('./admin-create.command.js') },
 };

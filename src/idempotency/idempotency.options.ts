@@ -40,7 +40,7 @@ export interface IdempotencyModuleOptions {
 /** @publicApi */
 export interface IdempotentOptions {
   /** How long the answer is kept, in milliseconds. @default `ttlMs` of the module */
-  ttl?: number;
+  ttlMs?: number;
   /** Whether a request without a key is refused. @default false */
   required?: boolean;
   /** @default `afterCrash` of the module */

@@ -132,7 +132,7 @@ export class IdempotencyService implements OnApplicationBootstrap, OnApplication
       fingerprint: fingerprintOf(request, isCallerKnown),
       owner: randomUUID(),
       leaseMs: this.options.leaseMs ?? 30_000,
-      ttlMs: route.ttl ?? this.options.ttlMs ?? 86_400_000,
+      ttlMs: route.ttlMs ?? this.options.ttlMs ?? 86_400_000,
       mayTakeOver: (route.afterCrash ?? this.options.afterCrash ?? 'execute') === 'execute',
     };
   }

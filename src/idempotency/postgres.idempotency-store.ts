@@ -52,7 +52,7 @@ const PRUNE = counted(`DELETE FROM idempotency_keys WHERE id IN (
   SELECT id FROM idempotency_keys WHERE expires_at <= now() LIMIT $1 FOR UPDATE SKIP LOCKED)`);
 
 /**
- * In PostgreSQL, in the table of {@link CreateIdempotencyKeys1795000400000}: as durable as what the requests change.
+ * In PostgreSQL, in the table of {@link idempotencyMigrations}: as durable as what the requests change.
  *
  * @publicApi
  */

@@ -1,8 +1,9 @@
-/** @publicApi */
-export type AuditOutcome = 'success' | 'failure' | 'denied';
+import type { AuditSeverity, SuiteActionGroup, SuiteAuditActions } from '../audit-vocabulary/index.js';
+
+export type { AuditSeverity, SuiteAuditActions } from '../audit-vocabulary/index.js';
 
 /** @publicApi */
-export type AuditSeverity = 'INFO' | 'WARNING' | 'ERROR' | 'CRITICAL';
+export type AuditOutcome = 'success' | 'failure' | 'denied';
 
 /**
  * When an event counts as recorded: `batch` once it is in memory, `durable` once it is on the local disk, `strict` once
@@ -13,8 +14,8 @@ export type AuditSeverity = 'INFO' | 'WARNING' | 'ERROR' | 'CRITICAL';
 export type AuditDelivery = 'batch' | 'durable' | 'strict';
 
 /**
- * Metadata of each action, by its name. An application adds its own by declaration merging, and `record()` then checks
- * them:
+ * Metadata of each action, by its name. Those of the suite are in `audit-vocabulary`. An application adds its own by
+ * declaration merging, and `record()` then checks them:
  *
  * ```ts
  * declare module 'nest-bulwark/ports' {
@@ -26,20 +27,35 @@ export type AuditDelivery = 'batch' | 'durable' | 'strict';
  *
  * @publicApi
  */
-// oxlint-disable-next-line typescript/no-empty-object-type -- applications add their actions to it by declaration merging
-export interface AuditActions {}
+// oxlint-disable-next-line typescript/no-empty-object-type -- an interface, so that applications can add their actions
+export interface AuditActions extends SuiteAuditActions {}
+
+/** An action with a declared type. @publicApi */
+export type AuditAction = keyof AuditActions & string;
+
+/**
+ * The name of an action: a declared one, or any name outside of the groups of the suite (`auth.`, `user.`, …), so that a
+ * misspelt name of the suite fails the type check.
+ *
+ * @publicApi
+ */
+export type AuditActionName<A extends string> = A extends AuditAction
+  ? A
+  : A extends `${SuiteActionGroup}.${string}`
+    ? never
+    : A;
 
 /** @publicApi */
 export type AuditMetadata<A extends string> = A extends keyof AuditActions
   ? AuditActions[A]
   : Readonly<Record<string, unknown>>;
 
-/** What a module reports; who, where and when are filled in from the request. @publicApi */
+/** What a module reports. The audit trail adds the actor, the address and the time from the request. @publicApi */
 export interface AuditInput<A extends string = string> {
   /** Dotted name, such as `auth.login`. */
   action: A;
   outcome: AuditOutcome;
-  /** @default INFO on success, WARNING otherwise */
+  /** @default that of the vocabulary, else INFO on success and WARNING otherwise */
   severity?: AuditSeverity;
   /** Acting user, where it is not the request's principal (a login, for example). */
   actorId?: string;
@@ -58,13 +74,13 @@ export interface AuditInput<A extends string = string> {
 
 /**
  * Where modules report security-relevant events. AuditModule binds it to its store; without it {@link NoAuditTrail}
- * stands in. It stands in `common` so that auth and throttling can report without depending on AuditModule.
+ * stands in. So auth and throttling report without depending on AuditModule.
  *
  * @publicApi
  */
 export abstract class AuditTrail {
   /** Never throws and never waits. Within a request, the answer waits until the event is recorded. */
-  abstract record<A extends string>(event: AuditInput<A>): void;
+  abstract record<A extends string>(event: AuditInput<A> & { action: AuditActionName<A> }): void;
 }
 
 /** Takes events and forgets them. */

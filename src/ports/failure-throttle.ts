@@ -25,9 +25,9 @@ export interface FailureSubject {
  */
 export abstract class FailureThrottle {
   /**
-   * Called before a password is looked at. The answer gives the attempt back, for one that did not fail.
+   * Called before a password is checked. The returned function refunds the attempt; call it if the attempt did not fail.
    *
-   * @throws ProblemException `RATE_LIMITED`
+   * @throws HttpException with status 429, which is answered with the code `RATE_LIMITED`
    */
   abstract attempt(subject: FailureSubject): Promise<() => Promise<void>>;
 }

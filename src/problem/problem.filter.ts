@@ -4,7 +4,7 @@ import { Catch, HttpException, Logger, type ArgumentsHost, type ExceptionFilter 
 import { HttpAdapterHost } from '@nestjs/core';
 import { isDatabaseOutage } from './database-outage.js';
 import { codeForStatus, ERROR_CODES, type ErrorCode } from './error-codes.js';
-import { problemDocument, ProblemException } from './problem.js';
+import { hasProblemMembers, problemDocument } from './problem.js';
 import { contextOf, type AdapterRequest } from '../context/request-context.js';
 import { requestPath } from '../context/request-path.js';
 
@@ -69,7 +69,7 @@ export class ProblemFilter implements ExceptionFilter {
 
   /** Works out what the client is told. Override to translate the errors of another library. */
   protected describe(error: unknown): Failure {
-    if (error instanceof ProblemException) {
+    if (hasProblemMembers(error)) {
       const { code, detail, headers, extensions } = error;
       return { code, status: error.getStatus(), detail, headers, extensions };
     }

@@ -37,11 +37,24 @@ export interface ProblemOptions {
 }
 
 /**
+ * What the problem filter reads from an exception. An exception whose base class belongs to another package implements it
+ * to be answered like a {@link ProblemException}.
+ *
+ * @publicApi
+ */
+export interface ProblemMembers {
+  readonly code: ErrorCode;
+  readonly detail: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly extensions: Readonly<Record<string, unknown>>;
+}
+
+/**
  * A failure that the client may know of. `detail` says cause and remedy; the status follows from the code.
  *
  * @publicApi
  */
-export class ProblemException extends HttpException {
+export class ProblemException extends HttpException implements ProblemMembers {
   readonly headers: Readonly<Record<string, string>>;
   readonly extensions: Readonly<Record<string, unknown>>;
 
@@ -54,6 +67,19 @@ export class ProblemException extends HttpException {
     this.headers = options.headers ?? {};
     this.extensions = { ...options.extensions, ...(options.errors && { errors: options.errors }) };
   }
+}
+
+/** Whether an exception carries the members of a problem document. */
+export function hasProblemMembers(error: unknown): error is HttpException & ProblemMembers {
+  if (!(error instanceof HttpException)) return false;
+  const { code, detail, headers, extensions } = error as Partial<ProblemMembers>;
+  return (
+    code !== undefined &&
+    Object.hasOwn(ERROR_CODES, code) &&
+    typeof detail === 'string' &&
+    typeof headers === 'object' &&
+    typeof extensions === 'object'
+  );
 }
 
 export function problemDocument(

@@ -46,7 +46,7 @@ export interface CompressionOptions {
   brotliQuality?: number;
   /** 1 to 9. @default 6 */
   gzipLevel?: number;
-  /** 1 to 22. @default 3 */
+  /** 1 to 22; on Fastify alone. @default 3 */
   zstdLevel?: number;
 }
 
@@ -71,7 +71,10 @@ export interface SecurityModuleOptions {
   denyAddresses?: readonly string[];
   /** Whether responses of authenticated requests forbid storing, unless the route says otherwise. @default true */
   noStore?: boolean;
-  /** `false` leaves compression to the proxy in front. */
+  /**
+   * Needs the package `compression` on Express, `@fastify/compress` on Fastify. `false` leaves compression to the proxy in
+   * front.
+   */
   compression?: CompressionOptions | false;
 }
 

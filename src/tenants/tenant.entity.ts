@@ -1,7 +1,7 @@
 import { Column, CreateDateColumn, Entity, PrimaryColumn } from 'typeorm';
 
-/** A workspace: people of one customer, and what belongs to them. */
-@Entity('tenants')
+/** A workspace: the people of one customer, and their data. */
+@Entity('tenants', { synchronize: false })
 export class Tenant {
   @PrimaryColumn('uuid')
   id!: string;
@@ -11,10 +11,14 @@ export class Tenant {
 
   @CreateDateColumn({ type: 'timestamptz', name: 'created_at' })
   createdAt!: Date;
+
+  /** The request with an idempotency key that created the tenant. */
+  @Column('uuid', { name: 'operation_id', nullable: true, select: false })
+  operationId?: string | null;
 }
 
-/** That a user belongs to a tenant, and as what. */
-@Entity('tenant_members')
+/** The membership of a user in a tenant. */
+@Entity('tenant_members', { synchronize: false })
 export class TenantMember {
   @PrimaryColumn('uuid', { name: 'tenant_id' })
   tenantId!: string;

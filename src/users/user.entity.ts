@@ -7,7 +7,7 @@ export enum Role {
   User = 'User',
 }
 
-@Entity('users')
+@Entity('users', { synchronize: false })
 export class User {
   @PrimaryColumn('uuid')
   id!: string;
@@ -25,15 +25,15 @@ export class User {
   @Column('text', { array: true })
   roles!: string[];
 
-  /** Set while an administrator keeps the account out. */
+  /** Set while an administrator has locked the account. */
   @Column('timestamptz', { name: 'locked_at', nullable: true })
   lockedAt!: Date | null;
 
-  /** Set while its owner has put the account aside. */
+  /** Set while the owner has deactivated the account. */
   @Column('timestamptz', { name: 'deactivated_at', nullable: true })
   deactivatedAt!: Date | null;
 
-  /** When the owner proved to get mail at the address; null where that is open. */
+  /** When the owner confirmed the address; null before. */
   @Column('timestamptz', { name: 'email_verified_at', nullable: true })
   emailVerifiedAt!: Date | null;
 
