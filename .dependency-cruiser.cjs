@@ -1,7 +1,7 @@
 // What all modules build on. These folders may use each other's files; the rule against cycles holds between them too.
 const BASE = ['common', 'context', 'problem', 'guards', 'ports', 'audit-vocabulary'];
 
-// Dependencies go one way: BASE ← config ← database, redis ← features ← production-test ← application.
+// Dependencies go one way: BASE ← config ← database, redis, periodic-tasks ← features ← production-test ← application.
 const FOLDERS = {
   reports: [],
   doctor: ['reports'],
@@ -13,16 +13,17 @@ const FOLDERS = {
   security: [...BASE, 'config'],
   observability: BASE,
   health: BASE,
+  'periodic-tasks': BASE,
   authorization: BASE,
-  cache: [...BASE, 'redis'],
+  cache: [...BASE, 'redis', 'periodic-tasks'],
   conventions: BASE,
-  idempotency: [...BASE, 'database'],
+  idempotency: [...BASE, 'database', 'periodic-tasks'],
   users: [...BASE, 'database'],
   throttler: [...BASE, 'redis'],
-  audit: [...BASE, 'database', 'redis'],
-  auth: [...BASE, 'conventions', 'database', 'redis', 'authorization', 'users'],
+  audit: [...BASE, 'database', 'redis', 'periodic-tasks'],
+  auth: [...BASE, 'conventions', 'database', 'redis', 'authorization', 'users', 'periodic-tasks'],
   tenants: [...BASE, 'conventions', 'database', 'idempotency', 'authorization', 'users', 'auth'],
-  'api-keys': [...BASE, 'database', 'authorization', 'users', 'auth'],
+  'api-keys': [...BASE, 'database', 'authorization', 'users', 'auth', 'periodic-tasks'],
   'production-test': [
     ...BASE,
     'config',

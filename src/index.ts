@@ -18,6 +18,7 @@ export * from './idempotency/index.js';
 export * from './management/index.js';
 export { migrations } from './migrations.js';
 export * from './observability/index.js';
+export * from './periodic-tasks/index.js';
 export * from './production-test/index.js';
 export * from './redis/index.js';
 export * from './security/index.js';

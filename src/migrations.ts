@@ -2,6 +2,7 @@ import { apiKeysMigrations } from './api-keys/index.js';
 import { auditMigrations } from './audit/index.js';
 import { authMigrations } from './auth/index.js';
 import { idempotencyMigrations } from './idempotency/index.js';
+import { periodicTasksMigrations } from './periodic-tasks/index.js';
 import { tenantsMigrations } from './tenants/index.js';
 import { usersMigrations } from './users/index.js';
 
@@ -17,4 +18,5 @@ export const migrations = [
   ...tenantsMigrations,
   ...apiKeysMigrations,
   ...idempotencyMigrations,
+  ...periodicTasksMigrations,
 ];

@@ -1,30 +1,33 @@
-import { Injectable, Logger, type BeforeApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
 import { DataSource } from 'typeorm';
+import { PeriodicTasks, type PeriodicTaskRunner } from '../periodic-tasks/index.js';
 
 const FLUSH_MS = 60_000;
 
 /** When keys were used last: in memory, and once a minute for all of them in one statement, so that no request writes. */
 @Injectable()
-export class ApiKeyUses implements OnModuleInit, BeforeApplicationShutdown {
-  private readonly logger = new Logger('ApiKeys');
+export class ApiKeyUses implements BeforeApplicationShutdown {
   private uses = new Map<string, number>();
-  private timer: NodeJS.Timeout | undefined;
+  private readonly flushing: PeriodicTaskRunner;
 
-  constructor(private readonly source: DataSource) {}
-
-  onModuleInit(): void {
-    this.timer = setInterval(() => void this.flush(), FLUSH_MS).unref();
+  constructor(
+    private readonly source: DataSource,
+    tasks: PeriodicTasks,
+  ) {
+    const flush = () => this.flush();
+    this.flushing = tasks.add({ name: 'api-key-uses', everyMs: FLUSH_MS, run: flush, runsUntilClose: true });
   }
 
+  /** The uses of the last minute are worth one try. */
   async beforeApplicationShutdown(): Promise<void> {
-    clearInterval(this.timer);
-    await this.flush();
+    await this.flushing.runNow().catch(() => undefined);
   }
 
   note(id: string): void {
     this.uses.set(id, Date.now());
   }
 
+  /** @throws what the database answers; the uses are then kept for the next time */
   async flush(): Promise<void> {
     if (this.uses.size === 0) return;
     const { uses } = this;
@@ -39,7 +42,7 @@ export class ApiKeyUses implements OnModuleInit, BeforeApplicationShutdown {
     } catch (error) {
       // Older than what came meanwhile.
       for (const [id, at] of uses) if (!this.uses.has(id)) this.uses.set(id, at);
-      this.logger.warn({ err: error, msg: 'when API keys were used could not be stored; it is tried again' });
+      throw error;
     }
   }
 }

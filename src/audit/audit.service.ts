@@ -19,6 +19,7 @@ import {
   type AuditActionName,
 } from '../ports/index.js';
 import { currentContext, runOutsideRequests, type RequestContext } from '../context/index.js';
+import { PeriodicTasks } from '../periodic-tasks/index.js';
 import { ProblemException } from '../problem/index.js';
 import { AuditActionRegistry } from './actions.js';
 import { AnonymousEvents } from './anonymous-events.js';
@@ -66,7 +67,6 @@ export class AuditService extends AuditTrail implements ShutdownParticipant, OnM
   private readonly outcomes = new WeakMap<RequestContext, AuditOutcome>();
   private readonly anonymous = new AnonymousEvents((input) => void this.take(input)?.catch(() => undefined));
   private journal: Journal | undefined;
-  private heartbeat: NodeJS.Timeout | undefined;
   private isJournalDown = false;
   private isDropping = false;
 
@@ -74,6 +74,7 @@ export class AuditService extends AuditTrail implements ShutdownParticipant, OnM
     private readonly scope: AuditScope,
     @Inject(AUDIT_SETTINGS) private readonly settings: AuditSettings,
     store: AuditStore,
+    private readonly tasks: PeriodicTasks,
     @Optional() metrics: Metrics = new NoMetrics(),
   ) {
     super();
@@ -85,6 +86,7 @@ export class AuditService extends AuditTrail implements ShutdownParticipant, OnM
     });
     this.writer = new AuditWriter(store, () => this.journal, {
       ...settings,
+      tasks,
       onRefused: (line, error) => this.lost('rejected', line, error),
       onDamage: (records, tornBytes) => this.metrics.journalDamaged(records, tornBytes),
     });
@@ -103,7 +105,14 @@ export class AuditService extends AuditTrail implements ShutdownParticipant, OnM
       return;
     }
     await this.recoverOrphans(this.journal);
-    this.heartbeat = setInterval(() => void this.keepAlive(), HEARTBEAT_MS).unref();
+    const run = () => this.keepAlive();
+    this.tasks.add({
+      name: 'audit-journal',
+      everyMs: HEARTBEAT_MS,
+      retryMaxMs: HEARTBEAT_MS,
+      run,
+      runsUntilClose: true,
+    });
   }
 
   record<A extends string>(input: AuditInput<A> & { action: AuditActionName<A> }): void {
@@ -161,7 +170,6 @@ export class AuditService extends AuditTrail implements ShutdownParticipant, OnM
 
   /** For applications without ShutdownModule; with it, little is left to write here. */
   async beforeApplicationShutdown(): Promise<void> {
-    clearInterval(this.heartbeat);
     this.anonymous.flush();
     try {
       await this.flush();
@@ -228,7 +236,6 @@ export class AuditService extends AuditTrail implements ShutdownParticipant, OnM
       }
       segment.markDiskOnly();
       segment.leave();
-      this.writer.wake();
     } catch (error) {
       this.metrics.journalRefused();
       if (!this.isJournalDown) {
@@ -264,16 +271,11 @@ export class AuditService extends AuditTrail implements ShutdownParticipant, OnM
     const count = await journal.recoverOrphans();
     if (count === 0) return;
     this.logger.log(`taking over ${count} segments of the audit journal that a dead process has left`);
-    this.writer.wake();
   }
 
   private async keepAlive(): Promise<void> {
-    try {
-      await this.journal?.beat();
-      if (this.journal) await this.recoverOrphans(this.journal);
-    } catch (error) {
-      this.logger.warn({ err: error, msg: 'the folder of the audit journal cannot be used' });
-    }
+    await this.journal?.beat();
+    if (this.journal) await this.recoverOrphans(this.journal);
   }
 }
 

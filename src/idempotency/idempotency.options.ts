@@ -33,7 +33,7 @@ export interface IdempotencyModuleOptions {
    * comes from the same address with other credentials, which no guard has checked, is then refused.
    */
   callerOf?: (request: AdapterRequest) => string;
-  /** Pause between two removals of what is over, in milliseconds. @default 600_000 */
+  /** Pause between two deletions of expired keys, in milliseconds. @default 600_000 */
   pruneIntervalMs?: number;
 }
 

@@ -1,16 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import {
-  Inject,
-  Injectable,
-  Logger,
-  Optional,
-  type OnApplicationBootstrap,
-  type OnApplicationShutdown,
-} from '@nestjs/common';
+import { Inject, Injectable, Logger, Optional } from '@nestjs/common';
 import { hasIdentity, routePattern, type AdapterRequest } from '../context/index.js';
 import { Metrics, NoMetrics, REDIS, withoutCompression } from '../ports/index.js';
+import { PeriodicTasks } from '../periodic-tasks/index.js';
 import { ProblemException } from '../problem/index.js';
 import { withTimeLimit } from '../common/index.js';
 import { callerOf, fingerprintOf, idOf, parseKey, shareOf } from './idempotency-key.js';
@@ -39,25 +33,30 @@ const NOT_FINAL = new Set([400, 401, 403, 408, 413, 415, 425, 429]);
 const POLL_MS = 50;
 const MAX_POLL_MS = 400;
 const STORE_ATTEMPTS = 3;
+const PRUNE_INTERVAL_MS = 600_000;
 
 /** Lets a request through once, and knows its answer when it comes again. @publicApi */
 @Injectable()
-export class IdempotencyService implements OnApplicationBootstrap, OnApplicationShutdown {
+export class IdempotencyService {
   private readonly logger = new Logger('Idempotency');
   private readonly store: IdempotencyStore;
   private readonly keptHeaders: ReadonlySet<string>;
   private readonly outcomes;
   /** One look at the store serves all who wait for the same answer here. */
   private readonly watched = new Map<string, Promise<IdempotencyState>>();
-  private timer: NodeJS.Timeout | undefined;
 
   constructor(
     @Inject(IDEMPOTENCY_OPTIONS) private readonly options: IdempotencyModuleOptions,
+    tasks: PeriodicTasks,
     @Optional() @Inject(REDIS) redis?: IdempotencyRedis,
     @Optional() metrics: Metrics = new NoMetrics(),
   ) {
     this.store =
       options.store ?? (redis ? new RedisIdempotencyStore(redis) : new MemoryIdempotencyStore(options.memory));
+    if (this.store.prune) {
+      const everyMs = options.pruneIntervalMs ?? PRUNE_INTERVAL_MS;
+      tasks.add({ name: 'idempotency-pruning', everyMs, run: () => this.store.prune?.() });
+    }
     this.keptHeaders = new Set([...KEPT_HEADERS, ...(options.headers ?? []).map((name) => name.toLowerCase())]);
     this.outcomes = metrics.counter({
       name: 'idempotency_requests_total',
@@ -78,17 +77,6 @@ export class IdempotencyService implements OnApplicationBootstrap, OnApplication
   /** What is in memory, where that is the store. @internal */
   get memoryUsage(): MemoryUsage | undefined {
     return this.store instanceof MemoryIdempotencyStore ? this.store.usage : undefined;
-  }
-
-  onApplicationBootstrap(): void {
-    const prune = () => {
-      this.store.prune?.().catch((error: unknown) => this.logger.warn({ err: error, msg: 'pruning failed' }));
-    };
-    this.timer = setInterval(prune, this.options.pruneIntervalMs ?? 600_000).unref();
-  }
-
-  onApplicationShutdown(): void {
-    clearInterval(this.timer);
   }
 
   /**

@@ -2,7 +2,13 @@ import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { ProblemException } from '../../problem/index.js';
 import type { Principal } from '../../context/index.js';
-import { inTransaction, isInTransaction, managerOf } from '../../database/index.js';
+import {
+  inTransaction,
+  isInTransaction,
+  managerOf,
+  takeAdvisoryLocks,
+  type AdvisoryLockName,
+} from '../../database/index.js';
 import { UsersService, type NewUser, type UserRecord, type UserWithPassword } from '../../users/index.js';
 import { KeyedQueue } from './keyed-queue.js';
 import { SessionService } from '../sessions/session.service.js';
@@ -12,8 +18,6 @@ const ADMINISTRATORS = 'administrators';
 const MAX_ATTEMPTS = 3;
 /** Maximum number of operations that wait for one account in one process. */
 const MAX_WAITING = 100;
-/** Takes the locks in the order of the array. They end with the transaction. */
-const LOCK = `SELECT pg_advisory_xact_lock(hashtextextended('bulwark:' || key, 0)) FROM unnest($1::text[]) AS key`;
 
 /** The account has changed since the operation read it, so its checks are outdated. */
 export class AccountChangedError extends ProblemException {
@@ -126,14 +130,15 @@ export class AccountTransactions {
     const { otherUserIds = [], mayRemoveAdministrator = false } = options;
     // Ids in URLs may have upper or lower case letters.
     const ids = [...new Set([userId, ...otherUserIds].map((id) => id.toLowerCase()))].toSorted();
-    const keys = [...(mayRemoveAdministrator ? [ADMINISTRATORS] : []), ...ids];
+    const accounts = ids.map((id) => `account:${id}` as const);
+    const locks: AdvisoryLockName[] = mayRemoveAdministrator ? [ADMINISTRATORS, ...accounts] : accounts;
     const transaction = () =>
       inTransaction(this.source, async () => {
-        await managerOf(this.source).query(LOCK, [keys]);
+        await takeAdvisoryLocks(managerOf(this.source), locks);
         return work();
       });
-    // A nested call must not wait in the queue: the outer call already holds its place there.
-    return isInTransaction(this.source) ? transaction() : this.queue.run(keys, transaction);
+    // A nested call must not wait in the queue: the outer call already has its place there.
+    return isInTransaction(this.source) ? transaction() : this.queue.run(locks, transaction);
   }
 }
 

@@ -214,7 +214,11 @@ export class AccountService {
       await this.factors.deleteOfUser(id);
       await this.sessions.deleteOfUser(id);
       await this.users.delete(id);
-      await this.mails.notify(email, 'Your account was deleted', 'Your profile, sessions and credentials were deleted.');
+      await this.mails.notify(
+        email,
+        'Your account was deleted',
+        'Your profile, sessions and credentials were deleted.',
+      );
       await this.accountAudit.recordSuccess('auth.account_deleted', id);
     });
   }
