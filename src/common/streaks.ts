@@ -1,71 +1,89 @@
-/** A pause of this length ends a streak. */
-const QUIET_MS = 60_000;
-const SWEEP_MS = 5_000;
-const MAX_STREAKS = 1_000;
+const DEFAULT_QUIET_MS = 60_000;
+const SWEEP_INTERVAL_MS = 5_000;
 
-/** The same thing again and again, without a long pause. */
+/** Repetitions of the same event without a long pause. */
 export interface Streak<T> {
-  /** What the first one said. */
+  /** What was given for the first event. */
   readonly value: T;
   readonly since: Date;
   readonly count: number;
+  /** Monotonic time at which it ends unless the event is repeated, in milliseconds. */
+  readonly endsAt: number;
 }
 
 interface OpenStreak<T> extends Streak<T> {
   count: number;
-  /** Monotonic time of the last one. */
-  last: number;
+  endsAt: number;
 }
 
-/** Counts repetitions. Runs a timer only while there are streaks. */
+/** Counts repetitions of events. Runs a timer only while there are streaks. */
 export class Streaks<T> {
   /** In the order of their last repetition. */
   private readonly open = new Map<string, OpenStreak<T>>();
   private timer: NodeJS.Timeout | undefined;
 
-  /** @param onEnd called when a streak of more than one has ended */
-  constructor(private readonly onEnd: (streak: Streak<T>) => void) {}
+  /**
+   * @param onEnd called when a streak of more than one event has ended
+   * @param maxStreaks most streaks at a time; a new one ends the one that was not repeated for longest
+   */
+  constructor(
+    private readonly onEnd: (streak: Streak<T>) => void,
+    private readonly maxStreaks = 1_000,
+  ) {}
 
-  /** Counts a repetition of a streak. False where there is no such streak. */
-  continue(id: string): boolean {
+  /**
+   * Counts a repetition.
+   *
+   * @param quietMs pause that ends the streak, in milliseconds
+   * @returns false where there is no such streak
+   */
+  continue(id: string, quietMs = DEFAULT_QUIET_MS): boolean {
     const now = performance.now();
-    const known = this.open.get(id);
-    if (!known) return false;
-    if (now - known.last > QUIET_MS) {
-      this.end(id, known);
+    const streak = this.open.get(id);
+    if (!streak) return false;
+    if (now > streak.endsAt) {
+      this.end(id);
       return false;
     }
-    known.count++;
-    known.last = now;
+    streak.count++;
+    streak.endsAt = Math.max(streak.endsAt, now + quietMs);
     this.open.delete(id);
-    this.open.set(id, known);
+    this.open.set(id, streak);
     return true;
   }
 
-  begin(id: string, value: T): void {
-    const [oldest] = this.open.size >= MAX_STREAKS ? this.open : [];
-    if (oldest) this.end(...oldest);
-    this.open.set(id, { value, since: new Date(), count: 1, last: performance.now() });
-    this.timer ??= setInterval(() => this.sweep(), SWEEP_MS).unref();
+  begin(id: string, value: T, quietMs = DEFAULT_QUIET_MS): Streak<T> {
+    const [oldest] = this.open.size >= this.maxStreaks ? this.open.keys() : [];
+    if (oldest !== undefined) this.end(oldest);
+    const streak = { value, since: new Date(), count: 1, endsAt: performance.now() + quietMs };
+    this.open.set(id, streak);
+    this.timer ??= setInterval(() => this.endQuiet(), SWEEP_INTERVAL_MS).unref();
+    return streak;
+  }
+
+  get(id: string): Streak<T> | undefined {
+    return this.open.get(id);
+  }
+
+  all(): Streak<T>[] {
+    return [...this.open.values()];
+  }
+
+  end(id: string): void {
+    const streak = this.open.get(id);
+    if (!streak) return;
+    this.open.delete(id);
+    if (this.open.size === 0) this.stop();
+    if (streak.count > 1) this.onEnd(streak);
   }
 
   endAll(): void {
-    for (const [id, streak] of this.open) this.end(id, streak);
-    this.stop();
+    for (const id of this.open.keys()) this.end(id);
   }
 
-  private sweep(): void {
+  private endQuiet(): void {
     const now = performance.now();
-    for (const [id, streak] of this.open) {
-      if (now - streak.last <= QUIET_MS) break;
-      this.end(id, streak);
-    }
-    if (this.open.size === 0) this.stop();
-  }
-
-  private end(id: string, streak: OpenStreak<T>): void {
-    this.open.delete(id);
-    if (streak.count > 1) this.onEnd(streak);
+    for (const [id, { endsAt }] of this.open) if (now > endsAt) this.end(id);
   }
 
   private stop(): void {

@@ -112,13 +112,7 @@ export class PeriodicTaskRunner {
     this.stopping.abort();
     this.current?.abort(new Error(`The periodic task ${this.name} is stopped.`));
     if (!this.running) return;
-    const { stopTimeoutMs = STOP_TIMEOUT_MS } = this.task;
-    let limit: NodeJS.Timeout | undefined;
-    const tooLong = new Promise<never>((_resolve, reject) => {
-      const text = `The periodic task ${this.name} did not end within ${stopTimeoutMs} ms.`;
-      limit = setTimeout(() => reject(new Error(text)), stopTimeoutMs).unref();
-    });
-    await Promise.race([this.running.catch(() => undefined), tooLong]).finally(() => clearTimeout(limit));
+    await waitForEnd(this.name, this.running, this.task.stopTimeoutMs);
   }
 
   private get isStopped(): boolean {
@@ -190,18 +184,11 @@ export class PeriodicTaskRunner {
     });
     this.record.synchronize(claim);
     if (!claim.lease) return isForced ? undefined : claim.dueInMs;
-    claim.lease.onLost = (reason) => current.abort(reason);
-    try {
-      await this.observe(current.signal);
-    } catch (error) {
-      await claim.lease.release({ hasFailed: true, retryMs: this.retryMs(claim.failures + 1) });
-      throw error;
-    }
-    await claim.lease.release({ hasFailed: false });
+    await claim.lease.hold(current, () => this.observe(current.signal), this.retryMs(claim.failures + 1));
     return undefined;
   }
 
-  private observe(signal: AbortSignal): Promise<void> {
+  private observe(signal: AbortSignal): Promise<boolean> {
     return this.record.observe(
       () => this.task.run(signal),
       () => this.isStopped,
@@ -214,4 +201,14 @@ export class PeriodicTaskRunner {
     const pauseMs = Math.min(retryMinMs * 2 ** (failures - 1), retryMaxMs);
     return pauseMs / 2 + (Math.random() * pauseMs) / 2;
   }
+}
+
+/** Waits until a run has ended, however it ends. @throws Error where it does not end in time */
+export async function waitForEnd(task: string, run: Promise<unknown>, limitMs = STOP_TIMEOUT_MS): Promise<void> {
+  let limit: NodeJS.Timeout | undefined;
+  const tooLong = new Promise<never>((_resolve, reject) => {
+    const text = `The periodic task ${task} did not end within ${limitMs} ms.`;
+    limit = setTimeout(() => reject(new Error(text)), limitMs).unref();
+  });
+  await Promise.race([run.catch(() => undefined), tooLong]).finally(() => clearTimeout(limit));
 }

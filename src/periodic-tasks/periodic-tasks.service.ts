@@ -11,11 +11,18 @@ import {
 import { Metrics, NoMetrics, OnShutdown, ShutdownPhase, type ShutdownParticipant } from '../ports/index.js';
 import { ClusterClaims } from './cluster-claims.js';
 import { defaultLeaseMs, type PeriodicTaskScope, type PeriodicTasksModuleOptions } from './periodic-task.options.js';
-import { PeriodicTaskRunner, type PeriodicTaskDefinition } from './periodic-task.runner.js';
+import { PeriodicTaskRunner, waitForEnd, type PeriodicTaskDefinition } from './periodic-task.runner.js';
 import { PERIODIC_TASKS_OPTIONS } from './periodic-tasks.module-definition.js';
 import { TaskExplorer } from './task-explorer.js';
 import { TaskMetrics } from './task-metrics.js';
 import { TaskRecord } from './task-record.js';
+
+/** A job of `clusterOnce()` in flight. */
+interface JobRun {
+  readonly key: string;
+  readonly controller: AbortController;
+  readonly run: Promise<void>;
+}
 
 /** @publicApi */
 export interface AddTaskOptions extends PeriodicTaskDefinition {
@@ -41,11 +48,14 @@ export class PeriodicTasks
 {
   private readonly logger = new Logger('PeriodicTasks');
   private readonly runners = new Map<string, PeriodicTaskRunner>();
+  private readonly clusterTasks = new Set<PeriodicTaskRunner>();
   private readonly untilClose = new Set<PeriodicTaskRunner>();
   /** Of the jobs of {@link clusterOnce}. */
   private readonly jobs = new Map<string, TaskRecord>();
+  private readonly jobRuns = new Set<JobRun>();
   private readonly metrics: TaskMetrics;
   private hasStarted = false;
+  private isStopping = false;
 
   constructor(
     private readonly claims: ClusterClaims,
@@ -61,14 +71,13 @@ export class PeriodicTasks
     return [...[...this.runners.values()].map(({ record }) => record), ...this.jobs.values()];
   }
 
-  async onModuleInit(): Promise<void> {
-    for (const { scope, definition } of this.explorer.explore()) {
-      if (scope === 'cluster') await this.claims.assertReady(definition.name);
-      this.add({ ...definition, scope });
-    }
+  onModuleInit(): void {
+    for (const { scope, definition } of this.explorer.explore()) this.add({ ...definition, scope });
   }
 
-  onApplicationBootstrap(): void {
+  /** @throws Error where a task of scope `cluster` has no database, or no table in it */
+  async onApplicationBootstrap(): Promise<void> {
+    for (const { name } of this.clusterTasks) await this.claims.assertReady(name);
     this.hasStarted = true;
     for (const runner of this.runners.values()) runner.start();
   }
@@ -86,6 +95,7 @@ export class PeriodicTasks
     const claims = scope === 'cluster' ? this.claims : undefined;
     const runner = new PeriodicTaskRunner({ ...this.options, ...task }, this.metrics.of(name), claims);
     this.runners.set(name, runner);
+    if (claims) this.clusterTasks.add(runner);
     if (runsUntilClose) this.untilClose.add(runner);
     if (this.hasStarted) runner.start();
     return runner;
@@ -98,29 +108,40 @@ export class PeriodicTasks
    *
    * @param key names the job in the database; all replicas use the same
    * @param periodMs pause between two ticks, in milliseconds; 60_000 for `@Cron('0 * * * * *')`
-   * @param work receives a signal that is aborted when another replica has taken the job over
+   * @param work receives a signal that is aborted at shutdown, and when another replica has taken the job over
    * @returns whether this replica ran the job
    * @throws what the job throws; Error where there is no database
    */
   async clusterOnce(key: string, periodMs: number, work: (signal: AbortSignal) => unknown): Promise<boolean> {
     const record = this.jobRecord(key, periodMs);
-    const claim = await this.claims.claim(key, { gapMs: periodMs / 2, leaseMs: defaultLeaseMs(periodMs) });
+    if (this.isStopping) return false;
+    const request = { gapMs: periodMs / 2, leaseMs: defaultLeaseMs(periodMs) };
+    const claim = await this.claims.claim(key, request).catch((error: unknown) => {
+      record.failed(error);
+      throw error;
+    });
     record.synchronize(claim);
     if (!claim.lease) return false;
-    const current = new AbortController();
-    claim.lease.onLost = (reason) => current.abort(reason);
-    try {
-      await record.observe(() => work(current.signal));
-    } catch (error) {
-      await claim.lease.release({ hasFailed: true });
-      throw error;
-    }
-    await claim.lease.release({ hasFailed: false });
+    const controller = new AbortController();
+    const observe = () =>
+      record.observe(
+        () => work(controller.signal),
+        () => this.isStopping,
+      );
+    const job = { key, controller, run: claim.lease.hold(controller, observe) };
+    this.jobRuns.add(job);
+    await job.run.finally(() => this.jobRuns.delete(job));
     return true;
   }
 
   onShutdown(): Promise<void> {
-    return this.stop([...this.runners.values()].filter((runner) => !this.untilClose.has(runner)));
+    this.isStopping = true;
+    const jobs = [...this.jobRuns].map(({ key, controller, run }) => {
+      controller.abort(new Error(`The job ${key} is stopped.`));
+      return waitForEnd(key, run, this.options.stopTimeoutMs);
+    });
+    const runners = [...this.runners.values()].filter((runner) => !this.untilClose.has(runner));
+    return allStopped([...jobs, ...runners.map((runner) => runner.stop())]);
   }
 
   /** For applications without ShutdownModule. */
@@ -130,14 +151,9 @@ export class PeriodicTasks
 
   /** After the hooks in which modules write what is left, and before the data source closes. */
   async onApplicationShutdown(): Promise<void> {
-    await this.stop([...this.untilClose]).catch((error: unknown) => this.reportCut(error));
-  }
-
-  /** @throws Error which names the tasks that did not end in time */
-  private async stop(runners: readonly PeriodicTaskRunner[]): Promise<void> {
-    const results = await Promise.allSettled(runners.map((runner) => runner.stop()));
-    const reasons = results.flatMap((result) => (result.status === 'rejected' ? [result.reason as Error] : []));
-    if (reasons.length > 0) throw new Error(reasons.map(({ message }) => message).join(' '));
+    await allStopped([...this.untilClose].map((runner) => runner.stop())).catch((error: unknown) =>
+      this.reportCut(error),
+    );
   }
 
   private reportCut(error: unknown): void {
@@ -158,4 +174,11 @@ export class PeriodicTasks
     this.jobs.set(key, record);
     return record;
   }
+}
+
+/** @throws Error which names the tasks that did not end in time */
+async function allStopped(ends: readonly Promise<void>[]): Promise<void> {
+  const results = await Promise.allSettled(ends);
+  const reasons = results.flatMap((result) => (result.status === 'rejected' ? [result.reason as Error] : []));
+  if (reasons.length > 0) throw new Error(reasons.map(({ message }) => message).join(' '));
 }

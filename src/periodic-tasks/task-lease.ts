@@ -20,17 +20,12 @@ interface LeaseOptions {
   readonly logger: Logger;
 }
 
-/** How a run ended. */
-export interface RunOutcome {
-  readonly hasFailed: boolean;
-  /** Pause before the next run of any replica; undefined where it follows from the period. */
-  readonly retryMs?: number;
-}
+/** How a run ended; `stopped`, by the shutdown and before it was done. */
+type RunOutcome = 'succeeded' | 'failed' | 'stopped';
 
 /** The right to run a task, renewed until the run has ended. Another replica may run it when the lease has ended. */
 export class TaskLease {
-  /** Called when another replica may have taken the task over. */
-  onLost: (reason: Error) => void = () => undefined;
+  private controller: AbortController | undefined;
   private timer: NodeJS.Timeout | undefined;
   private isReleased = false;
   /** Monotonic time until which no other replica takes the task. */
@@ -45,13 +40,33 @@ export class TaskLease {
     this.renewLater();
   }
 
-  /** Ends the lease. Never rejects: where the database is away, the lease ends by itself. */
-  async release({ hasFailed, retryMs }: RunOutcome): Promise<void> {
+  /**
+   * Runs `run` under the lease, and ends the lease. The controller is aborted when another replica may have taken the task
+   * over.
+   *
+   * @param run answers whether it was done; it is not where the shutdown has stopped it
+   * @param retryMs pause between a failure and the next run of any replica; without it, the period decides
+   * @throws what `run` throws
+   */
+  async hold(controller: AbortController, run: () => Promise<boolean>, retryMs?: number): Promise<void> {
+    this.controller = controller;
+    try {
+      const isDone = await run();
+      if (isDone) await this.release('succeeded');
+      else await this.release('stopped', 0);
+    } catch (error) {
+      await this.release('failed', retryMs);
+      throw error;
+    }
+  }
+
+  /** Never rejects: where the database is away, the lease ends by itself. */
+  private async release(outcome: RunOutcome, retryMs?: number): Promise<void> {
     this.isReleased = true;
     clearTimeout(this.timer);
     const { task, holder, logger } = this.options;
     await this.database
-      .query(this.statements.release, [task, holder, hasFailed, retryMs ?? null])
+      .query(this.statements.release, [task, holder, outcome, retryMs ?? null])
       .catch((error: unknown) =>
         logger.warn({ err: error, task, msg: `the end of a run of the periodic task ${task} could not be stored` }),
       );
@@ -74,6 +89,6 @@ export class TaskLease {
     }
     if (this.isReleased) return;
     if (reason === '') this.renewLater();
-    else this.onLost(new Error(`The run of the periodic task ${task} is not this replica's any more: ${reason}.`));
+    else this.controller?.abort(new Error(`This replica does not hold the periodic task ${task} any more: ${reason}.`));
   }
 }

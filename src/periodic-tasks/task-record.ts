@@ -63,17 +63,23 @@ export class TaskRecord {
     return this.startedAt !== undefined && now - this.startedAt > limitMs ? 'does not end' : undefined;
   }
 
-  /** Runs the task once and keeps how it went. @throws what the run throws, unless `isStopped` says it was told to end */
-  async observe(run: () => unknown, isStopped: () => boolean = () => false): Promise<void> {
+  /**
+   * Runs the task once and keeps how it went.
+   *
+   * @returns false where the run threw because the shutdown has stopped it, which is no failure
+   * @throws what the run throws
+   */
+  async observe(run: () => unknown, isStopped: () => boolean): Promise<boolean> {
     const startedAt = performance.now();
     this.startedAt = startedAt;
     try {
       await run();
       this.succeeded(new Date());
+      return true;
     } catch (error) {
       if (isStopped()) {
         this.logger.debug({ err: error, task: this.name, msg: `the periodic task ${this.name} ended at shutdown` });
-        return;
+        return false;
       }
       this.failed(error);
       throw error;

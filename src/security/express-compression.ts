@@ -50,7 +50,7 @@ export async function expressCompression(options: Required<CompressionOptions>):
     },
   });
   return (request, response, next) => {
-    const { on } = response;
+    const on = response.on.bind(response) as ServerResponse['on'];
     compress(request, response, () => {
       keepDrainListeners(response, on);
       next();

@@ -186,7 +186,7 @@ export class TenantsService {
       this.assertMayChange(this.access.grantsOfRoles([...accountRoles, ...own]), userId, [...before, ...roles]);
       await write();
     };
-    return this.accounts.runAs(actor, run, { also: [userId] });
+    return this.accounts.runAs(actor, run, { otherUserIds: [userId] });
   }
 
   private assertMayChange(grants: Grants, userId: string, roles: readonly string[]): void {

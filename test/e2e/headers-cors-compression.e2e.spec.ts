@@ -50,7 +50,7 @@ const LIKE_ZLIB = `80${LARGE}`;
 class Sources {
   readonly events = new Subject<MessageEvent>();
   stream = new PassThrough();
-  release: (() => void) | undefined;
+  readonly held: (() => void)[] = [];
 }
 
 @Controller('content')
@@ -127,7 +127,7 @@ class ContentController {
 
   @Get('held')
   held(): StreamableFile {
-    currentContext()?.holdResponse(new Promise<void>((resolve) => (this.sources.release = resolve)));
+    currentContext()?.holdResponse(new Promise<void>((resolve) => this.sources.held.push(resolve)));
     return this.stream();
   }
 
@@ -497,15 +497,14 @@ onBothAdapters('compression', (adapter) => {
     it.each([...CODINGS, 'identity'])('goes on after the response was held back: %s', async (coding) => {
       const sources = app.app.get(Sources);
       sources.stream = new PassThrough();
-      sources.release = undefined;
       sources.stream.write('first');
       const answer = open('/v1/content/held', coding);
       // Fastify begins to send when nothing holds the response back any more.
       await until(
         'the writer waits',
-        () => sources.release !== undefined && (adapter === 'fastify' || sources.stream.readableLength === 0),
+        () => sources.held.length > 0 && (adapter === 'fastify' || sources.stream.readableLength === 0),
       );
-      sources.release?.();
+      sources.held.pop()?.();
       const response = await answer;
       const plain = response.pipe((STREAM_DECODERS[coding] as () => Transform)());
       let received = '';

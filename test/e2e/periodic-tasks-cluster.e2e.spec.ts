@@ -163,6 +163,36 @@ describe.each(['directly', 'behind PgBouncer in transaction mode'])('a task of t
   });
 });
 
+describe('a run that a shutdown stops', () => {
+  const untilAborted = (signal: AbortSignal) =>
+    new Promise<void>((_done, fail) => signal.addEventListener('abort', () => fail(new Error('cut')), { once: true }));
+
+  it('is neither a failure nor a success, and another replica runs the task at once', async () => {
+    let isLastOne = false;
+    const task = taskOf({}, (signal) => (isLastOne ? recordRun(2) : untilAborted(signal)));
+    const one = await startTaskApp([task], { url });
+    await until('it runs', async () => (await claim()) !== undefined);
+    await one.close();
+    expect(await claim()).toMatchObject({ failures: 0, succeeded_at: null });
+    isLastOne = true;
+    await replica(task);
+    await until('the other has run it', async () => (await runCount()) === 1);
+  });
+
+  it('is waited for where clusterOnce() runs it', async () => {
+    const app = await startTaskApp([taskOf({ scope: 'replica' }, () => undefined)], { url });
+    let hasEnded = false;
+    const job = app.get(PeriodicTasks).clusterOnce('nightly', HOUR_MS, async (signal) => {
+      await untilAborted(signal).catch(() => undefined);
+      hasEnded = true;
+    });
+    await until('it runs', async () => (await claim()) !== undefined);
+    await app.close();
+    expect(hasEnded).toBe(true);
+    expect(await job).toBe(true);
+  });
+});
+
 describe('a replica that is killed in a run', () => {
   beforeAll(built);
 
