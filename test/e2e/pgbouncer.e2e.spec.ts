@@ -104,7 +104,7 @@ describe('PgBouncer in transaction mode', () => {
 
   it('that swallows start-up parameters: the start says so', async () => {
     const app = await start((await bouncer({ ignore_startup_parameters: BOTH_LIMITS })).url);
-    expect(warnings(app)).toEqual([expect.stringContaining('no limit is in force')]);
+    expect(warnings(app)).toEqual([expect.stringContaining('no limit is active')]);
   });
 
   it.each<Record<string, string>>([{}, { ignore_startup_parameters: BOTH_LIMITS }])(
