@@ -10,7 +10,7 @@ import { setUpExpress, setUpFastify, setUpServer, type AdapterSetup } from './ht
 import { listen } from './listen.js';
 import { PinoLogger, RequestPipeline } from './observability/index.js';
 import { ApiDocument } from './openapi.js';
-import { endOnSignals, shutDownOnSignals, ShutdownService } from './shutdown/index.js';
+import { exitOnSignals, shutDownOnSignals, ShutdownService } from './shutdown/index.js';
 import { HardenedHttp, validationPipe } from './security/index.js';
 
 /** @publicApi */
@@ -49,7 +49,7 @@ export async function createApp(options: CreateAppOptions = {}): Promise<Created
   for (const warning of warnings) logger.warn(warning, 'Config');
   const setUp = config.http.adapter === 'fastify' ? await setUpFastify(config.http) : await setUpExpress(config.http);
   const { handleSignals = true } = options;
-  const endWatch = handleSignals ? endOnSignals(stopEmbeddedServers) : () => undefined;
+  const endWatch = handleSignals ? exitOnSignals(stopEmbeddedServers) : () => undefined;
   try {
     const app = await NestFactory.create(
       AppModule.forRoot(config, options.imports),
@@ -79,7 +79,7 @@ function configure(app: INestApplication, logger: PinoLogger, setUp: AdapterSetu
   const hook = app.get(RequestPipeline).install(app, {
     logger,
     responseHeaders: (request) => http.headersOf(request),
-    isQuiet: (path) => QUIET_PATHS.test(path),
+    isAccessLogSkipped: (path) => QUIET_PATHS.test(path),
   });
   const filter = new ProblemFilter(app.get(HttpAdapterHost));
   setUp.configure(hook, filter);

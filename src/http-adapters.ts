@@ -1,10 +1,10 @@
 import type { OutgoingHttpHeader, Server, ServerResponse } from 'node:http';
 import { Stream } from 'node:stream';
 import { StreamableFile, type HttpServer } from '@nestjs/common';
-import { contextOf, type AdapterRequest } from './context/index.js';
+import { getRequestContext, type AdapterRequest } from './context/index.js';
 import type { ProblemFilter } from './problem/index.js';
 import type { AppConfig } from './config/index.js';
-import { MAXIMUM_PATH, type RequestHook } from './observability/index.js';
+import { MAX_PATH_LENGTH, type RequestHook } from './observability/index.js';
 import { limitServer, trustProxyOption, type answerClientError } from './security/index.js';
 
 /** What differs between Express and Fastify, made equal: routing, proxy trust, answers that fail under way. */
@@ -40,7 +40,7 @@ export function setUpServer(server: Server, onClientError: ReturnType<typeof ans
 export async function setUpExpress({ trustProxy }: AppConfig['http']): Promise<AdapterSetup> {
   const { ExpressAdapter } = await import('@nestjs/platform-express');
 
-  let onStreamError: ProblemFilter['answer'] | undefined;
+  let onStreamError: ProblemFilter['sendProblem'] | undefined;
 
   class PlainTextExpressAdapter extends ExpressAdapter {
     /** Express takes text for a page, in which a browser would run what a client had put there. */
@@ -72,7 +72,7 @@ export async function setUpFastify({ trustProxy }: AppConfig['http']): Promise<A
   const adapter = new FastifyAdapter({
     trustProxy: trustProxyOption(trustProxy),
     // As Express routes, whose router takes no settings from here.
-    routerOptions: { caseSensitive: false, ignoreTrailingSlash: true, maxParamLength: MAXIMUM_PATH },
+    routerOptions: { caseSensitive: false, ignoreTrailingSlash: true, maxParamLength: MAX_PATH_LENGTH },
     // The router refuses a malformed URL before any hook and past every error handler.
     frameworkErrors: (error: Error, request: AdapterRequest, reply: FastifyReply) =>
       answerBadUrl?.(error, request, reply),
@@ -80,8 +80,8 @@ export async function setUpFastify({ trustProxy }: AppConfig['http']): Promise<A
   const fastify = adapter.getInstance() as unknown as FastifyInstance;
   // First of its kind: an answer that its audit event turns into a failure is still to be compressed and the like.
   fastify.addHook('onSend', (request, _reply, _payload, done) => {
-    const { hold } = contextOf(request);
-    if (hold) void callAfter(hold.settled(), done);
+    const { responseHold: hold } = getRequestContext(request);
+    if (hold) void callAfter(hold.waitForConditions(), done);
     else done();
   });
   return {
@@ -90,7 +90,7 @@ export async function setUpFastify({ trustProxy }: AppConfig['http']): Promise<A
       const trusting = requestPrototype(fastify);
       answerBadUrl = (error, request, reply) => {
         if (trusting) Object.setPrototypeOf(request, trusting);
-        hook(request, reply, (refusal) => filter.answer(refusal ?? adapter.mapException(error), request, reply));
+        hook(request, reply, (refusal) => filter.sendProblem(refusal ?? adapter.mapException(error), request, reply));
       };
       const onStreamError = streamFailure(filter);
       fastify.addHook('onSend', (request, reply, payload, done) => {
@@ -125,9 +125,9 @@ async function callAfter(work: Promise<void>, done: Next): Promise<void> {
 }
 
 /** Fastify tells nobody of a stream that fails under way, and Express as of a client that went away. */
-function streamFailure(filter: ProblemFilter): ProblemFilter['answer'] {
+function streamFailure(filter: ProblemFilter): ProblemFilter['sendProblem'] {
   return (error, request, response) => {
     const { raw = response as ServerResponse } = response as { raw?: ServerResponse };
-    if (raw.headersSent) filter.answer(error, request, response);
+    if (raw.headersSent) filter.sendProblem(error, request, response);
   };
 }

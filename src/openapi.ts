@@ -9,7 +9,7 @@ import {
   type OpenAPIObject,
 } from '@nestjs/swagger';
 import { getMetadataStorage } from 'class-validator';
-import { PUBLIC_ROUTE, routeFlag } from './guards/index.js';
+import { PUBLIC_ROUTE, hasRouteFlag } from './guards/index.js';
 
 /**
  * The OpenAPI document, made when it is first asked for. DocsController serves it: the routes that SwaggerModule would
@@ -62,7 +62,7 @@ function publicOperations(app: INestApplication): Set<string> {
       const controller = metatype as Type;
       const prototype = controller.prototype as Record<string, object>;
       for (const method of scanner.getAllMethodNames(prototype)) {
-        const isPublic = routeFlag(reflector, PUBLIC_ROUTE, prototype[method] as object, controller);
+        const isPublic = hasRouteFlag(reflector, PUBLIC_ROUTE, prototype[method] as object, controller);
         if (isPublic) operations.add(operationOf(controller.name, method));
       }
     }

@@ -133,9 +133,9 @@ export class ApiKeyVerifier extends CredentialVerifier {
   private async principalOf(id: string, { user_id, tenant_id, permissions }: KeyRow): Promise<Principal | undefined> {
     const owner = await this.users.findById(user_id);
     if (!owner || owner.lockedAt || owner.deactivatedAt) return undefined;
-    const there = tenant_id === null ? [] : (await this.directory?.membershipsOf(user_id))?.get(tenant_id);
+    const there = tenant_id === null ? [] : (await this.directory?.getMemberships(user_id))?.get(tenant_id);
     if (!there) return undefined;
-    const grants = this.access.grantsOfRoles([...owner.roles, ...there]);
+    const grants = this.access.getGrantsOfRoles([...owner.roles, ...there]);
     return {
       id: owner.id,
       email: owner.email,

@@ -318,7 +318,7 @@ export class AuthService {
     { id, roles }: UserRecord,
     tenantId: string | null,
   ): Promise<Pick<Principal, 'roles' | 'tenantId'>> {
-    const there = tenantId === null ? undefined : (await this.tenants?.membershipsOf(id))?.get(tenantId);
+    const there = tenantId === null ? undefined : (await this.tenants?.getMemberships(id))?.get(tenantId);
     return tenantId !== null && there ? { roles: [...roles, ...there], tenantId } : { roles, tenantId: undefined };
   }
 

@@ -14,7 +14,7 @@ export class BackgroundWork {
 
   start(what: string, work: () => Promise<void>): void {
     // Who and where stay known; the response does not, so that no audit event holds it back.
-    const context = currentContext()?.detached() ?? new RequestContext();
+    const context = currentContext()?.withoutResponse() ?? new RequestContext();
     void this.lifecycle
       .run(what, () => outsideTransaction(() => runWithContext(context, work)))
       .catch((error: unknown) => this.logger.error({ err: error, msg: `${what} failed` }));

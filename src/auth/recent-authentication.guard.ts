@@ -3,7 +3,7 @@ import { Reflector } from '@nestjs/core';
 import { AuditTrail, NoAuditTrail } from '../ports/index.js';
 import { ChainedGuard, GuardOrder, RouteMemo } from '../guards/index.js';
 import { ProblemException } from '../problem/index.js';
-import { requestOf } from '../context/index.js';
+import { getRequest } from '../context/index.js';
 import { AUTH_SETTINGS, type AuthSettings } from './auth.options.js';
 
 const RECENT_AUTHENTICATION = Symbol('bulwark.recentAuthentication');
@@ -47,7 +47,7 @@ export class RecentAuthenticationGuard implements CanActivate {
     const demanded = this.demanded.get(context);
     if (demanded === undefined || context.getType() !== 'http') return true;
     const { maxAgeMs = this.settings.recentAuthenticationMs, secondFactor = false } = demanded;
-    const { authenticatedAtMs = 0, methods = [] } = requestOf(context).user ?? {};
+    const { authenticatedAtMs = 0, methods = [] } = getRequest(context).user ?? {};
     // In whole seconds, as the token has it.
     const isRecent =
       Math.floor(Date.now() / 1000) - Math.floor(authenticatedAtMs / 1000) <= Math.floor(maxAgeMs / 1000);

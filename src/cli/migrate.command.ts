@@ -11,7 +11,7 @@ import {
   stopEmbeddedServers,
 } from '../database/index.js';
 import { migrations } from '../migrations.js';
-import { endOnSignals } from '../shutdown/index.js';
+import { exitOnSignals } from '../shutdown/index.js';
 import { defineCommand } from './command.js';
 
 export const command = defineCommand({
@@ -22,7 +22,7 @@ export const command = defineCommand({
     'coming partitions of the audit trail and drops those past AUDIT_RETENTION_DAYS: run it every month.',
   async run() {
     // A migration that is cut short is rolled back by the server, so that there is nothing to undo.
-    endOnSignals(stopEmbeddedServers);
+    exitOnSignals(stopEmbeddedServers);
     const { config } = loadConfig(readEnvironment());
     const settings = databaseSettings({ ...config.database, migrations });
     const server = await databaseServer(settings);

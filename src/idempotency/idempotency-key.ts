@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { isIPv6 } from 'node:net';
-import { credentialsOf, hasIdentity, routePattern, type AdapterRequest } from '../context/index.js';
+import { collectCredentials, hasIdentity, routePattern, type AdapterRequest } from '../context/index.js';
 import { ProblemException } from '../problem/index.js';
 
 /**
@@ -35,7 +35,7 @@ export function idOf(caller: string, request: AdapterRequest, key: string): stri
  * same key with other credentials is then refused, so that no caller gets the answer of another.
  */
 export function fingerprintOf(request: AdapterRequest & { readonly body?: unknown }, isCallerKnown: boolean): string {
-  return digest(request.url, JSON.stringify(request.body), ...(isCallerKnown ? [] : credentialsOf(request)));
+  return digest(request.url, JSON.stringify(request.body), ...(isCallerKnown ? [] : collectCredentials(request)));
 }
 
 /** Who asks: the user within the tenant, and else the address. */

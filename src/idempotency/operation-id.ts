@@ -8,7 +8,7 @@ import {
   type NestInterceptor,
 } from '@nestjs/common';
 import type { Observable } from 'rxjs';
-import { requestOf, type AdapterRequest } from '../context/index.js';
+import { getRequest, type AdapterRequest } from '../context/index.js';
 import type { IdempotencyClaim } from './idempotency.store.js';
 
 const storage = new AsyncLocalStorage<string>();
@@ -29,7 +29,7 @@ export function currentOperationId(): string | undefined {
 
 /** The same as {@link currentOperationId}, as a parameter of the handler. @publicApi */
 export const OperationId: () => ParameterDecorator = createParamDecorator((_data: unknown, context: ExecutionContext) =>
-  ids.get(rawOf(requestOf(context))),
+  ids.get(rawOf(getRequest(context))),
 );
 
 /** Ties the id of a claim to its request. */
@@ -41,7 +41,7 @@ export function setOperationId(request: AdapterRequest, claim: IdempotencyClaim)
 @Injectable()
 export class OperationIdInterceptor implements NestInterceptor {
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
-    const id = ids.get(rawOf(requestOf(context)));
+    const id = ids.get(rawOf(getRequest(context)));
     return id === undefined ? next.handle() : storage.run(id, () => next.handle());
   }
 }

@@ -1,8 +1,8 @@
 import { Inject, Injectable, SetMetadata, type CanActivate, type CustomDecorator } from '@nestjs/common';
 import type { ExecutionContext } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
-import { ChainedGuard, GuardOrder, OPERATIONAL_ROUTE, routeFlag, RouteMemo } from '../guards/index.js';
-import { clientAddressOf, requestOf } from '../context/index.js';
+import { ChainedGuard, GuardOrder, OPERATIONAL_ROUTE, hasRouteFlag, RouteMemo } from '../guards/index.js';
+import { getClientAddress, getRequest } from '../context/index.js';
 import { ProblemException } from '../problem/index.js';
 import { AddressList } from './address-list.js';
 import { SECURITY_SETTINGS, type SecuritySettings } from './security.options.js';
@@ -44,7 +44,7 @@ export class AddressGuard implements CanActivate {
   private readonly lists = new RouteMemo((handler, controller): Lists | undefined => {
     const ofRoute = (key: symbol) => this.reflector.getAll<(AddressList | undefined)[]>(key, [handler, controller]);
     // Platforms ask for probes from addresses of their own.
-    const isOperational = routeFlag(this.reflector, OPERATIONAL_ROUTE, handler, controller);
+    const isOperational = hasRouteFlag(this.reflector, OPERATIONAL_ROUTE, handler, controller);
     const allow = [...(isOperational ? [] : this.general.allow), ...ofRoute(ALLOWED)].filter(
       (list) => list !== undefined,
     );
@@ -65,7 +65,7 @@ export class AddressGuard implements CanActivate {
     if (context.getType() !== 'http') return true;
     const lists = this.lists.get(context);
     if (!lists) return true;
-    const address = clientAddressOf(requestOf(context));
+    const address = getClientAddress(getRequest(context));
     if (address !== undefined && isAdmitted(address, lists)) return true;
     this.reports.refused('address', address ?? 'unknown');
     throw new ProblemException('ADDRESS_DENIED', 'This is not served to your address.');

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { STATUS_CODES, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { ERROR_CODES, problemDocument, type ErrorCode } from '../problem/index.js';
+import { ERROR_CODES, createProblemDocument, type ErrorCode } from '../problem/index.js';
 import { parseAddress } from '../context/index.js';
 
 const FAULTS: Readonly<Record<string, [code: ErrorCode, detail: string]>> = {
@@ -50,7 +50,7 @@ export function answerClientError(
     const requestId = randomUUID();
     const { status } = ERROR_CODES[code];
     const body = JSON.stringify(
-      problemDocument(code, status, detail, { instance: `urn:uuid:${requestId}`, requestId }),
+      createProblemDocument(code, status, detail, { instance: `urn:uuid:${requestId}`, requestId }),
     );
     const lines = [
       `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,

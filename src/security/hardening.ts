@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { clientAddressOf, contextOf, runWithContext, type AdapterRequest } from '../context/index.js';
+import { getClientAddress, getRequestContext, runWithContext, type AdapterRequest } from '../context/index.js';
 import type { ProblemException } from '../problem/index.js';
 import { violatedBy } from './body-violations.js';
 import { Compressor } from './compressor.js';
@@ -33,7 +33,7 @@ export class Hardening {
   refusalOf(request: AdapterRequest, raw: IncomingMessage): ProblemException | undefined {
     const refusal = this.rules.refusalOf(raw);
     if (!refusal) return bodyRefusal(raw);
-    const subject = clientAddressOf(request) ?? 'unknown';
+    const subject = getClientAddress(request) ?? 'unknown';
     this.reports.refused(refusal.rule, subject, { code: refusal.problem.code, reason: refusal.problem.detail });
     return refusal.problem;
   }
@@ -47,8 +47,8 @@ export class Hardening {
   parse(request: AdapterRequest, body: Buffer): unknown {
     const report = (rule: SecurityRule, metadata: Readonly<Record<string, unknown>>) =>
       // Fastify reads bodies outside of the request's asynchronous context.
-      runWithContext(contextOf(request), () =>
-        this.reports.refused(rule, clientAddressOf(request) ?? 'unknown', metadata),
+      runWithContext(getRequestContext(request), () =>
+        this.reports.refused(rule, getClientAddress(request) ?? 'unknown', metadata),
       );
     const onStripped = () => report('control_characters', { handling: 'stripped' });
     try {

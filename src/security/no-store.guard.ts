@@ -1,6 +1,6 @@
 import { Inject, Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { ChainedGuard, GuardOrder } from '../guards/index.js';
-import { requestOf, responseOf } from '../context/index.js';
+import { getRequest, getResponse } from '../context/index.js';
 import { SECURITY_SETTINGS, type SecuritySettings } from './security.options.js';
 
 /**
@@ -17,9 +17,9 @@ export class NoStoreGuard implements CanActivate {
 
   canActivate(context: ExecutionContext): boolean {
     if (context.getType() !== 'http' || !this.settings.noStore) return true;
-    const { user, headers } = requestOf(context);
+    const { user, headers } = getRequest(context);
     if (user === undefined && headers.authorization === undefined) return true;
-    const response = responseOf(context);
+    const response = getResponse(context);
     if (!response.hasHeader('Cache-Control')) response.setHeader('Cache-Control', AUTHENTICATED_CACHE_CONTROL);
     return true;
   }

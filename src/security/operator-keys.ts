@@ -2,7 +2,7 @@ import { Inject, Injectable, SetMetadata, type CanActivate, type CustomDecorator
 import type { ExecutionContext } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import { ChainedGuard, GuardOrder, RouteMemo } from '../guards/index.js';
-import { clientAddressOf, contextOf, requestOf, type AdapterRequest } from '../context/index.js';
+import { getClientAddress, getRequestContext, getRequest, type AdapterRequest } from '../context/index.js';
 import { ProblemException } from '../problem/index.js';
 import { SECURITY_SETTINGS, type SecuritySettings } from './security.options.js';
 import { SecurityReports } from './security-reports.js';
@@ -63,12 +63,14 @@ export class OperatorKeysGuard implements CanActivate {
 
   canActivate(context: ExecutionContext): boolean {
     if (context.getType() !== 'http' || !this.isAsked.get(context)) return true;
-    const request = requestOf<ParsedRequest>(context);
+    const request = getRequest<ParsedRequest>(context);
     try {
       refuseOperatorNames(request.body);
       refuseOperatorNames(request.query);
     } catch (error) {
-      this.reports.refused('operators', clientAddressOf(request) ?? 'unknown', { route: contextOf(request).route });
+      this.reports.refused('operators', getClientAddress(request) ?? 'unknown', {
+        route: getRequestContext(request).route,
+      });
       throw error;
     }
     return true;

@@ -22,7 +22,7 @@ export class TenantMemberships extends TenantDirectory {
     super();
   }
 
-  async membershipsOf(userId: string): Promise<Memberships> {
+  async getMemberships(userId: string): Promise<Memberships> {
     const rows = await this.query<{ tenant_id: string; roles: string[] }>(
       'SELECT tenant_id, roles FROM tenant_members WHERE user_id = $1',
       [userId],
@@ -33,7 +33,7 @@ export class TenantMemberships extends TenantDirectory {
   async replaceMemberships(userId: string, memberships: Memberships): Promise<void> {
     for (const roles of memberships.values()) this.assertRoles(roles);
     await inTransaction(this.source, async () => {
-      const before = await this.membershipsOf(userId);
+      const before = await this.getMemberships(userId);
       const known = await this.lock([...before.keys(), ...memberships.keys()]);
       if (![...memberships.keys()].every((id) => known.has(id))) throw unknownTenantOrUser();
       for (const [tenantId, roles] of before)
@@ -48,7 +48,7 @@ export class TenantMemberships extends TenantDirectory {
 
   async assertNotLastOwner(userId: string): Promise<void> {
     await inTransaction(this.source, async () => {
-      const memberships = await this.membershipsOf(userId);
+      const memberships = await this.getMemberships(userId);
       await this.lock([...memberships.keys()]);
       for (const [tenantId, roles] of memberships) await this.assertOwnerStays(tenantId, userId, roles);
     });
@@ -59,7 +59,7 @@ export class TenantMemberships extends TenantDirectory {
     this.assertRoles(roles);
     await inTransaction(this.source, async () => {
       await this.lock([tenantId]);
-      const before = (await this.membershipsOf(userId)).get(tenantId);
+      const before = (await this.getMemberships(userId)).get(tenantId);
       await this.assertOwnerStays(tenantId, userId, before ?? [], roles);
       await this.upsert(tenantId, userId, roles);
     });
@@ -69,7 +69,7 @@ export class TenantMemberships extends TenantDirectory {
   remove(tenantId: string, userId: string): Promise<boolean> {
     return inTransaction(this.source, async () => {
       await this.lock([tenantId]);
-      const before = (await this.membershipsOf(userId)).get(tenantId);
+      const before = (await this.getMemberships(userId)).get(tenantId);
       if (!before) return false;
       await this.assertOwnerStays(tenantId, userId, before);
       await this.query('DELETE FROM tenant_members WHERE tenant_id = $1 AND user_id = $2', [tenantId, userId]);
@@ -135,7 +135,7 @@ export class TenantMemberships extends TenantDirectory {
   }
 
   private assertRoles(roles: readonly string[]): void {
-    const known = this.access.rolesOf('tenant');
+    const known = this.access.getRoleNames('tenant');
     if (roles.every((role) => known.includes(role))) return;
     throw new ProblemException('VALIDATION_FAILED', 'A member can only be given roles of tenants.', {
       errors: [{ path: 'roles', code: 'roleUnknown', message: `roles must be some of ${known.join(', ')}` }],

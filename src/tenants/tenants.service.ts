@@ -7,7 +7,7 @@ import { AuditTrail, NoAuditTrail } from '../ports/index.js';
 import { ProblemException } from '../problem/index.js';
 import { uuidv7 } from '../common/index.js';
 import type { Principal } from '../context/index.js';
-import { CursorCodec, keysetPage } from '../conventions/index.js';
+import { CursorCodec, readKeysetPage } from '../conventions/index.js';
 import { afterCommit, inTransaction, managerOf } from '../database/index.js';
 import { currentOperationId } from '../idempotency/index.js';
 import { UsersService, type UserRecord } from '../users/index.js';
@@ -86,7 +86,7 @@ export class TenantsService {
 
   /** @throws ProblemException `CURSOR_INVALID` */
   async list(cursor?: string): Promise<TenantPage> {
-    const { items, next, prev } = await keysetPage(this.tenants.createQueryBuilder('tenant'), {
+    const { items, next, prev } = await readKeysetPage(this.tenants.createQueryBuilder('tenant'), {
       codec: this.cursors,
       list: 'tenants',
       limit: PAGE,
@@ -179,18 +179,18 @@ export class TenantsService {
   ): Promise<void> {
     const run = async ({ id, roles: accountRoles }: UserRecord): Promise<void> => {
       await this.memberships.lock([tenantId]);
-      const own = (await this.memberships.membershipsOf(id)).get(tenantId);
+      const own = (await this.memberships.getMemberships(id)).get(tenantId);
       if (!own) throw new ProblemException('NOT_FOUND', NO_SUCH_TENANT);
-      const before = (await this.memberships.membershipsOf(userId)).get(tenantId);
+      const before = (await this.memberships.getMemberships(userId)).get(tenantId);
       if (!before) throw new ProblemException('NOT_FOUND', 'There is no such member.');
-      this.assertMayChange(this.access.grantsOfRoles([...accountRoles, ...own]), userId, [...before, ...roles]);
+      this.assertMayChange(this.access.getGrantsOfRoles([...accountRoles, ...own]), userId, [...before, ...roles]);
       await write();
     };
     return this.accounts.runAs(actor, run, { also: [userId] });
   }
 
   private assertMayChange(grants: Grants, userId: string, roles: readonly string[]): void {
-    const known = this.access.rolesOf('tenant');
+    const known = this.access.getRoleNames('tenant');
     const beyond = roles.filter((role) => known.includes(role) && !grants.hasRole(role));
     const canWrite = grants.hasPermission('tenant:members:write');
     if (beyond.length === 0 && canWrite) return;

@@ -1,5 +1,5 @@
 import type { ExecutionContext } from '@nestjs/common';
-import { clientAddressOf, type AdapterRequest, type Principal } from '../context/index.js';
+import { getClientAddress, type AdapterRequest, type Principal } from '../context/index.js';
 import { addressKey } from './address-key.js';
 import type { RouteHit } from './rate-limit-headers.js';
 import type { RouteLimit } from './route-plan.js';
@@ -72,7 +72,7 @@ export class RouteHits {
   }
 
   addressOf(request: AdapterRequest): string {
-    return addressKey(clientAddressOf(request), this.settings.ipv6SubnetPrefix);
+    return addressKey(getClientAddress(request), this.settings.ipv6SubnetPrefix);
   }
 
   private async trackerOf(

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { Injectable, Optional } from '@nestjs/common';
 import { AccessControl } from '../../authorization/index.js';
-import { CursorCodec, pageOf } from '../../conventions/index.js';
+import { CursorCodec, readPage } from '../../conventions/index.js';
 import { AuditTrail, NoAuditTrail, TenantDirectory } from '../../ports/index.js';
 import { ProblemException } from '../../problem/index.js';
 import type { Principal } from '../../context/index.js';
@@ -57,7 +57,7 @@ export class AdminUsersService {
   /** @throws ProblemException `CURSOR_INVALID` */
   async list({ search, cursor, limit = String(PAGE) }: ListUsersDto): Promise<UserPage> {
     const page = { codec: this.cursors, list: `users ${search ?? ''}`, limit: Number(limit), cursor };
-    const { items, next, prev } = await pageOf<UserRecord>(
+    const { items, next, prev } = await readPage<UserRecord>(
       page,
       ({ id }) => [id],
       (position, most) => {
@@ -149,14 +149,14 @@ export class AdminUsersService {
 
   private async replaceTenants(userId: string, tenants: readonly MembershipDto[]): Promise<void> {
     if (!this.directory) throw new ProblemException('VALIDATION_FAILED', 'There are no tenants here.');
-    const before = Object.fromEntries(await this.directory.membershipsOf(userId));
+    const before = Object.fromEntries(await this.directory.getMemberships(userId));
     const after = new Map(tenants.map(({ id, roles }) => [id.toLowerCase(), [...new Set(roles)]]));
     await this.directory.replaceMemberships(userId, after);
     await this.recordAudit('user.tenants_change', userId, { before, after: Object.fromEntries(after) });
   }
 
   private assertRoles(roles: readonly string[]): void {
-    const known = this.access.rolesOf('account');
+    const known = this.access.getRoleNames('account');
     if (roles.every((role) => known.includes(role))) return;
     throw new ProblemException('VALIDATION_FAILED', 'A user can only be given roles that there are.', {
       errors: [{ path: 'roles', code: 'roleUnknown', message: `roles must be some of ${known.join(', ')}` }],
@@ -165,8 +165,8 @@ export class AdminUsersService {
 
   /** Nobody gives or takes a role above their own; who may do everything (`*`) manages all roles but those of administrators. */
   private assertMayGive(actor: UserRecord, roles: readonly string[]): void {
-    const own = this.access.grantsOfRoles(actor.roles);
-    const known = this.access.rolesOf('account');
+    const own = this.access.getGrantsOfRoles(actor.roles);
+    const known = this.access.getRoleNames('account');
     const isCovered = (role: string) =>
       own.hasPermission('*') && !this.administrators.isAdministrator({ roles: [role] });
     this.assertNone(roles.filter((role) => known.includes(role) && !own.hasRole(role) && !isCovered(role)));
@@ -174,7 +174,7 @@ export class AdminUsersService {
 
   /** Nobody acts on an administrator with a role above their own. */
   private assertNotAbove(actor: UserRecord, roles: readonly string[]): void {
-    const own = this.access.grantsOfRoles(actor.roles);
+    const own = this.access.getGrantsOfRoles(actor.roles);
     const adminRoles = roles.filter((role) => this.administrators.isAdministrator({ roles: [role] }));
     this.assertNone(adminRoles.filter((role) => !own.hasRole(role)));
   }

@@ -32,7 +32,9 @@ export class AdministratorsService implements OnApplicationBootstrap {
     @Inject(AUTH_SETTINGS) private readonly settings: AuthSettings,
     @Optional() private readonly audit: AuditTrail = new NoAuditTrail(),
   ) {
-    this.adminRoles = access.rolesOf('account').filter((role) => access.grantsOfRoles([role]).hasRole(Role.Admin));
+    this.adminRoles = access
+      .getRoleNames('account')
+      .filter((role) => access.getGrantsOfRoles([role]).hasRole(Role.Admin));
   }
 
   /** Only where there is no administrator yet: a deleted one does not come back. */
@@ -92,7 +94,7 @@ export class AdministratorsService implements OnApplicationBootstrap {
   }
 
   private assertRoles(roles: readonly string[] | undefined): void {
-    const known = this.access.rolesOf('account');
+    const known = this.access.getRoleNames('account');
     if (roles === undefined || (roles.every((role) => known.includes(role)) && this.isAdministrator({ roles }))) return;
     throw new ProblemException('VALIDATION_FAILED', 'An administrator needs roles of accounts that include Admin.', {
       errors: [

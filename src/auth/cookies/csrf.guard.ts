@@ -1,7 +1,7 @@
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import { ChainedGuard, GuardOrder, RouteMemo } from '../../guards/index.js';
-import { clientAddressOf, requestOf, type AdapterRequest } from '../../context/index.js';
+import { getClientAddress, getRequest, type AdapterRequest } from '../../context/index.js';
 import { ProblemException } from '../../problem/index.js';
 import { ViolationStreaks } from '../../ports/index.js';
 import { CsrfCheck, type CsrfFault } from './csrf-check.js';
@@ -32,7 +32,7 @@ export class CsrfGuard implements CanActivate {
 
   canActivate(context: ExecutionContext): boolean {
     if (!this.cookies.isOn || context.getType() !== 'http') return true;
-    const request = requestOf(context);
+    const request = getRequest(context);
     if (!this.cookies.areUsedBy(request, this.kind.get(context))) return true;
     const fault = this.check.faultOf(request, request.user?.sessionId ?? this.cookies.sessionOf(request));
     if (fault) throw this.violation(request, fault);
@@ -41,7 +41,7 @@ export class CsrfGuard implements CanActivate {
 
   private violation(request: AdapterRequest, { code, reason, detail }: CsrfFault): ProblemException {
     // Of a session, because another site has many browsers act, and each of their users is to be told of.
-    const subject = request.user?.sessionId ?? clientAddressOf(request) ?? 'unknown';
+    const subject = request.user?.sessionId ?? getClientAddress(request) ?? 'unknown';
     this.violations.add({ rule: 'csrf', subject, metadata: { code, reason } });
     return new ProblemException(code, detail);
   }

@@ -147,7 +147,7 @@ export class RevocationService implements OnModuleInit, OnModuleDestroy {
 
   /** Roles in a tenant come on top of those of the account. */
   private async tenantsOf(userId: string, roles: readonly string[]): Promise<Memberships> {
-    const memberships = await this.directory?.membershipsOf(userId);
+    const memberships = await this.directory?.getMemberships(userId);
     return new Map([...(memberships ?? [])].map(([tenantId, there]) => [tenantId, [...roles, ...there]]));
   }
 
