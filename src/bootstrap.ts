@@ -11,7 +11,7 @@ import { listen } from './listen.js';
 import { PinoLogger, RequestPipeline } from './observability/index.js';
 import { ApiDocument } from './openapi.js';
 import { exitOnSignals, shutDownOnSignals, ShutdownService } from './shutdown/index.js';
-import { HardenedHttp, validationPipe } from './security/index.js';
+import { HardenedHttp, createValidationPipe } from './security/index.js';
 
 /** @publicApi */
 export interface CreateAppOptions {
@@ -75,16 +75,16 @@ export async function createApp(options: CreateAppOptions = {}): Promise<Created
 
 function configure(app: INestApplication, logger: PinoLogger, setUp: AdapterSetup): void {
   const http = app.get(HardenedHttp);
-  setUpServer(app.getHttpServer(), http.clientErrorListener());
+  setUpServer(app.getHttpServer(), http.createClientErrorListener());
   const hook = app.get(RequestPipeline).install(app, {
     logger,
-    responseHeaders: (request) => http.headersOf(request),
+    responseHeaders: (request) => http.getHeaders(request),
     isAccessLogSkipped: (path) => QUIET_PATHS.test(path),
   });
   const filter = new ProblemFilter(app.get(HttpAdapterHost));
   setUp.configure(hook, filter);
   app.enableVersioning({ type: VersioningType.URI, defaultVersion: '1' });
-  app.useGlobalPipes(validationPipe({ onReservedName: () => http.reservedNameRefused() }));
+  app.useGlobalPipes(createValidationPipe({ onReservedName: () => http.reportReservedName() }));
   app.useGlobalFilters(filter);
   app.get(ApiDocument).describe(app);
 }

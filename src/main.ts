@@ -1,6 +1,6 @@
 import { createApp } from './bootstrap.js';
 import { exitWithError } from './exit.js';
-import { greeting } from './listen.js';
+import { formatStartupMessage } from './listen.js';
 
 try {
   const { config, logger, listen } = await createApp();
@@ -8,7 +8,7 @@ try {
   // Production logs are read by machines, and a greeting is no line of JSON.
   if (config.isProduction)
     logger.log({ host: bound.address, port: bound.port, adapter: config.http.adapter, msg: 'listening' });
-  else process.stdout.write(greeting(config, bound));
+  else process.stdout.write(formatStartupMessage(config, bound));
 } catch (error) {
   exitWithError(error);
 }

@@ -1,6 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { newApiKey } from '../api-keys/api-key-format.js';
+import { createApiKey } from '../api-keys/api-key-format.js';
 import { newRecoveryCodes } from '../auth/second-factor/recovery-codes.js';
 import { isSecretName, redactSecrets } from './secret-shapes.js';
 
@@ -8,8 +8,8 @@ const random = (bytes: number) => randomBytes(bytes).toString('base64url');
 const [recoveryCode = ''] = newRecoveryCodes();
 
 const SECRETS: Record<string, () => string> = {
-  'an API key': () => newApiKey(randomUUID()).key,
-  'a truncated API key': () => newApiKey(randomUUID()).key.slice(0, 60),
+  'an API key': () => createApiKey(randomUUID()).key,
+  'a truncated API key': () => createApiKey(randomUUID()).key.slice(0, 60),
   'a refresh token of two parts': () => `${randomUUID()}.${random(32)}`,
   'a refresh token of three parts': () => `${randomUUID()}.${random(32)}.${random(16)}`,
   'a one-time token': () => random(32),

@@ -23,7 +23,7 @@ export function strongEtag(version: string | number): string {
   return `"${version}"`;
 }
 
-/** Whether `If-None-Match` contains none of the current tag, by weak comparison (section 13.1.2). @publicApi */
+/** Whether `If-None-Match` does not contain the current tag, by weak comparison (section 13.1.2). @publicApi */
 export function isNoneMatch(header: string | undefined, etag: string): boolean {
   if (header === undefined) return true;
   if (header.trim() === '*') return false;

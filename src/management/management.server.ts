@@ -9,14 +9,14 @@ import {
   type OnApplicationShutdown,
 } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
-import { answerClientError, limitServer } from '../security/index.js';
+import { createClientErrorListener, setServerTimeouts } from '../security/index.js';
 import { ShutdownService } from '../shutdown/index.js';
 import { MANAGEMENT_OPTIONS, type ManagementModuleOptions } from './management.options.js';
 
 const DEFAULT_HOST = '127.0.0.1';
 const DEFAULT_MAX_CONNECTIONS = 1_000;
 
-/** Settings of the main server that the management server copies. `limitServer()` sets the timeouts. */
+/** Settings of the main server that the management server copies. `setServerTimeouts()` sets the timeouts. */
 const SHARED_SETTINGS = ['maxHeaderSize', 'maxHeadersCount', 'maxRequestsPerSocket', 'requireHostHeader'] as const;
 
 /**
@@ -53,15 +53,15 @@ export class ManagementServer implements OnApplicationBootstrap, OnApplicationSh
   }
 
   private copyLimits(main: Server): void {
-    limitServer(this.server);
+    setServerTimeouts(this.server);
     const settings = main as unknown as Record<(typeof SHARED_SETTINGS)[number], unknown>;
     for (const name of SHARED_SETTINGS) {
       if (settings[name] !== undefined) Object.assign(this.server, { [name]: settings[name] });
     }
     this.server.maxConnections = this.options.maxConnections ?? DEFAULT_MAX_CONNECTIONS;
     // Malformed HTTP gets the same response as on the main port.
-    const listeners = main.listeners('clientError') as ReturnType<typeof answerClientError>[];
-    for (const listener of listeners.length > 0 ? listeners : [answerClientError([])]) {
+    const listeners = main.listeners('clientError') as ReturnType<typeof createClientErrorListener>[];
+    for (const listener of listeners.length > 0 ? listeners : [createClientErrorListener([])]) {
       this.server.on('clientError', listener);
     }
   }

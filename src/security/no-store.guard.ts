@@ -4,12 +4,12 @@ import { getRequest, getResponse } from '../context/index.js';
 import { SECURITY_SETTINGS, type SecuritySettings } from './security.options.js';
 
 /**
- * What responses to authenticated requests carry, unless the route sets another. It is spelt so that compression can
- * tell it from a `no-store` which a route has chosen, because that one says: a secret is in here.
+ * `Cache-Control` of responses to authenticated requests, if the route sets none. A route that sets exactly `no-store`
+ * marks its response as secret, and such a response is not compressed. This value is different, so that it is compressed.
  */
 export const AUTHENTICATED_CACHE_CONTROL = 'private, no-store';
 
-/** Keeps what was meant for one person out of caches; as soon as the person is known, for errors carry it too. */
+/** Forbids caches to store responses to authenticated requests. It runs right after authentication, so errors get the header too. */
 @Injectable()
 @ChainedGuard({ order: GuardOrder.Authentication + 1 })
 export class NoStoreGuard implements CanActivate {

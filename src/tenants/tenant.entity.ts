@@ -1,6 +1,6 @@
 import { Column, CreateDateColumn, Entity, PrimaryColumn } from 'typeorm';
 
-/** A workspace: people of one customer, and what belongs to them. */
+/** A tenant: the users of one customer and their data. */
 @Entity('tenants')
 export class Tenant {
   @PrimaryColumn('uuid')
@@ -13,7 +13,7 @@ export class Tenant {
   createdAt!: Date;
 }
 
-/** That a user belongs to a tenant, and as what. */
+/** The membership of a user in a tenant, with the user's roles there. */
 @Entity('tenant_members')
 export class TenantMember {
   @PrimaryColumn('uuid', { name: 'tenant_id' })

@@ -229,7 +229,7 @@ describe('the process', () => {
     expect(await program.ends()).toBe(0);
   });
 
-  it('ends at once on a second signal, with another code and what was still running', async () => {
+  it('ends at once on a second signal with another code and what was still running', async () => {
     const { program, url } = await start();
     const slow = fetch(`${url}/work/slow?ms=20000`).catch(() => 'cut');
     await busyWith(url, 1);

@@ -40,7 +40,7 @@ export class AdministratorsService implements OnApplicationBootstrap {
   /** Only where there is no administrator yet: a deleted one does not come back. */
   async onApplicationBootstrap(): Promise<void> {
     const { admin } = this.settings;
-    if (!admin || (await this.users.someoneHasRole(this.adminRoles))) return;
+    if (!admin || (await this.users.hasUserWithRole(this.adminRoles))) return;
     await this.assertUsable(admin);
     try {
       await this.add(admin);
@@ -48,7 +48,7 @@ export class AdministratorsService implements OnApplicationBootstrap {
     } catch (error) {
       if (!(error instanceof ProblemException && error.code === 'EMAIL_TAKEN')) throw error;
       // Another replica that started at the same moment may have been first.
-      if (await this.users.someoneHasRole(this.adminRoles)) return;
+      if (await this.users.hasUserWithRole(this.adminRoles)) return;
       this.logger.warn(
         `ADMIN_EMAIL is the address of an account that is no administrator, and there is none. Make one by: ` +
           'npx nest-bulwark admin create --email ADDRESS --generate-password',
@@ -67,7 +67,7 @@ export class AdministratorsService implements OnApplicationBootstrap {
    */
   async assertNotLast(user: UserRecord): Promise<void> {
     if (!this.isAdministrator(user) || !canAct(user)) return;
-    if (await this.users.someoneHasRole(this.adminRoles, { exceptId: user.id, isActive: true })) return;
+    if (await this.users.hasUserWithRole(this.adminRoles, { exceptId: user.id, isActive: true })) return;
     throw new ProblemException('CONFLICT', 'This is the last administrator. Make another one first.');
   }
 
