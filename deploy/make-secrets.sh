@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Writes the secrets of docker-compose.prod.yml to deploy/secrets, each made at random; those that exist are kept.
+# Writes random secrets for docker-compose.prod.yml to deploy/secrets. Existing secrets are not changed.
 set -euo pipefail
 cd "$(dirname "$0")"
 mkdir -p secrets
@@ -8,9 +8,9 @@ chmod 700 secrets
 keep_or_make() {
   [ -s "secrets/$1" ] && return
   printf '%s' "$2" >"secrets/$1"
-  # Compose mounts a secret with the mode of its file, and the application does not run as the owner.
+  # Compose mounts a secret with the mode of its file, and the application does not run as the owner of the file.
   chmod 644 "secrets/$1"
-  echo "made secrets/$1"
+  echo "created secrets/$1"
 }
 
 random() { openssl rand -hex "$1"; }

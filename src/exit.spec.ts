@@ -24,6 +24,17 @@ describe('a failed start', () => {
     expect(explainError(error)).toEqual({ message: error.message, code: 78 });
   });
 
+  it('because of a table that exists before its migration returns the table, the cause and the remedy', () => {
+    const error = Object.assign(new Error('relation "users" already exists'), { code: '42P07' });
+    expect(explainError(error)).toEqual({
+      message:
+        'The database cannot be migrated: relation "users" already exists. It was migrated by an earlier version with ' +
+        'other migrations, or it belongs to another application.\n  → delete the folder of the embedded database ' +
+        '(DATA_DIR, .data), or set DATABASE_URL to an empty database',
+      code: 69,
+    });
+  });
+
   it('because of a programming error returns the stack and EX_SOFTWARE', () => {
     const error = new TypeError('x is not a function');
     expect(explainError(error)).toEqual({ message: error.stack, code: 70 });

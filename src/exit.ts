@@ -3,6 +3,10 @@ import { writeSync } from 'node:fs';
 /** Exit codes of sysexits.h. Service managers can handle each code differently. */
 const EX_OSERR = 71;
 const EX_SOFTWARE = 70;
+const EX_UNAVAILABLE = 69;
+
+/** SQLSTATE of `CREATE TABLE` where a table of that name exists. */
+const DUPLICATE_TABLE = '42P07';
 
 /** Prints the error to standard error and exits with the exit code of the error. */
 export function exitWithError(error: unknown): never {
@@ -21,8 +25,17 @@ export function explainError(error: unknown): { message: string; code: number } 
   if (code === 'EACCES' && port !== undefined) {
     return { message: `This user may not open port ${port}.\n  → set PORT to a port above 1023`, code: EX_OSERR };
   }
+  if (code === DUPLICATE_TABLE) return { message: duplicateTable(error.message), code: EX_UNAVAILABLE };
   if ('exitCode' in error && typeof error.exitCode === 'number') {
     return { message: error.message, code: error.exitCode };
   }
   return { message: error.stack ?? error.message, code: EX_SOFTWARE };
+}
+
+function duplicateTable(reason: string): string {
+  return (
+    `The database cannot be migrated: ${reason}. It was migrated by an earlier version with other migrations, or it ` +
+    'belongs to another application.\n  → delete the folder of the embedded database (DATA_DIR, .data), or set ' +
+    'DATABASE_URL to an empty database'
+  );
 }

@@ -37,7 +37,12 @@ export function setUpServer(server: Server, onClientError: ReturnType<typeof cre
   server.removeAllListeners('clientError').on('clientError', onClientError);
 }
 
-export async function setUpExpress({ trustProxy }: AppConfig['http']): Promise<AdapterSetup> {
+/** The adapter that the configuration names. Only its package is loaded. */
+export function createAdapter(http: AppConfig['http']): Promise<AdapterSetup> {
+  return http.adapter === 'fastify' ? setUpFastify(http) : setUpExpress(http);
+}
+
+async function setUpExpress({ trustProxy }: AppConfig['http']): Promise<AdapterSetup> {
   const { ExpressAdapter } = await import('@nestjs/platform-express');
 
   let onStreamError: ProblemFilter['sendProblem'] | undefined;
@@ -66,7 +71,7 @@ export async function setUpExpress({ trustProxy }: AppConfig['http']): Promise<A
   };
 }
 
-export async function setUpFastify({ trustProxy }: AppConfig['http']): Promise<AdapterSetup> {
+async function setUpFastify({ trustProxy }: AppConfig['http']): Promise<AdapterSetup> {
   const { FastifyAdapter } = await import('@nestjs/platform-fastify');
   let answerBadUrl: ((error: Error, request: AdapterRequest, reply: FastifyReply) => void) | undefined;
   const adapter = new FastifyAdapter({

@@ -41,8 +41,15 @@ export function listDevelopmentExposures({ isProduction, productionTest, metrics
   ];
 }
 
+/** Reports that the application is ready: in production by a log line, otherwise by a message for people. */
+export function announce(config: AppConfig, logger: PinoLogger, boundTo: AddressInfo): void {
+  const { address: host, port } = boundTo;
+  if (config.isProduction) logger.log({ host, port, adapter: config.http.adapter, msg: 'listening' });
+  else process.stdout.write(formatStartupMessage(config, boundTo));
+}
+
 /** Formats the message that `npm start` prints when the application is ready. */
-export function formatStartupMessage(config: AppConfig, { address, port, family }: AddressInfo): string {
+function formatStartupMessage(config: AppConfig, { address, port, family }: AddressInfo): string {
   const { mode, http, auth } = config;
   const isLocal = isLocalHost(address);
   const isEverywhere = address === '0.0.0.0' || address === '::';

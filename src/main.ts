@@ -1,14 +1,28 @@
-import { createApp } from './bootstrap.js';
+import { VersioningType } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { AppModule } from './app.module.js';
 import { exitWithError } from './exit.js';
-import { formatStartupMessage } from './listen.js';
+import { hardenApp } from './harden-app.js';
+import { announce, listen } from './listen.js';
+import { abandonStart, enableGracefulShutdown, prepareStart } from './startup.js';
+
+// createApp() in bootstrap.ts takes the same steps; a test compares the two applications.
+async function bootstrap(): Promise<void> {
+  const startup = await prepareStart();
+  const { config, logger, adapter, nestOptions } = startup;
+
+  const app = await NestFactory.create(AppModule.forRoot(config), adapter, nestOptions);
+  hardenApp(app, startup);
+  app.enableVersioning({ type: VersioningType.URI, defaultVersion: '1' });
+  enableGracefulShutdown(app, startup);
+
+  const boundTo = await listen(app, config, logger);
+  announce(config, logger, boundTo);
+}
 
 try {
-  const { config, logger, listen } = await createApp();
-  const bound = await listen();
-  // Production logs are read by machines, and a greeting is no line of JSON.
-  if (config.isProduction)
-    logger.log({ host: bound.address, port: bound.port, adapter: config.http.adapter, msg: 'listening' });
-  else process.stdout.write(formatStartupMessage(config, bound));
+  await bootstrap();
 } catch (error) {
+  await abandonStart();
   exitWithError(error);
 }

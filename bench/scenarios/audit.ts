@@ -127,13 +127,13 @@ class CopyIn {
 export const audit: MicroScenario = {
   kind: 'micro',
   name: 'audit',
-  description: 'Audit events: one TypeORM save each, the modes of AuditModule, and COPY as the limit.',
+  description: 'Audit events: one TypeORM save for each event, the modes of AuditModule, and COPY as the maximum.',
   packages: ['@nestjs/core', 'typeorm', 'pg', 'fastify'],
   notes: [
-    `naive: ${NAIVE_LANES} saves at once, to a table with two indexes and no chain. durable and strict: ${LANES} callers at once, each waiting for its own.`,
-    'events/s is until the last event is in the database (batch), or acknowledged (durable, strict). CPU is that of the Node process. The database is the embedded one, with fsync, on the same two cores.',
-    'COPY: lines that were made beforehand, in one statement, to a table with the columns and indexes of audit_events.',
-    `The route: ${REQUESTS_PER_SECOND} requests a second at a constant rate, in windows of ${WINDOW_SECONDS} s, one with an event in mode batch between two without, ${WINDOWS} times a round; server on core 0, client on core 1, the database on both. Percentiles are of all requests of a kind; ± is how far those before and those after a window with events differ, none of which has any.`,
+    `naive: ${NAIVE_LANES} parallel saves, to a table with two indexes and no chain. durable and strict: ${LANES} parallel callers, each waits for its own event.`,
+    'events/s is measured until the last event is in the database (batch), or acknowledged (durable, strict). CPU time is that of the Node process. The database is the embedded one, with fsync, on the same two cores.',
+    'COPY: lines that were generated before, in one statement, to a table with the columns and indexes of audit_events.',
+    `The route: ${REQUESTS_PER_SECOND} requests a second at a constant rate, in windows of ${WINDOW_SECONDS} s: a window with one event in mode batch for each request lies between two windows without events, ${WINDOWS} times in a round. The server runs on core 0, the client on core 1, the database on both. Percentiles are over all requests of a kind. ± is the difference between the windows before and those after a window with events.`,
   ],
   async run({ rounds }: RunOptions): Promise<Row[]> {
     const folder = mkdtempSync(join(tmpdir(), 'bench-audit-'));

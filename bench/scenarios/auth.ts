@@ -33,16 +33,16 @@ export const auth: HttpScenario = {
   kind: 'http',
   name: 'auth',
   description:
-    `\`GET /bench/hello\` by ${CLIENTS} clients with a token each: without a guard, behind one that does nothing, behind AuthModule (signature, claims ` +
-    'and session checked, with and without the memory of tokens), and behind passport-jwt as the documentation of Nest ' +
+    `\`GET /bench/hello\` by ${CLIENTS} clients, each with its own token: without a guard, behind a guard that does nothing, behind AuthModule (signature, claims ` +
+    'and session are checked, with and without the token cache), and behind passport-jwt as the documentation of Nest ' +
     'shows it.',
   baseline: ({ name }) => `${OPEN} on ${name.split(' ').at(-1)}`,
   servers: ['express', 'fastify'].flatMap((adapter) => [
     server(adapter, OPEN, 'none'),
     server(adapter, 'a guard that does nothing', 'idle'),
     server(adapter, 'AuthModule, open route', 'ours, open'),
-    server(adapter, 'AuthModule, no memory of tokens', 'ours'),
-    server(adapter, `AuthModule, ${CACHE} tokens remembered`, 'ours', CACHE),
+    server(adapter, 'AuthModule, no token cache', 'ours'),
+    server(adapter, `AuthModule, ${CACHE} tokens cached`, 'ours', CACHE),
     server(adapter, 'passport-jwt', 'stock'),
   ]),
   packages: [
@@ -57,7 +57,7 @@ export const auth: HttpScenario = {
   ],
   notes: [
     'Ratios refer to the open route on the same adapter, in an application without AuthModule and so without any guard.',
-    'A guard that does nothing shows what Nest takes for having a guard at all; no authentication can be cheaper.',
-    'passport-jwt checks signature and expiry, and no session; its secret is text, which jsonwebtoken tries to read as a public key at every request.',
+    'A guard that does nothing shows the cost of having any guard in Nest. No authentication can be cheaper.',
+    'passport-jwt checks signature and expiry, but no session. Its secret is text, which jsonwebtoken tries to read as a public key at every request.',
   ],
 };

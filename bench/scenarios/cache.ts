@@ -64,7 +64,7 @@ export const cache: MicroScenario = {
   description: 'One hit in memory on a list of 20 objects: `wrap` of cache-manager with Keyv, and ours.',
   packages: ['cache-manager', 'keyv', '@nestjs/cache-manager'],
   notes: [
-    'CPU time of the process, its garbage collector included, by hits; medians of the rounds. Ours gives each caller a copy of its own, or with `frozen` one object that nobody can change; cache-manager hands out one object to all, and whoever changes it changes it for all.',
+    'CPU time of the process, including its garbage collector, divided by the number of hits; medians of the rounds. Ours gives each caller its own copy, or with `frozen` one object that cannot be changed. cache-manager gives all callers the same object, so a change by one caller affects all.',
   ],
   run,
 };

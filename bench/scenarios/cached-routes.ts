@@ -33,8 +33,8 @@ export const cachedRoutes: HttpScenario = {
   servers: ['fastify', 'express'].flatMap((adapter) => caches.map((cache) => server(adapter, cache))),
   packages: ['@nestjs/core', '@nestjs/cache-manager', 'cache-manager', 'keyv', 'express', 'fastify', 'pg', 'typeorm'],
   notes: [
-    'Ratios are to `CacheInterceptor` on the same adapter. All but the first answer from the cache; CPU time of PostgreSQL and of Redis is not in the table.',
-    '`@Cached()` finds out for whom an answer is, sends `Age`, `Cache-Status` and `Cache-Control`, and checks tags; `CacheInterceptor` keys by URL alone, for all users alike, and hands out one object.',
-    'With `BENCH_REDIS_URL` set, ours is also measured with that Redis behind the memory, and with a memory that keeps nothing.',
+    'Ratios are to `CacheInterceptor` on the same adapter. All servers except `no cache` answer from the cache. The CPU time of PostgreSQL and of Redis is not in the table.',
+    '`@Cached()` determines who may share a response, sends `Age`, `Cache-Status` and `Cache-Control`, and checks tags. `CacheInterceptor` uses only the URL as the key, for all users, and returns the same object to all.',
+    'With `BENCH_REDIS_URL` set, ours is also measured with that Redis behind the memory, and with a memory that stores nothing.',
   ],
 };

@@ -85,8 +85,8 @@ export const loginFlood: MicroScenario = {
   description: `A route that reads a file and one that does nothing, while connections flood the login with wrong passwords (bcrypt, cost ${COST}).`,
   packages: ['@nestjs/core', 'bcrypt', 'fastify', 'autocannon'],
   notes: [
-    'stock: Nest on Fastify whose login calls `bcrypt.compare()`; nest-bulwark: the whole application, its rate limits lifted.',
-    'Each neighbour is asked every 10 ms over a connection of its own. Server, load and clients share both cores.',
+    'stock: Nest on Fastify whose login calls `bcrypt.compare()`; nest-bulwark: the whole application, without its rate limits.',
+    'Each of the two routes gets a request every 10 ms over its own connection. Server, load and clients share both cores.',
   ],
   run: async (options) => [...(await measure('stock', options)), ...(await measure('nest-bulwark', options))],
 };

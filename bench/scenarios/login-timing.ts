@@ -94,11 +94,11 @@ async function measure(server: string, routes: Route[]): Promise<Row[]> {
 export const loginTiming: MicroScenario = {
   kind: 'micro',
   name: 'login-timing',
-  description: `How well the time of an answer tells a known address from an unknown one: area under the ROC curve over ${SAMPLES} answers to each; 0.5 tells nothing, 1 everything.`,
+  description: `How well the response time distinguishes a known address from an unknown one: area under the ROC curve over ${SAMPLES} responses to each. 0.5 means not at all, 1 means always.`,
   packages: ['@nestjs/core', 'bcrypt', 'fastify'],
   notes: [
-    `bcrypt at cost ${COST}, so that hashing hides as little as possible; one request at a time from the same machine, which no attacker has.`,
-    'stock: a login that looks for the user first, and compares the password if there is one.',
+    `bcrypt at cost ${COST}, so that hashing hides as little as possible. One request at a time from the same machine; no attacker has such conditions.`,
+    'stock: a login that reads the user first, and compares the password only if the user exists.',
     '`/auth/register` is in its silent form (`AUTH_REGISTRATION=silent`). `/auth/reset-password` takes a token and no address.',
   ],
   run: async () => [...(await measure('stock', [LOGIN])), ...(await measure('nest-bulwark', ROUTES))],

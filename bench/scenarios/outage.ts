@@ -78,10 +78,10 @@ export const outage: MicroScenario = {
   kind: 'micro',
   name: 'outage',
   description:
-    'The application while its database hangs (SIGSTOP), is killed and comes back, and when it is shut down.',
+    'The application while its database hangs (SIGSTOP), after the database was killed and restarted, and during a shutdown.',
   notes: [
-    `Liveness: ${PROBE_CONNECTIONS} connections, as fast as they get answers. Readiness: ${READY_PROBES} probes, one after the other.`,
-    'The time to exit is from the last byte of a slow response to the end of the process, drain delay 0.',
+    `Liveness: ${PROBE_CONNECTIONS} connections, each sends the next request when it has a response. Readiness: ${READY_PROBES} probes, one after the other.`,
+    'The time to exit is from the last byte of a slow response to the end of the process, with a drain delay of 0.',
   ],
   packages: ['@nestjs/core', 'fastify', 'pg'],
   async run(options: RunOptions): Promise<Row[]> {
@@ -99,14 +99,14 @@ export const outage: MicroScenario = {
       row('liveness p99, database hung', ms((await live(options)).p99Ms));
       let slowest = 0;
       for (let i = 0; i < READY_PROBES; i++) slowest = Math.max(slowest, await timed(() => get('/health/ready')));
-      row('slowest readiness answer, database hung', ms(slowest));
+      row('slowest readiness response, database hung', ms(slowest));
       signalDatabase(dataDir, 'SIGCONT');
-      row('ready again after the database wakes up', ms(await timed(() => untilReady(true))));
+      row('ready again after the database continues', ms(await timed(() => untilReady(true))));
 
       signalDatabase(dataDir, 'SIGKILL');
       await untilReady(false);
       database = await startDatabase(dataDir);
-      row('ready again after the database was killed and started anew', ms(await timed(() => untilReady(true))));
+      row('ready again after the database was killed and restarted', ms(await timed(() => untilReady(true))));
 
       const ended = once(replica, 'exit');
       const slow = get('/work/slow?ms=2000').then((response) => response.text());

@@ -90,11 +90,11 @@ async function measure(adapter: string, { seconds, warmupSeconds }: RunOptions):
 export const slowClients: MicroScenario = {
   kind: 'micro',
   name: 'slow-clients',
-  description: `Healthy requests to \`/livez\` beside ${SLOW_CLIENTS} connections that send a byte every 5 s, half in their headers and half in their body.`,
+  description: `Normal requests to \`/livez\` beside ${SLOW_CLIENTS} connections that send one byte every 5 s, half of them in the headers and half in the body.`,
   packages: ['@nestjs/core', 'express', 'fastify'],
   notes: [
-    `${HEALTHY_CLIENTS} healthy clients over keep-alive connections, each with a pause of ${PAUSE_MS} ms between two requests.`,
-    'Slow clients whose connection was closed open another. They run at the lowest priority, so that the healthy ones do not wait for their own machine.',
+    `${HEALTHY_CLIENTS} normal clients over keep-alive connections, each with a pause of ${PAUSE_MS} ms between two requests.`,
+    'A slow client whose connection was closed opens another one. The slow clients run at the lowest priority, so that they do not delay the normal clients on the same machine.',
     'Needs a limit of 11,000 open files (`ulimit -n`).',
   ],
   run: async (options) => [...(await measure('fastify', options)), ...(await measure('express', options))],

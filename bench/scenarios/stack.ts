@@ -60,7 +60,7 @@ export const stack: HttpScenario = {
   kind: 'http',
   name: 'stack',
   description:
-    `\`GET /bench/hello\` by ${CLIENTS} authenticated clients: bare Nest, the usual production packages wired as their ` +
+    `\`GET /bench/hello\` by ${CLIENTS} authenticated clients: bare Nest, the usual production packages set up as their ` +
     'documentation shows, and nest-bulwark.',
   baseline: 'bare Nest on express',
   servers: ['express', 'fastify'].flatMap((adapter) => [bare(adapter), stock(adapter), bulwark(adapter)]),
@@ -85,7 +85,7 @@ export const stack: HttpScenario = {
     'Stock stack: helmet, compression (`@fastify/compress` on Fastify), `@nestjs/throttler` in memory, passport-jwt with ' +
       'a string `secretOrKey`, a pino access log and a prom-client interceptor.',
     'The access log of the stock stack does what pino-http does by default (a child logger with the serialised request, ' +
-      'one line with the serialised response at the end) but is written by hand in `servers/access-log.ts`: pino-http ' +
+      'one line with the serialised response at the end), but `servers/access-log.ts` implements it, because pino-http ' +
       'and nestjs-pino are not installed here.',
     'Bare Nest checks nothing: it gets the same requests and ignores the token.',
     'Log lines go to stdout, which is /dev/null for every server.',

@@ -51,13 +51,13 @@ export const throttlerStore: MicroScenario = {
   kind: 'micro',
   name: 'throttler-store',
   description:
-    'One decision in memory: ours and that of `@nestjs/throttler`, with 1000 hits of the first key in the window before it begins.',
+    'One decision in memory: ours and that of `@nestjs/throttler`, with 1000 hits of the first key in the window before the measurement.',
   packages: ['@nestjs/throttler'],
   notes: [
-    'CPU time of the process, its garbage collector included, by decisions. Keys are made before, and visited in the order in which they were made: a server has just read the key that it asks for.',
-    'Bytes per key are those on the heap and in typed arrays after a collection, in a fresh process, without the key that the caller holds; the table is at its emptiest when it has just been split.',
-    'The longest decision is that of the first visit to each key, when tables grow, unless a garbage collection fell into it; the longest of these, among all first visits, stands beside it, and most of that is the million keys of the benchmark. Both are by the clock on the wall, and include whatever else the machine did.',
-    `${FLOOD} keys are ten times the cap (\`maxKeys\`), so that most decisions about a new key find the table full; bytes are those of the table by the keys that it may hold.`,
+    'CPU time of the process, including its garbage collector, divided by the number of decisions. The keys are created before the measurement and used in the order of their creation, because a server has also just read the key of its request.',
+    'Bytes per key are on the heap and in typed arrays after a garbage collection, in a new process, without the key string of the caller. The table has the most free space when it has just been split.',
+    'The longest decision is the longest first use of a key, when tables grow, without decisions during a garbage collection. The column beside it is the longest garbage collection during the first uses; most of it comes from the million keys of the benchmark itself. Both are elapsed times, and include other work of the machine.',
+    `${FLOOD} keys are ten times the limit (\`maxKeys\`), so most decisions about a new key find a full table. Bytes are those of the table, divided by the number of keys that it may hold.`,
   ],
   run: measure,
 };

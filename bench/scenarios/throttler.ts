@@ -33,7 +33,7 @@ const GUARDS = ['unthrottled', 'a guard that does nothing', 'nest-bulwark', 'nes
 export const throttler: HttpScenario = {
   kind: 'http',
   name: 'throttler',
-  description: `\`GET /bench/hello\` without a limiter, with ours and with \`@nestjs/throttler\`: one client, ${MANY} clients, and one that is refused.`,
+  description: `\`GET /bench/hello\` without a limiter, with ours and with \`@nestjs/throttler\`: one client, ${MANY} clients, and one client that is refused.`,
   baseline: 'unthrottled on fastify, many clients',
   servers: ['express', 'fastify'].flatMap((adapter) => [
     ...GUARDS.flatMap((guard) => [server(adapter, guard, 'one client'), server(adapter, guard, 'many clients')]),
@@ -43,9 +43,9 @@ export const throttler: HttpScenario = {
   ]),
   packages: ['@nestjs/core', '@nestjs/throttler', 'express', 'fastify', 'autocannon'],
   notes: [
-    'Ours sends five header fields, the stock guard three; both count the client address.',
-    'A guard that does nothing shows what Nest takes for having a guard at all; no limiter can be cheaper.',
-    'With one client, the stock store walks all hits of its window at each request, so that its figure depends on the length of the run.',
-    'With `BENCH_REDIS_URL` set, ours is also measured on that Redis; its own CPU time is not in the table.',
+    'Ours sends five header fields, the stock guard sends three. Both count by client address.',
+    'A guard that does nothing shows the cost of having any guard in Nest. No limiter can be cheaper.',
+    'With one client, the stock store reads all hits of the window at each request, so its figure depends on the length of the run.',
+    'With `BENCH_REDIS_URL` set, ours is also measured with that Redis. The CPU time of Redis is not in the table.',
   ],
 };

@@ -96,6 +96,8 @@ export const validation: MicroScenario = {
   description:
     'One body of four fields: the stock `ValidationPipe`, ours with the same class, and ours with a schema of zod.',
   packages: ['@nestjs/common', 'class-validator', 'class-transformer', 'zod'],
-  notes: ['CPU time of the process, its garbage collector included, by validations; medians of the rounds.'],
+  notes: [
+    'CPU time of the process, including its garbage collector, divided by the number of validations; medians of the rounds.',
+  ],
   run,
 };

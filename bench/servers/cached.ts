@@ -64,7 +64,7 @@ async function metadata(kind: string): Promise<ModuleMetadata> {
     const stock = StockCacheModule.register({ ttl: TTL_MS });
     return { imports: [database, stock], controllers: [listedBy(UseInterceptors(CacheInterceptor))] };
   }
-  const cached = Cached({ ttl: TTL_MS, scope: 'public', ...(kind !== 'ours' && { tags: ['things'] }) });
+  const cached = Cached({ ttlMs: TTL_MS, scope: 'public', ...(kind !== 'ours' && { tags: ['things'] }) });
   const url = process.env.REDIS_URL;
   const redis = url === undefined ? [] : [RedisModule.forRoot({ url })];
   // One byte keeps nothing: each request then asks Redis.

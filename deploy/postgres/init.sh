@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs once, when the container of PostgreSQL makes its data folder: makes the roles of the application.
+# The PostgreSQL container runs this once, when it initialises its data folder. It creates the roles of the application.
 set -eu
 setting() { printf -- "-c bulwark.%s=%s " "$1" "$(cat "/run/secrets/$2")"; }
 PGOPTIONS="$(setting owner_password database_owner_password)$(setting app_password database_app_password)"

@@ -1,11 +1,11 @@
--- Makes the roles of the application in the current database. Run it as a superuser, in the database of the application:
+-- Creates the roles of the application in the current database. Run it as a superuser, in the database of the application:
 --
---   bulwark_owner        login that migrates. It owns the database and all tables.
+--   bulwark_owner        login that runs migrations. It owns the database and all tables.
 --   bulwark_app          login of the application. It may read and write rows, and nothing else.
---   bulwark_application  group of such logins. Every migration grants it what the application needs.
+--   bulwark_application  group of such logins. Every migration grants it the permissions that the application needs.
 --
--- The passwords come from the settings bulwark.owner_password and bulwark.app_password. Running it again sets the
--- passwords anew and changes nothing else.
+-- The passwords come from the settings bulwark.owner_password and bulwark.app_password. A second run sets the passwords
+-- again and changes nothing else.
 DO $$
 DECLARE
   owner_password text := current_setting('bulwark.owner_password');
@@ -24,7 +24,7 @@ BEGIN
   EXECUTE format('REVOKE ALL ON DATABASE %I FROM PUBLIC', current_database());
   EXECUTE format('GRANT CONNECT ON DATABASE %I TO bulwark_application', current_database());
   ALTER SCHEMA public OWNER TO bulwark_owner;
-  -- PostgreSQL 14 and older let everybody create tables there.
+  -- PostgreSQL 14 and older allow every role to create tables there.
   REVOKE ALL ON SCHEMA public FROM PUBLIC;
   GRANT USAGE ON SCHEMA public TO bulwark_application;
 

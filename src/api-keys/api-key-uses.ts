@@ -1,30 +1,33 @@
-import { Injectable, Logger, type BeforeApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
 import { DataSource } from 'typeorm';
+import { PeriodicTasks, type PeriodicTaskRunner } from '../periodic-tasks/index.js';
 
 const FLUSH_INTERVAL_MS = 60_000;
 
 /** Records when keys were last used. Uses are collected in memory and written once a minute, so that requests do not write. */
 @Injectable()
-export class ApiKeyUses implements OnModuleInit, BeforeApplicationShutdown {
-  private readonly logger = new Logger('ApiKeys');
+export class ApiKeyUses implements BeforeApplicationShutdown {
   private lastUses = new Map<string, number>();
-  private timer: NodeJS.Timeout | undefined;
+  private readonly flushing: PeriodicTaskRunner;
 
-  constructor(private readonly source: DataSource) {}
-
-  onModuleInit(): void {
-    this.timer = setInterval(() => void this.flush(), FLUSH_INTERVAL_MS).unref();
+  constructor(
+    private readonly source: DataSource,
+    tasks: PeriodicTasks,
+  ) {
+    const flush = () => this.flush();
+    this.flushing = tasks.add({ name: 'api-key-uses', everyMs: FLUSH_INTERVAL_MS, run: flush, runsUntilClose: true });
   }
 
+  /** The uses of the last minute are worth one try. */
   async beforeApplicationShutdown(): Promise<void> {
-    clearInterval(this.timer);
-    await this.flush();
+    await this.flushing.runNow().catch(() => undefined);
   }
 
   recordUse(id: string): void {
     this.lastUses.set(id, Date.now());
   }
 
+  /** @throws what the database answers; the uses are then kept for the next time */
   async flush(): Promise<void> {
     if (this.lastUses.size === 0) return;
     const { lastUses } = this;
@@ -39,10 +42,7 @@ export class ApiKeyUses implements OnModuleInit, BeforeApplicationShutdown {
     } catch (error) {
       // Uses that were recorded in the meantime are newer.
       for (const [id, at] of lastUses) if (!this.lastUses.has(id)) this.lastUses.set(id, at);
-      this.logger.warn({
-        err: error,
-        msg: 'the last uses of API keys could not be stored. They are stored at the next attempt',
-      });
+      throw error;
     }
   }
 }

@@ -1,7 +1,7 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 
 /** A credential for a program. It acts for the user who created it. */
-@Entity('api_keys')
+@Entity('api_keys', { synchronize: false })
 export class ApiKey {
   @PrimaryColumn('uuid')
   id!: string;

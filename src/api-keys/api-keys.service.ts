@@ -2,7 +2,7 @@ import { Injectable, Optional } from '@nestjs/common';
 import { DataSource, IsNull, MoreThan, type Repository } from 'typeorm';
 import { AccountTransactions, RevocationService } from '../auth/index.js';
 import { AccessControl, isPermission } from '../authorization/index.js';
-import { AuditTrail, NoAuditTrail } from '../ports/index.js';
+import { AuditTrail, NoAuditTrail, type AuditAction, type AuditInput, type AuditMetadata } from '../ports/index.js';
 import { ProblemException } from '../problem/index.js';
 import { uuidv7 } from '../common/index.js';
 import type { Principal } from '../context/index.js';
@@ -108,8 +108,8 @@ export class ApiKeysService {
     );
   }
 
-  private recordAudit(action: string, id: string, metadata?: Record<string, unknown>): Promise<void> {
-    const event = { action, outcome: 'success', target: `api-key:${id}`, metadata } as const;
+  private recordAudit<A extends AuditAction>(action: A, id: string, metadata?: AuditMetadata<A>): Promise<void> {
+    const event: AuditInput<AuditAction> = { action, outcome: 'success', target: `api-key:${id}`, metadata };
     return afterCommit(() => this.audit.record({ ...event, delivery: 'durable' }));
   }
 

@@ -1,6 +1,6 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
-export class CreateApiKeys1795000320000 implements MigrationInterface {
+class CreateApiKeys1795780004000 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {
     await runner.query(`
       CREATE TABLE api_keys (
@@ -22,3 +22,6 @@ export class CreateApiKeys1795000320000 implements MigrationInterface {
     await runner.query('DROP TABLE api_keys');
   }
 }
+
+/** Creates the table of API keys. @publicApi */
+export const apiKeysMigrations = [CreateApiKeys1795780004000];

@@ -3,4 +3,4 @@ export * from './api-key.entity.js';
 export * from './api-keys.dto.js';
 export * from './api-keys.module.js';
 export * from './api-keys.service.js';
-export * from './create-api-keys.migration.js';
+export { apiKeysMigrations } from './create-api-keys.migration.js';

@@ -1,3 +1,5 @@
+import { SUITE_ACTIONS, type SuiteAction } from '../audit-vocabulary/index.js';
+import type { AuditInput, AuditSeverity } from '../ports/index.js';
 import type { StandardSchemaV1 } from './standard-schema.js';
 
 /**
@@ -7,39 +9,33 @@ import type { StandardSchemaV1 } from './standard-schema.js';
  * @publicApi
  */
 export interface AuditActionDefinition {
-  /** Dotted name: what, then what happened to it (`wallet.debit`). */
+  /** Dotted name: the thing, then what happened to it (`wallet.debit`). */
   readonly action: string;
-  /** Raised whenever the metadata change their meaning; stored with each event. */
+  /** Raised when the metadata change their meaning. Stored with each event. */
   readonly version: number;
   /** Security events are durable, however harmless their severity. @default false */
   readonly isSecurity?: boolean;
-  /** Checks the metadata: a zod schema, or any other of the Standard Schema kind. It has to answer at once. */
+  /** @default INFO on success, WARNING otherwise */
+  readonly severity?: AuditSeverity;
+  /** Checks the metadata: a zod schema, or any other Standard Schema. It must be synchronous. */
   readonly metadata?: StandardSchemaV1;
 }
 
-/** What the suite itself reports. `api.request` and `access.granted` are of use to applications that want every call. */
-export const AUDIT_VOCABULARY = [
-  { action: 'auth.register', version: 1, isSecurity: true },
-  { action: 'auth.login', version: 1, isSecurity: true },
-  { action: 'auth.logout', version: 1, isSecurity: true },
-  { action: 'auth.failed_login', version: 1, isSecurity: true },
-  { action: 'auth.token_reuse', version: 1, isSecurity: true },
-  { action: 'access.granted', version: 1 },
-  { action: 'access.denied', version: 1, isSecurity: true },
-  { action: 'workspace.switch', version: 1, isSecurity: true },
-  { action: 'admin.action', version: 1, isSecurity: true },
-  { action: 'api.request', version: 1 },
-  { action: 'audit.read', version: 1, isSecurity: true },
-  { action: 'audit.export', version: 1, isSecurity: true },
-  { action: 'rate_limit.exceeded', version: 1, isSecurity: true },
-  { action: 'rate_limit.lifted', version: 1, isSecurity: true },
-  { action: 'security.violation', version: 1, isSecurity: true },
-] as const satisfies readonly AuditActionDefinition[];
+/** Every action that the suite records. @publicApi */
+export const AUDIT_VOCABULARY: readonly AuditActionDefinition[] = Object.entries<SuiteAction<unknown>>(
+  SUITE_ACTIONS,
+).map(([action, { version, isSecurity, severity, metadata }]) => ({
+  action,
+  version,
+  isSecurity,
+  ...(severity && { severity }),
+  metadata,
+}));
 
-/** Actions of these groups are security events even where nobody has registered them. */
+/** Actions of these groups are security events even where they are not registered. */
 const SECURITY_GROUPS = /^(?:auth|admin|security|user)\./;
 
-/** The actions that are known, of the suite and of the application. */
+/** The registered actions of the suite and of the application. */
 export class AuditActionRegistry {
   private readonly definitions = new Map<string, AuditActionDefinition>();
 
@@ -57,9 +53,13 @@ export class AuditActionRegistry {
     return this.definitions.get(action)?.isSecurity ?? SECURITY_GROUPS.test(action);
   }
 
+  severityOf({ action, severity, outcome }: AuditInput): AuditSeverity {
+    return severity ?? this.definitions.get(action)?.severity ?? (outcome === 'success' ? 'INFO' : 'WARNING');
+  }
+
   /**
-   * Version of the schema that the metadata keep to; null where the action is unknown or they do not. An event is never
-   * refused for its metadata: it happened.
+   * Version of the schema that the metadata match; null where the action is unknown or they do not match. No event is
+   * refused for its metadata, because it happened.
    */
   versionOf(action: string, metadata: unknown): number | null {
     const definition = this.definitions.get(action);

@@ -2,7 +2,7 @@ import { Column, Entity, PrimaryColumn } from 'typeorm';
 import type { AuditOutcome, AuditSeverity } from '../ports/index.js';
 
 /** One recorded event. Rows are only ever added. */
-@Entity('audit_events')
+@Entity('audit_events', { synchronize: false })
 export class AuditEvent {
   /** UUIDv7, so that ids follow the order of recording. */
   @PrimaryColumn('uuid')

@@ -44,7 +44,7 @@ export function auditLine(input: AuditInput, redaction: Redaction, actions: Audi
     occurred_at: isoTime(now),
     action: redaction.text(input.action),
     outcome: input.outcome,
-    severity: severityOf(input),
+    severity: actions.severityOf(input),
     actor_id: redaction.text(input.actorId ?? principal?.id),
     tenant_id: redaction.text(input.tenantId ?? principal?.tenantId),
     target: targets[0],
@@ -61,10 +61,6 @@ export function auditLine(input: AuditInput, redaction: Redaction, actions: Audi
   const metadata = apiKeyId === undefined ? input.metadata : { ...input.metadata, apiKeyId };
   // Metadata are JSON already, because their size is measured in it.
   return `${JSON.stringify(record).slice(0, -1)},"metadata":${redaction.metadata(metadata)}}`;
-}
-
-export function severityOf({ severity, outcome }: AuditInput): AuditSeverity {
-  return severity ?? (outcome === 'success' ? 'INFO' : 'WARNING');
 }
 
 function targetsOf({ target, targets = [] }: AuditInput, redaction: Redaction): string[] {

@@ -2,6 +2,7 @@ import { ConfigurableModuleBuilder, Global, Module, type DynamicModule } from '@
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { AuditTrail } from '../ports/index.js';
 import { GuardChainModule } from '../guards/index.js';
+import { PeriodicTasksCoreModule } from '../periodic-tasks/index.js';
 import { AuditEvent } from './audit-event.entity.js';
 import { AuditController } from './audit.controller.js';
 import { AuditHealth } from './audit.health.js';
@@ -33,7 +34,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE, ASYNC_OPTIO
  */
 @Global()
 @Module({
-  imports: [GuardChainModule, TypeOrmModule.forFeature([AuditEvent])],
+  imports: [GuardChainModule, PeriodicTasksCoreModule, TypeOrmModule.forFeature([AuditEvent])],
   providers: [
     { provide: AUDIT_SETTINGS, useFactory: auditSettings, inject: [MODULE_OPTIONS_TOKEN] },
     AuditScope,

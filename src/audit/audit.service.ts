@@ -16,13 +16,15 @@ import {
   type AuditInput,
   type AuditOutcome,
   type ShutdownParticipant,
+  type AuditActionName,
 } from '../ports/index.js';
 import { currentContext, runOutsideRequests, type RequestContext } from '../context/index.js';
+import { PeriodicTasks } from '../periodic-tasks/index.js';
 import { ProblemException } from '../problem/index.js';
 import { AuditActionRegistry } from './actions.js';
 import { AnonymousEvents } from './anonymous-events.js';
 import { AuditEvent } from './audit-event.entity.js';
-import { auditLine, severityOf } from './audit-record.js';
+import { auditLine } from './audit-record.js';
 import { AuditMetrics, type DropReason } from './audit.metrics.js';
 import { AUDIT_SETTINGS, type AuditSettings } from './audit.options.js';
 import { AuditStore } from './audit.store.js';
@@ -65,7 +67,6 @@ export class AuditService extends AuditTrail implements ShutdownParticipant, OnM
   private readonly outcomes = new WeakMap<RequestContext, AuditOutcome>();
   private readonly anonymous = new AnonymousEvents((input) => void this.take(input)?.catch(() => undefined));
   private journal: Journal | undefined;
-  private heartbeat: NodeJS.Timeout | undefined;
   private isJournalDown = false;
   private isDropping = false;
 
@@ -73,6 +74,7 @@ export class AuditService extends AuditTrail implements ShutdownParticipant, OnM
     private readonly scope: AuditScope,
     @Inject(AUDIT_SETTINGS) private readonly settings: AuditSettings,
     store: AuditStore,
+    private readonly tasks: PeriodicTasks,
     @Optional() metrics: Metrics = new NoMetrics(),
   ) {
     super();
@@ -84,6 +86,7 @@ export class AuditService extends AuditTrail implements ShutdownParticipant, OnM
     });
     this.writer = new AuditWriter(store, () => this.journal, {
       ...settings,
+      tasks,
       onRefused: (line, error) => this.lost('rejected', line, error),
       onDamage: (records, tornBytes) => this.metrics.journalDamaged(records, tornBytes),
     });
@@ -102,10 +105,17 @@ export class AuditService extends AuditTrail implements ShutdownParticipant, OnM
       return;
     }
     await this.recoverOrphans(this.journal);
-    this.heartbeat = setInterval(() => void this.keepAlive(), HEARTBEAT_MS).unref();
+    const run = () => this.keepAlive();
+    this.tasks.add({
+      name: 'audit-journal',
+      everyMs: HEARTBEAT_MS,
+      retryMaxMs: HEARTBEAT_MS,
+      run,
+      runsUntilClose: true,
+    });
   }
 
-  record<A extends string>(input: AuditInput<A>): void {
+  record<A extends string>(input: AuditInput<A> & { action: AuditActionName<A> }): void {
     const recorded = this.anonymous.admit(input as AuditInput) ? this.take(input as AuditInput) : undefined;
     const context = currentContext();
     if (context && !ACCOMPANYING.test(input.action)) this.outcomes.set(context, input.outcome);
@@ -125,7 +135,7 @@ export class AuditService extends AuditTrail implements ShutdownParticipant, OnM
    *
    * @throws ProblemException `AUDIT_UNAVAILABLE` where it can be kept nowhere
    */
-  async recordAndWait<A extends string>(input: AuditInput<A>): Promise<void> {
+  async recordAndWait<A extends string>(input: AuditInput<A> & { action: AuditActionName<A> }): Promise<void> {
     await this.take(input as AuditInput);
   }
 
@@ -160,7 +170,6 @@ export class AuditService extends AuditTrail implements ShutdownParticipant, OnM
 
   /** For applications without ShutdownModule; with it, little is left to write here. */
   async beforeApplicationShutdown(): Promise<void> {
-    clearInterval(this.heartbeat);
     this.anonymous.flush();
     try {
       await this.flush();
@@ -197,7 +206,7 @@ export class AuditService extends AuditTrail implements ShutdownParticipant, OnM
 
   private deliveryOf(input: AuditInput): AuditDelivery {
     if (input.delivery) return input.delivery;
-    const bySeverity = this.settings.delivery[severityOf(input)];
+    const bySeverity = this.settings.delivery[this.actions.severityOf(input)];
     return bySeverity === 'batch' && this.actions.isSecurity(input.action) ? 'durable' : bySeverity;
   }
 
@@ -227,7 +236,6 @@ export class AuditService extends AuditTrail implements ShutdownParticipant, OnM
       }
       segment.markDiskOnly();
       segment.leave();
-      this.writer.wake();
     } catch (error) {
       this.metrics.journalRefused();
       if (!this.isJournalDown) {
@@ -263,16 +271,11 @@ export class AuditService extends AuditTrail implements ShutdownParticipant, OnM
     const count = await journal.recoverOrphans();
     if (count === 0) return;
     this.logger.log(`taking over ${count} segments of the audit journal that a dead process has left`);
-    this.writer.wake();
   }
 
   private async keepAlive(): Promise<void> {
-    try {
-      await this.journal?.beat();
-      if (this.journal) await this.recoverOrphans(this.journal);
-    } catch (error) {
-      this.logger.warn({ err: error, msg: 'the folder of the audit journal cannot be used' });
-    }
+    await this.journal?.beat();
+    if (this.journal) await this.recoverOrphans(this.journal);
   }
 }
 

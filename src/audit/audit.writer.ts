@@ -1,4 +1,5 @@
 import { Logger } from '@nestjs/common';
+import type { PeriodicTaskRunner, PeriodicTasks } from '../periodic-tasks/index.js';
 import type { Journal } from './journal/journal.js';
 import type { Segment } from './journal/segment.js';
 import { isRefusal, type AuditStore } from './audit.store.js';
@@ -16,6 +17,7 @@ export interface WriterOptions {
   readonly batchSize: number;
   readonly flushIntervalMs: number;
   readonly maxPending: number;
+  readonly tasks: PeriodicTasks;
   /** The database refuses an event for what it is. */
   readonly onRefused: (line: string, error: unknown) => void;
   readonly onDamage: (records: number, bytes: number) => void;
@@ -27,27 +29,36 @@ const FULL_STATEMENT = 1_000;
 /** Statements at once where that is not enough. Each has a connection and a server process, and so a core, of its own. */
 const STATEMENTS_AT_ONCE = 2;
 
-const FIRST_PAUSE_MS = 100;
-const MAX_PAUSE_MS = 5_000;
+const MIN_RETRY_MS = 100;
+const MAX_RETRY_MS = 5_000;
 
 /** Takes events to the database, in batches, and tries again for as long as it is away. */
 export class AuditWriter {
-  isStoreDown = false;
   private readonly logger = new Logger('Audit');
   private pending: PendingEvent[] = [];
   /** Taken from those, and on their way. */
   private underway = 0;
-  private timer: NodeJS.Timeout | undefined;
-  private writing: Promise<void> | undefined;
-  private pauseMs = FIRST_PAUSE_MS;
-  private isWoken = false;
+  private readonly writing: PeriodicTaskRunner;
   private isStopped = false;
 
   constructor(
     private readonly store: AuditStore,
     private readonly journal: () => Journal | undefined,
     private readonly options: WriterOptions,
-  ) {}
+  ) {
+    this.writing = options.tasks.add({
+      name: 'audit-writer',
+      everyMs: options.flushIntervalMs,
+      retryMinMs: MIN_RETRY_MS,
+      retryMaxMs: MAX_RETRY_MS,
+      run: () => this.writeAll(),
+      runsUntilClose: true,
+    });
+  }
+
+  get isStoreDown(): boolean {
+    return this.writing.status.consecutiveFailures > 0;
+  }
 
   get size(): number {
     return this.pending.length + this.underway;
@@ -63,8 +74,7 @@ export class AuditWriter {
 
   add(event: PendingEvent): void {
     this.pending.push(event);
-    if (this.pending.length >= this.options.batchSize) this.writeSoon(0);
-    else this.writeSoon(this.options.flushIntervalMs);
+    if (this.pending.length >= this.options.batchSize) this.writing.wake();
   }
 
   /** Resolves when the event stands in the database, which is tried at once; rejects when that fails. */
@@ -73,58 +83,20 @@ export class AuditWriter {
     return new Promise((resolve, reject) => {
       const settle = (error?: unknown) => (error === undefined ? resolve() : reject(error as Error));
       this.pending.unshift({ line, settle });
-      this.writeSoon(0, { isUrgent: true });
+      this.writing.runNow().catch(() => undefined);
     });
   }
 
-  /** There is something to read from the journal. */
-  wake(): void {
-    this.isWoken = true;
-    this.writeSoon(this.options.flushIntervalMs);
-  }
-
   /** Writes what is pending now. Resolves when it stands in the database, rejects when it could not. */
-  async flush(): Promise<void> {
-    await this.writing?.catch(() => undefined);
-    clearTimeout(this.timer);
-    this.timer = undefined;
-    await (this.writing ?? this.write());
+  flush(): Promise<void> {
+    return this.writing.runNow();
   }
 
   /** Ends the tries. Answers with the events that nothing but memory holds. */
   stop(): string[] {
     this.isStopped = true;
-    clearTimeout(this.timer);
+    void this.writing.stop().catch(() => undefined);
     return this.pending.filter(({ segment }) => !segment).map(({ line }) => line);
-  }
-
-  private writeSoon(delayMs: number, { isUrgent = false } = {}): void {
-    if (this.writing || this.isStopped) return;
-    if (delayMs === 0 && (isUrgent || !this.isStoreDown)) {
-      clearTimeout(this.timer);
-      this.timer = undefined;
-      this.write().catch(() => undefined);
-      return;
-    }
-    this.timer ??= setTimeout(() => {
-      this.timer = undefined;
-      this.write().catch(() => undefined);
-    }, delayMs).unref();
-  }
-
-  private write(): Promise<void> {
-    this.writing ??= this.writeAll().then(
-      () => {
-        this.writing = undefined;
-        this.storeIsUp();
-      },
-      (error: unknown) => {
-        this.writing = undefined;
-        this.storeIsDown(error);
-        throw error;
-      },
-    );
-    return this.writing;
   }
 
   /**
@@ -133,7 +105,6 @@ export class AuditWriter {
    */
   private async writeAll(): Promise<void> {
     const journal = this.journal();
-    this.isWoken = false;
     await this.writePending();
     for (let left = journal?.toReplay ?? 0; left > 0; left--) {
       const segment = await journal?.nextToReplay();
@@ -209,22 +180,5 @@ export class AuditWriter {
       await this.insert(lines.slice(0, middle));
       await this.insert(lines.slice(middle));
     }
-  }
-
-  private storeIsUp(): void {
-    this.pauseMs = FIRST_PAUSE_MS;
-    if (this.isStoreDown) this.logger.log('audit events are stored again');
-    this.isStoreDown = false;
-    if (this.pending.length > 0 || this.isWoken) this.writeSoon(0);
-  }
-
-  /** One line when the store goes away and one when it is back. */
-  private storeIsDown(error: unknown): void {
-    if (!this.isStoreDown) this.logger.error({ err: error, msg: 'audit events cannot be stored; they wait' });
-    this.isStoreDown = true;
-    const { pauseMs } = this;
-    this.pauseMs = Math.min(pauseMs * 2, MAX_PAUSE_MS);
-    // Not all replicas at the same moment.
-    this.writeSoon(pauseMs / 2 + Math.random() * (pauseMs / 2));
   }
 }

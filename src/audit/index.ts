@@ -1,5 +1,7 @@
 export {
   AuditTrail,
+  type AuditAction,
+  type AuditActionName,
   type AuditActions,
   type AuditDelivery,
   type AuditInput,
@@ -14,7 +16,6 @@ export { type AuditModuleOptions } from './audit.options.js';
 export * from './audit.service.js';
 export { Audited, type AuditedOptions } from './audited.decorator.js';
 export * from './audit.reader.js';
-export * from './feed/create-audit-feed.migration.js';
 export * from './sinks/audit-sink.js';
 export { AuditSinks } from './sinks/audit.sinks.js';
 export * from './sinks/file.sink.js';
@@ -33,9 +34,6 @@ export { FileDigestStore } from './integrity/file-digest.store.js';
 export { leafHash, MerkleTree, verifyConsistency, verifyInclusion } from './integrity/merkle.js';
 export { S3DigestStore } from './integrity/s3-digest.store.js';
 export * from './integrity/verification.js';
+export { auditMigrations } from './store/create-audit.migration.js';
 export { AuditMaintenance } from './store/audit.maintenance.js';
 export { AuditScope, type AuditIsolation, type AuditVisibility } from './store/audit.scope.js';
-export * from './store/create-audit-events.migration.js';
-export * from './store/create-audit-seals.migration.js';
-export * from './store/extend-audit-events.migration.js';
-export * from './store/partition-audit-events.migration.js';

@@ -69,7 +69,7 @@ export class RequestAuditGuard implements CanActivate {
     const outcome = outcomeOf(status);
     const metadata = { status, params };
     if (isAdmin && this.isAct(context, outcome)) this.audit.record({ action: 'admin.action', outcome, metadata });
-    if (isCall) this.audit.record({ action: 'api.request', outcome, severity: 'INFO', metadata });
+    if (isCall) this.audit.record({ action: 'api.request', outcome, metadata });
   }
 
   /** A refusal is no act, and its guard has recorded it. A caller without a name has not passed the guards either. */

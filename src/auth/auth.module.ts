@@ -4,6 +4,7 @@ import { PassportModule } from '@nestjs/passport';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
 import { AuthorizationGuardModule } from '../authorization/index.js';
+import { PeriodicTasksCoreModule } from '../periodic-tasks/index.js';
 import { GuardChainModule } from '../guards/index.js';
 import { PrincipalResolver } from '../context/index.js';
 import { ViolationStreaks } from '../ports/index.js';
@@ -64,6 +65,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     GuardChainModule,
     JwtModule.register({}),
     PassportModule,
+    PeriodicTasksCoreModule,
     TypeOrmModule.forFeature([Session, User]),
   ],
   controllers: [

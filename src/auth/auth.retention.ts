@@ -1,19 +1,12 @@
-import {
-  Inject,
-  Injectable,
-  Logger,
-  type BeforeApplicationShutdown,
-  type OnApplicationBootstrap,
-} from '@nestjs/common';
+import { Inject, Injectable, Logger } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { tryWithAdvisoryLock } from '../database/index.js';
+import { PeriodicTasks } from '../periodic-tasks/index.js';
 import { AUTH_SETTINGS, type AuthSettings } from './auth.options.js';
 import { MAX_ATTEMPTS } from './mail/mail-outbox.service.js';
 
-/** Key of the advisory lock under which one replica removes what is over. "auth" in ASCII. */
-const RETENTION_LOCK = 0x61757468;
 const EVERY_MS = 600_000;
-/** Rows that one transaction removes, so that none holds locks for long. */
+/** Rows that one transaction deletes, so that none holds locks for long. */
 const BATCH = 1_000;
 
 /** Rows that are of no use any more. */
@@ -28,21 +21,18 @@ interface ExpiredRecords {
 }
 
 /**
- * Removes what is over. No token of a session that has ended is ever accepted again, nor taken for stolen, so that such a
- * session stays only for whoever looks into what happened. One that goes on keeps its row, and with it the memory of used
- * refresh tokens.
+ * Deletes expired rows. The tokens of an ended session are never accepted again, and never count as stolen. So the row of
+ * such a session is kept for investigations only. A session that goes on keeps its row and its used refresh tokens.
  */
 @Injectable()
-export class AuthRetention implements OnApplicationBootstrap, BeforeApplicationShutdown {
+export class AuthRetention {
   private readonly logger = new Logger('Auth');
   private readonly expiredRecords: readonly ExpiredRecords[];
-  private timer: NodeJS.Timeout | undefined;
-  private running: Promise<void> | undefined;
-  private isStopped = false;
 
   constructor(
     private readonly source: DataSource,
     @Inject(AUTH_SETTINGS) { retentionMs }: AuthSettings,
+    tasks: PeriodicTasks,
   ) {
     const [session, token] = ['LEAST(expires_at, revoked_at)', 'expires_at'];
     const mail = `CASE WHEN attempts >= ${MAX_ATTEMPTS} THEN next_attempt_at END`;
@@ -51,40 +41,23 @@ export class AuthRetention implements OnApplicationBootstrap, BeforeApplicationS
       { what: 'one-time tokens', table: 'auth_one_time_tokens', key: 'secret_hash', endedAt: token, keepMs: 0 },
       { what: 'mails that were given up', table: 'mail_outbox', key: 'id', endedAt: mail, keepMs: retentionMs },
     ];
+    tasks.add({ name: 'auth-retention', everyMs: EVERY_MS, run: (signal) => this.run(signal) });
   }
 
-  onApplicationBootstrap(): void {
-    this.timer = setInterval(() => this.runInBackground(), EVERY_MS).unref();
-  }
-
-  async beforeApplicationShutdown(): Promise<void> {
-    this.isStopped = true;
-    clearInterval(this.timer);
-    await this.running;
-  }
-
-  /** Removes all that is due, unless another replica is at it: that one then goes on with all the rest. */
-  async run(): Promise<void> {
+  /** Deletes all expired rows, unless another replica does so: that replica then deletes the rest as well. */
+  async run(signal?: AbortSignal): Promise<void> {
     for (const one of this.expiredRecords) {
-      for (let removed = BATCH; removed === BATCH && !this.isStopped;) {
+      for (let removed = BATCH; removed === BATCH && signal?.aborted !== true;) {
         const count = await this.removeSome(one);
         if (count === undefined) return;
-        if (count > 0) this.logger.log(`removed ${count} ${one.what}`);
+        if (count > 0) this.logger.log(`deleted ${count} ${one.what}`);
         removed = count;
       }
     }
   }
 
-  private runInBackground(): void {
-    this.running ??= this.run()
-      .catch((error: unknown) =>
-        this.logger.warn({ err: error, msg: 'what is over could not be removed; it is tried again' }),
-      )
-      .finally(() => (this.running = undefined));
-  }
-
   private removeSome({ table, key, endedAt, keepMs }: ExpiredRecords): Promise<number | undefined> {
-    return tryWithAdvisoryLock(this.source, RETENTION_LOCK, async (manager) => {
+    return tryWithAdvisoryLock(this.source, 'auth-retention', async (manager) => {
       // TypeORM answers a DELETE with the rows and their number.
       const [, count] = (await manager.query(
         `DELETE FROM ${table} WHERE ${key} IN (

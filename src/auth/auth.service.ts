@@ -7,6 +7,9 @@ import {
   NoResultCache,
   ResultCache,
   TenantDirectory,
+  type AuditAction,
+  type AuditInput,
+  type AuditMetadata,
 } from '../ports/index.js';
 import { ProblemException } from '../problem/index.js';
 import type { Principal } from '../context/index.js';
@@ -259,7 +262,7 @@ export class AuthService {
 
   private refusal(
     { id }: UserRecord,
-    action: string,
+    action: AuditAction,
     code: 'ACCOUNT_LOCKED' | 'ACCOUNT_DEACTIVATED' | 'EMAIL_UNVERIFIED',
     cause: string,
   ): ProblemException {
@@ -336,18 +339,18 @@ export class AuthService {
     };
   }
 
-  private recordAudit(
-    action: string,
+  private recordAudit<A extends AuditAction>(
+    action: A,
     { id }: Pick<UserRecord, 'id'>,
-    metadata?: Record<string, unknown>,
+    metadata?: AuditMetadata<A>,
   ): Promise<void> {
-    const event = {
+    const event: AuditInput<AuditAction> = {
       action,
       outcome: 'success',
       actorId: id,
       target: `user:${id}`,
       ...(metadata && { metadata }),
-    } as const;
+    };
     return afterCommit(() => this.audit.record(event));
   }
 }

@@ -144,7 +144,7 @@ export class CachedRouteInterceptor implements NestInterceptor {
       .map(([name, text]): [string, string] => [name, String(text)]);
     const answer: HandlerAnswer = { value, status: response.statusCode, headers: set };
     // A handler that answers by itself returns nothing either.
-    const isNeverKept = value === undefined || (value === null && !options.negativeTtl);
+    const isNeverKept = value === undefined || (value === null && !options.negativeTtlMs);
     const mayStore =
       !isNeverKept &&
       !(value instanceof StreamableFile) &&
@@ -189,7 +189,7 @@ function isNothing(answer: unknown): boolean {
 }
 
 /** Nobody can take back what a browser keeps; so what can be invalidated is to be asked for each time. */
-function publicControl({ clientTtl, tags }: CachedOptions, ttlMs: number): string {
-  const clientMs = clientTtl ?? (tags === undefined ? ttlMs : 0);
+function publicControl({ clientTtlMs, tags }: CachedOptions, ttlMs: number): string {
+  const clientMs = clientTtlMs ?? (tags === undefined ? ttlMs : 0);
   return clientMs > 0 ? `public, max-age=${Math.floor(clientMs / 1_000)}` : 'public, no-cache';
 }

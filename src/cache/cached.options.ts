@@ -4,7 +4,7 @@ import type { CacheScope } from './partition.js';
 /** @publicApi */
 export interface CachedOptions {
   /** How long a result is fresh, in milliseconds. @default `ttlMs` of the module */
-  ttl?: number;
+  ttlMs?: number;
   /**
    * What tells results apart, besides the method and whom they belong to: a text, or a function of the arguments of a
    * method or of the request of a route. Undefined from the function means not to cache.
@@ -23,15 +23,15 @@ export interface CachedOptions {
    */
   scope?: CacheScope;
   /** How long after being fresh a result is still given while a new one is loaded, in milliseconds. @default 0 */
-  staleWhileRevalidate?: number;
+  staleWhileRevalidateMs?: number;
   /** How long after being fresh a result is given where loading fails, in milliseconds. @default 0 */
-  staleIfError?: number;
+  staleIfErrorMs?: number;
   /** How long `null` and `undefined` are remembered, in milliseconds. @default 0: they are not */
-  negativeTtl?: number;
+  negativeTtlMs?: number;
   /** Request headers that the answer of a route depends on. @default none */
   vary?: readonly string[];
-  /** How long browsers and proxies may keep a public answer, in milliseconds. @default `ttl` without tags, 0 with tags */
-  clientTtl?: number;
+  /** How long browsers and proxies may keep a public answer, in milliseconds. @default `ttlMs` without tags, 0 with tags */
+  clientTtlMs?: number;
   /** Gives all callers of a method one object, frozen to its depth, and not a copy each. @default false */
   frozen?: boolean;
   /** Makes instances of what comes back plain. Without it, results with instances of classes are not cached. */
@@ -46,10 +46,10 @@ export function requestOf(name: string, key: string, options: CachedOptions, tag
     name,
     key,
     tags,
-    ttlMs: options.ttl,
-    staleWhileRevalidateMs: options.staleWhileRevalidate,
-    staleIfErrorMs: options.staleIfError,
-    negativeTtlMs: options.negativeTtl,
+    ttlMs: options.ttlMs,
+    staleWhileRevalidateMs: options.staleWhileRevalidateMs,
+    staleIfErrorMs: options.staleIfErrorMs,
+    negativeTtlMs: options.negativeTtlMs,
     revive: options.revive,
     frozen: options.frozen,
   };

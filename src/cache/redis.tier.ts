@@ -1,4 +1,4 @@
-import { CircuitBreaker } from '../redis/index.js';
+import { CircuitBreaker } from '../redis/circuit-breaker.js';
 import { withTimeLimit } from '../common/index.js';
 
 /** The commands that the cache uses; a client of ioredis, for one server or a cluster, has them. @publicApi */

@@ -51,7 +51,7 @@ describe('secrets of the library', () => {
     'a'.repeat(43),
     '507f1f77bcf86cd799439011',
     'f'.repeat(64),
-    'CreateAccountMail1795000011000',
+    'CreateIdempotencyKeys1795780005000',
     'TransformInterceptorBase',
     'some-long-name-of-a-file-with-forty-three-xy',
     '{"url":"http://localhost:3000","email":"someone@example.com"}',

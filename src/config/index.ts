@@ -5,7 +5,7 @@ export * from './development-secret.js';
 export * from './env-example.js';
 export { checksCertificates, readEnvironment, type Environment } from './environment.js';
 export * from './load-config.js';
-export { THROTTLE_TIERS, type ThrottleTierName } from './variables.js';
+export { THROTTLE_TIERS, type ThrottleTierName } from './variables/throttle.js';
 export {
   isLocalHost,
   postgresConnection,

@@ -1,20 +1,19 @@
-import type { z } from 'zod';
 import { AppConfig } from './app-config.js';
 import { ConfigError, type ConfigProblem } from './config-error.js';
 import { readText, type Environment } from './environment.js';
 import { ruleProblems, ruleWarnings } from './rules.js';
-import { defaultOf, RESERVED_VARIABLES, VARIABLE_NAMES, variables, type Variables } from './variables.js';
+import { VARIABLE_NAMES, VARIABLES, type Variables } from './variables.js';
 
 /** @publicApi */
 export interface LoadedConfig {
   config: AppConfig;
-  /** Things worth a line in the log that do not stop a start. */
+  /** Problems that do not stop a start; the caller writes them to the log. */
   warnings: string[];
 }
 
 /**
  * Reads, parses and checks the environment. `NAME_FILE` names a file that holds the value of `NAME` (Docker secrets).
- * An empty value counts as unset, because compose files pass those for variables nobody gave.
+ * An empty value counts as unset, because compose files pass an empty value for a variable that is not set.
  *
  * @throws ConfigError with every problem at once
  * @publicApi
@@ -25,11 +24,11 @@ export function loadConfig(environment: Environment): LoadedConfig {
   const warnings: string[] = [];
   for (const name of VARIABLE_NAMES) {
     const { text, problem } = readText(name, environment);
-    const result = (variables.shape[name] as z.ZodType).safeParse(text);
+    const result = VARIABLES[name].schema.safeParse(text);
     if (problem) problems.push(problem);
     else if (!result.success) problems.push(...result.error.issues.map(({ message }) => invalid(name, message)));
     else values[name] = result.data;
-    if (text !== undefined && RESERVED_VARIABLES.includes(name)) {
+    if (text !== undefined && VARIABLES[name].isReserved) {
       warnings.push(`${name} is set, and this version has nothing that reads it`);
     }
   }
@@ -40,7 +39,7 @@ export function loadConfig(environment: Environment): LoadedConfig {
 }
 
 function invalid(name: keyof Variables, cause: string): ConfigProblem {
-  const fallback = defaultOf(name);
+  const { default: fallback, description } = VARIABLES[name];
   const removed = fallback ? `remove it for ${fallback}` : 'remove it';
-  return { variable: name, cause, remedy: `correct it, or ${removed}. ${variables.shape[name].description ?? ''}` };
+  return { variable: name, cause, remedy: `correct it, or ${removed}. ${description}` };
 }

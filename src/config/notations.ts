@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { checkCorsOrigin } from './cors-origins.js';
 import { parseByteSize, parseDuration } from './units.js';
 
-/** A text in a given notation, parsed once, outer space ignored. Parsers explain themselves by a RangeError. */
+/** A text in a given notation, without outer space. The parser throws a RangeError whose message becomes the problem. */
 export function parsed<T>(parse: (text: string) => T) {
   return z.string().transform((text, context): T => {
     try {
@@ -33,7 +33,7 @@ export function integer(minimum: number, maximum: number) {
 
 export const port = integer(0, 65_535);
 
-/** An address of this machine, or a name for one. */
+/** An address or a host name. */
 export const host = parsed((text) => {
   const name = text.replace(/^\[(.*)\]$/, '$1');
   if (isIP(name) !== 0 || /^[a-z\d](?:[a-z\d.-]*[a-z\d])?$/i.test(name)) return name;
@@ -45,7 +45,7 @@ export const flag = parsed((text) => {
   throw new RangeError(`"${text}" is neither true nor false`);
 });
 
-/** Bounds in the notation itself, so that messages repeat them as one would write them. */
+/** Bounds in the notation of the variable, so that messages repeat them in it. */
 function within(parse: (text: string) => number, minimum: string, maximum: string) {
   const [least, most] = [parse(minimum), parse(maximum)];
   return parsed((text) => {
@@ -72,12 +72,12 @@ function isAddressOrRange(item: string): boolean {
   const family = isIP(slash < 0 ? item : item.slice(0, slash));
   if (family === 0 || item.includes('%')) return false;
   if (slash < 0) return true;
-  // A prefix of 0 is everybody.
+  // A prefix of 0 is every address.
   const prefix = item.slice(slash + 1);
   return /^[1-9]\d{0,2}$/.test(prefix) && Number(prefix) <= (family === 4 ? 32 : 128);
 }
 
-/** Hops or a list of addresses. `true` would believe whatever the client writes into X-Forwarded-For. */
+/** Hops or a list of addresses. `true` would trust everything that a client writes into X-Forwarded-For. */
 export const trustProxy = parsed((text): number | string[] | false => {
   if (text === 'false' || text === '0') return false;
   if (/^[1-9]\d?$/.test(text)) return Number(text);
@@ -94,6 +94,12 @@ const itemsOf = (text: string) =>
     .split(',')
     .map((item) => item.trim())
     .filter(Boolean);
+
+/** PEM keys, one after the other. */
+export const pemKeys = parsed((text): string[] => text.match(/-----BEGIN [^-]+-----[^-]+-----END [^-]+-----/g) ?? []);
+
+/** The TLS rule for the connection to one server. */
+export const tls = choice('required', 'off');
 
 /** Items separated by commas. */
 export const list = parsed(itemsOf);

@@ -2,7 +2,7 @@ import { rule, type Rule } from './rule.js';
 import { NEW_SECRET } from './secrets.js';
 import { isLocalHost } from './transport-security.js';
 
-/** What development may do and production may not. Weak secrets are found by the marks in `variables.ts`. */
+/** Rules of production only. Weak secrets have their own check in `rules.ts`. */
 export const PRODUCTION_RULES: readonly Rule[] = [
   rule(['JWT_SECRET', 'JWT_PRIVATE_KEY', 'JWT_KEYS_FILE'], (v) => {
     if (v.JWT_PRIVATE_KEY !== undefined || v.JWT_KEYS_FILE !== undefined) return undefined;

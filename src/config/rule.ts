@@ -6,7 +6,7 @@ export interface Rule {
   readonly check: (values: Variables) => ConfigProblem | undefined;
 }
 
-/** A rule sees the variables it names and no others, so that it can be left out when one of them was not understood. */
+/** A rule reads only the variables that it names. It does not run when one of them could not be parsed. */
 export function rule<Name extends VariableName>(
   variables: readonly Name[],
   check: (values: Pick<Variables, Name>) => ConfigProblem | undefined,

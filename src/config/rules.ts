@@ -2,9 +2,8 @@ import { createPrivateKey } from 'node:crypto';
 import type { ConfigProblem } from './config-error.js';
 import { PRODUCTION_RULES } from './production-rules.js';
 import { rule, type Rule } from './rule.js';
-import { SECRETS } from './secrets.js';
 import { TRANSPORT_RULES, transportWarnings } from './transport-rules.js';
-import { VARIABLE_NAMES, variables, type Variables } from './variables.js';
+import { VARIABLE_NAMES, VARIABLES, type Variables } from './variables.js';
 
 /** Rules between variables, in every mode. */
 const GENERAL_RULES: readonly Rule[] = [
@@ -76,7 +75,7 @@ const GENERAL_RULES: readonly Rule[] = [
   ),
 ];
 
-/** What registration asks of everybody's password. */
+/** The rule of registration for every password. */
 function isUsablePassword(password: string): boolean {
   const isText = password.isWellFormed() && !password.includes('\0');
   return isText && password.length >= 8 && Buffer.byteLength(password.normalize('NFKC')) <= 72;
@@ -100,21 +99,21 @@ function privateKeyProblem(pem: string): ConfigProblem | undefined {
   }
 }
 
-/** Weak secrets, by the marks in `variables.ts`: those that stop a start of production, or those that do not. */
+/** Weak secrets of the variables that declare one. Retired secrets only give a warning; others stop a start of production. */
 function weakSecrets(values: Partial<Variables>, isRetired: boolean): ConfigProblem[] {
   return VARIABLE_NAMES.flatMap((name) => {
-    const use = SECRETS.get(variables.shape[name]);
-    if (!use || values[name] === undefined) return [];
-    return use
+    const { secret } = VARIABLES[name];
+    if (!secret || values[name] === undefined) return [];
+    return secret
       .weaknessesOf(values[name], values.ADMIN_EMAIL)
       .filter((weakness) => weakness.isRetired === isRetired)
-      .map(({ cause }) => ({ variable: name, cause, remedy: use.remedy }));
+      .map(({ cause }) => ({ variable: name, cause, remedy: secret.remedy }));
   });
 }
 
 const isProduction = (values: Partial<Variables>) => values.NODE_ENV === 'production';
 
-/** Problems of the variables that were understood; rules about others are left out. */
+/** Problems between the variables that were parsed. A rule about any other variable does not run. */
 export function ruleProblems(values: Partial<Variables>): ConfigProblem[] {
   const rules = [...GENERAL_RULES, ...TRANSPORT_RULES, ...(isProduction(values) ? PRODUCTION_RULES : [])];
   const problems = rules
@@ -124,7 +123,7 @@ export function ruleProblems(values: Partial<Variables>): ConfigProblem[] {
   return isProduction(values) ? [...problems, ...weakSecrets(values, false)] : problems;
 }
 
-/** What production does not refuse, and its log should say. */
+/** Weaknesses that production accepts and writes to its log. */
 export function ruleWarnings(values: Variables): string[] {
   if (!isProduction(values)) return [];
   const retired = weakSecrets(values, true).map(

@@ -1,6 +1,5 @@
 import { createPrivateKey } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { z } from 'zod';
 import { isKnownPrivateKey, passwordWeaknessOf, weaknessOf } from './secret-strength.js';
 
 /** One secret in the value of a variable. */
@@ -20,16 +19,13 @@ export interface SecretWeakness {
   readonly isRetired: boolean;
 }
 
-/** How a variable holds secrets. Production refuses weak ones. */
+/** The secrets in the value of a variable. Production refuses weak ones. */
 export interface SecretUse {
   /** The command that makes a good one. */
   readonly remedy: string;
   /** The weak secrets of a parsed value. */
   weaknessesOf(value: unknown, account?: string): SecretWeakness[];
 }
-
-/** The variables that hold secrets, each with its use: `z.string().register(SECRETS, randomSecret('…'))`. */
-export const SECRETS = z.registry<SecretUse>();
 
 export const NEW_SECRET = 'make one with: openssl rand -base64 48';
 const NEW_PASSWORD = 'make one with: openssl rand -base64 18';

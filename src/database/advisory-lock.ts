@@ -1,19 +1,67 @@
-import type { DataSource, EntityManager } from 'typeorm';
+import type { DataSource, EntityManager, QueryRunner } from 'typeorm';
 
 /**
- * Runs `work` on one replica at a time, in a transaction that holds an advisory lock. It is a transaction's lock, not a
+ * Names of the advisory locks of the suite. An application names its own locks `app:…`, so that no two uses of the
+ * database share a lock.
+ *
+ * @publicApi
+ */
+export type AdvisoryLockName =
+  | 'migrations'
+  | 'administrators'
+  | `account:${string}`
+  | 'auth-retention'
+  | 'audit-digests'
+  | 'audit-maintenance'
+  | 'audit-roles'
+  | `audit-seal:${string}`
+  | `app:${string}`;
+
+/** A lock's key: 64 bits of the hash of its name, because PostgreSQL knows locks by numbers only. */
+const keyOf = (name: string) => `hashtextextended('bulwark:' || ${name}, 0)`;
+
+/**
+ * Runs `work` in a transaction that holds an advisory lock, on one replica at a time. It is a transaction's lock, not a
  * session's, so that it also holds behind a pooler in transaction mode.
  *
- * @param key of the lock; no other lock in the database may have it
  * @returns undefined where another replica holds the lock
+ * @publicApi
  */
 export function tryWithAdvisoryLock<T>(
   source: DataSource,
-  key: number,
+  name: AdvisoryLockName,
   work: (manager: EntityManager) => Promise<T>,
 ): Promise<T | undefined> {
-  return source.transaction('READ COMMITTED', async (manager) => {
-    const [lock] = (await manager.query('SELECT pg_try_advisory_xact_lock($1) AS mine', [key])) as { mine: boolean }[];
-    return lock?.mine === true ? work(manager) : undefined;
-  });
+  return source.transaction('READ COMMITTED', async (manager) =>
+    (await tryAdvisoryLock(manager, name)) ? work(manager) : undefined,
+  );
+}
+
+/**
+ * Takes an advisory lock until the end of the open transaction, if no other transaction holds it.
+ *
+ * @returns whether the transaction has the lock
+ * @publicApi
+ */
+export async function tryAdvisoryLock(
+  transaction: Pick<EntityManager | QueryRunner, 'query'>,
+  name: AdvisoryLockName,
+): Promise<boolean> {
+  const sql = `SELECT pg_try_advisory_xact_lock(${keyOf('$1::text')}) AS "isMine"`;
+  const [lock] = (await transaction.query(sql, [name])) as { isMine: boolean }[];
+  return lock?.isMine === true;
+}
+
+/**
+ * Takes advisory locks until the end of the open transaction, in the order of the array, and waits for each. Callers that
+ * take several locks must take them in the same order.
+ *
+ * @publicApi
+ */
+export async function takeAdvisoryLocks(
+  transaction: Pick<EntityManager | QueryRunner, 'query'>,
+  names: readonly AdvisoryLockName[],
+): Promise<void> {
+  const sql = `SELECT pg_advisory_xact_lock(${keyOf('name')}) FROM unnest($1::text[]) AS name`;
+  await transaction.query(sql, [names]);
 }

@@ -1,13 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import { DataSource, MigrationExecutor, type Logger as TypeOrmLogger } from 'typeorm';
+import { tryAdvisoryLock } from './advisory-lock.js';
 import { grantToApplication } from './application-role.js';
 import type { DatabaseSettings } from './database.options.js';
 import { MIGRATIONS_TABLE } from './migrations-table.js';
 import { DatabaseUnavailableError } from './reach-database.js';
-
-/** Key of the advisory lock that lets one process at a time migrate: "bulwark" in ASCII, cut to 32 bits. */
-const MIGRATION_LOCK = 0x62756c77;
 
 const INSUFFICIENT_PRIVILEGE = '42501';
 
@@ -64,11 +62,8 @@ async function tryMigrate(source: DataSource): Promise<string[] | undefined> {
     await runner.startTransaction('READ COMMITTED');
     await runner.query('SET LOCAL statement_timeout = 0');
     await runner.query('SET LOCAL idle_in_transaction_session_timeout = 0');
-    const rows = (await runner.query('SELECT pg_try_advisory_xact_lock($1) AS locked', [MIGRATION_LOCK])) as {
-      locked: boolean;
-    }[];
-    const done =
-      rows[0]?.locked === true ? await new MigrationExecutor(source, runner).executePendingMigrations() : undefined;
+    const isMine = await tryAdvisoryLock(runner, 'migrations');
+    const done = isMine ? await new MigrationExecutor(source, runner).executePendingMigrations() : undefined;
     if (done) await grantToApplication(runner);
     await runner.commitTransaction();
     return done?.map(({ name }) => name);

@@ -1,6 +1,6 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
-export class CreateIdempotencyKeys1795000400000 implements MigrationInterface {
+class CreateIdempotencyKeys1795780005000 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {
     await runner.query(`
       CREATE TABLE idempotency_keys (
@@ -18,3 +18,6 @@ export class CreateIdempotencyKeys1795000400000 implements MigrationInterface {
     await runner.query('DROP TABLE idempotency_keys');
   }
 }
+
+/** Creates the table of {@link PostgresIdempotencyStore}. @publicApi */
+export const idempotencyMigrations = [CreateIdempotencyKeys1795780005000];

@@ -1,4 +1,5 @@
 import { ConfigurableModuleBuilder, Global, Module } from '@nestjs/common';
+import { PeriodicTasksCoreModule } from '../periodic-tasks/index.js';
 import { IdempotencyHealth } from './idempotency.health.js';
 import { IDEMPOTENCY_OPTIONS, type IdempotencyModuleOptions } from './idempotency.options.js';
 import { IdempotencyService } from './idempotency.service.js';
@@ -16,5 +17,9 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<IdempotencyMod
  * @publicApi
  */
 @Global()
-@Module({ providers: [IdempotencyService, IdempotencyHealth], exports: [IdempotencyService] })
+@Module({
+  imports: [PeriodicTasksCoreModule],
+  providers: [IdempotencyService, IdempotencyHealth],
+  exports: [IdempotencyService],
+})
 export class IdempotencyModule extends ConfigurableModuleClass {}

@@ -1,16 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import {
-  Inject,
-  Injectable,
-  Logger,
-  Optional,
-  type OnApplicationBootstrap,
-  type OnApplicationShutdown,
-} from '@nestjs/common';
+import { Inject, Injectable, Logger, Optional } from '@nestjs/common';
 import { hasIdentity, routePattern, type AdapterRequest } from '../context/index.js';
 import { Metrics, NoMetrics, REDIS, withoutCompression } from '../ports/index.js';
+import { PeriodicTasks } from '../periodic-tasks/index.js';
 import { ProblemException } from '../problem/index.js';
 import { withTimeLimit } from '../common/index.js';
 import { getCaller, createFingerprint, createClaimId, parseKey, getBudgetCaller } from './idempotency-key.js';
@@ -39,25 +33,30 @@ const RETRYABLE_STATUSES = new Set([400, 401, 403, 408, 413, 415, 425, 429]);
 const POLL_MS = 50;
 const MAX_POLL_MS = 400;
 const STORE_ATTEMPTS = 3;
+const PRUNE_INTERVAL_MS = 600_000;
 
 /** Executes a request once, and returns the stored response to repeated requests. @publicApi */
 @Injectable()
-export class IdempotencyService implements OnApplicationBootstrap, OnApplicationShutdown {
+export class IdempotencyService {
   private readonly logger = new Logger('Idempotency');
   private readonly store: IdempotencyStore;
   private readonly storedHeaders: ReadonlySet<string>;
   private readonly outcomes;
   /** Running look-ups by claim. All requests that wait for the same response share one look-up. */
   private readonly pendingLookups = new Map<string, Promise<IdempotencyState>>();
-  private timer: NodeJS.Timeout | undefined;
 
   constructor(
     @Inject(IDEMPOTENCY_OPTIONS) private readonly options: IdempotencyModuleOptions,
+    tasks: PeriodicTasks,
     @Optional() @Inject(REDIS) redis?: IdempotencyRedis,
     @Optional() metrics: Metrics = new NoMetrics(),
   ) {
     this.store =
       options.store ?? (redis ? new RedisIdempotencyStore(redis) : new MemoryIdempotencyStore(options.memory));
+    if (this.store.prune) {
+      const everyMs = options.pruneIntervalMs ?? PRUNE_INTERVAL_MS;
+      tasks.add({ name: 'idempotency-pruning', everyMs, run: () => this.store.prune?.() });
+    }
     this.storedHeaders = new Set([
       ...DEFAULT_STORED_HEADERS,
       ...(options.headers ?? []).map((name) => name.toLowerCase()),
@@ -81,21 +80,6 @@ export class IdempotencyService implements OnApplicationBootstrap, OnApplication
   /** Usage of the memory store. Undefined for other stores. @internal */
   get memoryUsage(): MemoryUsage | undefined {
     return this.store instanceof MemoryIdempotencyStore ? this.store.usage : undefined;
-  }
-
-  onApplicationBootstrap(): void {
-    const prune = () => {
-      this.store
-        .prune?.()
-        .catch((error: unknown) =>
-          this.logger.warn({ err: error, msg: 'expired idempotency keys could not be deleted' }),
-        );
-    };
-    this.timer = setInterval(prune, this.options.pruneIntervalMs ?? 600_000).unref();
-  }
-
-  onApplicationShutdown(): void {
-    clearInterval(this.timer);
   }
 
   /**

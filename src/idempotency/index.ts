@@ -1,4 +1,4 @@
-export * from './create-idempotency-keys.migration.js';
+export { idempotencyMigrations } from './create-idempotency-keys.migration.js';
 export * from './idempotency-store-full.error.js';
 export * from './idempotency.module.js';
 export { IdempotencyService } from './idempotency.service.js';

@@ -54,8 +54,8 @@ const PRUNE = countChanged(`DELETE FROM idempotency_keys WHERE id IN (
   SELECT id FROM idempotency_keys WHERE expires_at <= now() LIMIT $1 FOR UPDATE SKIP LOCKED)`);
 
 /**
- * Stores keys in PostgreSQL, in the table of {@link CreateIdempotencyKeys1795000400000}. They are as durable as the data
- * that the requests change.
+ * Stores keys in PostgreSQL, in the table of {@link idempotencyMigrations}. They are as durable as the data that the
+ * requests change.
  *
  * @publicApi
  */

@@ -1,8 +1,9 @@
-/** @publicApi */
-export type AuditOutcome = 'success' | 'failure' | 'denied';
+import type { AuditSeverity, SuiteActionGroup, SuiteAuditActions } from '../audit-vocabulary/index.js';
+
+export type { AuditSeverity, SuiteAuditActions } from '../audit-vocabulary/index.js';
 
 /** @publicApi */
-export type AuditSeverity = 'INFO' | 'WARNING' | 'ERROR' | 'CRITICAL';
+export type AuditOutcome = 'success' | 'failure' | 'denied';
 
 /**
  * When an event counts as recorded: `batch` when it is in memory, `durable` when it is on the local disk, `strict` when
@@ -13,8 +14,8 @@ export type AuditSeverity = 'INFO' | 'WARNING' | 'ERROR' | 'CRITICAL';
 export type AuditDelivery = 'batch' | 'durable' | 'strict';
 
 /**
- * Metadata type of each action, by the action's name. An application adds its own actions by declaration merging. Then
- * `record()` checks their metadata:
+ * Metadata type of each action, by the action's name. The actions of this library are in `audit-vocabulary`. An application
+ * adds its own actions by declaration merging. Then `record()` checks their metadata:
  *
  * ```ts
  * declare module 'nest-bulwark/ports' {
@@ -26,8 +27,23 @@ export type AuditDelivery = 'batch' | 'durable' | 'strict';
  *
  * @publicApi
  */
-// oxlint-disable-next-line typescript/no-empty-object-type -- applications add their actions to it by declaration merging
-export interface AuditActions {}
+// oxlint-disable-next-line typescript/no-empty-object-type -- an interface, so that applications can add their actions
+export interface AuditActions extends SuiteAuditActions {}
+
+/** An action with a declared type. @publicApi */
+export type AuditAction = keyof AuditActions & string;
+
+/**
+ * The name of an action: a declared one, or any name outside of the groups of the suite (`auth.`, `user.`, …), so that a
+ * misspelt name of the suite fails the type check.
+ *
+ * @publicApi
+ */
+export type AuditActionName<A extends string> = A extends AuditAction
+  ? A
+  : A extends `${SuiteActionGroup}.${string}`
+    ? never
+    : A;
 
 /** @publicApi */
 export type AuditMetadata<A extends string> = A extends keyof AuditActions
@@ -39,7 +55,7 @@ export interface AuditInput<A extends string = string> {
   /** Dotted name, such as `auth.login`. */
   action: A;
   outcome: AuditOutcome;
-  /** @default INFO on success, WARNING otherwise */
+  /** @default that of the vocabulary, else INFO on success and WARNING otherwise */
   severity?: AuditSeverity;
   /** Acting user, if it is not the request's principal (in a login, for example). */
   actorId?: string;
@@ -65,7 +81,7 @@ export interface AuditInput<A extends string = string> {
  */
 export abstract class AuditTrail {
   /** Never throws and never blocks. In a request, the response is delayed until the event is recorded. */
-  abstract record<A extends string>(event: AuditInput<A>): void;
+  abstract record<A extends string>(event: AuditInput<A> & { action: AuditActionName<A> }): void;
 }
 
 /** Discards all events. */

@@ -28,7 +28,7 @@ export abstract class FailureThrottle {
    * Counts an attempt. Call it before the password is checked. The returned function refunds the attempt; call it if the
    * attempt did not fail.
    *
-   * @throws ProblemException `RATE_LIMITED`
+   * @throws HttpException with status 429, which is answered with the code `RATE_LIMITED`
    */
   abstract attempt(subject: FailureSubject): Promise<() => Promise<void>>;
 }

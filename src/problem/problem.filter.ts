@@ -4,7 +4,7 @@ import { Catch, HttpException, Logger, type ArgumentsHost, type ExceptionFilter 
 import { HttpAdapterHost } from '@nestjs/core';
 import { isDatabaseOutage } from './database-outage.js';
 import { getCodeForStatus, ERROR_CODES, type ErrorCode } from './error-codes.js';
-import { createProblemDocument, ProblemException } from './problem.js';
+import { createProblemDocument, hasProblemMembers } from './problem.js';
 import { getRequestContext, type AdapterRequest } from '../context/request-context.js';
 import { requestPath } from '../context/request-path.js';
 
@@ -73,7 +73,7 @@ export class ProblemFilter implements ExceptionFilter {
 
   /** Decides what the client receives. Override it to translate the errors of another library. */
   protected describe(error: unknown): Failure {
-    if (error instanceof ProblemException) {
+    if (hasProblemMembers(error)) {
       const { code, detail, headers, extensions } = error;
       return { code, status: error.getStatus(), detail, headers, extensions };
     }

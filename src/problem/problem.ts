@@ -38,12 +38,25 @@ export interface ProblemOptions {
 }
 
 /**
+ * The members that the problem filter reads from an exception. An exception with a base class of another package implements
+ * them to be handled like a {@link ProblemException}.
+ *
+ * @publicApi
+ */
+export interface ProblemMembers {
+  readonly code: ErrorCode;
+  readonly detail: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly extensions: Readonly<Record<string, unknown>>;
+}
+
+/**
  * An error whose code and detail are sent to the client. `detail` names the cause and the remedy. The code decides the
  * status.
  *
  * @publicApi
  */
-export class ProblemException extends HttpException {
+export class ProblemException extends HttpException implements ProblemMembers {
   readonly headers: Readonly<Record<string, string>>;
   readonly extensions: Readonly<Record<string, unknown>>;
 
@@ -56,6 +69,19 @@ export class ProblemException extends HttpException {
     this.headers = options.headers ?? {};
     this.extensions = { ...options.extensions, ...(options.errors && { errors: options.errors }) };
   }
+}
+
+/** Whether an exception carries the members of a problem document. */
+export function hasProblemMembers(error: unknown): error is HttpException & ProblemMembers {
+  if (!(error instanceof HttpException)) return false;
+  const { code, detail, headers, extensions } = error as Partial<ProblemMembers>;
+  return (
+    code !== undefined &&
+    Object.hasOwn(ERROR_CODES, code) &&
+    typeof detail === 'string' &&
+    typeof headers === 'object' &&
+    typeof extensions === 'object'
+  );
 }
 
 export function createProblemDocument(

@@ -2,7 +2,6 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AbstractHttpAdapter } from '@nestjs/core';
 import { requestPath, type AdapterRequest } from '../context/index.js';
 import { readBody } from './body-reader.js';
-import { compressResponse } from './express-compression.js';
 import { ExpressRouteLimits, type ExpressRouter } from './express-routes.js';
 import type { Hardening } from './hardening.js';
 import { mayHaveBody } from './request-body.js';
@@ -22,8 +21,8 @@ export function hardenExpress(adapter: AbstractHttpAdapter, hardening: Hardening
   // The extended parser would create objects and arrays from names with brackets.
   express.set('query parser', 'simple');
   const limits = new ExpressRouteLimits(() => express.router);
-  const { compressor, settings } = hardening;
-  adapter.use((request: ExpressRequest, response: ServerResponse, next: Next) => {
+  const { settings } = hardening;
+  adapter.use((request: ExpressRequest, _response: ServerResponse, next: Next) => {
     const refusal = hardening.getRefusal(request as unknown as AdapterRequest, request);
     if (refusal) {
       request.resume();
@@ -31,7 +30,6 @@ export function hardenExpress(adapter: AbstractHttpAdapter, hardening: Hardening
       return;
     }
     request.url = decodeUnreserved(hardening.sanitizeTarget(request.url));
-    if (compressor) compressResponse(request, response, compressor);
     if (!mayHaveBody(request) || !hasBody(request)) {
       next();
       return;

@@ -1,7 +1,7 @@
+import type { ServerResponse } from 'node:http';
 import type { AbstractHttpAdapter } from '@nestjs/core';
 import type { AdapterRequest } from '../context/index.js';
 import { getConfigBodyLimit } from './body-limit.js';
-import { compressPayload, type FastifyReply, type PayloadDone } from './fastify-compression.js';
 import type { Hardening } from './hardening.js';
 
 type Done = (error?: unknown) => void;
@@ -13,10 +13,9 @@ interface RouteOptions {
 
 interface FastifyInstance {
   addHook(name: 'onRoute', hook: (route: RouteOptions) => void): void;
-  addHook(name: 'onRequest', hook: (request: FastifyRequest, reply: FastifyReply, done: Done) => void): void;
   addHook(
-    name: 'onSend',
-    hook: (request: FastifyRequest, reply: FastifyReply, payload: unknown, done: PayloadDone) => void,
+    name: 'onRequest',
+    hook: (request: FastifyRequest, reply: { readonly raw: ServerResponse }, done: Done) => void,
   ): void;
 }
 
@@ -35,7 +34,7 @@ interface BodyParserAdapter {
 /** Applies the rules to every request of a Fastify application, before its routes. */
 export function hardenFastify(adapter: AbstractHttpAdapter, hardening: Hardening): void {
   const fastify = adapter.getInstance() as FastifyInstance;
-  const { compressor, settings } = hardening;
+  const { settings } = hardening;
   fastify.addHook('onRoute', (route) => {
     route.bodyLimit ??= getConfigBodyLimit(route.config);
   });
@@ -46,11 +45,6 @@ export function hardenFastify(adapter: AbstractHttpAdapter, hardening: Hardening
     if (!refusal) stripQuery(request, hardening);
     done(refusal);
   });
-  if (compressor) {
-    fastify.addHook('onSend', (request, reply, payload, done) =>
-      compressPayload(compressor, request, reply, payload, done),
-    );
-  }
   for (const type of ['application/json', 'application/x-www-form-urlencoded', '*']) {
     const options = { bodyLimit: settings.limits.bodyBytes };
     (adapter as unknown as BodyParserAdapter).useBodyParser(type, false, options, (request, body, done) => {

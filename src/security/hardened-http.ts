@@ -1,5 +1,4 @@
 import type { ServerResponse } from 'node:http';
-import { Inject, Injectable } from '@nestjs/common';
 import { HttpAdapterHost, type AbstractHttpAdapter } from '@nestjs/core';
 import { currentContext } from '../context/index.js';
 import { createClientErrorListener } from './client-error.js';
@@ -8,7 +7,7 @@ import { hardenExpress } from './express.hardening.js';
 import { hardenFastify } from './fastify.hardening.js';
 import { Hardening } from './hardening.js';
 import type { Header } from './response-headers.js';
-import { SECURITY_SETTINGS, type SecuritySettings } from './security.options.js';
+import type { SecuritySettings } from './security.options.js';
 import { SecurityReports } from './security-reports.js';
 
 type HookResponse = ServerResponse | { readonly raw: ServerResponse };
@@ -24,13 +23,12 @@ interface HookableAdapter {
  *
  * @publicApi
  */
-@Injectable()
 export class HardenedHttp {
   private readonly hardening: Hardening;
 
   constructor(
     adapterHost: HttpAdapterHost,
-    @Inject(SECURITY_SETTINGS) settings: SecuritySettings,
+    settings: SecuritySettings,
     private readonly reports: SecurityReports,
   ) {
     this.hardening = new Hardening(settings, reports);

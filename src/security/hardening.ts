@@ -2,7 +2,6 @@ import type { IncomingMessage } from 'node:http';
 import { getClientAddress, getRequestContext, runWithContext, type AdapterRequest } from '../context/index.js';
 import type { ProblemException } from '../problem/index.js';
 import { getViolatedRule } from './body-violations.js';
-import { Compressor } from './compressor.js';
 import { getBodyProblem, parseBody } from './request-body.js';
 import { RequestRules } from './request-rules.js';
 import { ResponseHeaders, type Header } from './response-headers.js';
@@ -11,7 +10,6 @@ import type { SecurityReports, SecurityRule } from './security-reports.js';
 
 /** The rules for each request. They are the same on both adapters; only their installation differs. */
 export class Hardening {
-  readonly compressor: Compressor | undefined;
   private readonly headers: ResponseHeaders;
   private readonly rules: RequestRules;
 
@@ -19,10 +17,9 @@ export class Hardening {
     readonly settings: SecuritySettings,
     readonly reports: SecurityReports,
   ) {
-    const { headers, hstsPreload, compression } = settings;
+    const { headers, hstsPreload } = settings;
     this.headers = new ResponseHeaders(headers, { preload: hstsPreload });
     this.rules = new RequestRules(settings);
-    this.compressor = compression === false ? undefined : new Compressor(compression);
   }
 
   getHeaders(request: object): readonly Header[] {

@@ -2,7 +2,6 @@ export * from './address-list.js';
 export { AllowAddresses, DenyAddresses } from './address.guard.js';
 export * from './body-limit.js';
 export * from './client-error.js';
-export * from './content-coding.js';
 export { CorsOrigins } from '../config/index.js';
 export { HardenedHttp } from './hardened-http.js';
 export * from './json-body.js';

@@ -1,15 +1,18 @@
 import { ConfigurableModuleBuilder, Module } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
 import { GuardChainModule } from '../guards/index.js';
 import { Metrics, NoMetrics, ViolationStreaks } from '../ports/index.js';
 import { AddressGuard } from './address.guard.js';
 import { HardenedHttp } from './hardened-http.js';
 import { NoStoreGuard } from './no-store.guard.js';
 import { OperatorKeysGuard } from './operator-keys.js';
+import { installCompression } from './response-compression.js';
 import {
   SECURITY_OPTIONS,
   SECURITY_SETTINGS,
   createSecuritySettings,
   type SecurityModuleOptions,
+  type SecuritySettings,
 } from './security.options.js';
 import { SecurityReports } from './security-reports.js';
 
@@ -37,7 +40,15 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<SecurityModule
       useFactory: (streaks: ViolationStreaks, metrics: Metrics = new NoMetrics()) =>
         new SecurityReports(metrics, streaks),
     },
-    HardenedHttp,
+    {
+      provide: HardenedHttp,
+      inject: [HttpAdapterHost, SECURITY_SETTINGS, SecurityReports],
+      useFactory: async (host: HttpAdapterHost, settings: SecuritySettings, reports: SecurityReports) => {
+        // First, so that what holds a response back stands in front of the compression, and can still change the headers.
+        await installCompression(settings, host);
+        return new HardenedHttp(host, settings, reports);
+      },
+    },
     AddressGuard,
     NoStoreGuard,
     OperatorKeysGuard,

@@ -46,7 +46,7 @@ export interface CompressionOptions {
   brotliQuality?: number;
   /** 1 to 9. @default 6 */
   gzipLevel?: number;
-  /** 1 to 22. @default 3 */
+  /** 1 to 22; on Fastify alone. @default 3 */
   zstdLevel?: number;
 }
 
@@ -71,7 +71,10 @@ export interface SecurityModuleOptions {
   denyAddresses?: readonly string[];
   /** Whether responses to authenticated requests forbid storing, if the route sets no `Cache-Control`. @default true */
   noStore?: boolean;
-  /** `false` disables compression, for example if a proxy compresses. */
+  /**
+   * Needs the package `compression` on Express, or `@fastify/compress` on Fastify. `false` disables compression, for example
+   * if a proxy compresses.
+   */
   compression?: CompressionOptions | false;
 }
 

@@ -1,7 +1,6 @@
-export * from './add-tenant-operations.migration.js';
-export * from './create-tenants.migration.js';
+export { tenantsMigrations } from './create-tenants.migration.js';
 export { CurrentTenant } from './current-tenant.decorator.js';
-export { CreateTenantRole1795000311000, TENANT_ROLE } from './isolation/create-tenant-role.migration.js';
+export { TENANT_ROLE } from './isolation/tenant-role.js';
 export { TenantIsolationError } from './isolation/tenant-guard.subscriber.js';
 export {
   addTenantReference,
@@ -16,5 +15,4 @@ export { TenantScope } from './isolation/tenant-scope.js';
 export * from './tenant.entity.js';
 export * from './tenants.dto.js';
 export * from './tenants.module.js';
-export * from './tie-members-to-users.migration.js';
 export { TenantsService } from './tenants.service.js';

@@ -1,7 +1,7 @@
 import { Column, CreateDateColumn, Entity, PrimaryColumn } from 'typeorm';
 
 /** A tenant: the users of one customer and their data. */
-@Entity('tenants')
+@Entity('tenants', { synchronize: false })
 export class Tenant {
   @PrimaryColumn('uuid')
   id!: string;
@@ -11,10 +11,14 @@ export class Tenant {
 
   @CreateDateColumn({ type: 'timestamptz', name: 'created_at' })
   createdAt!: Date;
+
+  /** The request with an idempotency key that created the tenant. */
+  @Column('uuid', { name: 'operation_id', nullable: true, select: false })
+  operationId?: string | null;
 }
 
 /** The membership of a user in a tenant, with the user's roles there. */
-@Entity('tenant_members')
+@Entity('tenant_members', { synchronize: false })
 export class TenantMember {
   @PrimaryColumn('uuid', { name: 'tenant_id' })
   tenantId!: string;

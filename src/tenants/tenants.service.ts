@@ -3,7 +3,7 @@ import { InjectRepository } from '@nestjs/typeorm';
 import { DataSource, Repository } from 'typeorm';
 import { AccountTransactions, AuthService, RevocationService, type AccessTokenView } from '../auth/index.js';
 import { AccessControl, type Grants } from '../authorization/index.js';
-import { AuditTrail, NoAuditTrail } from '../ports/index.js';
+import { AuditTrail, NoAuditTrail, type AuditAction, type AuditInput, type AuditMetadata } from '../ports/index.js';
 import { ProblemException } from '../problem/index.js';
 import { uuidv7 } from '../common/index.js';
 import type { Principal } from '../context/index.js';
@@ -232,8 +232,14 @@ export class TenantsService {
     );
   }
 
-  private recordAudit(action: string, tenantId: string, metadata?: Record<string, unknown>): Promise<void> {
-    const event = { action, outcome: 'success', target: `tenant:${tenantId}`, tenantId, metadata } as const;
+  private recordAudit<A extends AuditAction>(action: A, tenantId: string, metadata?: AuditMetadata<A>): Promise<void> {
+    const event: AuditInput<AuditAction> = {
+      action,
+      outcome: 'success',
+      target: `tenant:${tenantId}`,
+      tenantId,
+      metadata,
+    };
     return afterCommit(() => this.audit.record({ ...event, delivery: 'durable' }));
   }
 }

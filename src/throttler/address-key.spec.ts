@@ -19,7 +19,7 @@ describe('the key of an address', () => {
     [undefined, 'unknown'],
   ])('of %s is %s', (address, key) => expect(addressKey(address, 64)).toBe(key));
 
-  it('takes another length of the prefix', () => {
+  it('accepts another prefix length', () => {
     expect(addressKey('2001:db8:1:2ff::1', 56)).toBe('2001:db8:1:200:0:0:0:0/56');
     expect(addressKey('2001:db8::1', 128)).toBe('2001:db8:0:0:0:0:0:1/128');
   });

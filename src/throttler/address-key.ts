@@ -2,12 +2,12 @@ import { parseAddress } from '../context/index.js';
 
 const HEXTETS = 8;
 const BITS = 16;
-/** All clients without a valid address count as one. */
+/** All clients without a valid address share one key. */
 const UNKNOWN = 'unknown';
 
 /**
- * The key by which a client address is counted. An IPv6 address stands for its network, because one client has 2^64
- * addresses.
+ * The key of a client address. An IPv6 address is counted as its network, because one client usually has a network of
+ * 2^64 addresses.
  */
 export function addressKey(address: string | undefined, ipv6PrefixLength: number): string {
   const parsed = parseAddress(address);

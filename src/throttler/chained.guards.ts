@@ -1,25 +1,32 @@
-import { Injectable, type ExecutionContext } from '@nestjs/common';
+import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { ChainedGuard, GuardOrder } from '../guards/index.js';
 import { ThrottlerGuard } from './throttler.guard.js';
+import { ThrottlerService } from './throttler.service.js';
 
-/** Counts client addresses, before anything is spent on authentication. @publicApi */
+/** Limits client addresses, before the cost of authentication is paid. @publicApi */
 @Injectable()
 @ChainedGuard({ order: GuardOrder.Address })
-export class AddressThrottlerGuard extends ThrottlerGuard {
-  protected override readonly phase = 'address';
+export class AddressThrottlerGuard implements CanActivate {
+  constructor(
+    private readonly service: ThrottlerService,
+    private readonly guard: ThrottlerGuard,
+  ) {}
 
-  protected override shouldHandle(context: ExecutionContext): boolean {
-    return this.service.settings.globalGuards && context.getType() === 'http';
+  canActivate(context: ExecutionContext): boolean | Promise<boolean> {
+    return !this.service.limitsGlobally(context) || this.guard.limitRequest(context, 'address');
   }
 }
 
-/** Counts users, once they are known, so that one account does not gain by coming from many addresses. @publicApi */
+/** Limits authenticated users, so that one account gains nothing by using many addresses. @publicApi */
 @Injectable()
 @ChainedGuard({ order: GuardOrder.Principal })
-export class UserThrottlerGuard extends ThrottlerGuard {
-  protected override readonly phase = 'principal';
+export class UserThrottlerGuard implements CanActivate {
+  constructor(
+    private readonly service: ThrottlerService,
+    private readonly guard: ThrottlerGuard,
+  ) {}
 
-  protected override shouldHandle(context: ExecutionContext): boolean {
-    return this.service.settings.globalGuards && context.getType() === 'http';
+  canActivate(context: ExecutionContext): boolean | Promise<boolean> {
+    return !this.service.limitsGlobally(context) || this.guard.limitRequest(context, 'principal');
   }
 }

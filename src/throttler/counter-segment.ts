@@ -2,7 +2,7 @@ const DOUBLES_PER_SLOT = 4;
 const WORDS_PER_SLOT = 8;
 export const BYTES_PER_SLOT = 32;
 
-/** Where the parts of a slot stand, counted in doubles and in words. */
+/** Offsets of the fields of a slot: START and HELD in doubles, the others in words. */
 export const START = 0;
 export const HELD = 1;
 export const CURRENT = 4;
@@ -11,13 +11,13 @@ export const HASH_A = 6;
 export const HASH_B = 7;
 
 /**
- * Counters in one piece of memory, 32 bytes each, so that a decision touches one line of the processor's cache and the
- * garbage collector has nothing to walk:
+ * Counters in one buffer, 32 bytes each. A decision touches one cache line of the processor, and the garbage collector has
+ * no objects to visit:
  *
  *     start f64 | held f64 | current u32 | previous u32 | hash u32 u32
  *
- * `start` is when the window began, 0 in an empty slot. `held` is until when the key is barred; negative, it bars
- * nobody, and only says until when a refused key must not be evicted.
+ * `start` is the time when the window began; it is 0 in an empty slot. A positive `held` is the time until which the key
+ * is blocked. A negative `held` blocks nothing: its absolute value is the time until which a refused key is not evicted.
  */
 export class Segment {
   readonly memory: ArrayBuffer;
@@ -26,15 +26,15 @@ export class Segment {
   readonly mask: number;
   /** Slots that are not empty. */
   filled = 0;
-  /** Until when making room is not worth another try. */
+  /** Until this time the directory does not try again to make room. */
   fullUntil = 0;
 
-  /** @param used memory of another segment of that size; what it holds is overwritten */
+  /** @param used memory of another segment of the same size; it is overwritten */
   constructor(
     readonly slots: number,
-    /** Most slots that may be filled. */
+    /** Maximum number of filled slots. */
     readonly capacity: number,
-    /** How many low bits of their hash all its keys have in common. */
+    /** Number of low bits of the hash that all its keys share. */
     readonly depth: number,
     used?: ArrayBuffer,
   ) {
@@ -49,7 +49,7 @@ export class Segment {
     return this.doubles[slot * DOUBLES_PER_SLOT + START] === 0;
   }
 
-  /** Whether nothing that the slot says can matter any more. */
+  /** Whether the counter of the slot has expired. */
   isStale(slot: number, now: number, lifeMs: number): boolean {
     const at = slot * DOUBLES_PER_SLOT;
     return now - this.doubles[at + START] >= lifeMs && !this.isHeld(slot, now);
@@ -73,12 +73,12 @@ export class Segment {
     return this.words[slot * WORDS_PER_SLOT + HASH_B];
   }
 
-  /** Only for a segment that is about to be replaced: a gap would end a search too early. */
+  /** Only for a segment that is then replaced, because an empty slot in between would end a search too early. */
   empty(slot: number): void {
     this.doubles[slot * DOUBLES_PER_SLOT + START] = 0;
   }
 
-  /** Begins a key's first window in a slot. */
+  /** Begins the first window of a key in a slot. */
   claim(slot: number, a: number, b: number, now: number): void {
     this.doubles[slot * DOUBLES_PER_SLOT + START] = now;
     this.doubles[slot * DOUBLES_PER_SLOT + HELD] = 0;
@@ -89,7 +89,7 @@ export class Segment {
     this.words[at + HASH_B] = b;
   }
 
-  /** Copies a slot into a segment that has room and has not this key. */
+  /** Copies a slot to a segment that has room and does not contain the key. */
   copyTo(target: Segment, slot: number): void {
     const from = slot * WORDS_PER_SLOT;
     let to = this.words[from + HASH_A] & target.mask;

@@ -3,9 +3,9 @@ import type { Hit } from './policy.js';
 import { SegmentDirectory } from './segment-directory.js';
 
 /**
- * The counters of one tier, in memory. `take()` leaves its answer in the fields, so that the hot path makes no objects.
+ * The counters of one tier, in memory. `take()` writes its answer to the fields, so that the hot path creates no objects.
  *
- * @see counter-segment.ts for the layout, segment-directory.ts for how it grows and sheds
+ * @see counter-segment.ts for the layout, segment-directory.ts for growth and eviction
  */
 export class CounterTable {
   remaining = 0;
@@ -13,12 +13,12 @@ export class CounterTable {
   waitMs = 0;
   private readonly keys: SegmentDirectory;
 
-  /** @param maxKeys most keys that have a counter of their own */
+  /** @param maxKeys maximum number of keys with their own counter */
   constructor(maxKeys: number) {
     this.keys = new SegmentDirectory(maxKeys);
   }
 
-  /** Keys that have a counter, stale ones among them. */
+  /** Keys that have a counter, including expired ones. */
   get size(): number {
     return this.keys.size;
   }
@@ -27,13 +27,13 @@ export class CounterTable {
     return this.keys.bytes;
   }
 
-  /** Whether a hit is let through; unless it is only a look, a hit that is let through is spent. */
-  take(a: number, b: number, hit: Hit, now: number, isLook: boolean): boolean {
+  /** Whether a hit is allowed. An allowed hit is consumed, unless `isPeek`. */
+  take(a: number, b: number, hit: Hit, now: number, isPeek: boolean): boolean {
     const { cost, limit, windowMs } = hit;
     const { isFixed } = hit.policy;
     const { keys } = this;
     if (windowMs * 2 > keys.lifeMs) keys.lifeMs = windowMs * 2;
-    const slot = keys.locate(a, b, now, limit, !isLook);
+    const slot = keys.locate(a, b, now, limit, !isPeek);
     if (slot < 0) return this.answerNewKey(hit);
     const { doubles, words } = keys.at;
     const d = slot * 4;
@@ -43,7 +43,7 @@ export class CounterTable {
     let current = words[w + CURRENT];
     let previous = words[w + PREVIOUS];
 
-    // A clock that was set back must not lengthen a window.
+    // A clock that goes back must not make a window longer.
     let elapsed = now > start ? now - start : 0;
     if (elapsed >= windowMs) {
       const isNextWindow = !isFixed && elapsed < 2 * windowMs;
@@ -52,12 +52,12 @@ export class CounterTable {
       start = isNextWindow ? start + windowMs : now;
       elapsed = now - start;
     }
-    // The window begins with its first hit; a refused request was none.
+    // The window begins with its first hit. A refused request is not a hit.
     if (current === 0 && previous === 0) {
       start = now;
       elapsed = 0;
     }
-    // Times windowMs, so that whole numbers stay whole.
+    // Multiplied by windowMs, so that the arithmetic stays in whole numbers.
     let room = (limit - current) * windowMs - previous * (windowMs - elapsed);
     const isAllowed = held <= now && cost * windowMs <= room;
     if (isAllowed) {
@@ -69,7 +69,7 @@ export class CounterTable {
     }
     this.remaining = held > now || room <= 0 ? 0 : Math.floor(room / windowMs);
     this.resetMs = windowMs - elapsed;
-    if (isLook) return isAllowed;
+    if (isPeek) return isAllowed;
 
     if (isAllowed) words[w + CURRENT] = current + cost;
     else {
@@ -105,7 +105,10 @@ export class CounterTable {
   }
 }
 
-/** Until `cost` has room, were nothing else spent. What is larger than the limit never has; it gets the longest wait. */
+/**
+ * The time until `cost` has room, if nothing else is consumed. A cost above the limit never has room; its wait is the
+ * longest one.
+ */
 export function waitFor(hit: Hit, current: number, previous: number, elapsed: number): number {
   const { cost, limit, windowMs } = hit;
   const untilNext = windowMs - elapsed;

@@ -5,15 +5,15 @@ const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 
 /**
- * The tiers that are there without being configured. `default` holds every route, the others hold routes that ask by
- * `@ThrottleTier()` or by a path rule.
+ * The tiers that exist without configuration. `default` applies to every route. The others apply to routes that name them
+ * in `@ThrottleTier()` or in a path rule.
  *
  * @publicApi
  */
 export const DEFAULT_TIERS = {
   /** Every route. */
   default: { limit: 100, ttlMs: MINUTE, by: ['address', 'user'], global: true },
-  /** Login, registration, refresh: before anybody is known. */
+  /** Login, registration and refresh, where no user is authenticated yet. */
   auth: { limit: 10, ttlMs: MINUTE, by: 'address' },
   /** Calls to language models. */
   ai: { limit: 20, ttlMs: HOUR },
@@ -24,18 +24,18 @@ export const DEFAULT_TIERS = {
   email: { limit: 50, ttlMs: MINUTE },
   /** Incoming webhooks. */
   webhook: { limit: 1_000, ttlMs: MINUTE, by: 'address' },
-  /** The pair for `@ThrottleTier('burst', 'sustained')`: how fast, and how much. */
+  /** Used together, `@ThrottleTier('burst', 'sustained')`: requests per second, and requests per hour. */
   burst: { limit: 10, ttlMs: SECOND },
   sustained: { limit: 1_000, ttlMs: HOUR },
 } as const satisfies Record<string, ThrottleTierOptions>;
 
 /**
- * Paths that the tiers for every route leave alone, because who calls them is not who causes the call: many people
- * behind one address of a provider would share one limit.
+ * Paths to which global tiers do not apply. A provider calls them for many users from few addresses, so that all these
+ * users would share one limit.
  *
- * Sign-in providers send browsers to OAuth callbacks, storage and payment services call theirs from a few addresses of
- * their own and repeat what is refused. All of these check a signature or a state; give routes of yours that do not a
- * tier by `@ThrottleTier('webhook')`, which holds here too.
+ * Sign-in providers redirect browsers to OAuth callbacks. Storage and payment services send callbacks from a few addresses
+ * and repeat a refused callback. Such routes check a signature or a state. If a route does not, give it
+ * `@ThrottleTier('webhook')`, which also applies to these paths.
  *
  * @publicApi
  */

@@ -1,10 +1,10 @@
-import { CircuitBreaker } from '../redis/index.js';
+import { CircuitBreaker } from '../redis/circuit-breaker.js';
 import { withTimeLimit } from '../common/index.js';
 import type { MemoryStore } from './memory.store.js';
 import { PendingCharges, type SentCharge } from './pending-charges.js';
 import {
   monotonicNow,
-  spentHits,
+  consumedHits,
   type Decision,
   type Hit,
   type Policy,
@@ -113,7 +113,7 @@ export class FallbackStore implements ThrottleStore {
       pending.then(
         (late) =>
           this.addPending(
-            spentHits(hits, late).filter(({ policy }) => policy.fallback !== 'open'),
+            consumedHits(hits, late).filter(({ policy }) => policy.fallback !== 'open'),
             -1,
           ),
         () => undefined,
@@ -164,7 +164,7 @@ export class FallbackStore implements ThrottleStore {
     const counted = hits.filter(({ policy }) => policy.fallback === 'local').map((hit) => this.shareOf(hit));
     const decision = counted.length > 0 ? this.local.consume(counted) : { allowed: true, verdicts: [] };
     const { allowed, verdicts } = decision;
-    this.addPending(spentHits(counted, decision), 1);
+    this.addPending(consumedHits(counted, decision), 1);
     let next = 0;
     return {
       allowed,

@@ -4,14 +4,14 @@ const seed = randomBytes(8);
 const seedA = seed.readInt32LE(0);
 const seedB = seed.readInt32LE(4);
 
-/** The hash of the last key, because a request asks several policies about one key. */
+/** The hash of the last key is kept, because a request usually checks several policies with one key. */
 let lastKey: string | undefined;
 const last = { a: 0, b: 0 };
 
 /**
- * 64 bits that stand for a key in the tables in memory: HalfSipHash-1-3 over UTF-16 code units, seeded anew in each
- * process. It is keyed so that nobody can craft addresses or account names that share a counter; cheaper hashes have
- * collisions that hold for every seed (https://www.aumasson.jp/siphash). The result is only valid until the next call.
+ * The 64-bit hash of a key in the tables in memory: HalfSipHash-1-3 over UTF-16 code units, with a random seed in each
+ * process. The seed is secret, so that an attacker cannot choose addresses or account names that share a counter. Cheaper
+ * hashes have collisions with every seed (https://www.aumasson.jp/siphash). The result is only valid until the next call.
  */
 export function hashOf(key: string): { readonly a: number; readonly b: number } {
   if (key !== lastKey) {
@@ -27,8 +27,8 @@ function sip(key: string): void {
   let v2 = seedA ^ 0x6c796765;
   let v3 = seedB ^ 0x74656462;
   const { length } = key;
-  // Two code units a block; the last block holds the length, and the unit that is left over. Then the finishing rounds:
-  // three yield one half, and three more the other.
+  // Each block has two code units. The last block has the length and the remaining code unit. Of the six final rounds,
+  // the first three give one half of the hash and the others give the other half.
   const blocks = (length >> 1) + 1;
   for (let round = 0; round < blocks + 6; round++) {
     const at = round * 2;

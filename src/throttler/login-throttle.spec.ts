@@ -27,11 +27,11 @@ function guessing() {
   return { clock, isRefused };
 }
 
-describe('who fails again and again', () => {
+describe('a client whose logins fail repeatedly', () => {
   it('waits longer each time', async () => {
     const { clock, isRefused } = guessing();
     const pauses: number[] = [];
-    // Guesses as fast as it is let, each time from another address, for a day.
+    // Guesses as fast as it may, each time from another address, for a day.
     for (let refusedFor = 0; clock.now < 1_000_000 + 24 * 60 * MINUTE;) {
       if (await isRefused()) {
         refusedFor++;
@@ -41,7 +41,7 @@ describe('who fails again and again', () => {
         refusedFor = 0;
       }
     }
-    // Three stops, each longer, and after each the single guesses come further apart.
+    // Three long pauses, each longer than the one before. After each, the pause between two guesses is longer too.
     const stops = pauses.filter((pause) => pause > 15);
     expect(stops).toEqual([18, 36, 132]);
     const between = (from: number, to = 0) =>
@@ -49,7 +49,7 @@ describe('who fails again and again', () => {
     expect([between(18, 36), between(36, 132), between(132)]).toEqual([3, 6, 13]);
   });
 
-  it('has some 130 guesses a day, of 480 that one window alone would leave', async () => {
+  it('has about 130 guesses a day, while one window alone would allow 480', async () => {
     const { clock, isRefused } = guessing();
     let guesses = 0;
     for (; clock.now < 1_000_000 + 24 * 60 * MINUTE; clock.now += MINUTE) while (!(await isRefused())) guesses++;

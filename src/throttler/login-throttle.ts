@@ -6,13 +6,13 @@ import { ProblemException } from '../problem/index.js';
 import { addressKey } from './address-key.js';
 import { Policy, toSeconds, type Hit } from './policy.js';
 import type { ThrottlerSettings } from './settings.js';
-import { ThrottlerException } from './throttler.exception.js';
+import { RateLimitException } from './throttler.exception.js';
 import { FAILED_LOGIN, ThrottlerService } from './throttler.service.js';
 import { THROTTLER_SETTINGS } from './throttler.tokens.js';
 
 /**
- * The delay grows: twice the failures are allowed in four times the window, four times in sixteen. With the defaults who
- * goes on guessing has a guess every three minutes at first, then every six, then every twelve.
+ * The delay grows: twice the failures are allowed in 4 times the window, 4 times the failures in 16 times the window.
+ * With the defaults, a client that continues to guess has one guess every 3 minutes at first, then every 6, then every 12.
  */
 const STEPS = [
   { failures: 1, windows: 1 },
@@ -28,7 +28,7 @@ interface Step {
   readonly byAddress: Policy;
 }
 
-/** Failed logins, by account (or by a known device of the account) and by address together. @publicApi */
+/** Limits failed logins by account (or by a known device of the account) and by address. @publicApi */
 @Injectable()
 export class LoginThrottle extends FailureThrottle {
   private readonly steps: readonly Step[];
@@ -52,26 +52,26 @@ export class LoginThrottle extends FailureThrottle {
 
   async attempt(subject: FailureSubject): Promise<() => Promise<void>> {
     const hits = this.hitsOf(subject);
-    const decision = await this.service.spend(hits);
+    const decision = await this.service.consume(hits);
     const { allowed, verdicts, isUnavailable } = decision;
     if (allowed) return async () => this.service.refund(hits, decision);
     const waitMs = Math.max(...verdicts.map((verdict) => verdict.waitMs));
-    const headers = { 'Retry-After': String(toSeconds(waitMs)) };
+    const retryAfterSeconds = toSeconds(waitMs);
     if (isUnavailable) {
       throw new ProblemException('SERVICE_UNAVAILABLE', 'Logins cannot be counted at the moment. Try again later.', {
-        headers,
+        headers: { 'Retry-After': String(retryAfterSeconds) },
       });
     }
-    // The same for accounts that exist and for those that do not.
-    throw new ThrottlerException(`Too many logins failed. Try again in ${toSeconds(waitMs)} s.`, {
-      headers,
-      extensions: { 'violated-policies': [FAILED_LOGIN] },
+    // The same answer for accounts that exist and for accounts that do not.
+    throw new RateLimitException(`Too many logins failed. Try again in ${retryAfterSeconds} s.`, {
+      retryAfterSeconds,
+      violatedPolicies: [FAILED_LOGIN],
     });
   }
 
   private hitsOf({ account, device, address = currentContext()?.clientAddress }: FailureSubject): Hit[] {
     const { limit, addressLimit, ttlMs } = this.settings.failedLogins;
-    // Accounts are email addresses, which have no business in Redis or in a list of blocked keys.
+    // Hashed, because accounts are email addresses, which must not appear in Redis or in the list of blocked clients.
     const subject = device === undefined ? account : JSON.stringify([account, device]);
     const key = createHash('sha256').update(subject).digest('base64url').slice(0, 22);
     const ofAddress = addressKey(address, this.settings.ipv6SubnetPrefix);

@@ -1,10 +1,12 @@
 import { describe, expect, it } from 'vitest';
+import { amountOf } from '../../test/support/long-form.js';
 import { randomFrom, ThrottleModel } from '../../test/support/throttle-model.js';
 import { MemoryStore } from './memory.store.js';
 import { Policy, type Hit } from './policy.js';
 
-/** All ten million are asked for by `THROTTLE_TEST_KEYS=10000000`. */
-const KEYS = Number(process.env['THROTTLE_TEST_KEYS'] ?? 1_000_000);
+const EVENTS = amountOf('THROTTLE_TEST_EVENTS', { short: 50_000, long: 1_000_000 });
+const KEYS = amountOf('THROTTLE_TEST_KEYS', { short: 200_000, long: 10_000_000 });
+const LONG = { tags: 'long', timeout: 600_000 };
 
 const policy = new Policy('default', 0, 'address', '');
 const fixed = new Policy('fixed', 1, 'address', '', 'fixed-window');
@@ -31,7 +33,7 @@ function storeAt(start = 1_000_000, maxKeys = 10_000) {
 }
 
 describe('the counters in memory', () => {
-  it('do what the model does, over a million events, clocks that are set back among them', () => {
+  it(`give the same answers as the model over ${EVENTS} events, also with clocks that go back`, LONG, () => {
     const random = randomFrom(20_261_121);
     const model = new ThrottleModel();
     const { store, clock } = storeAt();
@@ -41,9 +43,9 @@ describe('the counters in memory', () => {
       { policy: other, limit: 20, windowMs: 3_000, blockMs: 1_500 },
     ] as const;
     let [allowed, differences] = [0, 0];
-    for (let i = 0; i < 1_000_000; i++) {
+    for (let i = 0; i < EVENTS; i++) {
       clock.now += random(200) === 0 ? random(4_000) : random(3);
-      // A replica's clock that lags, or one that was set back.
+      // The clock of a replica that is behind, or a clock that was set back.
       const skew = random(10) === 0 ? random(500) : 0;
       const key = `client ${random(12)}`;
       const limit = limits[random(3)] ?? limits[0];
@@ -61,11 +63,11 @@ describe('the counters in memory', () => {
       if (isAllowed !== expected.allowed || verdicts[0]?.remaining !== expected.remaining) differences++;
     }
     expect(differences).toBe(0);
-    expect(allowed).toBeGreaterThan(100_000);
-    expect(allowed).toBeLessThan(900_000);
+    expect(allowed).toBeGreaterThan(EVENTS / 10);
+    expect(allowed).toBeLessThan((EVENTS * 9) / 10);
   });
 
-  it('say exactly how long to wait: not allowed a millisecond before, allowed then', () => {
+  it('report the exact wait: a request is refused one millisecond earlier, and allowed then', () => {
     const random = randomFrom(7);
     const { store, clock } = storeAt();
     const model = new ThrottleModel();
@@ -85,14 +87,14 @@ describe('the counters in memory', () => {
     expect(waits).toBeGreaterThan(1_000);
   });
 
-  it('admit exactly the limit in the first window', () => {
+  it('allow exactly the limit in the first window', () => {
     const { clock, times } = storeAt();
     expect(times(12).filter(Boolean)).toHaveLength(10);
     clock.now += 59_999;
     expect(times(3)).toEqual([false, false, false]);
   });
 
-  it('spend nothing of any policy where one refuses', () => {
+  it('count nothing for any policy where one of them refuses', () => {
     const { store } = storeAt();
     const both = [hit({ limit: 100 }), hit({ policy: other, limit: 1 })];
     expect(store.consume(both).allowed).toBe(true);
@@ -100,7 +102,7 @@ describe('the counters in memory', () => {
     expect(store.consume([hit({ limit: 100 })]).verdicts[0]?.remaining).toBe(98);
   });
 
-  it('report a shadow policy and let through what it refuses', () => {
+  it('report what a shadow policy would refuse, and allow it', () => {
     const { store } = storeAt();
     const hits = [hit({ limit: 100 }), hit({ policy: shadow, limit: 1 })];
     store.consume(hits);
@@ -110,7 +112,7 @@ describe('the counters in memory', () => {
     expect(verdicts[0]?.remaining).toBe(98);
   });
 
-  it('bar a client for the block duration, and do not begin it anew with each request', () => {
+  it('block a client for the block duration, which further requests do not restart', () => {
     const { clock, times } = storeAt();
     times(1, { limit: 1, windowMs: 100, blockMs: 5_000 });
     expect(times(1, { limit: 1, windowMs: 100, blockMs: 5_000 })).toEqual([false]);
@@ -120,7 +122,7 @@ describe('the counters in memory', () => {
     expect(times(1, { limit: 1, windowMs: 100, blockMs: 5_000 })).toEqual([true]);
   });
 
-  it('give back, and lift', () => {
+  it('can be refunded and unblocked', () => {
     const { store, times } = storeAt();
     times(10);
     store.refund([hit({ cost: 2 })]);
@@ -129,14 +131,14 @@ describe('the counters in memory', () => {
     expect(times(11).filter(Boolean)).toHaveLength(10);
   });
 
-  it('keep policies apart that count one key', () => {
+  it('are separate for each policy that counts a key', () => {
     const { times } = storeAt();
     times(10);
     expect(times(1, { policy: new Policy('default', 0, 'user', '') })).toEqual([true]);
     expect(times(1, { policy: new Policy('default', 0, 'address', 'Things.one') })).toEqual([true]);
   });
 
-  it(`stay within their bound under ${KEYS} keys, and do not forget whom they refuse`, { timeout: 240_000 }, () => {
+  it(`stay within the maximum under ${KEYS} keys, and keep the keys that they refuse`, LONG, () => {
     const { store, times } = storeAt(1_000_000, 20_000);
     times(11, { key: 'attacker' });
     times(9, { key: 'regular' });
@@ -152,7 +154,7 @@ describe('the counters in memory', () => {
     expect(times(2, { key: 'regular' })).toEqual([true, false]);
   });
 
-  it('lose nobody while they grow and split', () => {
+  it('lose no key while they grow and split', () => {
     const { store, times } = storeAt(1_000_000, 200_000);
     const keys = Array.from({ length: 60_000 }, (_, i) => `k${i}`);
     for (const key of keys) times(2, { key });
@@ -161,7 +163,7 @@ describe('the counters in memory', () => {
     expect([...left]).toEqual([7]);
   });
 
-  it('evict nobody who is blocked, though hardly used', () => {
+  it('do not evict a blocked key, even if it has few hits', () => {
     const { times } = storeAt(1_000_000, 200);
     const blocked = Array.from({ length: 50 }, (_, i) => ({ key: `blocked ${i}`, limit: 1 }));
     for (const one of blocked) times(2, one);
@@ -169,16 +171,16 @@ describe('the counters in memory', () => {
     expect(blocked.flatMap((one) => times(1, one)).filter(Boolean)).toEqual([]);
   });
 
-  it('let newcomers share one counter where everybody else is blocked', () => {
+  it('count all new keys together where all other keys are blocked', () => {
     const { store, times } = storeAt(1_000_000, 100);
     for (let i = 0; i < 100; i++) times(2, { key: `blocked ${i}`, limit: 1 });
-    const newcomers = Array.from({ length: 30 }, (_, i) => times(1, { key: `new ${i}`, limit: 10 })).flat();
-    expect(newcomers.filter(Boolean)).toHaveLength(10);
+    const newKeys = Array.from({ length: 30 }, (_, i) => times(1, { key: `new ${i}`, limit: 10 })).flat();
+    expect(newKeys.filter(Boolean)).toHaveLength(10);
     expect(store.size).toBeLessThanOrEqual(100);
     expect(times(1, { key: 'blocked 1', limit: 1 })).toEqual([false]);
   });
 
-  it('take the slots of keys whose windows are over', () => {
+  it('reuse the slots of expired keys', () => {
     const { store, clock, times } = storeAt(1_000_000, 1_000_000);
     for (let round = 0; round < 20; round++) {
       for (let i = 0; i < 5_000; i++) times(1, { key: `round ${round} ${i}`, windowMs: 1_000 });

@@ -4,9 +4,9 @@ import { monotonicNow, type Decision, type Hit, type Policy, type ThrottleStore,
 
 /** @internal */
 export interface MemoryStoreOptions {
-  /** Most keys a tier counts one by one. */
+  /** Maximum number of keys that a tier counts individually. */
   maxKeys: number;
-  /** Clock in milliseconds. @default one that is never set back */
+  /** Clock in milliseconds. @default a clock that never goes back */
   now?: () => number;
 }
 
@@ -38,12 +38,12 @@ export class MemoryStore implements ThrottleStore {
       const verdict = this.ask(only, now, false);
       return { allowed: verdict.allowed || only.policy.isShadow, verdicts: [verdict] };
     }
-    const looks = hits.map((hit) => this.ask(hit, now, true));
-    const allowed = looks.every((look, i) => look.allowed || hits[i]?.policy.isShadow === true);
-    // A refused request is spent nowhere, but it begins the block of whoever refused it.
+    const peeks = hits.map((hit) => this.ask(hit, now, true));
+    const allowed = peeks.every((peek, i) => peek.allowed || hits[i]?.policy.isShadow === true);
+    // No policy counts a refused request, but each policy that refuses it begins its block.
     const verdicts = hits.map((hit, i) => {
-      const look = looks[i] as Verdict;
-      return allowed || !look.allowed ? this.ask(hit, now, false) : withCostBack(look, hit);
+      const peek = peeks[i] as Verdict;
+      return allowed || !peek.allowed ? this.ask(hit, now, false) : withoutCost(peek, hit);
     });
     return { allowed, verdicts };
   }
@@ -61,11 +61,11 @@ export class MemoryStore implements ThrottleStore {
     this.tableOf(policy).unblock((a ^ policy.saltA) >>> 0, (b ^ policy.saltB) >>> 0, this.now());
   }
 
-  private ask(hit: Hit, now: number, isLook: boolean): Verdict {
+  private ask(hit: Hit, now: number, isPeek: boolean): Verdict {
     const { policy, limit } = hit;
     const table = this.tableOf(policy);
     const hash = hashOf(hit.key);
-    const allowed = table.take((hash.a ^ policy.saltA) >>> 0, (hash.b ^ policy.saltB) >>> 0, hit, now, isLook);
+    const allowed = table.take((hash.a ^ policy.saltA) >>> 0, (hash.b ^ policy.saltB) >>> 0, hit, now, isPeek);
     return { allowed, limit, remaining: table.remaining, resetMs: table.resetMs, waitMs: table.waitMs };
   }
 
@@ -74,7 +74,7 @@ export class MemoryStore implements ThrottleStore {
   }
 }
 
-/** What a look found left, the cost it had set apart included. */
-function withCostBack(look: Verdict, { cost }: Hit): Verdict {
-  return { ...look, remaining: look.remaining + cost };
+/** The verdict of a peek has subtracted the cost, which was not consumed. */
+function withoutCost(peek: Verdict, { cost }: Hit): Verdict {
+  return { ...peek, remaining: peek.remaining + cost };
 }

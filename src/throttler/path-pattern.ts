@@ -1,4 +1,4 @@
-/** Compiles a path with `*` for one segment and `**` for any number of them, also none. */
+/** Compiles a path in which `*` is one segment and `**` is any number of segments, also none. */
 export function pathPattern(pattern: string): RegExp {
   const source = segmentsOf(pattern).map((segment) => {
     if (segment === '**') return '(?:/[^/]+)*';
@@ -10,7 +10,7 @@ export function pathPattern(pattern: string): RegExp {
   return new RegExp(`^${source.join('')}$`, 'i');
 }
 
-/** `users/` and `/:id` make `/users/:id`. */
+/** Joins `users/` and `/:id` to `/users/:id`. */
 export function joinPaths(...paths: readonly string[]): string {
   return `/${paths.flatMap(segmentsOf).join('/')}`;
 }

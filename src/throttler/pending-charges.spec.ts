@@ -14,7 +14,7 @@ const hit = (over: Partial<Hit> = {}): Hit => ({
   ...over,
 });
 
-describe('charges that the shared store does not know of', () => {
+describe('charges that the shared store has not counted', () => {
   const clock = { now: 0 };
   let pending: PendingCharges;
   beforeEach(() => {
@@ -33,7 +33,7 @@ describe('charges that the shared store does not know of', () => {
     ]);
   });
 
-  it('weigh what the sliding window makes of them, and nothing once their windows are over', () => {
+  it('have the weight of the sliding window, and none after their windows have ended', () => {
     pending.add(hit(), 4);
     pending.add(hit({ policy: fixed }), 4);
     clock.now += 90_000;
@@ -43,7 +43,7 @@ describe('charges that the shared store does not know of', () => {
     expect(pending.take(10).filter(({ key }) => key === 'old')).toEqual([]);
   });
 
-  it('are none where the hits were refunded, and negative where the store has counted them', () => {
+  it('are zero where the hits were refunded, and negative where the store has counted them', () => {
     pending.add(hit(), 1);
     pending.add(hit(), -1);
     expect(pending.size).toBe(0);
@@ -51,7 +51,7 @@ describe('charges that the shared store does not know of', () => {
     expect(pending.take(10)).toMatchObject([{ cost: -1 }]);
   });
 
-  it('are sent under the same id until they are confirmed, and no longer than the id is known', () => {
+  it('keep their id until they are confirmed, and are not sent after the id has expired', () => {
     pending.add(hit(), 1);
     const [first] = pending.take(10);
     pending.add(hit(), 1);
@@ -64,7 +64,7 @@ describe('charges that the shared store does not know of', () => {
     expect(pending.take(10)).toEqual([]);
   });
 
-  it('stay within their bound under a flood of keys', () => {
+  it('stay within the maximum under a flood of keys', () => {
     for (let i = 0; i < 30_000; i++) pending.add(hit({ key: `k${i}` }), 1);
     expect(pending.size).toBe(10_000);
   });

@@ -6,20 +6,20 @@ export interface PendingCharge {
   readonly policy: Policy;
   readonly key: string;
   readonly windowMs: number;
-  /** When the window of `current` began. */
+  /** The time when the window of `current` began. */
   startedAt: number;
   current: number;
-  /** Hits of the window before. */
+  /** Hits of the previous window. */
   previous: number;
 }
 
-/** A charge that is being sent. It keeps its id, so that the shared store counts it once however often it is sent. */
+/** A charge that was sent. It keeps its id, so that the shared store counts it once, however often it is sent. */
 export interface SentCharge {
   readonly id: string;
   readonly policy: Policy;
   readonly key: string;
   readonly windowMs: number;
-  /** Negative where the shared store has counted more than it should. */
+  /** Negative where the shared store has counted too much. */
   readonly cost: number;
   /** How long ago the window of these hits began, in milliseconds. */
   readonly ageMs: number;
@@ -30,12 +30,12 @@ interface Unconfirmed {
   readonly sentAt: number;
 }
 
-/** Keys beyond this number are counted in this process only. */
+/** Hits of further keys are counted in this process only. */
 const MAX_PENDING = 10_000;
-/** For how long the shared store recognises a charge that it has counted already. */
+/** How long the shared store keeps the id of a counted charge. */
 export const CHARGE_ID_TTL_MS = 60_000;
 
-/** What the shared store must still learn of the hits that this process counted while the store did not answer in time. */
+/** The hits that this process counted while the shared store did not answer, and that are not written back yet. */
 export class PendingCharges {
   private readonly charges = new Map<string, PendingCharge>();
   private readonly unconfirmed = new Map<string, Unconfirmed>();
@@ -46,7 +46,7 @@ export class PendingCharges {
     return this.charges.size + this.unconfirmed.size;
   }
 
-  /** @param cost negative for hits that were refunded, or that the shared store turned out to have counted */
+  /** @param cost negative for hits that were refunded, or that the shared store has counted after all */
   add({ policy, key, windowMs }: Hit, cost: number): void {
     const now = this.now();
     const name = nameOf(policy, key);
@@ -59,12 +59,12 @@ export class PendingCharges {
     else this.charges.set(name, charge);
   }
 
-  /** Forgets a key, as an administrator has done. */
+  /** Deletes the charge of a key that an administrator unblocked. */
   delete(policy: Policy, key: string): void {
     this.charges.delete(nameOf(policy, key));
   }
 
-  /** Up to `count` charges to send, those without a confirmation first. Each stays here until it is confirmed or expires. */
+  /** Returns up to `count` charges to send, unconfirmed ones first. Each is kept until it is confirmed or expires. */
   take(count: number): SentCharge[] {
     const now = this.now();
     for (const [id, { sentAt }] of this.unconfirmed) {
@@ -88,7 +88,7 @@ function nameOf(policy: Policy, key: string): string {
   return `${policy.id}:${key}`;
 }
 
-/** Begins the window of now, as `CounterTable.take()` does. */
+/** Moves the charge to the current window, like `CounterTable.take()`. */
 function moveTo(charge: PendingCharge, now: number): void {
   const { windowMs, policy } = charge;
   const elapsed = now - charge.startedAt;
@@ -99,7 +99,7 @@ function moveTo(charge: PendingCharge, now: number): void {
   charge.current = 0;
 }
 
-/** Hits of the previous window weigh what they weigh at this moment; undefined where nothing is left to send. */
+/** Hits of the previous window have the weight of this moment. Returns undefined if there is nothing to send. */
 function sentCharge(charge: PendingCharge, now: number): SentCharge | undefined {
   moveTo(charge, now);
   const { policy, key, windowMs, startedAt, current, previous } = charge;

@@ -4,36 +4,36 @@ import { hashOf } from './key-hash.js';
 export type ThrottleAlgorithm = 'sliding-window' | 'fixed-window';
 
 /**
- * What holds a tier while the shared store does not answer: `local` counts in this process, `open` lets through,
- * `closed` refuses with 503.
+ * What a tier does while the shared store does not answer: `local` counts in this process, `open` allows every request,
+ * `closed` refuses every request with 503.
  *
  * @publicApi
  */
 export type ThrottleFallback = 'local' | 'open' | 'closed';
 
-/** What a key names. Keys of different kinds never meet, though they be spelt alike. */
+/** What a key identifies. Equal keys of different kinds have different counters. */
 export type TrackerKind = 'address' | 'user' | 'custom';
 
-/** One limit as a store sees it: whose counters it has, and how they count. Made once, when a route is first asked for. */
+/** One limit as a store sees it: which counters it has, and how they count. Created at the first request of a route. */
 export class Policy {
-  /** Mixed into the hash of a key, so that policies of one tier share a table without sharing counters. */
+  /** Mixed into the hash of a key, so that policies of one tier share a table but not their counters. */
   readonly saltA: number;
   readonly saltB: number;
-  /** Names the counters among all replicas: `tier:scope:kind`. */
+  /** Identifies the counters in all replicas: `tier:scope:kind`. */
   readonly id: string;
   readonly isFixed: boolean;
 
   constructor(
     /** Name of the tier. */
     readonly name: string,
-    /** Index of the tier, and so of its table in memory. */
+    /** Index of the tier, which is also the index of its table in memory. */
     readonly tier: number,
     readonly kind: TrackerKind,
-    /** The route that is counted for itself; empty where all routes of the tier count together. */
+    /** The route, where the route has its own counters; otherwise empty. */
     readonly scope: string,
     readonly algorithm: ThrottleAlgorithm = 'sliding-window',
     readonly fallback: ThrottleFallback = 'local',
-    /** Counted and reported, never refused. */
+    /** Whether requests are counted and reported, but never refused. */
     readonly isShadow = false,
   ) {
     this.id = `${name}:${scope}:${kind}`;
@@ -44,66 +44,67 @@ export class Policy {
   }
 }
 
-/** What a request asks of one policy. */
+/** A request as one policy counts it. */
 export interface Hit {
   readonly policy: Policy;
   readonly key: string;
-  /** Whole number; 1 is an ordinary request. */
+  /** A whole number, usually 1. */
   readonly cost: number;
   readonly limit: number;
   readonly windowMs: number;
-  /** How long a refusal bars the key; 0 bars it only until there is room again. */
+  /** How long a refusal blocks the key; 0 blocks it only until the window has room. */
   readonly blockMs: number;
 }
 
-/** What a policy answers. */
+/** The answer of one policy. */
 export interface Verdict {
   readonly allowed: boolean;
-  /** The limit that was applied; smaller than the hit's where replicas share it. */
+  /** The limit that was applied. It is smaller than the limit of the hit where replicas share it. */
   readonly limit: number;
-  /** What is left to spend, after this request. */
+  /** What is left of the limit after this request. */
   readonly remaining: number;
-  /** Until the window ends. */
+  /** Milliseconds until the window ends. */
   readonly resetMs: number;
-  /** Until the same request would be let through; 0 where it was. */
+  /** Milliseconds until the same request is allowed; 0 where it is allowed. */
   readonly waitMs: number;
 }
 
-/** What a store answers to all hits of a request, in their order. */
+/** The answer of a store to all hits of a request, in the order of the hits. */
 export interface Decision {
   readonly allowed: boolean;
   readonly verdicts: readonly Verdict[];
-  /** No store could count, and the rule of a tier is to refuse then. */
+  /** The shared store does not answer, and the fallback of a tier is `closed`. */
   readonly isUnavailable?: boolean;
-  /** Made in this process because the shared store did not answer, which therefore has nothing to give back. */
+  /** Decided in this process, because the shared store did not answer. The shared store has nothing to refund. */
   readonly isLocal?: boolean;
 }
 
 /**
- * Counts hits. All hits of one call are spent, or none is: a request that one policy refuses costs the others nothing.
+ * Counts hits. One call consumes all its hits or none of them: if one policy refuses a request, the others do not count
+ * it.
  */
 export interface ThrottleStore {
-  /** Synchronous where the counters are in memory, so that the hot path holds no promise. */
+  /** Synchronous where the counters are in memory, so that the hot path has no promise. */
   consume(hits: readonly Hit[]): Decision | Promise<Decision>;
-  /** Gives back what a decision spent. */
+  /** Refunds what a decision consumed. */
   refund(hits: readonly Hit[], decision: Decision): void | Promise<void>;
-  /** Forgets a key, blocked or not. */
+  /** Deletes the counter of a key, blocked or not. */
   unblock(policy: Policy, key: string): void | Promise<void>;
 }
 
-/** The hits that a decision spent: all, but for those that a shadow policy would have refused. */
-export function spentHits(hits: readonly Hit[], { allowed, verdicts }: Decision): Hit[] {
+/** The hits that a decision consumed: all hits except those above the limit of a shadow policy. */
+export function consumedHits(hits: readonly Hit[], { allowed, verdicts }: Decision): Hit[] {
   return allowed ? hits.filter((_, i) => verdicts[i]?.allowed === true) : [];
 }
 
-/** A wait in the whole seconds of a header, never too early. */
+/** Converts a wait to the whole seconds of a header, rounded up. */
 export function toSeconds(milliseconds: number): number {
   return Math.ceil(milliseconds / 1000);
 }
 
 const { timeOrigin } = performance;
 
-/** Milliseconds of a clock that is never set back, unlike the wall's. */
+/** Milliseconds of a clock that never goes back, unlike the system clock. */
 export function monotonicNow(): number {
   return Math.floor(timeOrigin + performance.now());
 }

@@ -16,7 +16,7 @@ function left(remaining: number): Verdict {
   return { allowed: true, limit: 10, remaining, resetMs: 30_000, waitMs: 0 };
 }
 
-/** The fields that are written after the address has `address` left, and after the user has `user` left. */
+/** The headers written when the address has `address` requests left, and then those when the user has `user` left. */
 function written(address: number, user: number): Record<string, string | number>[] {
   const headers = new RateLimitHeaders({ standardHeaders: true, legacyHeaders: true });
   const request = {};
@@ -26,19 +26,19 @@ function written(address: number, user: number): Record<string, string | number>
   ].map(({ kind, remaining }) => {
     const fields: Record<string, string | number> = {};
     const write = (_response: object, name: string, value: string | number) => void (fields[name] = value);
-    headers.admitted(write, request, {}, plan as RoutePlan, [hit(kind)], [left(remaining)]);
+    headers.allowed(write, request, {}, plan as RoutePlan, [hit(kind)], [left(remaining)]);
     return fields;
   });
 }
 
-describe('the rate limit fields of a request that is counted by address and by user', () => {
-  it('tell of the user where it has less left', () => {
+describe('the rate limit headers of a request that is counted by address and by user', () => {
+  it('show the user where the user has fewer requests left', () => {
     const [byAddress, byUser] = written(8, 3);
     expect(byAddress).toMatchObject({ RateLimit: '"default";r=8;t=30', 'X-RateLimit-Remaining': 8 });
     expect(byUser).toMatchObject({ RateLimit: '"default";r=3;t=30', 'X-RateLimit-Remaining': 3 });
   });
 
-  it.each([8, 9])('are not written again where it has %i left, and the address 8', (user) => {
+  it.each([8, 9])('are not written again where the user has %i left and the address 8', (user) => {
     const [byAddress, byUser] = written(8, user);
     expect(byAddress).toMatchObject({ RateLimit: '"default";r=8;t=30' });
     expect(byUser).toEqual({});

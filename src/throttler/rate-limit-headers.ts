@@ -2,14 +2,14 @@ import { toSeconds, type Hit, type Verdict } from './policy.js';
 import { policyField, type RouteLimit, type RoutePlan } from './route-plan.js';
 import type { ThrottlerSettings, Tier } from './settings.js';
 
-/** A hit and the limit of the route that it is for. */
+/** A hit with the limit of the route that it belongs to. */
 export interface RouteHit extends Hit {
   readonly of: RouteLimit;
-  /** Who is counted; the key holds it, and may hold more. */
+  /** Identifies the client. The key contains it, and may contain more. */
   readonly tracker: string;
 }
 
-/** What a client is told of one policy. */
+/** What the headers say of one policy. */
 interface RateLimitSnapshot {
   readonly tier: Tier;
   readonly limit: number;
@@ -17,22 +17,22 @@ interface RateLimitSnapshot {
   readonly resetSeconds: number;
 }
 
-/** Sets one header field of an adapter's response. */
+/** Sets one header of an adapter's response. */
 export type HeaderWriter<Response> = (response: Response, name: string, value: string | number) => void;
 
-const TOLD = Symbol('bulwark.throttler.told');
-type Telling = { [TOLD]?: readonly RateLimitSnapshot[] };
+const SNAPSHOTS = Symbol('bulwark.throttler.snapshots');
+type RequestWithSnapshots = { [SNAPSHOTS]?: readonly RateLimitSnapshot[] };
 
 /**
- * Tells clients where they stand: `RateLimit` and `RateLimit-Policy` as structured fields
- * (https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/), and `X-RateLimit-*` for those who know only
- * these. Of policies with one name, counted by address and by user, the one with less left speaks.
+ * Writes the rate limit headers: `RateLimit` and `RateLimit-Policy` as structured fields
+ * (https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/), and `X-RateLimit-*` for older clients. Where
+ * a tier counts by address and by user, the headers show the policy with fewer requests left.
  */
 export class RateLimitHeaders {
   constructor(private readonly settings: Pick<ThrottlerSettings, 'standardHeaders' | 'legacyHeaders'>) {}
 
-  /** Writes what was decided; a later phase of the same request adds to it. */
-  admitted<Response>(
+  /** Writes the headers of an allowed request. A later phase of the same request adds its policies. */
+  allowed<Response>(
     write: HeaderWriter<Response>,
     request: object,
     response: Response,
@@ -40,18 +40,18 @@ export class RateLimitHeaders {
     hits: readonly RouteHit[],
     verdicts: readonly Verdict[],
   ): void {
-    const told = snapshotsOf(hits, verdicts, false);
-    if (told.length === 0) return;
-    const before = (request as Telling)[TOLD];
-    // Most often the user has as much left as the address has, and nothing is to be said anew.
-    if (before && told.every((one) => before.some((other) => other.tier === one.tier && !isTighter(one, other))))
+    const snapshots = snapshotsOf(hits, verdicts, false);
+    if (snapshots.length === 0) return;
+    const before = (request as RequestWithSnapshots)[SNAPSHOTS];
+    // Usually the user has as many requests left as the address, and the headers stay as they are.
+    if (before && snapshots.every((one) => before.some((other) => other.tier === one.tier && !isTighter(one, other))))
       return;
-    const all = before ? merged(before, told) : told;
-    if (plan.address.length > 0 && plan.principal.length > 0) (request as Telling)[TOLD] = all;
+    const all = before ? merged(before, snapshots) : snapshots;
+    if (plan.address.length > 0 && plan.principal.length > 0) (request as RequestWithSnapshots)[SNAPSHOTS] = all;
     this.write(write, response, all, plan.policyField ?? policyField(hits));
   }
 
-  /** Writes who refused, and when to come back: not before the end of the longest wait. */
+  /** Writes the headers of a refused request. Returns the longest wait, in whole seconds. */
   refused<Response>(
     write: HeaderWriter<Response>,
     response: Response,
@@ -65,23 +65,23 @@ export class RateLimitHeaders {
       if (isRefusal(hits[i] as RouteHit, verdict)) wait = Math.max(wait, toSeconds(verdict.waitMs));
     }
     write(response, 'Retry-After', wait);
-    const told = snapshotsOf(hits, verdicts, true);
-    for (const { tier, resetSeconds } of told) {
+    const snapshots = snapshotsOf(hits, verdicts, true);
+    for (const { tier, resetSeconds } of snapshots) {
       if (tier.headerSuffix) write(response, `Retry-After${tier.headerSuffix}`, resetSeconds);
     }
-    if (told.length > 0) this.write(write, response, told, plan.policyField ?? policyField(hits));
+    if (snapshots.length > 0) this.write(write, response, snapshots, plan.policyField ?? policyField(hits));
     return wait;
   }
 
   private write<Response>(
     write: HeaderWriter<Response>,
     response: Response,
-    told: readonly RateLimitSnapshot[],
+    snapshots: readonly RateLimitSnapshot[],
     policies: string,
   ): void {
     if (this.settings.standardHeaders) {
       let field = '';
-      for (const { tier, remaining, resetSeconds } of told) {
+      for (const { tier, remaining, resetSeconds } of snapshots) {
         field += `${field && ', '}"${tier.name}";r=${remaining};t=${resetSeconds}`;
       }
       write(response, 'RateLimit-Policy', policies);
@@ -89,7 +89,7 @@ export class RateLimitHeaders {
     }
     if (!this.settings.legacyHeaders) return;
     let tightest: RateLimitSnapshot | undefined;
-    for (const one of told) {
+    for (const one of snapshots) {
       if (one.tier.headerSuffix) writeLegacy(write, response, one, one.tier.headerSuffix);
       if (tightest === undefined || isTighter(one, tightest)) tightest = one;
     }
@@ -97,7 +97,7 @@ export class RateLimitHeaders {
   }
 }
 
-/** Whether a hit's policy is one that refuses, and did. */
+/** Whether the policy of a hit refused it. A shadow policy refuses nothing. */
 export function isRefusal(hit: RouteHit, verdict: Verdict | undefined): verdict is Verdict {
   return verdict !== undefined && !verdict.allowed && !hit.policy.isShadow;
 }
@@ -118,16 +118,16 @@ function snapshotsOf(
   verdicts: readonly Verdict[],
   isOfRefusals: boolean,
 ): RateLimitSnapshot[] {
-  const told: RateLimitSnapshot[] = [];
+  const snapshots: RateLimitSnapshot[] = [];
   for (let i = 0; i < hits.length; i++) {
     const hit = hits[i] as RouteHit;
     const verdict = verdicts[i];
     const { tier } = hit.of;
     if (!verdict || tier.shadow || !tier.setHeaders || (isOfRefusals && verdict.allowed)) continue;
     const { limit, remaining, resetMs, waitMs } = verdict;
-    told.push({ tier, limit, remaining, resetSeconds: toSeconds(waitMs > 0 ? waitMs : resetMs) });
+    snapshots.push({ tier, limit, remaining, resetSeconds: toSeconds(waitMs > 0 ? waitMs : resetMs) });
   }
-  return told.length > 1 ? merged([], told) : told;
+  return snapshots.length > 1 ? merged([], snapshots) : snapshots;
 }
 
 function merged(before: readonly RateLimitSnapshot[], after: readonly RateLimitSnapshot[]): RateLimitSnapshot[] {

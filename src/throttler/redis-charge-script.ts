@@ -2,13 +2,13 @@ import { createHash } from 'node:crypto';
 import { READ_COUNTER, SLACK_MS } from './redis-script.js';
 
 /**
- * Adds hits that a process has counted by itself to a counter, whether or not there is room for them.
+ * Adds hits that a process has counted by itself to a counter, even above the limit.
  *
- * KEYS are the counter and the mark of this charge: a charge whose mark is there has been counted. ARGV is the window, the
- * cost, the age of the window in which the hits were made, 1 for a fixed window, and how long the mark lives. A negative
- * cost takes hits away. A counter that is empty takes the window of the hits; otherwise they count in its current window.
+ * KEYS are the counter and the marker of this charge. If the marker exists, the charge has been counted. ARGV is the
+ * window, the cost, the age of the window of the hits, 1 for a fixed window, and the lifetime of the marker. A negative
+ * cost subtracts hits. An empty counter takes the window of the hits; otherwise they count in its current window.
  *
- * Answers the server time.
+ * Returns the server time.
  */
 export const CHARGE_SCRIPT = `
 local time = redis.call('TIME')
@@ -30,5 +30,5 @@ redis.call('SET', key, string.format('%.0f %.0f %.0f %.0f', start, current, prev
 return {now}
 `;
 
-/** What Redis knows the script by once it has seen it. */
+/** The id of the script for `EVALSHA`. */
 export const CHARGE_SCRIPT_SHA = createHash('sha1').update(CHARGE_SCRIPT).digest('hex');

@@ -1,17 +1,17 @@
 import { createHash } from 'node:crypto';
 
-/** Arguments of the script that stand before those of the hits, and arguments of each hit. */
-const HEAD = 1;
-export const PER_HIT = 5;
-/** Values of the answer that stand before those of the hits, and values of each hit. */
-export const ANSWER_HEAD = 2;
-export const ANSWER_PER_HIT = 4;
+/** Number of arguments of the script before those of the hits, and number of arguments of each hit. */
+const ARGUMENTS_BEFORE_HITS = 1;
+const ARGUMENTS_PER_HIT = 5;
+/** Number of values in the answer before those of the hits, and number of values of each hit. */
+export const VALUES_BEFORE_HITS = 2;
+export const VALUES_PER_HIT = 4;
 
-/** Set in the flags of a hit. */
+/** Flags of a hit. */
 export const FIXED_WINDOW = 1;
 export const SHADOW = 2;
 
-/** Keys expire by a clock that Redis reads less often than TIME; a state must not go before its windows are over. */
+/** Redis expires keys by a clock that is less exact than TIME. A counter must not expire before its windows end. */
 export const SLACK_MS = 1_000;
 
 /**
@@ -38,14 +38,14 @@ export const READ_COUNTER = `  local start, current, previous, held = now, 0, 0,
 `;
 
 /**
- * All policies of a request, in one step, by the server's clock: the same arithmetic as `CounterTable.take()`.
+ * Checks all policies of a request in one step, by the server's clock, with the same arithmetic as `CounterTable.take()`.
  *
- * KEYS are the counters. ARGV[1] is the server time after which the caller no longer waits (0: unknown); a script that
- * runs later, because Redis hung, must not count what was long decided elsewhere. Then for each key: limit, window, cost,
- * block, flags. A negative cost gives back.
+ * KEYS are the counters. ARGV[1] is the server time after which the caller no longer waits (0: unknown). A script that
+ * runs later, because Redis did not respond for a while, must not count: the request has been decided elsewhere. Then for
+ * each key: limit, window, cost, block, flags. A negative cost is a refund.
  *
- * Answers the server time and 1 (let through), 0 (refused) or -1 (too late); then for each key: let through, remaining,
- * reset and wait.
+ * Returns the server time and 1 (allowed), 0 (refused) or -1 (too late). Then for each key: allowed, remaining, reset and
+ * wait.
  */
 export const SCRIPT = `
 local time = redis.call('TIME')
@@ -55,7 +55,7 @@ if deadline > 0 and now > deadline then return {now, -1} end
 
 local states, answer, allowed = {}, {now, 1}, true
 for i, key in ipairs(KEYS) do
-  local at = ${HEAD} + (i - 1) * ${PER_HIT}
+  local at = ${ARGUMENTS_BEFORE_HITS} + (i - 1) * ${ARGUMENTS_PER_HIT}
   local limit, window, cost = tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3])
   local block, flags = tonumber(ARGV[at + 4]), tonumber(ARGV[at + 5])
   local fixed, shadow = flags % 2 == 1, flags >= ${SHADOW}
@@ -79,7 +79,7 @@ ${READ_COUNTER}
   local left = room / window
   if held > now or left < 0 then left = 0 end
   states[i] = {start, current, previous, held, cost, window, block, fixed, ok, left}
-  local n = ${ANSWER_HEAD} + (i - 1) * ${ANSWER_PER_HIT}
+  local n = ${VALUES_BEFORE_HITS} + (i - 1) * ${VALUES_PER_HIT}
   answer[n + 1], answer[n + 2], answer[n + 3], answer[n + 4] = ok and 1 or 0, 0, window - elapsed, wait
 end
 
@@ -96,7 +96,7 @@ for i, key in ipairs(KEYS) do
     held = now + block
     changed = true
   end
-  answer[${ANSWER_HEAD} + (i - 1) * ${ANSWER_PER_HIT} + 2] = math.floor(left)
+  answer[${VALUES_BEFORE_HITS} + (i - 1) * ${VALUES_PER_HIT} + 2] = math.floor(left)
   if changed and current == 0 and previous == 0 and held <= now then
     redis.call('DEL', key)
   elseif changed then
@@ -107,5 +107,5 @@ end
 return answer
 `;
 
-/** What Redis knows the script by once it has seen it. */
+/** The id of the script for `EVALSHA`. */
 export const SCRIPT_SHA = createHash('sha1').update(SCRIPT).digest('hex');

@@ -10,14 +10,14 @@ import {
 } from './policy.js';
 import { CHARGE_ID_TTL_MS, type SentCharge } from './pending-charges.js';
 import { CHARGE_SCRIPT, CHARGE_SCRIPT_SHA } from './redis-charge-script.js';
-import { ANSWER_HEAD, ANSWER_PER_HIT, FIXED_WINDOW, SCRIPT, SCRIPT_SHA, SHADOW } from './redis-script.js';
+import { VALUES_BEFORE_HITS, VALUES_PER_HIT, FIXED_WINDOW, SCRIPT, SCRIPT_SHA, SHADOW } from './redis-script.js';
 
-/** The commands that the store uses; a client of ioredis, for one server or a cluster, has them. @publicApi */
+/** The commands that the store uses. A client of ioredis has them, for one server or a cluster. @publicApi */
 export interface ThrottleRedis {
   evalsha(sha: string, keyCount: number, ...args: (string | number)[]): Promise<unknown>;
   eval(script: string, keyCount: number, ...args: (string | number)[]): Promise<unknown>;
   del(key: string): Promise<unknown>;
-  /** A cluster refuses a call whose keys are on several nodes. */
+  /** Whether it is a cluster, which rejects a call with keys of several slots. */
   readonly isCluster?: boolean;
 }
 
@@ -26,9 +26,9 @@ export interface RedisStoreOptions {
   keyPrefix: string;
   /** How long a caller waits for a decision, in milliseconds. */
   timeoutMs: number;
-  /** Longest time a refusal is repeated without asking, in milliseconds. */
+  /** How long a refusal is repeated without asking Redis, in milliseconds. */
   blockCacheMs: number;
-  /** Clock of this process, in milliseconds. @default one that is never set back */
+  /** Clock of this process, in milliseconds. @default a clock that never goes back */
   now?: () => number;
 }
 
@@ -39,20 +39,20 @@ interface KnownBlock {
   readonly verdict: Verdict;
 }
 
-/** Beyond it the oldest known block is forgotten, and Redis asked again. */
+/** Beyond this number the oldest known block is deleted, and Redis is asked again. */
 const MAX_KNOWN_BLOCKS = 10_000;
 const MAX_KEY_LENGTH = 200;
 const KIND_LETTERS: Record<TrackerKind, string> = { address: 'a', user: 'u', custom: 'c' };
 const PROBE = new Policy('probe', 0, 'custom', '', 'fixed-window', 'open', true);
 
 /**
- * Counts in Redis, for all replicas together: one script call for all policies of a request.
+ * Counts in Redis, for all replicas together, with one script call for all policies of a request.
  *
- * The key of whoever is counted is the hash tag, so that all counters of one client are on one slot of a cluster.
+ * The key of the client is the hash tag, so that all counters of one client are in one slot of a cluster.
  */
 export class RedisStore implements ThrottleStore {
   private readonly blocks = new Map<string, KnownBlock>();
-  /** Server time minus ours, as the last answer told; undefined until one has. */
+  /** Server time minus the time of this process, from the last answer; undefined before the first answer. */
   private clockOffset: number | undefined;
   private readonly now: () => number;
 
@@ -65,7 +65,7 @@ export class RedisStore implements ThrottleStore {
 
   consume(hits: readonly Hit[]): Decision | Promise<Decision> {
     const keys = hits.map((hit) => this.keyOf(hit.policy, hit.key));
-    return this.knownRefusal(hits, keys) ?? this.consumeThere(hits, keys);
+    return this.knownRefusal(hits, keys) ?? this.consumeInRedis(hits, keys);
   }
 
   async refund(hits: readonly Hit[]): Promise<void> {
@@ -79,7 +79,7 @@ export class RedisStore implements ThrottleStore {
     }
   }
 
-  /** Counts hits that this process has counted by itself; once, however often it is asked to. */
+  /** Counts hits that this process has counted by itself. Several calls with one id count once. */
   async charge({ id, policy, key, windowMs, cost, ageMs }: SentCharge): Promise<void> {
     const counter = this.keyOf(policy, key);
     const args = [windowMs, cost, ageMs, policy.isFixed ? 1 : 0, CHARGE_ID_TTL_MS];
@@ -91,19 +91,19 @@ export class RedisStore implements ThrottleStore {
     await this.redis.del(this.keyOf(policy, key));
   }
 
-  /** Whether Redis counts: it must run the script and write. */
+  /** Checks that Redis runs the script and writes. */
   async probe(): Promise<void> {
     const probe: Hit = { policy: PROBE, key: '', cost: 1, limit: 1_000_000, windowMs: 1_000, blockMs: 0 };
     await this.run([probe], [this.keyOf(PROBE, '')], 0);
   }
 
-  private async consumeThere(hits: readonly Hit[], keys: readonly string[]): Promise<Decision> {
+  private async consumeInRedis(hits: readonly Hit[], keys: readonly string[]): Promise<Decision> {
     const groups = this.groups(hits);
     if (groups.length === 1) return this.ask(hits, keys);
-    // A cluster counts keys of several clients on several nodes, one after another; a refusal gives back what the ones
-    // before it took.
+    // On a cluster, keys of several clients are in several slots, which are asked one after another. A refusal refunds
+    // what the groups before it consumed.
     const verdicts = new Map<Hit, Verdict>();
-    const spent: Hit[] = [];
+    const consumed: Hit[] = [];
     for (const group of groups) {
       const decision = await this.ask(
         group,
@@ -111,21 +111,22 @@ export class RedisStore implements ThrottleStore {
       );
       group.forEach((hit, i) => verdicts.set(hit, decision.verdicts[i] as Verdict));
       if (!decision.allowed) {
-        await this.refund(spent);
-        return { allowed: false, verdicts: hits.map((hit) => verdicts.get(hit) ?? untouched(hit)) };
+        await this.refund(consumed);
+        return { allowed: false, verdicts: hits.map((hit) => verdicts.get(hit) ?? notAsked(hit)) };
       }
-      spent.push(...group.filter((hit) => verdicts.get(hit)?.allowed));
+      consumed.push(...group.filter((hit) => verdicts.get(hit)?.allowed));
     }
-    return { allowed: true, verdicts: hits.map((hit) => verdicts.get(hit) ?? untouched(hit)) };
+    return { allowed: true, verdicts: hits.map((hit) => verdicts.get(hit) ?? notAsked(hit)) };
   }
 
   private async ask(hits: readonly Hit[], keys: readonly string[]): Promise<Decision> {
     const began = this.now();
     const deadline = this.clockOffset === undefined ? 0 : began + this.clockOffset + this.options.timeoutMs;
     let answer = await this.run(hits, keys, deadline);
-    // Too late by its clock though not by ours: that clock was set, and the new offset is known now.
+    // Too late by the clock of Redis, but not by the clock of this process: the clock of Redis was changed. The new offset
+    // is known now.
     if (answer[1] === -1 && this.now() - began < this.options.timeoutMs) answer = await this.run(hits, keys, 0);
-    if (answer[1] === -1) throw new Error('Redis answered after the decision was due');
+    if (answer[1] === -1) throw new Error('Redis did not decide in time');
     return this.decision(hits, keys, answer);
   }
 
@@ -148,7 +149,7 @@ export class RedisStore implements ThrottleStore {
     try {
       return (await this.redis.evalsha(sha, keys.length, ...keys, ...args)) as number[];
     } catch (error) {
-      // A server that was restarted, flushed or failed over knows no scripts.
+      // After a restart, a flush or a failover the server does not have the script.
       if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error;
       return (await this.redis.eval(script, keys.length, ...keys, ...args)) as number[];
     }
@@ -156,8 +157,8 @@ export class RedisStore implements ThrottleStore {
 
   private decision(hits: readonly Hit[], keys: readonly string[], answer: readonly number[]): Decision {
     const verdicts = hits.map(({ limit }, i): Verdict => {
-      const at = ANSWER_HEAD + i * ANSWER_PER_HIT;
-      const [allowed = 0, remaining = 0, resetMs = 0, waitMs = 0] = answer.slice(at, at + ANSWER_PER_HIT);
+      const at = VALUES_BEFORE_HITS + i * VALUES_PER_HIT;
+      const [allowed = 0, remaining = 0, resetMs = 0, waitMs = 0] = answer.slice(at, at + VALUES_PER_HIT);
       return { allowed: allowed === 1, limit, remaining, resetMs, waitMs };
     });
     const allowed = answer[1] === 1;
@@ -165,7 +166,7 @@ export class RedisStore implements ThrottleStore {
     return { allowed, verdicts };
   }
 
-  /** A flood of what Redis has just refused is refused here. */
+  /** Repeats a refusal of Redis, so that a flood does not reach Redis. */
   private knownRefusal(hits: readonly Hit[], keys: readonly string[]): Decision | undefined {
     if (this.blocks.size === 0) return undefined;
     const now = this.now();
@@ -177,7 +178,7 @@ export class RedisStore implements ThrottleStore {
         const block = known[i];
         return block
           ? { ...block.verdict, waitMs: Math.max(1, block.verdict.waitMs - (now - block.since)) }
-          : untouched(hit);
+          : notAsked(hit);
       }),
     };
   }
@@ -202,7 +203,7 @@ export class RedisStore implements ThrottleStore {
     });
   }
 
-  /** Hits that one call can hold. */
+  /** Groups the hits into those that one call can check. */
   private groups(hits: readonly Hit[]): readonly (readonly Hit[])[] {
     if (hits.length < 2 || !this.redis.isCluster) return [hits];
     const groups = new Map<string, Hit[]>();
@@ -221,7 +222,7 @@ export class RedisStore implements ThrottleStore {
   }
 }
 
-/** The verdict of a policy that was not asked, because another one had refused. */
-function untouched({ limit, windowMs }: Hit): Verdict {
+/** The verdict of a policy that was not asked, because another policy had refused. */
+function notAsked({ limit, windowMs }: Hit): Verdict {
   return { allowed: true, limit, remaining: limit, resetMs: windowMs, waitMs: 0 };
 }

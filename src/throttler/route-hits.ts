@@ -1,20 +1,23 @@
 import type { ExecutionContext } from '@nestjs/common';
+import type { Resolvable } from '@nestjs/throttler';
 import { getClientAddress, type AdapterRequest, type Principal } from '../context/index.js';
 import { addressKey } from './address-key.js';
 import type { RouteHit } from './rate-limit-headers.js';
 import type { RouteLimit } from './route-plan.js';
 import type { ThrottlerSettings } from './settings.js';
 import type { Policy } from './policy.js';
-import type { Resolvable } from './nestjs-throttler-compat.js';
 
-/** More than any counter holds. */
-const MOST = 1e12;
+/** Maximum of a limit, a window, a block duration and a cost. No counter reaches it. */
+const MAX_VALUE = 1e12;
 
 /** Turns the limits of a route into the hits of a request. */
 export class RouteHits {
-  constructor(private readonly settings: ThrottlerSettings) {}
+  constructor(
+    private readonly settings: ThrottlerSettings,
+    private readonly ipv6SubnetPrefix: number,
+  ) {}
 
-  /** For limits that hold nothing to wait for. */
+  /** For limits without functions of the application. */
   of(limits: readonly RouteLimit[], request: AdapterRequest, context: ExecutionContext): RouteHit[] {
     const hits: RouteHit[] = [];
     for (const of of limits) {
@@ -23,7 +26,7 @@ export class RouteHits {
       const isByUser = of.tracker === 'user' && user !== undefined;
       const policy = of.tracker === 'user' && !isByUser ? of.addressPolicy : of.policy;
       if (policy === undefined) continue;
-      const tracker = isByUser ? callerOf(user) : this.addressOf(request);
+      const tracker = isByUser ? callerKey(user) : this.addressOf(request);
       hits.push({
         of,
         policy,
@@ -38,7 +41,7 @@ export class RouteHits {
     return hits;
   }
 
-  /** For limits with functions of the application's own. */
+  /** For limits of which some have functions of the application. */
   async resolved(
     limits: readonly RouteLimit[],
     request: AdapterRequest,
@@ -54,7 +57,7 @@ export class RouteHits {
       const found = await this.trackerOf(of, request, context);
       if (found === undefined) continue;
       const [policy, tracker] = found;
-      const value = (what: 'limit' | 'windowMs' | 'blockMs' | 'cost') => resolve(of, what, context);
+      const value = (what: keyof typeof OPTION_NAMES) => resolve(of, what, context);
       const cost = await value('cost');
       if (cost === 0) continue;
       hits.push({
@@ -72,7 +75,7 @@ export class RouteHits {
   }
 
   addressOf(request: AdapterRequest): string {
-    return addressKey(getClientAddress(request), this.settings.ipv6SubnetPrefix);
+    return addressKey(getClientAddress(request), this.ipv6SubnetPrefix);
   }
 
   private async trackerOf(
@@ -85,7 +88,7 @@ export class RouteHits {
       const found = await tracker(request, context);
       return found === undefined ? undefined : [policy, found];
     }
-    if (tracker === 'user' && request.user) return [policy, callerOf(request.user)];
+    if (tracker === 'user' && request.user) return [policy, callerKey(request.user)];
     const byAddress = tracker === 'user' ? addressPolicy : policy;
     return byAddress && [byAddress, this.addressOf(request)];
   }
@@ -95,14 +98,14 @@ export class RouteHits {
     if ((roleLimits.size === 0 && tenantLimits.size === 0) || policy.kind === 'address') return limit;
     const tenant = tenantLimits.size > 0 ? this.settings.getTenant?.(request) : undefined;
     const ofTenant = tenant === undefined ? undefined : tenantLimits.get(tenant);
-    if (ofTenant !== undefined) return Math.min(ofTenant, MOST);
+    if (ofTenant !== undefined) return Math.min(ofTenant, MAX_VALUE);
     const ofRoles = (request.user?.roles ?? []).flatMap((role) => roleLimits.get(role) ?? []);
-    return ofRoles.length > 0 ? Math.min(Math.max(...ofRoles), MOST) : limit;
+    return ofRoles.length > 0 ? Math.min(Math.max(...ofRoles), MAX_VALUE) : limit;
   }
 }
 
-/** Who is counted: each API key for itself, and its owner apart from them. */
-function callerOf({ id, apiKey }: Principal): string {
+/** Identifies the caller. Each API key has its own counters, and its owner has others. */
+function callerKey({ id, apiKey }: Principal): string {
   return apiKey === undefined ? id : `api-key:${apiKey.id}`;
 }
 
@@ -110,21 +113,19 @@ function isSkipped({ tier }: RouteLimit, request: AdapterRequest, context: Execu
   if (tier.skipIf?.(context) === true) return true;
   if (tier.ignoreUserAgents.length === 0) return false;
   const agent = request.headers['user-agent'] ?? '';
-  // A pattern with the flag g remembers where it stopped.
+  // Not test(): a pattern with the flag g would continue where its last match ended.
   return tier.ignoreUserAgents.some((pattern) => agent.search(pattern) >= 0);
 }
 
-async function resolve(
-  of: RouteLimit,
-  what: 'limit' | 'windowMs' | 'blockMs' | 'cost',
-  context: ExecutionContext,
-): Promise<number> {
-  const given: Resolvable<number> = of[what];
-  const value = Number(typeof given === 'function' ? await given(context) : given);
+const OPTION_NAMES = { limit: 'limit', windowMs: 'ttlMs', blockMs: 'blockDurationMs', cost: 'cost' } as const;
+
+async function resolve(of: RouteLimit, what: keyof typeof OPTION_NAMES, context: ExecutionContext): Promise<number> {
+  const option: Resolvable<number> = of[what];
+  const value = Number(typeof option === 'function' ? await option(context) : option);
   if (Number.isNaN(value)) {
     throw new TypeError(
-      `The ${what} of the tier "${of.tier.name}" came out as no number; let its function return one.`,
+      `The function for the ${OPTION_NAMES[what]} of the tier "${of.tier.name}" did not return a number. Correct the function.`,
     );
   }
-  return Math.min(MOST, Math.max(0, Math.ceil(value)));
+  return Math.min(MAX_VALUE, Math.max(0, Math.ceil(value)));
 }

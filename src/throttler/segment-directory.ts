@@ -1,35 +1,35 @@
 import { BYTES_PER_SLOT, Segment } from './counter-segment.js';
 
-const SMALLEST_SEGMENT = 16;
-/** A segment is rebuilt in one go, and so many slots take a fraction of a millisecond. */
+const MIN_SEGMENT_SLOTS = 16;
+/** A segment is rebuilt in one step. With this number of slots that takes a fraction of a millisecond. */
 const MAX_SEGMENT_SLOTS = 8_192;
-const MAXIMUM_LOAD = 0.75;
-/** A full segment with fewer live keys than this is only cleared of the stale ones. */
+const MAX_LOAD = 0.75;
+/** A full segment with a smaller part of live keys does not grow: it only drops its expired keys. */
 const GROW_ABOVE = 0.65;
-/** At the cap, a segment with fewer live keys than this is only cleared; with more, it is evicted down to the other. */
+/** At its maximum size, a segment with a larger part of live keys than the first evicts keys down to the second. */
 const EVICT_ABOVE = 0.9;
 const EVICT_DOWN_TO = 0.75;
-/** Keys that were used more often than this are not told apart when the least used are sought. */
+/** Eviction treats all keys with more hits than this alike. */
 const MAX_USED = 255;
-/** How long a segment full of blocked keys is left alone. */
+/** Pause before a segment full of keys that must stay is examined again. */
 const FULL_PAUSE_MS = 1_000;
 
 /**
- * An extendible hash table (https://doi.org/10.1145/320083.320092): a directory, by the low bits of the key's hash, names
- * segments, each a small table with linear probing.
+ * An extendible hash table (https://doi.org/10.1145/320083.320092). The low bits of the hash of a key select a segment in
+ * the directory. Each segment is a small table with linear probing.
  *
- * There is no timer. A slot whose windows are over is taken by the next key that comes by it, and a segment that is full
- * is cleared, grown, split in two, or at the cap relieved of its least used keys, by itself: no other segment is touched,
- * so that no request waits for more than one segment, and what is left over is one segment's memory, which the next one
- * takes, so that growing makes nothing for the garbage collector. Keys that are blocked or have used up their limit are
- * not evicted; where nobody else is left, new keys share one slot.
+ * There is no timer. A new key takes an expired slot that it finds while probing. A full segment drops its expired keys,
+ * grows, splits in two, or at the maximum size evicts its least used keys. This touches no other segment, so that a
+ * request never waits for more than one segment. The memory of a replaced segment is used for the next one, so that growth
+ * leaves no garbage. Keys that are blocked or have reached their limit are not evicted. If a segment has only such keys,
+ * new keys share one slot.
  */
 export class SegmentDirectory {
-  /** The segment that the last slot was found in. */
+  /** The segment in which the last slot was found. */
   at: Segment;
-  /** After which a key that was not seen again means nothing, in milliseconds: two of the longest windows. */
+  /** Time after which an unused key has expired, in milliseconds: twice the longest window. */
   lifeMs = 0;
-  /** As many as a power of two; a segment that has not been split as often as others stands here several times. */
+  /** Its length is a power of two. A segment that was split less often than others has several entries. */
   private directory: Segment[];
   private readonly deepest: number;
   private readonly largest: number;
@@ -38,17 +38,17 @@ export class SegmentDirectory {
   /** Memory of the last segment that was replaced. */
   private spare: ArrayBuffer | undefined;
 
-  /** @param maxKeys most keys that have a counter of their own */
+  /** @param maxKeys maximum number of keys with their own counter */
   constructor(maxKeys: number) {
-    const count = powerOfTwo(maxKeys / (MAX_SEGMENT_SLOTS * MAXIMUM_LOAD));
+    const count = powerOfTwo(maxKeys / (MAX_SEGMENT_SLOTS * MAX_LOAD));
     this.deepest = Math.log2(count);
     this.share = Math.max(1, Math.floor(maxKeys / count));
-    this.largest = Math.max(SMALLEST_SEGMENT, powerOfTwo(this.share / MAXIMUM_LOAD));
-    this.directory = [this.segmentOf(SMALLEST_SEGMENT, 0)];
+    this.largest = Math.max(MIN_SEGMENT_SLOTS, powerOfTwo(this.share / MAX_LOAD));
+    this.directory = [this.segmentOf(MIN_SEGMENT_SLOTS, 0)];
     this.at = this.overflow;
   }
 
-  /** Keys that have a counter, stale ones among them. */
+  /** Keys that have a counter, including expired ones. */
   get size(): number {
     return this.sum(({ filled }) => filled);
   }
@@ -57,12 +57,12 @@ export class SegmentDirectory {
     return this.sum(({ slots }) => slots * BYTES_PER_SLOT);
   }
 
-  /** The slot of a key in the segment `at`; -1 where it has none and is to get none. */
+  /** The slot of a key in the segment `at`; -1 if the key has no slot and `isInsert` is false. */
   locate(a: number, b: number, now: number, limit: number, isInsert: boolean): number {
     const segment = this.directory[b & (this.directory.length - 1)] as Segment;
     this.at = segment;
     let reusable = -1;
-    // There is always an empty slot, because capacity is less than the slots.
+    // There is always an empty slot, because the capacity is less than the number of slots.
     for (let slot = a & segment.mask; ; slot = (slot + 1) & segment.mask) {
       if (segment.isEmpty(slot)) {
         if (!isInsert) return -1;
@@ -89,7 +89,7 @@ export class SegmentDirectory {
     return 0;
   }
 
-  /** Replaces a full segment by one or two with room; false where all its keys must stay. */
+  /** Replaces a full segment by one or two segments with room. Returns false if all its keys must stay. */
   private relieve(full: Segment, now: number, limit: number): boolean {
     const { live, evictable, usage } = this.census(full, now, limit);
     if (live > full.slots * GROW_ABOVE && full.slots < this.largest) {
@@ -109,7 +109,7 @@ export class SegmentDirectory {
     return true;
   }
 
-  /** How many keys of a segment matter, how many of them may be evicted, and how often these were used. */
+  /** Counts the live keys of a segment, the keys that may be evicted, and the latter by their number of hits. */
   private census(segment: Segment, now: number, limit: number) {
     const usage = new Uint32Array(MAX_USED + 1);
     let live = 0;
@@ -126,8 +126,8 @@ export class SegmentDirectory {
   }
 
   /**
-   * Empties slots of the least used keys: of all below a border, and of those that stand on it as many as are still too
-   * many, evenly spread.
+   * Evicts the `surplus` least used keys: all keys with fewer hits than a border, and an evenly spread part of the keys
+   * with as many hits as the border.
    */
   private evict(segment: Segment, now: number, limit: number, surplus: number, usage: Uint32Array): void {
     let border = 0;
@@ -148,7 +148,7 @@ export class SegmentDirectory {
     }
   }
 
-  /** Puts one segment, or the two halves, in the place of another, without the keys that mean nothing any more. */
+  /** Replaces a segment by another one, or by its two halves. Expired keys are not copied. */
   private replace(old: Segment, [even, odd = even]: [Segment, Segment?], now: number): void {
     const bit = 1 << old.depth;
     for (let slot = 0; slot < old.slots; slot++) {
@@ -161,7 +161,7 @@ export class SegmentDirectory {
   }
 
   private segmentOf(slots: number, depth: number): Segment {
-    const capacity = Math.min(Math.floor(slots * MAXIMUM_LOAD), depth === this.deepest ? this.share : slots);
+    const capacity = Math.min(Math.floor(slots * MAX_LOAD), depth === this.deepest ? this.share : slots);
     const isFitting = this.spare?.byteLength === slots * BYTES_PER_SLOT;
     const memory = isFitting ? this.spare : undefined;
     if (isFitting) this.spare = undefined;

@@ -1,5 +1,5 @@
+import type { ThrottlerOptions } from '@nestjs/throttler';
 import { DEFAULT_EXCLUDED_PATHS, DEFAULT_TIERS } from './default-tiers.js';
-import type { ThrottlerOptions } from './nestjs-throttler-compat.js';
 import type {
   FailedLoginOptions,
   ThrottlerModuleOptions,
@@ -9,7 +9,7 @@ import type {
   ThrottleTracker,
 } from './throttler.options.js';
 
-/** A tier with every default filled in. @internal */
+/** A tier with all defaults applied. @internal */
 export interface Tier extends Required<
   Omit<ThrottleTierOptions, 'skipIf' | 'ignoreUserAgents' | 'by' | 'roleLimits' | 'tenantLimits'>
 > {
@@ -22,11 +22,11 @@ export interface Tier extends Required<
   readonly ignoreUserAgents: readonly RegExp[];
   readonly getTracker: ThrottlerOptions['getTracker'];
   readonly generateKey: ThrottlerOptions['generateKey'];
-  /** Ends the names of its headers, as @nestjs/throttler has it: `-short`. */
+  /** Suffix of the names of its headers, as in @nestjs/throttler: `-short`. */
   readonly headerSuffix: string;
 }
 
-/** The options, complete. @internal */
+/** The options with all defaults applied. @internal */
 export interface ThrottlerSettings extends Omit<ThrottlerObjectOptions, 'tiers' | 'redisOptions' | 'failedLogins'> {
   readonly tiers: readonly Tier[];
   readonly redisOptions: Required<ThrottlerRedisOptions>;
@@ -53,7 +53,7 @@ const REDIS_DEFAULTS: Required<ThrottlerRedisOptions> = {
 const FAILED_LOGINS = { limit: 5, ttlMs: 900_000 };
 const TIER_NAME = /^[\w.-]{1,64}$/;
 
-/** @throws TypeError that names the option and what it takes */
+/** @throws TypeError that names the invalid option and its valid values */
 export function settingsOf(given: ThrottlerModuleOptions): ThrottlerSettings {
   const options: ThrottlerObjectOptions = Array.isArray(given) ? { throttlers: given } : given;
   const { limit, ttlMs } = { ...FAILED_LOGINS, ...defined(options.failedLogins) };
@@ -81,7 +81,7 @@ export function settingsOf(given: ThrottlerModuleOptions): ThrottlerSettings {
 function tiersOf(options: ThrottlerObjectOptions): Tier[] {
   const tiers = new Map<string, Partial<ThrottleTierOptions>>(Object.entries(DEFAULT_TIERS));
   const throttlers = new Map((options.throttlers ?? []).map((throttler) => [throttler.name ?? 'default', throttler]));
-  // A team that brings its throttlers has said what holds every route.
+  // The given throttlers already apply to every route.
   if (options.throttlers) tiers.delete('default');
   for (const [name, throttler] of throttlers) tiers.set(name, fromStock(throttler));
   for (const [name, tier] of Object.entries(options.tiers ?? {})) {
@@ -110,10 +110,10 @@ function tierOf(
 ): Tier {
   const { limit, ttlMs } = tier;
   if (!TIER_NAME.test(name)) {
-    throw new TypeError(`A tier is named "${name}"; use up to 64 letters, digits, dots, dashes and underscores.`);
+    throw new TypeError(`A tier is named "${name}". Use up to 64 letters, digits, dots, dashes and underscores.`);
   }
   if (limit === undefined || ttlMs === undefined) {
-    throw new TypeError(`The tier "${name}" has no ${limit === undefined ? 'limit' : 'ttlMs'}; give it one.`);
+    throw new TypeError(`The tier "${name}" has no ${limit === undefined ? 'limit' : 'ttlMs'}. Set it.`);
   }
   const { by = 'user' } = tier;
   return {
@@ -146,10 +146,10 @@ function check({ replicas, maxKeys, tiers, routes, redisOptions }: ThrottlerSett
   checked(redisOptions.timeoutMs, 'redisOptions.timeoutMs');
   const known = new Set(tiers.map(({ name }) => name));
   const unknown = routes.flatMap((rule) => rule.tiers).find((name) => !known.has(name));
-  if (unknown !== undefined) throw new TypeError(`A route rule asks for the tier "${unknown}"; add it to tiers.`);
+  if (unknown !== undefined) throw new TypeError(`A route rule asks for the tier "${unknown}". Add it to \`tiers\`.`);
 }
 
-/** @nestjs/throttler takes numbers in text too, as they come from the environment. */
+/** @nestjs/throttler also accepts numbers as strings, as they come from the environment. */
 function numeric(value: ThrottlerOptions['limit'] | string): ThrottlerOptions['limit'] {
   return typeof value === 'string' && value.trim() !== '' ? Number(value) : (value as ThrottlerOptions['limit']);
 }
@@ -157,10 +157,10 @@ function numeric(value: ThrottlerOptions['limit'] | string): ThrottlerOptions['l
 function checked<T>(value: T, what: string): T {
   if (typeof value === 'function') return value;
   if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 1) return value;
-  throw new TypeError(`The ${what} is ${String(value)}; give a whole number from 1, or a function where one is taken.`);
+  throw new TypeError(`The ${what} is ${String(value)}. Set a whole number from 1, or a function where it is allowed.`);
 }
 
-/** Without what is undefined, which would otherwise cover a default. */
+/** Leaves out undefined values, which would otherwise replace a default. */
 function defined<T extends object>(options: T | undefined): Partial<T> {
   return Object.fromEntries(Object.entries(options ?? {}).filter(([, value]) => value !== undefined)) as Partial<T>;
 }

@@ -1,9 +1,12 @@
-import type { ThrottlerStorage, ThrottlerStorageRecord } from './nestjs-throttler-compat.js';
+import type { ThrottlerStorage } from '@nestjs/throttler';
 import { Policy, toSeconds, type Decision, type Hit, type ThrottleStore, type Verdict } from './policy.js';
 
+/** What a storage answers. @nestjs/throttler does not export the type. @publicApi */
+export type ThrottlerStorageRecord = Awaited<ReturnType<ThrottlerStorage['increment']>>;
+
 /**
- * A storage made for @nestjs/throttler, as a store. Such a storage counts one limit at a time and spends as it asks, so
- * that a refused request may have cost the policies before the one that refused it.
+ * Uses a storage written for @nestjs/throttler as a store. Such a storage checks and counts one limit at a time. If one
+ * policy refuses a request, the policies before it have already counted the request.
  */
 export class StockStorageStore implements ThrottleStore {
   constructor(private readonly storage: ThrottlerStorage) {}
@@ -25,11 +28,13 @@ export class StockStorageStore implements ThrottleStore {
     return { allowed, verdicts };
   }
 
-  /** Such a storage takes nothing back. */
+  /** Such a storage cannot refund. */
   refund(): void {}
 
   unblock(): never {
-    throw new Error('A storage of @nestjs/throttler cannot forget a key; use the store of nest-bulwark to lift blocks');
+    throw new Error(
+      'A storage written for @nestjs/throttler cannot delete a key. To unblock clients, remove the option `storage`.',
+    );
   }
 
   async probe(): Promise<void> {
@@ -37,7 +42,7 @@ export class StockStorageStore implements ThrottleStore {
   }
 }
 
-/** The store, in the shape that @nestjs/throttler gives to whoever asks by `@InjectThrottlerStorage()`. */
+/** The store with the interface of a storage of @nestjs/throttler, for `@InjectThrottlerStorage()`. */
 export class StockStorageFacade implements ThrottlerStorage {
   private readonly policies = new Map<string, Policy>();
 

@@ -28,24 +28,24 @@ class AdminRouteGuard extends RoleGuard {
   }
 }
 
-/** Who is being refused, and how to let them in again. */
+/** Lists and unblocks the clients that are refused. */
 @Controller({ path: 'admin/rate-limits', version: ['1', VERSION_NEUTRAL] })
 @Management()
 @UseGuards(AdminRouteGuard)
 export class ThrottlerController {
   constructor(private readonly throttler: ThrottlerService) {}
 
-  /** The clients that this process refuses most often. */
+  /** The clients that this process refuses most at the moment. */
   @Get('blocked')
   blocked(): { blocked: BlockedClient[] } {
     return { blocked: this.throttler.topBlocked() };
   }
 
-  /** @param id as the list has it, percent-encoded */
+  /** @param id from the list, percent-encoded */
   @Delete('blocked/:id')
   @HttpCode(204)
   async unblock(@Param('id') id: string): Promise<void> {
     if (!(await this.throttler.unblock(id)))
-      throw new ProblemException('NOT_FOUND', 'No limit has this id; take one from the list.');
+      throw new ProblemException('NOT_FOUND', 'No limit has this id. Take an id from the list.');
   }
 }

@@ -1,25 +1,43 @@
-import { ProblemException, type ProblemOptions } from '../problem/index.js';
+import { ThrottlerException } from '@nestjs/throttler';
+import type { ProblemMembers } from '../problem/index.js';
 
-/** @publicApi */
-export const throttlerMessage = 'ThrottlerException: Too Many Requests';
+/** What a {@link RateLimitException} says beside its message. @publicApi */
+export interface RateLimitDetails {
+  /** Whole seconds until the same request is allowed. */
+  retryAfterSeconds: number;
+  /** Names of the tiers that refused. */
+  violatedPolicies: readonly string[];
+}
 
 /**
- * Answers 429 with a problem document of type quota-exceeded.
+ * The exception of @nestjs/throttler, answered as a problem document (RFC 9457) of type quota-exceeded with `Retry-After`.
  *
  * @publicApi
  */
-export class ThrottlerException extends ProblemException {
-  constructor(message: string = throttlerMessage, options: ProblemOptions = {}) {
-    super('RATE_LIMITED', message, options);
+export class RateLimitException extends ThrottlerException implements ProblemMembers {
+  readonly code = 'RATE_LIMITED';
+  readonly headers: Readonly<Record<string, string>>;
+  readonly extensions: Readonly<Record<string, unknown>>;
+
+  constructor(
+    readonly detail: string,
+    { retryAfterSeconds, violatedPolicies }: RateLimitDetails,
+  ) {
+    super(detail);
+    this.headers = { 'Retry-After': String(retryAfterSeconds) };
+    this.extensions = { 'violated-policies': violatedPolicies };
   }
 }
 
-/** Makes an error without looking at the stack, which says nothing here and is what a flood would be paid with. */
-export function withoutStack<T extends Error>(make: () => T): T {
+/**
+ * Creates an error without a stack trace. The trace of a refusal says nothing, and during a flood it would be most of the
+ * cost of a refusal.
+ */
+export function withoutStack<T extends Error>(create: () => T): T {
   const { stackTraceLimit } = Error;
   Error.stackTraceLimit = 0;
   try {
-    return make();
+    return create();
   } finally {
     Error.stackTraceLimit = stackTraceLimit;
   }

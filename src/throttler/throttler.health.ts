@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { HealthCheckOf, type HealthContributor, type HealthReport } from '../ports/index.js';
 import { ThrottlerStore } from './throttler.store.js';
 
-/** Limits hold without the shared store too, only less exactly; so its loss degrades and takes nothing down. */
+/** Without the shared store the limits still apply, but less exactly. So its loss is reported as degraded. */
 @Injectable()
 @HealthCheckOf({ key: 'throttler', critical: false })
 export class ThrottlerHealth implements HealthContributor {
@@ -14,7 +14,7 @@ export class ThrottlerHealth implements HealthContributor {
 
   check(): HealthReport {
     return this.store.isFallingBack
-      ? { degraded: 'The shared store does not answer; limits are counted by each process.', counting: 'local' }
+      ? { degraded: 'The shared store does not answer. Each process counts by itself.', counting: 'local' }
       : { counting: 'shared' };
   }
 }

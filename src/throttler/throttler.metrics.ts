@@ -3,7 +3,7 @@ import type { Counter, Metrics } from '../ports/index.js';
 export type ThrottleOutcome = 'allowed' | 'near_limit' | 'denied' | 'shadow_denied';
 const OUTCOMES: readonly ThrottleOutcome[] = ['allowed', 'near_limit', 'denied', 'shadow_denied'];
 
-/** Figures of the limiter. Labels are tiers, which are configured, and never keys, which clients choose. */
+/** Metrics of the throttler. Labels are names of tiers, never keys, because clients choose the keys. */
 export class ThrottlerMetrics {
   private readonly series: Record<ThrottleOutcome, Counter>[];
   private readonly failures: Counter;
@@ -11,7 +11,7 @@ export class ThrottlerMetrics {
   constructor(metrics: Metrics, tiers: readonly string[], read: { isFallingBack(): boolean; keys(): number }) {
     const decisions = metrics.counter({
       name: 'throttler_decisions_total',
-      help: 'Decisions by tier. near_limit: allowed with less than a fifth left. shadow_denied: allowed, but only because the tier is tried out.',
+      help: 'Decisions by tier. near_limit: allowed with less than a fifth left. shadow_denied: allowed only because the tier is in shadow mode.',
       labelNames: ['tier', 'outcome'],
     });
     this.series = tiers.map(
@@ -30,7 +30,7 @@ export class ThrottlerMetrics {
     metrics.gauge(
       {
         name: 'throttler_falling_back',
-        help: '1 while the shared store is left alone and each tier has its fallback.',
+        help: '1 while the shared store does not answer and each tier uses its fallback.',
       },
       () => (read.isFallingBack() ? 1 : 0),
     );

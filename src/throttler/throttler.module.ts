@@ -1,23 +1,33 @@
 import { Global, Module, type DynamicModule } from '@nestjs/common';
-import { FailureThrottle } from '../ports/index.js';
+import {
+  getOptionsToken,
+  ThrottlerStorage,
+  type ThrottlerModuleOptions as StockThrottlerModuleOptions,
+} from '@nestjs/throttler';
 import { GuardChainModule } from '../guards/index.js';
+import { FailureThrottle } from '../ports/index.js';
 import { AddressThrottlerGuard, UserThrottlerGuard } from './chained.guards.js';
 import { LoginThrottle } from './login-throttle.js';
 import { settingsOf } from './settings.js';
 import { StockStorageFacade } from './stock-storage.js';
-import { ThrottlerStorage } from './nestjs-throttler-compat.js';
 import { ThrottlerController } from './throttler.controller.js';
+import { ThrottlerGuard } from './throttler.guard.js';
 import { ThrottlerHealth } from './throttler.health.js';
-import { type ASYNC_OPTIONS_TYPE, ConfigurableModuleClass, THROTTLER_OPTIONS } from './throttler.module-definition.js';
+import {
+  type ASYNC_OPTIONS_TYPE,
+  ConfigurableModuleClass,
+  MODULE_OPTIONS_TOKEN,
+} from './throttler.module-definition.js';
 import type { ThrottlerModuleOptions } from './throttler.options.js';
 import { ThrottlerService } from './throttler.service.js';
 import { ThrottlerStore } from './throttler.store.js';
 import { THROTTLER_SETTINGS } from './throttler.tokens.js';
 
 /**
- * Limits every route by client address and by user; routes ask for tighter tiers by `@ThrottleTier()`.
+ * Limits every route by client address and by user. Routes ask for further tiers by `@ThrottleTier()`.
  *
- * With the options of @nestjs/throttler it does what that module does, and limits where its guard is put.
+ * It takes the place of the module of @nestjs/throttler: with the options of that module it limits where a guard is put,
+ * and it provides the options and the storage under the tokens of @nestjs/throttler.
  *
  * @publicApi
  */
@@ -25,7 +35,8 @@ import { THROTTLER_SETTINGS } from './throttler.tokens.js';
 @Module({
   imports: [GuardChainModule],
   providers: [
-    { provide: THROTTLER_SETTINGS, inject: [THROTTLER_OPTIONS], useFactory: settingsOf },
+    { provide: THROTTLER_SETTINGS, inject: [MODULE_OPTIONS_TOKEN], useFactory: settingsOf },
+    { provide: getOptionsToken(), inject: [MODULE_OPTIONS_TOKEN], useFactory: toStockOptions },
     ThrottlerStore,
     ThrottlerService,
     {
@@ -36,24 +47,30 @@ import { THROTTLER_SETTINGS } from './throttler.tokens.js';
     },
     { provide: FailureThrottle, useClass: LoginThrottle },
     ThrottlerHealth,
+    ThrottlerGuard,
     AddressThrottlerGuard,
     UserThrottlerGuard,
   ],
-  exports: [THROTTLER_OPTIONS, THROTTLER_SETTINGS, ThrottlerStorage, ThrottlerService, FailureThrottle],
+  exports: [getOptionsToken(), THROTTLER_SETTINGS, ThrottlerStorage, ThrottlerService, FailureThrottle],
 })
 export class ThrottlerModule extends ConfigurableModuleClass {
   static override forRoot(options: ThrottlerModuleOptions = {}): DynamicModule {
-    // Here rather than in a provider, so that a wrong option is reported where it stands.
+    // Called here as well as in the provider, so that the stack trace of an invalid option shows the call of forRoot().
     settingsOf(options);
-    return withRoutes(super.forRoot(options), !Array.isArray(options) && options.adminRoutes);
+    return withAdminRoutes(super.forRoot(options), !Array.isArray(options) && options.adminRoutes);
   }
 
-  /** `adminRoutes` stands beside the factory, because routes are known before options are. */
+  /** `adminRoutes` is given beside the factory, because Nest needs to know the routes before it has the options. */
   static override forRootAsync(options: typeof ASYNC_OPTIONS_TYPE & { adminRoutes?: boolean }): DynamicModule {
-    return withRoutes(super.forRootAsync(options), options.adminRoutes);
+    return withAdminRoutes(super.forRootAsync(options), options.adminRoutes);
   }
 }
 
-function withRoutes(module: DynamicModule, adminRoutes: boolean | undefined): DynamicModule {
+/** The options as a guard written for @nestjs/throttler expects them. A copy, because the stock guard sorts the list. */
+function toStockOptions(options: ThrottlerModuleOptions): StockThrottlerModuleOptions {
+  return Array.isArray(options) ? [...options] : { ...options, throttlers: [...(options.throttlers ?? [])] };
+}
+
+function withAdminRoutes(module: DynamicModule, adminRoutes: boolean | undefined): DynamicModule {
   return adminRoutes ? { ...module, controllers: [ThrottlerController] } : module;
 }

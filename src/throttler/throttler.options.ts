@@ -1,20 +1,17 @@
 import type { ExecutionContext } from '@nestjs/common';
-import type { AdapterRequest } from '../context/index.js';
-import type { ThrottleAlgorithm, ThrottleFallback } from './policy.js';
 import type {
   Resolvable,
-  ThrottlerGenerateKeyFunction,
-  ThrottlerGetTrackerFunction,
-  ThrottlerLimitDetail,
+  ThrottlerModuleOptions as StockThrottlerModuleOptions,
   ThrottlerOptions,
-  ThrottlerStorage,
-} from './nestjs-throttler-compat.js';
+} from '@nestjs/throttler';
+import type { AdapterRequest } from '../context/index.js';
+import type { ThrottleAlgorithm, ThrottleFallback } from './policy.js';
 import type { ThrottleRedis } from './redis.store.js';
 
 /**
- * Who is counted: `address` is the client address, before authentication is paid for; `user` is who has been
- * authenticated; a function names whom it likes, after authentication, and undefined where it has nobody to count.
- * A tier by `user` alone counts those who are nobody by their address.
+ * Who is counted: `address` is the client address, and it is counted before authentication. `user` is the authenticated
+ * user. A function runs after authentication and returns a key; if it returns undefined, the request is not counted.
+ * A tier that counts only by `user` counts requests without a user by their address.
  *
  * @publicApi
  */
@@ -25,35 +22,35 @@ export type ThrottleTracker =
 
 /** A named limit. @publicApi */
 export interface ThrottleTierOptions {
-  /** Requests, or their cost, within `ttlMs`; a function finds it for each request. */
+  /** Requests, or their cost, within `ttlMs`. A function returns the limit of each request. */
   limit: Resolvable<number>;
   /** Window, in milliseconds. */
   ttlMs: Resolvable<number>;
-  /** How long a refusal bars the client, in milliseconds. @default 0: until the window has room again */
+  /** How long a client stays blocked after a refusal, in milliseconds. @default 0: until the window has room again */
   blockDurationMs?: Resolvable<number>;
   /** @default 'sliding-window' */
   algorithm?: ThrottleAlgorithm;
-  /** Several are counted one beside the other. @default 'user' */
+  /** Who is counted. Several trackers are counted independently. @default 'user' */
   by?: ThrottleTracker | readonly ThrottleTracker[];
   /** What a request costs, a whole number. @default 1 */
   cost?: Resolvable<number>;
-  /** Whether it holds every route, not only those that ask. @default true for `default`, false for the others */
+  /** Whether the tier applies to every route, not only to routes that name it. @default true for `default`, else false */
   global?: boolean;
-  /** Whether all its routes count together, or each for itself. @default 'tier' */
+  /** Whether all routes of the tier share one counter, or each route has its own. @default 'tier' */
   scope?: 'tier' | 'route';
-  /** Counts and reports, and refuses nobody: for trying out a limit. @default false */
+  /** Counts and reports, but refuses no request. For trying out a limit. @default false */
   shadow?: boolean;
-  /** What holds while the shared store does not answer. @default 'local' */
+  /** What applies while the shared store does not answer. @default 'local' */
   fallback?: ThrottleFallback;
-  /** Limits of the users of a role; who has several roles gets the highest. Holds for users only. @default none */
+  /** Limits by role. A user with several roles gets the highest. Only applies to authenticated users. @default none */
   roleLimits?: Readonly<Record<string, number>>;
-  /** Limits of the users of a tenant, before those of roles. Holds for users only. @default none */
+  /** Limits by tenant; they override `roleLimits`. Only applies to authenticated users. @default none */
   tenantLimits?: Readonly<Record<string, number>>;
   /** Requests that are not counted. @default none */
-  skipIf?: (context: ExecutionContext) => boolean;
-  /** User agents that are not counted; anybody can claim to be one. @default none */
+  skipIf?: ThrottlerOptions['skipIf'];
+  /** User agents that are not counted. Any client can send such a user agent. @default none */
   ignoreUserAgents?: readonly RegExp[];
-  /** Whether responses tell of this tier. @default true */
+  /** Whether responses have rate limit headers for this tier. @default true */
   setHeaders?: boolean;
 }
 
@@ -61,94 +58,97 @@ export interface ThrottleTierOptions {
 export interface ThrottleRouteRule {
   /**
    * Path as RouterModule, controller and handler declare it, without global prefix and version: `*` is one segment, `**`
-   * any number. What is compared is the declaration, not the URL, so that no spelling of a URL gets around it.
+   * any number of segments. It is compared with the declaration, not with the URL, so that no spelling of a URL avoids it.
    */
   path: string;
-  /** @default every method */
+  /** HTTP methods. @default every method */
   methods?: readonly string[];
-  /** Tiers that hold the route beside its others. */
+  /** Tiers that apply to the route in addition to its others. */
   tiers: readonly string[];
 }
 
 /** @publicApi */
 export interface ThrottlerRedisOptions {
-  /** Longest wait for a decision, in milliseconds; then the `fallback` of the tier holds. @default 40 */
+  /** Maximum wait for a decision, in milliseconds. After it the `fallback` of the tier applies. @default 40 */
   timeoutMs?: number;
-  /** Failures in a row after which Redis is left alone until a probe finds it well. @default 3 */
+  /** Consecutive failures after which Redis is not used until a probe succeeds. @default 3 */
   failures?: number;
   /** Pause before each probe, in milliseconds. @default 1000 */
   probeIntervalMs?: number;
-  /** How long a replica repeats a refusal without asking, in milliseconds. @default 5000 */
+  /** How long a replica repeats a refusal without asking Redis, in milliseconds. @default 5000 */
   blockCacheMs?: number;
-  /** Beginning of every key. @default 'bulwark:throttle:' */
+  /** Prefix of every key. @default 'bulwark:throttle:' */
   keyPrefix?: string;
 }
 
+/** The options of @nestjs/throttler in the form of an object. */
+type StockOptions = Partial<Exclude<StockThrottlerModuleOptions, unknown[]>>;
+
 /** @publicApi */
-export interface ThrottlerObjectOptions {
+export interface ThrottlerObjectOptions extends StockOptions {
   /**
-   * Tiers, by name; the shipped ones are there without being named, and what is named here is laid over them.
-   * @default the shipped tiers
+   * Tiers by name. They are merged over the default tiers: a tier named here changes the default tier of that name.
+   * @default DEFAULT_TIERS
    */
   tiers?: Readonly<Record<string, Partial<ThrottleTierOptions>>>;
-  /** Throttlers in the shape of @nestjs/throttler. They take the place of the shipped `default` tier. @default none */
+  /** Throttlers of @nestjs/throttler. They replace the tier `default`. @default none */
   throttlers?: ThrottlerOptions[];
   /** Tiers by path. @default none */
   routes?: readonly ThrottleRouteRule[];
   /**
-   * Paths that tiers which hold every route leave alone, as in {@link ThrottleRouteRule.path}; decorators of the route
-   * still hold.
+   * Paths to which global tiers do not apply, written as in {@link ThrottleRouteRule.path}. Decorators of the route still
+   * apply.
    * @default DEFAULT_EXCLUDED_PATHS
    */
   excludePaths?: readonly string[];
   /** Requests that are not counted. @default none */
-  skipIf?: (context: ExecutionContext) => boolean;
-  /** User agents that are not counted; anybody can claim to be one. @default none */
-  ignoreUserAgents?: RegExp[];
-  /** Who is counted, in every tier that does not say. @default as the tier says */
-  getTracker?: ThrottlerGetTrackerFunction;
-  /** What is counted. @default tracker, tier, and where it is counted for itself the route */
-  generateKey?: ThrottlerGenerateKeyFunction;
-  /** What a refused client is told. @default a sentence with the limit and the wait */
-  errorMessage?: string | ((context: ExecutionContext, detail: ThrottlerLimitDetail) => string);
-  /** Leading bits of an IPv6 address that stand for one client. @default 64 */
+  skipIf?: StockOptions['skipIf'];
+  /** User agents that are not counted. Any client can send such a user agent. @default none */
+  ignoreUserAgents?: StockOptions['ignoreUserAgents'];
+  /** Who is counted, in every tier that does not define it. @default `by` of the tier */
+  getTracker?: StockOptions['getTracker'];
+  /** The key of a counter. @default tracker, tier, and the route where it has its own counter */
+  generateKey?: StockOptions['generateKey'];
+  /** The `detail` of the problem document of a refused request. @default a sentence with the limit and the wait */
+  errorMessage?: StockOptions['errorMessage'];
+  /** Prefix length, in bits, of the IPv6 network that counts as one client. @default 64 */
   ipv6SubnetPrefix?: number;
-  /** Whether responses tell of the limits. @default true */
+  /** Whether responses have rate limit headers. @default true */
   setHeaders?: boolean;
-  /** `RateLimit` and `RateLimit-Policy`, as the IETF drafts them. @default true */
+  /** Whether responses have `RateLimit` and `RateLimit-Policy`, as in the IETF draft. @default true */
   standardHeaders?: boolean;
-  /** `X-RateLimit-Limit`, `-Remaining` and `-Reset`. @default true */
+  /** Whether responses have `X-RateLimit-Limit`, `-Remaining` and `-Reset`. @default true */
   legacyHeaders?: boolean;
-  /** The tenant of a request, for `tenantLimits`. @default the one that the caller acts in */
+  /** The tenant of a request, for `tenantLimits`. @default the tenant of the user */
   getTenant?: (request: AdapterRequest) => string | undefined;
-  /** A storage made for @nestjs/throttler. @default Redis where RedisModule has one, else memory */
-  storage?: ThrottlerStorage;
-  /** A client of ioredis; false counts in memory even where RedisModule has one. @default RedisModule's client */
+  /** A storage written for @nestjs/throttler. @default Redis where RedisModule provides a client, else memory */
+  storage?: StockOptions['storage'];
+  /** A client of ioredis. `false` counts in memory even where RedisModule has one. @default the client of RedisModule */
   redis?: ThrottleRedis | false;
   redisOptions?: ThrottlerRedisOptions;
-  /** Processes that share the limits; divides them while each counts for itself. @default 1 */
+  /** Processes that share the limits. While each process counts by itself, limits are divided by it. @default 1 */
   replicas?: number;
-  /** Most keys that a tier counts one by one in memory, at 32 to 90 bytes each. @default 1_000_000 */
+  /** Maximum keys that a tier counts individually in memory, at 32 to 90 bytes each. @default 1_000_000 */
   maxKeys?: number;
   /**
-   * Whether every route is limited without further guards, addresses before authentication and users after it. Where it
-   * is off, put {@link ThrottlerGuard} where limits are to hold, as with @nestjs/throttler.
+   * Whether the module limits every route itself: addresses before authentication, users after it. If false, put
+   * {@link ThrottlerGuard} where limits apply, as with @nestjs/throttler.
    * @default true; false where `throttlers` are given
    */
   globalGuards?: boolean;
-  /** Failed logins, by account and by address. @default 5 within 15 minutes */
+  /** Limits of failed logins, by account and by address. @default 5 within 15 minutes */
   failedLogins?: FailedLoginOptions;
-  /** Routes that list the clients refused most, and let them in again. @default false */
+  /** Routes that list and unblock the clients that are refused most. @default false */
   adminRoutes?: boolean;
-  /** Role that the admin routes ask for. @default 'Admin' */
+  /** Role that the admin routes require. @default 'Admin' */
   adminRole?: string;
 }
 
 /** @publicApi */
 export interface FailedLoginOptions {
-  /** Failures that an account may have within `ttlMs`. @default 5 */
+  /** Failed logins that an account may have within `ttlMs`. @default 5 */
   limit?: number;
-  /** Failures that an address may have within `ttlMs`. @default the limit of accounts */
+  /** Failed logins that an address may have within `ttlMs`. @default `limit` */
   addressLimit?: number;
   /** Window, in milliseconds. @default 900_000 */
   ttlMs?: number;

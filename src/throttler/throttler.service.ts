@@ -7,7 +7,7 @@ import {
   type Type,
 } from '@nestjs/common';
 import { ModulesContainer, Reflector } from '@nestjs/core';
-import { AuditTrail, Metrics, NoAuditTrail, NoMetrics } from '../ports/index.js';
+import { AuditTrail, Metrics, NoAuditTrail, NoMetrics, type AuditAction } from '../ports/index.js';
 import { RouteMemo } from '../guards/index.js';
 import { DenialStreaks, type DenialStreak } from './denial-streaks.js';
 import { monotonicNow, Policy, type Decision, type Hit, type TrackerKind, type Verdict } from './policy.js';
@@ -18,27 +18,28 @@ import { ThrottlerMetrics } from './throttler.metrics.js';
 import { ThrottlerStore } from './throttler.store.js';
 import { THROTTLER_SETTINGS } from './throttler.tokens.js';
 
-/** A client that is being refused. @publicApi */
+/** A client whose requests are refused. @publicApi */
 export interface BlockedClient {
-  /** Names it for {@link ThrottlerService.unblock}. */
+  /** Id for {@link ThrottlerService.unblock}. */
   readonly id: string;
   readonly tier: string;
-  /** The route that is counted for itself; empty where the tier is counted as a whole. */
+  /** The route, where the route has its own counter; otherwise empty. */
   readonly scope: string;
   readonly kind: TrackerKind;
   readonly key: string;
   /** Requests refused since `since`. */
   readonly denied: number;
   readonly since: Date;
-  /** Seconds until it is let in again. */
+  /** Whole seconds until its requests are allowed again. */
   readonly retryAfter: number;
 }
 
+/** Part of a limit after which the metric says `near_limit`. */
 const NEAR_LIMIT = 0.8;
-/** Tier of failed logins, which no route can ask for. */
+/** Tier of failed logins. No route can ask for it. */
 export const FAILED_LOGIN = 'failed-login';
 
-/** Counts, and reports what was counted. @publicApi */
+/** Counts requests, and reports the decisions to metrics and audit. @publicApi */
 @Injectable()
 export class ThrottlerService implements OnApplicationShutdown {
   /** @internal */
@@ -69,35 +70,40 @@ export class ThrottlerService implements OnApplicationShutdown {
     store.onFailure = () => this.metrics.storeFailed();
   }
 
-  /** What holds the route of a request. @internal */
+  /** Whether the module limits this request itself. @internal */
+  limitsGlobally(context: ExecutionContext): boolean {
+    return this.settings.globalGuards && context.getType() === 'http';
+  }
+
+  /** The limits of the route of a request. @internal */
   planOf(context: ExecutionContext): RoutePlan {
     return this.plans.get(context);
   }
 
-  /** Plans for a guard that does some steps its own way. @internal */
+  /** Plans for a guard that overrides steps. @internal */
   plansWith(overrides: PlanOverrides): RouteMemo<RoutePlan> {
     return new RouteMemo((handler, controller: Type) => this.planner.plan(handler, controller, overrides));
   }
 
-  /** Index of a tier by its name; that of an unknown tier is shared by all such. @internal */
+  /** Index of a tier. All unknown tiers share one index. @internal */
   tierIndex(name: string): number {
     const index = this.tierNames.indexOf(name);
     return index < 0 ? this.tierNames.length : index;
   }
 
-  /** Spends the hits, all or none, and reports it. @internal */
-  spend(hits: readonly Hit[]): Decision | Promise<Decision> {
+  /** Consumes all hits or none, and reports the decision. @internal */
+  consume(hits: readonly Hit[]): Decision | Promise<Decision> {
     const decision = this.store.consume(hits);
     if (decision instanceof Promise) return decision.then((late) => this.reported(hits, late));
     return this.reported(hits, decision);
   }
 
-  /** Gives back what a decision spent. @internal */
+  /** Refunds what a decision consumed. @internal */
   refund(hits: readonly Hit[], decision: Decision): void | Promise<void> {
     return this.store.refund(hits, decision);
   }
 
-  /** The clients that this process refuses most often at the moment. */
+  /** The clients that this process refuses most at the moment. */
   topBlocked(count = 20): BlockedClient[] {
     const now = monotonicNow();
     return this.streaks.top(count).map(({ id, policy, key, count: denied, since, until }) => ({
@@ -113,10 +119,10 @@ export class ThrottlerService implements OnApplicationShutdown {
   }
 
   /**
-   * Lets a client in again: forgets what one policy has counted of it, for all replicas. Another replica that has just
-   * refused it may do so for `redisOptions.blockCacheMs` more.
+   * Unblocks a client: deletes its counter of one policy, for all replicas. Another replica that has just refused the
+   * client may repeat its refusal for `redisOptions.blockCacheMs`.
    *
-   * @param id as {@link topBlocked} has it: `tier:scope:kind:key`
+   * @param id `tier:scope:kind:key`, from {@link topBlocked}
    * @returns whether the id names a policy
    */
   async unblock(id: string): Promise<boolean> {
@@ -160,12 +166,12 @@ export class ThrottlerService implements OnApplicationShutdown {
   }
 }
 
-function described({ policy }: DenialStreak): { action: string; outcome: 'denied' | 'success' } {
+function described({ policy }: DenialStreak): { action: AuditAction; outcome: 'denied' | 'success' } {
   return policy.isShadow
     ? { action: 'rate_limit.shadow_exceeded', outcome: 'success' }
     : { action: 'rate_limit.exceeded', outcome: 'denied' };
 }
 
-function metadataOf({ policy, key, limit, windowMs }: DenialStreak): Record<string, unknown> {
+function metadataOf({ policy, key, limit, windowMs }: DenialStreak) {
   return { tier: policy.name, tracker: `${policy.kind}:${key}`, limit, ttlMs: windowMs };
 }

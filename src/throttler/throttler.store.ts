@@ -2,13 +2,13 @@ import { Inject, Injectable, Logger, Optional, type OnApplicationShutdown } from
 import { REDIS } from '../ports/index.js';
 import { FallbackStore } from './fallback.store.js';
 import { MemoryStore } from './memory.store.js';
-import { spentHits, type Decision, type Hit, type Policy, type ThrottleStore } from './policy.js';
+import { consumedHits, type Decision, type Hit, type Policy, type ThrottleStore } from './policy.js';
 import { RedisStore, type ThrottleRedis } from './redis.store.js';
 import type { ThrottlerSettings } from './settings.js';
 import { StockStorageStore } from './stock-storage.js';
 import { THROTTLER_SETTINGS } from './throttler.tokens.js';
 
-/** The counters: those of Redis or of another shared storage where there is one, and those of this process. @internal */
+/** The counters: in Redis or another shared storage where there is one, and in this process. @internal */
 @Injectable()
 export class ThrottlerStore implements ThrottleStore, OnApplicationShutdown {
   onFailure: (error: unknown) => void = () => undefined;
@@ -51,9 +51,9 @@ export class ThrottlerStore implements ThrottleStore, OnApplicationShutdown {
   }
 
   refund(hits: readonly Hit[], decision: Decision): void | Promise<void> {
-    const spent = spentHits(hits, decision);
-    if (spent.length === 0) return undefined;
-    return this.shared ? this.shared.refund(spent, decision) : this.local.refund(spent);
+    const consumed = consumedHits(hits, decision);
+    if (consumed.length === 0) return undefined;
+    return this.shared ? this.shared.refund(consumed, decision) : this.local.refund(consumed);
   }
 
   unblock(policy: Policy, key: string): void | Promise<void> {
@@ -65,7 +65,7 @@ export class ThrottlerStore implements ThrottleStore, OnApplicationShutdown {
   }
 
   private report(isFallingBack: boolean, reason: string): void {
-    if (isFallingBack) this.logger.warn(`The shared store is left alone (${reason}); each tier has its fallback`);
-    else this.logger.log('The shared store counts again');
+    if (isFallingBack) this.logger.warn(`The shared store does not answer (${reason}). Each tier uses its fallback.`);
+    else this.logger.log('The shared store answers again.');
   }
 }

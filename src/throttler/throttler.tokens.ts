@@ -1,2 +1,2 @@
-/** The options with every default filled in; services see these. @internal */
+/** The options with all defaults applied; services inject them. @internal */
 export const THROTTLER_SETTINGS = Symbol('bulwark.throttler.settings');

@@ -1,8 +1,4 @@
-export * from './add-user-deactivation.migration.js';
-export * from './add-user-locks.migration.js';
-export * from './allow-configured-roles.migration.js';
-export * from './create-users.migration.js';
-export * from './tie-accounts-to-users.migration.js';
+export { referenceUsers, usersMigrations } from './create-users.migration.js';
 export * from './typeorm-user.store.js';
 export * from './user.entity.js';
 export * from './user.store.js';

@@ -7,7 +7,7 @@ export enum Role {
   User = 'User',
 }
 
-@Entity('users')
+@Entity('users', { synchronize: false })
 export class User {
   @PrimaryColumn('uuid')
   id!: string;

@@ -7,12 +7,14 @@ import { createApiKey } from '../../src/api-keys/api-key-format.js';
 import { AuditService } from '../../src/audit/index.js';
 import { TestClient } from '../support/client.js';
 import { controllerRoutes, type ControllerRoute } from '../support/controller-routes.js';
-import { freshDatabase } from '../support/database.js';
+import { ownDatabase } from '../support/database.js';
 import { testFolder } from '../support/folder.js';
 import { onBothAdapters, TestApp } from '../support/harness.js';
+import { amountOf } from '../support/long-form.js';
 import { freePort } from '../support/ports.js';
 
-const ROUNDS = 8;
+/** Requests to each route with each kind of credentials. */
+const ROUNDS = amountOf('FLOOD_ROUNDS', { short: 3, long: 50 });
 const PER_CLIENT_AND_MINUTE = 100;
 
 /** In production they are for administrators; elsewhere each call starts accounts and events of its own. */
@@ -64,7 +66,7 @@ onBothAdapters('anonymous floods', (HTTP_ADAPTER) => {
         {
           HTTP_ADAPTER,
           ...limits,
-          DATABASE_URL: await freshDatabase(),
+          DATABASE_URL: await ownDatabase(),
           PRODUCTION_TEST_ENABLED: 'false',
           MAIL_URL: `file:${mails.path}`,
           CORS_ORIGINS: 'https://app.example.com',
@@ -113,6 +115,7 @@ onBothAdapters('anonymous floods', (HTTP_ADAPTER) => {
 
     it.each(Object.entries(CREDENTIALS).map((entry, i) => [...entry, `127.9.0.${i + 1}`] as const))(
       'leave a bounded number of audit events: %s',
+      { tags: 'long', timeout: 300_000 },
       async (_name, credentials, from) => {
         const earlier = (await rows()).length;
         await flood(from, credentials);

@@ -2,7 +2,7 @@ import type { EntityManager } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CANONICAL } from '../../src/audit/integrity/chain.js';
 import { AuditApp } from '../support/audit-app.js';
-import { freshDatabase } from '../support/database.js';
+import { ownDatabase } from '../support/database.js';
 
 const OPTIONS = { sealIntervalMs: 0, maintenanceIntervalMs: 0 };
 
@@ -51,7 +51,7 @@ describe('the chain of a tenant', () => {
   let app: AuditApp;
   let replicas: AuditApp[];
   beforeAll(async () => {
-    const url = await freshDatabase();
+    const url = await ownDatabase();
     app = await AuditApp.start(url, OPTIONS);
     replicas = await Promise.all([AuditApp.start(url, OPTIONS), AuditApp.start(url, OPTIONS)]);
     await Promise.all(
@@ -142,7 +142,7 @@ describe('the chain of a tenant', () => {
   });
 
   it('that is made anew by somebody without the key shows', async () => {
-    const database = await freshDatabase();
+    const database = await ownDatabase();
     const forger = await AuditApp.start(database, OPTIONS);
     const owner = await AuditApp.start(database, { ...OPTIONS, sealSecret: 'of the owner' });
     await owner.audit.recordAndWait({ action: 'auth.login', outcome: 'success' });
@@ -161,7 +161,7 @@ describe('the chain of a tenant', () => {
   });
 
   it('goes on under a new key, and its old seals verify where the old key is named', async () => {
-    const database = await freshDatabase();
+    const database = await ownDatabase();
     const start = (options: object) => AuditApp.start(database, { ...OPTIONS, ...options });
     const open = await start({});
     await open.sealed(['one']);

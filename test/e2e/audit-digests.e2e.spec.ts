@@ -6,7 +6,7 @@ import { AuditMaintenance, S3DigestStore, type AuditModuleOptions } from '../../
 import { AuditStoreHealth } from '../../src/audit/store/audit-store.health.js';
 import { signedHeaders } from '../../src/audit/integrity/s3-signature.js';
 import { AuditApp } from '../support/audit-app.js';
-import { freshDatabase } from '../support/database.js';
+import { ownDatabase } from '../support/database.js';
 import { testFolder } from '../support/folder.js';
 import { S3Server } from '../support/s3-server.js';
 
@@ -28,7 +28,7 @@ describe('digests in a file', () => {
 
   beforeEach(async () => {
     folder = await testFolder();
-    url = await freshDatabase();
+    url = await ownDatabase();
   });
   afterEach(async () => {
     for (const app of running.splice(0)) await app.stop();
@@ -261,7 +261,7 @@ describe('digests in a bucket', () => {
       secretAccessKey: 'a/secret+',
       region: 'eu-central-1',
     });
-    const url = await freshDatabase();
+    const url = await ownDatabase();
     const digests = () => new S3DigestStore(server.url('trails', 'one & two'));
     const [app, replica] = [
       await AuditApp.start(url, { ...OPTIONS, digests: digests() }),
@@ -287,7 +287,7 @@ describe('digests in a bucket', () => {
 
   it('show who renames the trail in the database', async () => {
     const server = await S3Server.start({ accessKeyId: 'k', secretAccessKey: 's', region: 'us-east-1' });
-    const app = await AuditApp.start(await freshDatabase(), {
+    const app = await AuditApp.start(await ownDatabase(), {
       ...OPTIONS,
       digests: new S3DigestStore(server.url('trails', 'one')),
     });
@@ -306,7 +306,7 @@ describe('digests in a bucket', () => {
   it('wait while the bucket cannot be reached or refuses the key, and health says so', async () => {
     const server = await S3Server.start({ accessKeyId: 'k', secretAccessKey: 'right', region: 'us-east-1' });
     const wrong = new S3DigestStore(server.url('trails').replace('right', 'wrong'));
-    const app = await AuditApp.start(await freshDatabase(), { ...OPTIONS, digests: wrong });
+    const app = await AuditApp.start(await ownDatabase(), { ...OPTIONS, digests: wrong });
     await app.sealed(['1'], 'a');
     await app.get(AuditMaintenance).run();
     expect(app.get(AuditMaintenance).failures.get('digests')).toContain('403');

@@ -7,15 +7,16 @@ import type { ChainFault } from '../../src/audit/index.js';
 import { EmbeddedPostgres } from '../../src/database/index.js';
 import { AuditApp } from '../support/audit-app.js';
 import { built } from '../support/built.js';
-import { freshDatabase } from '../support/database.js';
+import { ownDatabase } from '../support/database.js';
 import { testFolder } from '../support/folder.js';
+import { amountOf } from '../support/long-form.js';
 import { lastingPort } from '../support/ports.js';
 import { Program } from '../support/program.js';
 import { until } from '../support/until.js';
 
-const ROUNDS = Number(process.env['KILL_ROUNDS'] ?? 20);
-/** Events during the outage; 60,000 are those of ten minutes at a hundred a second. */
-const OUTAGE_EVENTS = Number(process.env['OUTAGE_EVENTS'] ?? 1_000);
+const ROUNDS = amountOf('KILL_ROUNDS', { short: 4, long: 1_000 });
+/** Events during the outage; the long form has those of ten minutes at a hundred a second. */
+const OUTAGE_EVENTS = amountOf('OUTAGE_EVENTS', { short: 1_000, long: 60_000 });
 const RECORDER = resolve('test/fixtures/audit-recorder.mjs');
 
 const acknowledged = ({ output }: Program) => [...output.matchAll(/^ack (\S+)$/gm)].map(([, token]) => token ?? '');
@@ -55,9 +56,10 @@ describe('what a process has acknowledged', () => {
 
   it(
     `is stored once, however often the process is killed (${ROUNDS} times)`,
+    { tags: 'long', timeout: 60_000 + ROUNDS * 20_000 },
     async () => {
       const folder = await testFolder();
-      const url = await freshDatabase();
+      const url = await ownDatabase();
       const acked: string[] = [];
       const observer = await AuditApp.start(url, { sealIntervalMs: 0 });
       for (let round = 0; round < ROUNDS; round++) {
@@ -86,12 +88,11 @@ describe('what a process has acknowledged', () => {
       expect(await readdir(folder.path)).toEqual([]);
       await folder.stop();
     },
-    ROUNDS * 20_000,
   );
 
   it('is stored once by two processes that share the folder and die in turn', async () => {
     const folder = await testFolder();
-    const url = await freshDatabase();
+    const url = await ownDatabase();
     const start = (round: string) =>
       new Program(RECORDER, { DATABASE_URL: url, JOURNAL: folder.path, ROUND: round, PER_BURST: '4' });
     const [one, other] = [start('one'), start('other')];
@@ -113,6 +114,7 @@ describe('what a process has acknowledged', () => {
 
   it(
     'outlives a database that is killed under load and comes back, and a bound on memory meanwhile',
+    { tags: 'long', timeout: 600_000 + OUTAGE_EVENTS * 20 },
     async () => {
       const [folder, data] = [await testFolder(), await testFolder()];
       const server = () =>
@@ -138,6 +140,5 @@ describe('what a process has acknowledged', () => {
       await database.stop();
       await Promise.all([folder.stop(), data.stop()]);
     },
-    600_000 + OUTAGE_EVENTS * 20,
   );
 });

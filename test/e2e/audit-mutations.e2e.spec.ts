@@ -3,10 +3,10 @@ import { DataSource, type EntityManager, type QueryRunner } from 'typeorm';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Verification } from '../../src/audit/index.js';
 import { AuditApp } from '../support/audit-app.js';
-import { freshDatabase } from '../support/database.js';
+import { ownDatabase } from '../support/database.js';
+import { amountOf } from '../support/long-form.js';
 
-/** `npm run bench:audit-mutations` makes 10,000. */
-const MUTATIONS = Number(process.env['MUTATIONS'] ?? 500);
+const MUTATIONS = amountOf('MUTATIONS', { short: 300, long: 10_000 });
 /** In one transaction; a long one would keep feeds of other databases of the server waiting for its end. */
 const AT_ONCE = 25;
 
@@ -122,7 +122,7 @@ const KINDS: Record<string, () => string[]> = {
 let app: AuditApp;
 let heads: Verification['heads'];
 beforeAll(async () => {
-  app = await AuditApp.start(await freshDatabase(), { sealIntervalMs: 0, maintenanceIntervalMs: 0, sealSecret: 's' });
+  app = await AuditApp.start(await ownDatabase(), { sealIntervalMs: 0, maintenanceIntervalMs: 0, sealSecret: 's' });
   for (let batch = 0; batch < 4; batch++) {
     for (const tenant of TENANTS)
       await app.sealed(
@@ -160,6 +160,7 @@ async function unseenOf(runner: QueryRunner, count: number): Promise<string[]> {
 
 it(
   `finds ${MUTATIONS} of ${MUTATIONS} random edits, deletions, insertions, reorderings and truncations`,
+  { tags: 'long', timeout: 300_000 + MUTATIONS * 100 },
   async () => {
     const runner = app.get(DataSource).createQueryRunner();
     try {
@@ -171,5 +172,4 @@ it(
       await runner.release();
     }
   },
-  300_000 + MUTATIONS * 100,
 );

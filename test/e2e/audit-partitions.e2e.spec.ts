@@ -1,13 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { AuditMaintenance, PartitionAuditEvents1795000112000 } from '../../src/audit/index.js';
+import { AuditMaintenance } from '../../src/audit/index.js';
 import { exactTime, genesis, seal } from '../../src/audit/integrity/chain.js';
 import { SealKeys } from '../../src/audit/integrity/seal-keys.js';
 import { firstIdOf, monthName, monthOf } from '../../src/audit/store/months.js';
-import { databaseSettings, migrate } from '../../src/database/index.js';
-import { migrations } from '../../src/migrations.js';
 import { AuditApp } from '../support/audit-app.js';
-import { freshDatabase, query } from '../support/database.js';
+import { freshDatabase } from '../support/database.js';
 
 const DAY_MS = 86_400_000;
 /** The middle of this month: these tests are about months, and are not to see one end while they run. */
@@ -110,57 +108,6 @@ describe('partitions', () => {
     await append(app, [eventAt(next, 'keyed', 'a', 'key'), first]);
     const rows = await app.sql(`SELECT tenant_id FROM audit_events WHERE target = 'keyed' ORDER BY 1`);
     expect(rows).toEqual([{ tenant_id: 'a' }, { tenant_id: 'b' }]);
-  });
-});
-
-describe('the migration to partitions', () => {
-  const position = migrations.findIndex(({ name }) => name.startsWith('PartitionAuditEvents'));
-  const settingsOf = (url: string, upTo?: number) => databaseSettings({ url, migrations: migrations.slice(0, upTo) });
-
-  it('takes over what is there, where it stands, and seals it', async () => {
-    const url = await freshDatabase();
-    await migrate(url, settingsOf(url, position));
-    const old = [
-      [idAt(new Date(NOW.getTime() - 90 * DAY_MS)), 'old', 'key'],
-      [idAt(NOW), 'now', null],
-      [idAt(monthOf(NOW, 2)), 'of a fast clock', null],
-      [randomUUID().replace(/^./, 'f'), 'of no time', null],
-    ];
-    for (const [id, target, key] of old) {
-      await query(
-        url,
-        `INSERT INTO audit_events (id, occurred_at, action, outcome, severity, target, tenant_id, idempotency_key, metadata)
-         VALUES ($1, now(), 'x', 'success', 'INFO', $2, 't', $3, '{"a": 1}')`,
-        [id, target, key],
-      );
-    }
-    const app = await AuditApp.start(url, { sealIntervalMs: 0 });
-    const [whole = ''] = (await partitionsOf(app)).filter((name) => name.startsWith('audit_events_until_'));
-    expect(await placeOf(app, 'old')).toEqual([whole]);
-    expect(await placeOf(app, 'now')).toEqual([whole]);
-    expect(await placeOf(app, 'of a fast clock')).toEqual([`audit_events_${monthName(monthOf(NOW, 2))}`]);
-    expect(await placeOf(app, 'of no time')).toEqual(['audit_events_default']);
-    await append(app, [eventAt(NOW, 'repeated', 't', 'key'), eventAt(NOW, 'new', 't')]);
-    expect(await placeOf(app, 'repeated')).toEqual([]);
-    expect(await placeOf(app, 'new')).toEqual([whole]);
-    await app.sealer.seal();
-    expect(await app.verifier.verify()).toMatchObject({ valid: true, verified: 5, unsealed: 0 });
-    await app.stop();
-  });
-
-  it('can be taken back, with its rows', async () => {
-    const app = await prepared();
-    await app.sealed(['one', 'two'], 't');
-    const migration = new PartitionAuditEvents1795000112000();
-    await app.inTransaction((runner) => migration.down(runner));
-    expect(await app.sql('SELECT target FROM audit_events ORDER BY id')).toEqual([
-      { target: 'one' },
-      { target: 'two' },
-    ]);
-    await app.inTransaction((runner) => migration.up(runner));
-    await app.sealer.seal();
-    expect(await app.verifier.verify()).toMatchObject({ valid: true, verified: 2 });
-    await app.stop();
   });
 });
 

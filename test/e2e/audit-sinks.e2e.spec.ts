@@ -4,7 +4,7 @@ import { AuditSinks, type AuditSink, type DeliveredEvent } from '../../src/audit
 import { AuditFeed } from '../../src/audit/feed/audit.feed.js';
 import { eventId } from '../../src/audit/event-id.js';
 import { AuditApp } from '../support/audit-app.js';
-import { freshDatabase } from '../support/database.js';
+import { ownDatabase } from '../support/database.js';
 import { MemorySink } from '../support/memory.sink.js';
 import { until } from '../support/until.js';
 import { DataSource } from 'typeorm';
@@ -23,7 +23,7 @@ const isBefore = ([a = 0, b = 0]: number[], [c = 0, d = 0]: number[]) => a < c |
 describe('a sink', () => {
   it('that was away gets everything in order afterwards, while another is not held up', async () => {
     const [steady, shaky] = [new MemorySink('steady'), new MemorySink('shaky')];
-    const app = await AuditApp.start(await freshDatabase(), { sinks: [steady, shaky] });
+    const app = await AuditApp.start(await ownDatabase(), { sinks: [steady, shaky] });
     const action = `test.${randomUUID()}`;
     const targets = await recorded(app, action, 0, 50);
     await until('both have the first', () => shaky.targets(action).length === 50);
@@ -56,7 +56,7 @@ describe('a sink', () => {
       await write(events);
       if (failures-- > 0) throw new Error('the answer was lost');
     };
-    const app = await AuditApp.start(await freshDatabase(), { sinks: [sink] });
+    const app = await AuditApp.start(await ownDatabase(), { sinks: [sink] });
     const action = `test.${randomUUID()}`;
     const targets = await recorded(app, action, 0, 30);
     await until('it has taken them', () => failures < 0);
@@ -72,7 +72,7 @@ describe('a sink', () => {
       name: 'hanging',
       write: () => (calls++ === 0 ? new Promise(() => undefined) : Promise.resolve()),
     };
-    const app = await AuditApp.start(await freshDatabase(), { sinks: [hanging], sinkTimeoutMs: 100 });
+    const app = await AuditApp.start(await ownDatabase(), { sinks: [hanging], sinkTimeoutMs: 100 });
     await recorded(app, 'test.hang', 0, 3);
     await until('it is tried again', () => calls > 1);
     await until('it has them then', () => app.get(AuditSinks).states['hanging']?.state === 'running');
@@ -81,7 +81,7 @@ describe('a sink', () => {
   });
 
   it('is written to by one of several processes, and by another when that one is gone', async () => {
-    const url = await freshDatabase();
+    const url = await ownDatabase();
     const sinks = [new MemorySink('shared'), new MemorySink('shared')];
     const options = sinks.map((sink) => ({ sinks: [sink], sinkTimeoutMs: 4_000 }));
     const [one, other] = [await AuditApp.start(url, options[0]), await AuditApp.start(url, options[1])];
@@ -101,7 +101,7 @@ describe('a sink', () => {
   });
 
   it('that comes back under its name goes on where it was', async () => {
-    const url = await freshDatabase();
+    const url = await ownDatabase();
     const before = new MemorySink('named');
     const app = await AuditApp.start(url, { sinks: [before] });
     const action = `test.${randomUUID()}`;
@@ -119,7 +119,7 @@ describe('a sink', () => {
   });
 
   it('cannot have the name of another', async () => {
-    const twins = AuditApp.start(await freshDatabase(), { sinks: [new MemorySink('a'), new MemorySink('a')] });
+    const twins = AuditApp.start(await ownDatabase(), { sinks: [new MemorySink('a'), new MemorySink('a')] });
     await expect(twins).rejects.toThrow('have the name "a"');
   });
 });
@@ -131,7 +131,7 @@ describe('the order of storing', () => {
   it.each(['COMMIT', 'ROLLBACK'])(
     'has no event before an earlier one whose transaction still runs: %s',
     async (end) => {
-      const app = await AuditApp.start(await freshDatabase());
+      const app = await AuditApp.start(await ownDatabase());
       const feed = app.get(AuditFeed);
       const start = await feed.end();
       const slow = app.get(DataSource).createQueryRunner();
@@ -152,7 +152,7 @@ describe('the order of storing', () => {
 
   it('is forgotten when it is old, but not what a sink still needs', async () => {
     const sink = new MemorySink('late');
-    const app = await AuditApp.start(await freshDatabase(), { sinks: [sink] });
+    const app = await AuditApp.start(await ownDatabase(), { sinks: [sink] });
     const feed = app.get(AuditFeed);
     sink.isDown = true;
     await recorded(app, 'test.prune', 0, 5);

@@ -9,7 +9,7 @@ import { FeedEvents } from '../../src/audit/feed/feed-events.js';
 import { TailStream, type TailOptions } from '../../src/audit/feed/tail.stream.js';
 import type { AuditInput } from '../../src/ports/index.js';
 import { AuditApp } from '../support/audit-app.js';
-import { freshDatabase, testDatabase } from '../support/database.js';
+import { ownDatabase, testDatabase } from '../support/database.js';
 import { EventStream } from '../support/event-stream.js';
 import { onBothAdapters, TestApp } from '../support/harness.js';
 import { TestTenantModule } from '../support/tenant.module.js';
@@ -32,7 +32,7 @@ onBothAdapters('GET /audit/events/stream', (HTTP_ADAPTER) => {
   const targetsOf = (stream: EventStream) => stream.of('audit').map(({ data }) => data.target as string);
 
   beforeAll(async () => {
-    url = await freshDatabase();
+    url = await ownDatabase();
     app = await TestApp.start({ HTTP_ADAPTER, DATABASE_URL: url, ...ADMIN }, { imports: [TestTenantModule] });
     ({ token } = await app.login(ADMIN.ADMIN_EMAIL, ADMIN.ADMIN_PASSWORD));
   });
@@ -140,7 +140,7 @@ onBothAdapters('GET /audit/events/stream', (HTTP_ADAPTER) => {
 describe('a live tail', () => {
   let app: AuditApp;
   beforeAll(async () => {
-    app = await AuditApp.start(await freshDatabase(), { tailClients: 2 });
+    app = await AuditApp.start(await ownDatabase(), { tailClients: 2 });
   });
   afterAll(() => app.stop());
 
@@ -245,7 +245,7 @@ describe('a live tail', () => {
   });
 
   it('ends as well where a shutdown begins while it is being opened', async () => {
-    const ending = await AuditApp.start(await freshDatabase());
+    const ending = await AuditApp.start(await ownDatabase());
     const opening = ending.get(AuditTail).open({}, 'all', undefined, async () => true);
     ending.get(AuditTail).onShutdown();
     expect(await textOf(await opening)).toContain('event: end\ndata: {"reason":"shutdown"}');

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { AuditApp } from '../support/audit-app.js';
 import { built } from '../support/built.js';
-import { freshDatabase } from '../support/database.js';
+import { ownDatabase } from '../support/database.js';
 import { testFolder } from '../support/folder.js';
 import { Program } from '../support/program.js';
 
@@ -12,7 +12,7 @@ describe('nest-bulwark audit verify', () => {
   beforeAll(async () => {
     built();
     folder = await testFolder();
-    url = await freshDatabase();
+    url = await ownDatabase();
     // Digests are made here alone: of two that make one at the same time, one leaves it to the other.
     const byHand = { sealIntervalMs: 0, maintenanceIntervalMs: 0 };
     app = await AuditApp.start(url, { ...byHand, digests: `${folder.path}/.data/audit-digests` });

@@ -4,10 +4,11 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { AuditMaintenance } from '../../src/audit/index.js';
 import { firstIdOf, monthOf } from '../../src/audit/store/months.js';
 import { AuditApp } from '../support/audit-app.js';
-import { freshDatabase } from '../support/database.js';
+import { ownDatabase } from '../support/database.js';
 import { testFolder } from '../support/folder.js';
+import { amountOf } from '../support/long-form.js';
 
-const VERIFICATIONS = Number(process.env['VERIFICATIONS'] ?? 12);
+const VERIFICATIONS = amountOf('VERIFICATIONS', { short: 12, long: 500 });
 const REPLICAS = 3;
 const TENANTS = ['a', 'b', undefined];
 const NOW = new Date();
@@ -43,7 +44,7 @@ describe('a verification while everything goes on', () => {
 
   beforeAll(async () => {
     folder = await testFolder();
-    const url = await freshDatabase();
+    const url = await ownDatabase();
     const options = {
       sealIntervalMs: 1,
       flushIntervalMs: 1,
@@ -81,6 +82,7 @@ describe('a verification while everything goes on', () => {
 
   it(
     `is never a false alarm (${VERIFICATIONS} times)`,
+    { tags: 'long', timeout: 300_000 + VERIFICATIONS * 2_000 },
     async () => {
       for (let i = 0; i < VERIFICATIONS; i++) {
         const app = replicas[i % REPLICAS] as AuditApp;
@@ -92,6 +94,5 @@ describe('a verification while everything goes on', () => {
       // Otherwise less went on than it says.
       expect(failures).toEqual([]);
     },
-    300_000 + VERIFICATIONS * 2_000,
   );
 });

@@ -1,7 +1,7 @@
 import { Controller, Get, Module, Query, VERSION_NEUTRAL } from '@nestjs/common';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { Public } from '../../src/guards/index.js';
-import { freshDatabase } from '../support/database.js';
+import { ownDatabase } from '../support/database.js';
 import { onBothAdapters, TestApp } from '../support/harness.js';
 import { sendBytes } from '../support/socket.js';
 
@@ -47,7 +47,7 @@ onBothAdapters('attempts that are refused', (HTTP_ADAPTER) => {
   };
 
   beforeAll(async () => {
-    const env = { HTTP_ADAPTER, DATABASE_URL: await freshDatabase(), IP_DENY: DENIED };
+    const env = { HTTP_ADAPTER, DATABASE_URL: await ownDatabase(), IP_DENY: DENIED };
     app = await TestApp.start(env, { imports: [SearchModule] });
   });
   afterAll(() => app.stop());
@@ -86,7 +86,7 @@ onBothAdapters('attempts that are refused', (HTTP_ADAPTER) => {
   });
 
   it('are told with their count when the process ends', async () => {
-    const url = await freshDatabase();
+    const url = await ownDatabase();
     const other = await TestApp.start({ HTTP_ADAPTER, DATABASE_URL: url });
     for (let i = 0; i < 4; i++) await other.get('/auth/profile', { token: 'nonsense', from: '127.7.0.60' });
     await other.stop();

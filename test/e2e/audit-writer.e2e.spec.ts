@@ -1,7 +1,7 @@
 import { Client } from 'pg';
 import { describe, expect, it } from 'vitest';
 import { AuditApp } from '../support/audit-app.js';
-import { freshDatabase } from '../support/database.js';
+import { ownDatabase } from '../support/database.js';
 import { testFolder } from '../support/folder.js';
 import { until } from '../support/until.js';
 
@@ -18,7 +18,7 @@ async function heldUp(url: string): Promise<{ client: Client; held: Promise<unkn
 
 describe('a backlog', () => {
   it('is written by two statements at once, and each event once where one of them fails', async () => {
-    const url = await freshDatabase();
+    const url = await ownDatabase();
     const app = await AuditApp.start(url, { sealIntervalMs: 0, maintenanceIntervalMs: 0, maxPending: FIRST + REST });
     const record = (from: number, to: number) => {
       for (let i = from; i < to; i++) app.audit.record({ action: 'thing.made', outcome: 'success', target: `t:${i}` });
@@ -54,7 +54,7 @@ describe('a backlog', () => {
   });
 
   it('comes to its end, and to what the journal alone holds, while events go on coming', async () => {
-    const [url, folder] = [await freshDatabase(), await testFolder()];
+    const [url, folder] = [await ownDatabase(), await testFolder()];
     const options = { sealIntervalMs: 0, maintenanceIntervalMs: 0, journalDir: folder.path, maxPending: 50 };
     const app = await AuditApp.start(url, options);
     const recorded: string[] = [];

@@ -6,11 +6,12 @@ import { RESET_SUBJECT, Subject } from '../support/accounts/subject.js';
 import type { Answer } from '../support/client.js';
 import { Dice } from '../support/fuzz.js';
 import type { TestApp, Visitor } from '../support/harness.js';
+import { amountOf } from '../support/long-form.js';
 import { DatabaseLatency } from '../support/races/database-latency.js';
 import { addMember, rolesIn, tenantOf, tokenIn } from '../support/races/workspace.js';
 
 const SEED = Number(process.env['RACE_SEED'] ?? randomInt(2 ** 31));
-const ROUNDS = 6 * Number(process.env['RACE_ROUNDS'] ?? 1);
+const ROUNDS = 6 * amountOf('RACE_ROUNDS', { short: 1, long: 10 });
 const MAX_OFFSET_MS = 4;
 const KEY_LIMIT = 50;
 
@@ -57,7 +58,7 @@ async function rounds(run: () => Promise<void>): Promise<void> {
 
 const logIn = (email: string, password: string) => pair.replicas[1].post('/auth/login', { email, password });
 
-describe('at the same moment on two replicas', () => {
+describe('at the same moment on two replicas', { tags: 'long', timeout: 50_000 * ROUNDS }, () => {
   it('two changes of one password do not both succeed, and the new password is that of the one that did', () =>
     rounds(async () => {
       const { email, password, logins } = await Subject.create(pair, { logins: 2, apiKeys: 0 });

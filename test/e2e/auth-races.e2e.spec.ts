@@ -1,12 +1,13 @@
 import { randomInt } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { Dice } from '../support/fuzz.js';
+import { amountOf } from '../support/long-form.js';
 import { FLOWS } from '../support/races/flows.js';
 import { factorStatesOf, race, RaceTrack } from '../support/races/race.js';
 
-/** RACE_SEED repeats the random choices of a run, RACE_ROUNDS runs each pair more often. */
+/** RACE_SEED repeats the random choices of a run. */
 const SEED = Number(process.env['RACE_SEED'] ?? randomInt(2 ** 31));
-const ROUNDS = Number(process.env['RACE_ROUNDS'] ?? 1);
+const ROUNDS = amountOf('RACE_ROUNDS', { short: 1, long: 10 });
 /** Races of different accounts that run at once. */
 const PARALLEL = 4;
 
@@ -28,6 +29,7 @@ async function inParallel(work: readonly (() => Promise<void>)[]): Promise<void>
 describe('two flows of one account at the same moment on two replicas', () => {
   it.each(FLOWS.map((flow, index) => ({ name: flow.name, flow, index })))(
     'keep every invariant: $name and each of the others',
+    { tags: 'long', timeout: 300_000 * ROUNDS },
     async ({ flow, index }) => {
       const violations: string[] = [];
       const races = FLOWS.slice(index).flatMap((opponent, distance) =>

@@ -5,18 +5,7 @@ import { ExpressAdapter } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { DataSource } from 'typeorm';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import {
-  AddSessionAuthentication1795000201000,
-  AddSessionClients1795000010000,
-  AddSessionTenants1795000301000,
-  AuthModule,
-  CreateAccountMail1795000011000,
-  CreateSecondFactors1795000202000,
-  CreateSessions1795000001000,
-  IndexEndedSessions1795000410000,
-  MailSender,
-  type Mail,
-} from '../../src/auth/index.js';
+import { AuthModule, authMigrations, MailSender, type Mail } from '../../src/auth/index.js';
 import { ProblemFilter } from '../../src/problem/index.js';
 import { DatabaseModule } from '../../src/database/index.js';
 import { createValidationPipe } from '../../src/security/index.js';
@@ -52,18 +41,9 @@ onBothAdapters('an application with a user store of its own', (adapter) => {
   let client: TestClient;
   beforeAll(async () => {
     const url = await freshDatabase();
-    const migrations = [
-      CreateSessions1795000001000,
-      AddSessionClients1795000010000,
-      CreateAccountMail1795000011000,
-      AddSessionAuthentication1795000201000,
-      CreateSecondFactors1795000202000,
-      AddSessionTenants1795000301000,
-      IndexEndedSessions1795000410000,
-    ];
     const secret = 'a secret of the test suite, long enough for HS256';
     const modules = [
-      DatabaseModule.forRoot({ url, migrations }),
+      DatabaseModule.forRoot({ url, migrations: authMigrations }),
       AuthModule.forRoot({
         secret,
         bcryptCost: 4,

@@ -2,14 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { Controller, Get, Header, Module, Res } from '@nestjs/common';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Authenticated, Public } from '../../src/guards/index.js';
-import { HAS_ZSTD } from '../../src/security/content-coding.js';
+import { HAS_ZSTD } from '../../src/security/compression-rules.js';
 import { Browser } from '../support/browser.js';
 import type { Answer } from '../support/client.js';
 import { onBothAdapters, TestApp } from '../support/harness.js';
 
 /** Beyond it a body is compressed, where nothing is against it. */
 const THRESHOLD_BYTES = 1024;
-const BEST = HAS_ZSTD ? 'zstd' : 'br';
 const LARGE = { text: 'a line that compresses well\n'.repeat(400) };
 const ENCODINGS = { headers: { 'Accept-Encoding': 'gzip, br, zstd' } };
 
@@ -56,6 +55,7 @@ const wordy = () => ({
 });
 
 onBothAdapters('an answer with a secret (BREACH)', (adapter) => {
+  const BEST = adapter === 'fastify' && HAS_ZSTD ? 'zstd' : 'br';
   describe('where tokens are in bodies', () => {
     let app: TestApp;
     beforeAll(async () => (app = await TestApp.start({ HTTP_ADAPTER: adapter }, { imports })));

@@ -62,7 +62,7 @@ class CachedController {
   }
 
   @Get('list')
-  @Cached({ ttl: 60_000, scope: 'public', vary: ['accept-language'] })
+  @Cached({ ttlMs: 60_000, scope: 'public', vary: ['accept-language'] })
   list() {
     return { load: ++loads };
   }

@@ -1,42 +1,11 @@
-import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import type { Server } from 'node:http';
 import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
 import { DataSource } from 'typeorm';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { setServerTimeouts } from '../../src/security/index.js';
 import { User } from '../../src/users/index.js';
 import { onBothAdapters, TestApp } from '../support/harness.js';
-
-const ROOT = join(import.meta.dirname, '../..');
-
-describe('the table of footguns in docs/security.md', () => {
-  const specs = new Map(
-    ['src', 'test'].flatMap((folder) =>
-      readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
-        .filter((path) => path.endsWith('.spec.ts'))
-        .map((path) => [basename(path), join(ROOT, folder, path)] as const),
-    ),
-  );
-  const rows = readFileSync(join(ROOT, 'docs/security.md'), 'utf8')
-    .split('\n')
-    .filter((line) => /^\| .*\.spec\.ts/.test(line))
-    .map((line) => line.split('|').map((cell) => cell.trim()))
-    .map(([, footgun = '', file = '', test = '']) => ({ footgun, file, test }));
-
-  it('is read', () => {
-    expect(rows.length).toBeGreaterThan(15);
-  });
-
-  it.each(rows)('names a test that exists: $footgun', ({ file, test }) => {
-    const source = readFileSync(specs.get(file) ?? '', 'utf8');
-    const isNamed = ["'", '`', '"'].some((quote) => source.includes(`${quote}${test}${quote}`));
-    expect(isNamed, `${file} has no test "${test}"`).toBe(true);
-  });
-});
 
 onBothAdapters('what goes wrong easily', (adapter) => {
   let app: TestApp;
@@ -74,26 +43,5 @@ onBothAdapters('what goes wrong easily', (adapter) => {
     }
     setServerTimeouts(server);
     expect((await app.get('/livez')).status).toBe(200);
-  });
-});
-
-describe('the check of regular expressions', () => {
-  const file = join(tmpdir(), `bulwark-regex-${process.pid}.ts`);
-  const check = () => spawnSync(process.execPath, ['scripts/check-regexes.mjs', file], { cwd: ROOT, encoding: 'utf8' });
-  afterAll(() => rmSync(file, { force: true }));
-
-  it('fails on one that is not linear', () => {
-    // A client who sends "aaaa…!" would keep the process busy for years.
-    writeFileSync(file, 'export const word = /^(?:a+)+$/;\n');
-    const { status, stderr } = check();
-    expect(status).toBe(1);
-    expect(stderr).toContain(`${file}:1: /^(?:a+)+$/ is not linear (exponential`);
-    writeFileSync(file, 'export const word = /^a+$/;\n');
-    expect(check().status).toBe(0);
-  });
-
-  it('is part of lint', () => {
-    const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { scripts: { lint: string } };
-    expect(scripts.lint).toContain('node scripts/check-regexes.mjs');
   });
 });

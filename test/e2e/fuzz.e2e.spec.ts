@@ -1,14 +1,17 @@
+import { randomInt } from 'node:crypto';
 import { connect } from 'node:net';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { expect, it } from 'vitest';
 import { Dice, RequestFuzzer } from '../support/fuzz.js';
 import { onBothAdapters, TestApp } from '../support/harness.js';
+import { amountOf, isLongRun } from '../support/long-form.js';
 import { until } from '../support/until.js';
 
-/** `npm run fuzz` sends a hundred thousand, from another seed each time. */
-const REQUESTS = Number(process.env['FUZZ_REQUESTS'] ?? 10_000) / 2;
-const SEED = Number(process.env['FUZZ_SEED'] ?? 20_261_121);
+/** Half of them to each adapter. */
+const REQUESTS = amountOf('FUZZ_REQUESTS', { short: 10_000, long: 100_000 }) / 2;
+/** The long form takes another seed each time, and prints it in the name of the test. */
+const SEED = Number(process.env['FUZZ_SEED'] ?? (isLongRun() ? randomInt(2 ** 31) : 20_261_121));
 
 const PER_CONNECTION = 20;
 const CONNECTIONS = 16;
@@ -31,6 +34,7 @@ interface Exchange {
 onBothAdapters(`${REQUESTS} made-up requests (seed ${SEED})`, (adapter) => {
   it(
     'bring no failure, no crash, no hang and no leak',
+    { tags: 'long', timeout: 300_000 + REQUESTS * 20 },
     async () => {
       // The self-tests run for seconds each, and their progress is a stream without an end.
       const env = { PRODUCTION_TEST_ENABLED: 'false', CORS_ORIGINS: 'https://app.example' };
@@ -59,7 +63,7 @@ onBothAdapters(`${REQUESTS} made-up requests (seed ${SEED})`, (adapter) => {
         const failures = app.logs.filter(({ level }) => level === 'error' || level === 'fatal');
         expect({ wrong: wrong.slice(0, 3), failures: failures.slice(0, 3) }).toEqual({ wrong: [], failures: [] });
         const answered = [...statuses.values()].reduce((sum, count) => sum + count, 0);
-        if (process.env['FUZZ_REQUESTS'] !== undefined) report(adapter, answered, statuses, heapUsed(app) - heapThen);
+        if (isLongRun()) report(adapter, answered, statuses, heapUsed(app) - heapThen);
         // What is ambiguous closes its connection, and loses what was to come behind it.
         expect(answered).toBeGreaterThan(REQUESTS / 2);
         // Some get in, and the rest is refused for a reason.
@@ -72,7 +76,6 @@ onBothAdapters(`${REQUESTS} made-up requests (seed ${SEED})`, (adapter) => {
         await app.stop();
       }
     },
-    300_000 + REQUESTS * 20,
   );
 });
 

@@ -49,6 +49,7 @@ onBothAdapters('health', (adapter) => {
       'event-loop',
       'memory',
       'migrations',
+      'periodic-tasks',
       'printer',
       'tenant-isolation',
     ]);

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { onBothAdapters, TestApp } from '../support/harness.js';
-import { freshDatabase } from '../support/database.js';
+import { ownDatabase } from '../support/database.js';
 
 const run = promisify(execFile);
 
@@ -52,7 +52,7 @@ onBothAdapters('the commands of the README', (adapter) => {
     app = await TestApp.start({
       HTTP_ADAPTER: adapter,
       NODE_ENV: 'development',
-      DATABASE_URL: await freshDatabase(),
+      DATABASE_URL: await ownDatabase(),
       THROTTLE_DEFAULT_LIMIT: '100',
       THROTTLE_AUTH_LIMIT: '10',
     });

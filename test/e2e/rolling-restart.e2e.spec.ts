@@ -3,12 +3,13 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { testDatabase } from '../support/database.js';
 import { HaProxy } from '../support/haproxy.js';
 import { Load } from '../support/load.js';
+import { amountOf } from '../support/long-form.js';
 import { freePort } from '../support/ports.js';
 import { Program } from '../support/program.js';
 import { until } from '../support/until.js';
 
-/** Each replica twice; `npm run bench:restarts` goes on longer. */
-const RESTARTS = Number(process.env['RESTARTS'] ?? 4);
+/** In the short form each replica is restarted once. */
+const RESTARTS = amountOf('RESTARTS', { short: 2, long: 100 });
 const CONNECTIONS = 20;
 const TIMEOUT_MS = 300_000 + RESTARTS * 12_000;
 const PATHS = ['/work/fast', '/work/fast', '/work/fast', '/work/slow?ms=120', '/work/stream?ms=150'];
@@ -100,7 +101,7 @@ async function restartUnderLoad(kind: string, adapter: string, limit: number, un
 }
 
 describe.each(['fastify', 'express'])('two replicas on %s behind a proxy, restarted in turn under load', (adapter) => {
-  it('lose no request', { timeout: TIMEOUT_MS }, async () => {
+  it('lose no request', { tags: 'long', timeout: TIMEOUT_MS }, async () => {
     const { load, codes } = await restartUnderLoad('bulwark', adapter, RESTARTS);
     expect(load.failures).toEqual([]);
     expect(codes).toEqual(Array.from({ length: RESTARTS }, () => 0));

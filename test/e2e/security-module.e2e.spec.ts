@@ -3,7 +3,7 @@ import { Body, Controller, Get, Module, Post, Query } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import {
   AllowAddresses,
   BodyLimit,
@@ -158,5 +158,18 @@ describe.each(['fastify', 'express'] as const)('SecurityModule in an application
     [{ denyAddresses: ['everybody'] }, 'neither an address'],
   ])('does not start with %j', async (options, reason) => {
     await expect(start(options)).rejects.toThrow(reason);
+  });
+
+  it('does not start without the package that compresses, and names the command that installs it', async () => {
+    const name = adapter === 'fastify' ? '@fastify/compress' : 'compression';
+    vi.doMock(name, () => {
+      throw new Error(`Cannot find package '${name}'`);
+    });
+    try {
+      await expect(start()).rejects.toThrow(`npm install ${name}`);
+      expect((await (await start({ compression: false })).get('/large')).status).toBe(200);
+    } finally {
+      vi.doUnmock(name);
+    }
   });
 });

@@ -11,7 +11,7 @@ import {
   ShutdownService,
   type ShutdownParticipant,
 } from '../../src/index.js';
-import { auditRows, freshDatabase, testDatabase } from '../support/database.js';
+import { auditRows, ownDatabase, testDatabase } from '../support/database.js';
 import { onBothAdapters, TestApp } from '../support/harness.js';
 import { freePort } from '../support/ports.js';
 import { Program } from '../support/program.js';
@@ -262,7 +262,7 @@ describe('the process', () => {
   });
 
   it('writes every audit event before it ends', async () => {
-    const database = await freshDatabase();
+    const database = await ownDatabase();
     const { program, url } = await start({ DATABASE_URL: database, AUDIT_FLUSH_INTERVAL: '1h' });
     const post = (path: string, body: object) =>
       fetch(url + path, {

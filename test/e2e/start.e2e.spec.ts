@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Server } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
-import { freshDatabase, query } from '../support/database.js';
+import { freshDatabase, ownDatabase, query } from '../support/database.js';
 import { testFolder } from '../support/folder.js';
 import { freePort } from '../support/ports.js';
 import { Program } from '../support/program.js';
@@ -53,7 +53,7 @@ async function endedSessions(databaseUrl: string): Promise<{ all: number; abando
 describe('a bad configuration', () => {
   let way: TcpProxy;
   beforeAll(async () => {
-    way = await TcpProxy.to(await freshDatabase());
+    way = await TcpProxy.to(await ownDatabase());
     await way.open();
   });
   afterAll(() => way.close());
@@ -112,7 +112,7 @@ describe('a port in use', () => {
   it.each(['fastify', 'express'])(
     'ends %s with exit code 71 and the port, its connections closed in good order',
     async (adapter) => {
-      const database = await freshDatabase();
+      const database = await ownDatabase();
       const refused = start({ HTTP_ADAPTER: adapter, DATABASE_URL: database, PORT: String(port) });
       expect(await refused.ends()).toBe(71);
       expect(refused.output).toContain(
@@ -166,7 +166,7 @@ describe('a database that cannot be used', () => {
     ['the password is wrong', (url) => (url.password = PASSWORD), 'password authentication failed'],
     ['there is no such database', (url) => (url.pathname = '/no_such_database'), '"no_such_database" does not exist'],
   ])('ends the start with exit code 69 without waiting when %s', async (_what, change, message) => {
-    const url = new URL(await freshDatabase());
+    const url = new URL(await ownDatabase());
     change(url);
     const refused = start({ DATABASE_URL: url.href, DATABASE_START_TIMEOUT: NEVER });
     expect(await refused.ends()).toBe(69);
@@ -177,7 +177,7 @@ describe('a database that cannot be used', () => {
   });
 
   it('is waited for when it comes up later', async () => {
-    const way = await TcpProxy.to(await freshDatabase());
+    const way = await TcpProxy.to(await ownDatabase());
     const patient = start({ DATABASE_URL: way.url, DATABASE_START_TIMEOUT: NEVER });
     await patient.says('cannot be reached');
     await way.open();
@@ -189,7 +189,7 @@ describe('a database that cannot be used', () => {
 
 describe('a start that goes well', () => {
   it.each(['SIGTERM', 'SIGINT'] as const)('ends with exit code 0 and its connections closed at %s', async (signal) => {
-    const database = await freshDatabase();
+    const database = await ownDatabase();
     const program = start({ DATABASE_URL: database });
     await program.says('is ready');
     program.kill(signal);
@@ -198,7 +198,7 @@ describe('a start that goes well', () => {
   });
 
   it('leaves connections abandoned when it is killed, so that the test above can fail', async () => {
-    const database = await freshDatabase();
+    const database = await ownDatabase();
     const program = start({ DATABASE_URL: database });
     await program.says('is ready');
     program.kill('SIGKILL');
@@ -219,7 +219,7 @@ describe('the address that is listened on', () => {
   it.each(['fastify', 'express'])(
     'is 127.0.0.1 on %s where NODE_ENV is unset, and the start says so and what is open',
     async (adapter) => {
-      const program = start({ DATABASE_URL: await freshDatabase(), HTTP_ADAPTER: adapter });
+      const program = start({ DATABASE_URL: await ownDatabase(), HTTP_ADAPTER: adapter });
       await program.says('is ready');
       await program.says('connections without TLS\n');
       const port = portIn(program);
@@ -236,7 +236,7 @@ describe('the address that is listened on', () => {
   );
 
   it('is another where HOST says so, of which the log warns outside production', async () => {
-    const program = start({ DATABASE_URL: await freshDatabase(), HOST: '0.0.0.0' });
+    const program = start({ DATABASE_URL: await ownDatabase(), HOST: '0.0.0.0' });
     await program.says('is ready');
     await program.says('REACHED FROM OTHER MACHINES');
     expect(await isReachedAt('127.0.0.2', portIn(program))).toBe(true);
@@ -244,7 +244,7 @@ describe('the address that is listened on', () => {
   });
 
   it('is every IPv4 address in production, and another where HOST says so', async () => {
-    const production = { NODE_ENV: 'production', DATABASE_URL: await freshDatabase() };
+    const production = { NODE_ENV: 'production', DATABASE_URL: await ownDatabase() };
     const open = start(production);
     await open.says('"msg":"listening"');
     const [, host, port] = /"host":"([^"]+)","port":(\d+)/.exec(open.output) ?? [];
@@ -264,7 +264,7 @@ describe('the password of the first administrator', () => {
   ])('obeys the rules of every account: %s', async (password, env, message) => {
     const refused = start({
       NODE_ENV: 'production',
-      DATABASE_URL: await freshDatabase(),
+      DATABASE_URL: await ownDatabase(),
       ADMIN_EMAIL: 'root@example.com',
       ADMIN_PASSWORD: password,
       ...env,

@@ -9,7 +9,7 @@ import {
   type Type,
 } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
-import { Throttle as StockThrottle } from '@nestjs/throttler';
+import * as stock from '@nestjs/throttler';
 import { afterEach, describe, expect, it } from 'vitest';
 import {
   AddressThrottlerGuard,
@@ -27,9 +27,10 @@ import {
   type ThrottlerStorage,
   UserThrottlerGuard,
 } from '../../src/throttler/index.js';
+import * as throttler from '../../src/throttler/index.js';
 import { ThrottledApp } from '../support/throttled-app.js';
 
-// What code written for @nestjs/throttler 6.7 does, with nothing but its import replaced.
+// Code written for @nestjs/throttler 6.7 of which only the import is changed.
 
 @Controller()
 class CatsController {
@@ -45,7 +46,7 @@ class CatsController {
   }
 
   @Get('birds')
-  @StockThrottle({ default: { limit: 1, ttl: 60_000 } })
+  @stock.Throttle({ default: { limit: 1, ttl: 60_000 } })
   birds() {
     return 'birds';
   }
@@ -73,7 +74,7 @@ class GuardedController {
 }
 
 let app: ThrottledApp;
-afterEach(() => app.stop());
+afterEach(() => app?.stop());
 
 async function start(module: DynamicModule, guard: Type<CanActivate> | null = ThrottlerGuard): Promise<void> {
   app = await ThrottledApp.start('express', {
@@ -87,7 +88,7 @@ const startWith = (options: ThrottlerModuleOptions, guard?: Type<CanActivate>) =
 const two = { ttl: 60_000, limit: 2 };
 
 describe('options of @nestjs/throttler', () => {
-  it('as a list limit each route for itself, with X-RateLimit headers', async () => {
+  it('as a list limit each route separately, with X-RateLimit headers', async () => {
     await startWith([two]);
     expect(await app.statuses(3, '/cats')).toEqual([200, 200, 429]);
     expect(await app.statuses(2, '/dogs')).toEqual([200, 429]);
@@ -101,7 +102,7 @@ describe('options of @nestjs/throttler', () => {
     });
   });
 
-  it('with names hold every route, with headers of their own, and Retry-After without a suffix too', async () => {
+  it('with names apply to every route, each with its headers, and with a Retry-After without suffix', async () => {
     await startWith([
       { name: 'short', ttl: 30_000, limit: 2 },
       { name: 'long', ttl: 60_000, limit: 3 },
@@ -133,7 +134,7 @@ describe('options of @nestjs/throttler', () => {
     });
     const key = (value: string) => ({ headers: { 'x-api-key': value } });
     expect(await app.statuses(2, '/cats', key('a'))).toEqual([200, 200]);
-    // The generated key knows no routes.
+    // The generated key does not contain the route.
     const refused = await app.get('/mice', key('a'));
     expect(refused.status).toBe(429);
     expect(refused.body.detail).toBe('a may ask 2 times');
@@ -144,15 +145,15 @@ describe('options of @nestjs/throttler', () => {
     expect((await app.statuses(5, '/cats', { headers: { 'user-agent': 'a monitor' } })).includes(429)).toBe(false);
   });
 
-  it('take functions and text for limit and ttl, and a block duration', async () => {
+  it('accept functions and strings for limit and ttl, and a block duration', async () => {
     const text = '2' as unknown as number;
     await startWith([{ limit: async () => text, ttl: () => 30_000, blockDuration: 600_000 }]);
     expect(await app.statuses(3, '/cats')).toEqual([200, 200, 429]);
-    // The window alone would be waited for a minute at most.
+    // Without the block the wait would be at most one minute.
     expect(Number((await app.get('/cats')).headers['retry-after'])).toBeGreaterThan(500);
   });
 
-  it('use a storage made for it', async () => {
+  it('use a storage written for it', async () => {
     const asked: unknown[][] = [];
     const storage: ThrottlerStorage = {
       increment: async (...args) => {
@@ -169,7 +170,7 @@ describe('options of @nestjs/throttler', () => {
     expect(asked[0]?.slice(1)).toEqual([60_000, 2, 60_000, 'default']);
   });
 
-  it('survive a storage that fails', async () => {
+  it('limit without a storage that fails', async () => {
     const storage: ThrottlerStorage = { increment: () => Promise.reject(new Error('gone')) };
     await startWith({ throttlers: [two], storage });
     expect(await app.statuses(3, '/cats')).toEqual([200, 200, 429]);
@@ -192,20 +193,20 @@ describe('options of @nestjs/throttler', () => {
     expect((await app.get('/cats')).body.detail).toBe('no');
   });
 
-  it('limit where the guard stands and nowhere else', async () => {
+  it('limit only where the guard is put', async () => {
     await start(ThrottlerModule.forRoot([two]), null);
     expect((await app.statuses(5, '/cats')).includes(429)).toBe(false);
     expect(await app.statuses(3, '/guarded')).toEqual([200, 200, 429]);
   });
 
-  it('do not count twice what the module limits by itself', async () => {
+  it('do not count twice what the module limits itself', async () => {
     await startWith({ tiers: { default: { limit: 2 } } });
     expect(await app.statuses(3, '/cats')).toEqual([200, 200, 429]);
   });
 });
 
-describe('guards made from its guard', () => {
-  it('name a tracker and throw their own', async () => {
+describe('subclasses of its guard', () => {
+  it('override the tracker and the exception', async () => {
     @Injectable()
     class Own extends ThrottlerGuard {
       // oxlint-disable-next-line typescript/no-explicit-any -- as its users write it
@@ -226,7 +227,7 @@ describe('guards made from its guard', () => {
     expect([refused.status, refused.body.detail]).toEqual([429, 'a 2 60000 true']);
   });
 
-  it('skip, and generate keys', async () => {
+  it('override shouldSkip and generateKey', async () => {
     @Injectable()
     class Own extends ThrottlerGuard {
       protected override async shouldSkip(context: ExecutionContext): Promise<boolean> {
@@ -242,7 +243,7 @@ describe('guards made from its guard', () => {
     expect(await app.statuses(2, '/guarded', {})).toEqual([200, 429]);
   });
 
-  it('handle each limit themselves, with the storage', async () => {
+  it('override handleRequest, and use the storage', async () => {
     const handled: string[] = [];
     @Injectable()
     class Own extends ThrottlerGuard {
@@ -262,7 +263,7 @@ describe('guards made from its guard', () => {
     expect(handled.slice(0, 3)).toEqual(['default 1 of 2', 'long 1 of 9', 'default 2 of 2']);
   });
 
-  it('have a constructor with the tokens of @nestjs/throttler', async () => {
+  it('can inject the storage by the decorator of @nestjs/throttler', async () => {
     let storage: ThrottlerStorage | undefined;
     @Injectable()
     class Needy {
@@ -280,29 +281,102 @@ describe('guards made from its guard', () => {
     ]);
   });
 
-  it.each(['ws', 'rpc', 'graphql'])('stand aside from %s', async (type) => {
+  it('have the fields of the stock guard: throttlers, headerPrefix, errorMessage, ipv6SubnetPrefix', async () => {
+    const names: (string | undefined)[] = [];
+    @Injectable()
+    class Own extends ThrottlerGuard {
+      protected override headerPrefix = 'X-Quota';
+      protected override errorMessage = 'not so fast';
+      protected override ipv6SubnetPrefix = 48;
+      override async onModuleInit(): Promise<void> {
+        await super.onModuleInit();
+        names.push(...this.throttlers.map(({ name }) => name));
+      }
+      protected override async getTracker(request: Record<string, unknown>): Promise<string> {
+        return super.getTracker({ ...request, ip: (request['headers'] as Record<string, string>)['x-ip'] });
+      }
+    }
+    await startWith([two], Own);
+    expect(names).toEqual(['default']);
+    const from = (ip: string) => ({ headers: { 'x-ip': ip } });
+    const { headers } = await app.get('/cats', from('2001:db8:1:1::1'));
+    expect(headers).toMatchObject({ 'x-quota-limit': '2', 'x-quota-remaining': '1' });
+    expect(headers['x-ratelimit-limit']).toBeUndefined();
+    await app.get('/cats', from('2001:db8:1:2::1'));
+    const refused = await app.get('/cats', from('2001:db8:1:3::1'));
+    expect([refused.status, refused.body.detail]).toEqual([429, 'not so fast']);
+    expect((await app.get('/cats', from('2001:db8:2:1::1'))).status).toBe(200);
+  });
+
+  it('can call every step of the stock guard', async () => {
+    const called: string[] = [];
+    @Injectable()
+    class Own extends ThrottlerGuard {
+      override canActivate(context: ExecutionContext): Promise<boolean> {
+        called.push('canActivate');
+        return super.canActivate(context);
+      }
+      protected override async shouldSkip(context: ExecutionContext): Promise<boolean> {
+        called.push('shouldSkip');
+        return super.shouldSkip(context);
+      }
+      protected override async handleRequest(props: ThrottlerRequest): Promise<boolean> {
+        called.push('handleRequest');
+        return super.handleRequest(props);
+      }
+      protected override generateKey(context: ExecutionContext, suffix: string, name: string): string {
+        called.push('generateKey');
+        return super.generateKey(context, suffix, name);
+      }
+      protected override async getErrorMessage(
+        context: ExecutionContext,
+        detail: ThrottlerLimitDetail,
+      ): Promise<string> {
+        return `${await super.getErrorMessage(context, detail)} ${detail.totalHits}`;
+      }
+      protected override async throwThrottlingException(
+        context: ExecutionContext,
+        detail: ThrottlerLimitDetail & { violatedPolicies: string[] },
+      ): Promise<void> {
+        await super.throwThrottlingException(context, detail).catch((error: Error) => {
+          called.push(error.constructor.name);
+          throw error;
+        });
+      }
+    }
+    await startWith([two], Own);
+    expect(await app.statuses(2, '/cats')).toEqual([200, 200]);
+    expect(new Set(called)).toEqual(new Set(['canActivate', 'shouldSkip', 'handleRequest', 'generateKey']));
+    const refused = await app.get('/cats');
+    expect(refused.body).toMatchObject({ status: 429, 'violated-policies': ['default'] });
+    expect(refused.body.detail).toMatch(/^At most 2 requests in 60 s are allowed\. Try again in \d+ s\. 3$/);
+    expect(refused.headers['x-ratelimit-limit']).toBe('2');
+    expect(called.at(-1)).toBe('RateLimitException');
+  });
+
+  it.each(['ws', 'rpc', 'graphql'])('do not limit %s', async (type) => {
     app = await ThrottledApp.start('fastify', {
       imports: [ThrottlerModule.forRoot({ tiers: { default: { limit: 1 } } })],
       providers: [ThrottlerGuard],
     });
-    const refuseToSay = () => {
-      throw new Error('there is no HTTP here');
+    const noHttp = () => {
+      throw new Error('this is not HTTP');
     };
     const context = {
       getType: () => type,
       getHandler: () => Reflect.get(CatsController.prototype, 'cats'),
       getClass: () => CatsController,
-      switchToHttp: refuseToSay,
+      switchToHttp: noHttp,
       getArgs: () => [],
     } as unknown as ExecutionContext;
     for (const Guard of [ThrottlerGuard, AddressThrottlerGuard, UserThrottlerGuard]) {
-      const guard = app.app.get(Guard, { strict: false });
+      const guard: CanActivate = app.app.get(Guard, { strict: false });
       expect(await guard.canActivate(context)).toBe(true);
       expect(await guard.canActivate(context)).toBe(true);
     }
   });
 
-  it('limit GraphQL where they say what request and response are', async () => {
+  it('limit GraphQL if they override getRequestResponse', async () => {
     const response: Record<string, string> = {};
     @Injectable()
     class GraphQlGuard extends ThrottlerGuard {
@@ -328,5 +402,48 @@ describe('guards made from its guard', () => {
     expect(await guard.canActivate(context)).toBe(true);
     await expect(guard.canActivate(context)).rejects.toThrow(ThrottlerException);
     expect(response['RateLimit-Policy']).toBe('"default";q=1;w=60');
+  });
+});
+
+describe('the package @nestjs/throttler', () => {
+  it('defines the decorators, tokens, helpers and the exception that are exported here', () => {
+    const [ours, theirs] = [new Map(Object.entries(throttler)), new Map<string, unknown>(Object.entries(stock))];
+    const names = [
+      'Throttle',
+      'SkipThrottle',
+      'InjectThrottlerOptions',
+      'InjectThrottlerStorage',
+      'ThrottlerStorage',
+      'ThrottlerException',
+      'getOptionsToken',
+      'getStorageToken',
+      'throttlerMessage',
+      'seconds',
+      'minutes',
+      'hours',
+      'days',
+      'weeks',
+    ];
+    expect(names.filter((name) => !theirs.has(name) || ours.get(name) !== theirs.get(name))).toEqual([]);
+    expect(Object.getPrototypeOf(ThrottlerGuard)).toBe(stock.ThrottlerGuard);
+  });
+
+  it('can be used with its own types and tokens', async () => {
+    const options: stock.ThrottlerModuleOptions = { throttlers: [{ name: 'short', ...two }], errorMessage: 'no' };
+    const asyncOptions: stock.ThrottlerAsyncOptions = { inject: [], useFactory: () => options };
+    const guard: Type<stock.ThrottlerGuard> = ThrottlerGuard;
+    await start(ThrottlerModule.forRootAsync(asyncOptions), guard);
+    expect(app.app.get(stock.getOptionsToken())).toEqual(options);
+    expect(await app.statuses(3, '/cats')).toEqual([200, 200, 429]);
+    await app.stop();
+    await start(ThrottlerModule.forRoot({ tiers: { default: { limit: 1 } } }), null);
+    // Always a list, as the type says.
+    expect(app.app.get<{ throttlers: unknown }>(stock.getOptionsToken()).throttlers).toEqual([]);
+  });
+
+  it('has a guard that counts with this module', async () => {
+    await startWith([two], stock.ThrottlerGuard);
+    expect(await app.statuses(3, '/cats')).toEqual([200, 200, 429]);
+    expect((await app.get('/cats')).body).toMatchObject({ code: 'RATE_LIMITED' });
   });
 });

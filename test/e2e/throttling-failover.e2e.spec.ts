@@ -6,8 +6,8 @@ import { RedisServer } from '../support/redis-server.js';
 import { ThrottleLoad } from '../support/throttle-load.js';
 import { until } from '../support/until.js';
 
-// What happens to Redis while twenty clients ask without a break: nobody gets an error, nobody waits, nothing is counted
-// twice.
+// Twenty clients send requests without a pause while Redis fails in several ways. No request gets an error or waits, and no
+// hit is counted twice.
 
 const running: (() => Promise<unknown> | void)[] = [];
 afterEach(async () => {
@@ -26,12 +26,12 @@ async function clientOf(url: string): Promise<RedisClient> {
   return client;
 }
 
-async function underLoad(redis: RedisClient, happens: (load: ThrottleLoad) => Promise<void>): Promise<ThrottleLoad> {
+async function underLoad(redis: RedisClient, fail: (load: ThrottleLoad) => Promise<void>): Promise<ThrottleLoad> {
   const load = new ThrottleLoad(redis as unknown as ThrottleRedis);
   load.begin();
   try {
     await load.more(200, 'Redis');
-    await happens(load);
+    await fail(load);
     await load.more(200, 'Redis');
   } finally {
     await load.end();
@@ -41,13 +41,13 @@ async function underLoad(redis: RedisClient, happens: (load: ThrottleLoad) => Pr
       `p99 ${load.percentile(0.99).toFixed(1)} ms, longest ${load.percentile(1).toFixed(1)} ms\n`,
   );
   expect(await load.countedTwice()).toEqual([]);
-  // Most: a machine that stands still for a moment holds up all clients once, which is a hundredth of the decisions and more.
+  // The median, because a machine that pauses for a moment delays all clients once, which is 1 % of the decisions or more.
   expect(load.percentile(0.5)).toBeLessThan(1_000);
   return load;
 }
 
 describe('under load', () => {
-  it('a server that hangs, wakes up, is killed, started anew and flushed shows to nobody', async () => {
+  it('a server that hangs, continues, is killed, restarts and is flushed causes no error', async () => {
     const [server] = started([await RedisServer.start()]) as [RedisServer];
     const redis = await clientOf(server.url);
     const { errors } = await underLoad(redis, async (load) => {
@@ -65,7 +65,7 @@ describe('under load', () => {
     expect(errors).toEqual([]);
   });
 
-  it('scripts that are lost again and again cost neither an answer nor a count', async () => {
+  it('no answer and no count is lost when the server loses its scripts repeatedly', async () => {
     const [server] = started([await RedisServer.start()]) as [RedisServer];
     const [redis, other] = [await clientOf(server.url), await clientOf(server.url)];
     const store = new RedisStore(redis as unknown as ThrottleRedis, {
@@ -91,7 +91,7 @@ describe('under load', () => {
     expect([flushes, allowed]).toEqual([20, 777]);
   });
 
-  it('a Sentinel failover shows to nobody', async () => {
+  it('a Sentinel failover causes no error', async () => {
     const [master] = started([await RedisServer.start()]) as [RedisServer];
     started([await RedisServer.start([`replicaof 127.0.0.1 ${master.port}`])]);
     const sentinels = started(await RedisServer.sentinels(3, 'main', master, 1));
@@ -99,13 +99,13 @@ describe('under load', () => {
     const { errors } = await underLoad(redis, async (load) => {
       await master.kill();
       await load.more(500);
-      // With the master gone, only the replica can count these.
+      // The master is down, so only the replica can count these.
       await load.more(200, 'Redis');
     });
     expect(errors).toEqual([]);
   });
 
-  it('a master of a cluster that is killed is followed by its replica, and shows to nobody', async () => {
+  it('a killed master of a cluster is replaced by its replica, and causes no error', async () => {
     const nodes = started(await RedisServer.cluster(3, 1));
     const redis = await clientOf(`redis+cluster://${nodes.map(({ address }) => address).join(',')}`);
     const slots = (await redis.call('CLUSTER', 'SLOTS')) as [number, number, [string, number]][];
@@ -119,7 +119,7 @@ describe('under load', () => {
         return now.length === 3 && now.every(([, , [, port]]) => port !== master.port);
       };
       await until('the replica is the master', masters);
-      // All clients, those of the slots that moved among them, are counted by Redis again.
+      // Redis counts all clients again, including those of the slots that moved.
       const store = new RedisStore(redis as unknown as ThrottleRedis, {
         keyPrefix: 'x:',
         timeoutMs: 5_000,

@@ -23,10 +23,11 @@ class ThingsController {
   }
 }
 
-// A store that answers too late, then in time, then too late: each cycle used to bring a new allowance.
+// A store that answers too late, then in time, then too late again. Without write-backs each cycle would give a client a
+// new allowance.
 describe.each([
-  ['requests reach it late', { requestDelayMs: 3 * TIMEOUT_MS }],
-  ['its answers come late', { answerDelayMs: 3 * TIMEOUT_MS }],
+  ['requests arrive late', { requestDelayMs: 3 * TIMEOUT_MS }],
+  ['its answers arrive late', { answerDelayMs: 3 * TIMEOUT_MS }],
 ])('a Redis that flaps because %s', (_why, delays) => {
   let proxy: TcpProxy;
   let redis: Redis;
@@ -40,7 +41,7 @@ describe.each([
     await until('the client is connected', () => redis.status === 'ready');
     const throttler = ThrottlerModule.forRoot({
       redis,
-      // Refusals are not remembered, so that the counters alone hold the limit.
+      // Refusals are not cached, so that only the counters limit.
       redisOptions: { timeoutMs: TIMEOUT_MS, probeIntervalMs: 20, blockCacheMs: 1, keyPrefix: `${randomUUID()}:` },
       tiers: { default: { limit: LIMIT, ttlMs: WINDOW_MS } },
       failedLogins: { limit: LIMIT, ttlMs: WINDOW_MS, addressLimit: 1_000 },
@@ -55,7 +56,7 @@ describe.each([
 
   const isFallingBack = async () => (await app.metrics.read.get('throttler_falling_back')?.()) === 1;
 
-  /** Asks through several cycles; answers how many times it was let through. */
+  /** Sends requests during several cycles. Returns how many were allowed. */
   async function admitted(attempt: () => Promise<boolean>): Promise<number> {
     let count = 0;
     const ask = async () => {
@@ -63,25 +64,25 @@ describe.each([
     };
     for (let cycle = 0; cycle < CYCLES; cycle++) {
       Object.assign(proxy, delays);
-      await until('the store is left alone', async () => {
+      await until('Redis is not used', async () => {
         await ask();
         return isFallingBack();
       });
       for (let i = 0; i < LIMIT + 2; i++) await ask();
       Object.assign(proxy, { requestDelayMs: 0, answerDelayMs: 0 });
-      await until('the store counts again', async () => !(await isFallingBack()));
+      await until('Redis is used again', async () => !(await isFallingBack()));
       for (let i = 0; i < LIMIT + 2; i++) await ask();
     }
     return count;
   }
 
-  it('gives a client no more than the documented bound', async () => {
+  it('gives a client no more than the documented maximum', async () => {
     const count = await admitted(async () => (await app.get('/things')).status === 200);
     expect(count).toBeGreaterThanOrEqual(LIMIT);
     expect(count).toBeLessThanOrEqual(2 * LIMIT);
   });
 
-  it('gives guesses of a password no more than the documented bound', async () => {
+  it('allows no more guesses of a password than the documented maximum', async () => {
     const throttle = app.app.get(FailureThrottle);
     let address = 0;
     const count = await admitted(() =>

@@ -19,26 +19,26 @@ describe('failed logins', () => {
       (error: { code: string }) => (error.code === 'RATE_LIMITED' ? false : Promise.reject(error)),
     );
 
-  it('are five for one account, from however many addresses', async () => {
+  it('are limited to five for one account, from any number of addresses', async () => {
     const tries = [];
     for (let i = 0; i < 8; i++) tries.push(await failed('victim@example.com', `10.1.0.${i}`));
     expect(tries).toEqual([true, true, true, true, true, false, false, false]);
-    // A refused attempt is not held against the address.
+    // A refused attempt does not count for the address.
     for (let i = 0; i < 5; i++) expect(await failed(`other${i}@example.com`, '10.1.0.7')).toBe(true);
   });
 
-  it('are five for one address, on however many accounts', async () => {
+  it('are limited to five for one address, on any number of accounts', async () => {
     const tries = [];
     for (let i = 0; i < 8; i++) tries.push(await failed(`spray${i}@example.com`, '10.2.0.1'));
     expect(tries).toEqual([true, true, true, true, true, false, false, false]);
   });
 
-  it('are not more when all attempts come at once', async () => {
+  it('are limited to five when all attempts come at once', async () => {
     const tries = await Promise.all(Array.from({ length: 100 }, (_, i) => failed('race@example.com', `10.3.0.${i}`)));
     expect(tries.filter(Boolean)).toHaveLength(5);
   });
 
-  it('are not those that succeeded', async () => {
+  it('do not include logins that succeeded', async () => {
     for (let i = 0; i < 20; i++) {
       const succeeded = await throttle.attempt({ account: 'good@example.com', address: '10.4.0.1' });
       await succeeded();
@@ -46,7 +46,7 @@ describe('failed logins', () => {
     expect(await failed('good@example.com', '10.4.0.1')).toBe(true);
   });
 
-  it('tell when to come back, and leave no account name behind', async () => {
+  it('are refused with Retry-After, and no account name is recorded', async () => {
     for (let i = 0; i < 5; i++) await failed('named@example.com', `10.5.0.${i}`);
     await expect(throttle.attempt({ account: 'named@example.com', address: '10.5.0.9' })).rejects.toMatchObject({
       code: 'RATE_LIMITED',
@@ -72,7 +72,7 @@ describe('failed logins', () => {
 });
 
 describe('failed logins in Redis', () => {
-  it('make a bounded number of keys for an address that makes up accounts, and each expires', async () => {
+  it('create a limited number of keys for an address that tries made-up accounts, and each key expires', async () => {
     const redis = new Redis(inject('redisUrl'));
     const keyPrefix = `${randomUUID()}:`;
     const app = await ThrottledApp.start('fastify', {
@@ -90,16 +90,16 @@ describe('failed logins in Redis', () => {
       }
       expect(admitted).toBe(5);
       const keys = await redis.keys(`${keyPrefix}*`);
-      // Three counters for the address, and three for each account that was asked about.
+      // Three counters for the address, and three for each of the five accounts.
       expect(keys).toHaveLength(3 + 3 * 5);
       const lives = await Promise.all(keys.map((key) => redis.pttl(key)));
       expect(Math.min(...lives)).toBeGreaterThan(0);
       expect(Math.max(...lives)).toBeLessThanOrEqual(2 * 16 * 900_000 + 1_000);
 
-      // An attempt that is given back, because nobody could check its password, leaves nothing.
+      // A refunded attempt, whose password could not be checked, keeps no key.
       for (let i = 0; i < 20; i++) {
-        const giveBack = await throttle.attempt({ account: `other-${i}@example.com`, address: `10.7.1.${i}` });
-        await giveBack();
+        const refund = await throttle.attempt({ account: `other-${i}@example.com`, address: `10.7.1.${i}` });
+        await refund();
       }
       expect(await redis.keys(`${keyPrefix}*`)).toHaveLength(keys.length);
     } finally {

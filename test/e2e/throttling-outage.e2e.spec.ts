@@ -49,7 +49,7 @@ onBothAdapters('an outage of Redis', (adapter) => {
         REDIS_URL: server.url,
         THROTTLE_DEFAULT_LIMIT: '30',
         THROTTLE_EXPENSIVE_LIMIT: '4',
-        // A busy machine must not be taken for an outage.
+        // Long enough that a busy machine is not seen as an outage.
         REDIS_COMMAND_TIMEOUT: '4s',
         THROTTLE_REDIS_TIMEOUT: '2s',
       },
@@ -61,7 +61,7 @@ onBothAdapters('an outage of Redis', (adapter) => {
     await server.stop();
   });
 
-  it('never shows: requests are limited while it hangs, is killed, comes back and has forgotten', async () => {
+  it('causes no error: requests are limited while Redis hangs, while it is down, and after it has lost its data', async () => {
     const from = someAddress();
     expect(await statuses(5, '/things/report', from)).toEqual([200, 200, 200, 200, 429]);
     expect(await isFallingBack()).toBe(false);
@@ -71,30 +71,30 @@ onBothAdapters('an outage of Redis', (adapter) => {
       Array.from({ length: 40 }, () => app.get('/things', { from: someAddress() })),
     );
     expect(new Set(whileHanging.map(({ status }) => status))).toEqual(new Set([200]));
-    await until('it is left alone', isFallingBack);
+    await until('Redis is not used', isFallingBack);
     expect(await statuses(6, '/things/report', someAddress())).toEqual([200, 200, 200, 200, 429, 429]);
     expect(await check()).toBe(200);
 
     await server.resume();
-    await until('it counts again', async () => !(await isFallingBack()));
+    await until('Redis is used again', async () => !(await isFallingBack()));
 
     await server.kill();
     const other = someAddress();
     expect(await statuses(6, '/things/report', other)).toEqual([200, 200, 200, 200, 429, 429]);
-    await until('it is left alone', async () => {
+    await until('Redis is not used', async () => {
       await app.get('/things', { from: someAddress() });
       return isFallingBack();
     });
     await server.resume();
-    await until('it counts again', async () => !(await isFallingBack()));
-    // The new server has lost what it had counted, but not what the application counted meanwhile.
+    await until('Redis is used again', async () => !(await isFallingBack()));
+    // The new server has lost its own counts, but has the hits that the application counted meanwhile.
     expect(await statuses(2, '/things/report', other)).toEqual([429, 429]);
     expect(await statuses(5, '/things/report', someAddress())).toEqual([200, 200, 200, 200, 429]);
     expect(transitions()).toEqual([
-      expect.stringMatching(/left alone/),
-      'The shared store counts again',
-      expect.stringMatching(/left alone/),
-      'The shared store counts again',
+      expect.stringMatching(/does not answer/),
+      'The shared store answers again.',
+      expect.stringMatching(/does not answer/),
+      'The shared store answers again.',
     ]);
   });
 });

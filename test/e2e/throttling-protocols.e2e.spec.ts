@@ -13,7 +13,7 @@ import { ThrottlerGuard, ThrottlerModule } from '../../src/throttler/index.js';
 import { freePort } from '../support/ports.js';
 import { ThrottledApp } from '../support/throttled-app.js';
 
-// Servers of other protocols beside HTTP, in applications where one HTTP request a minute is allowed.
+// Applications that serve another protocol and HTTP, where one HTTP request a minute is allowed.
 
 @Controller()
 class HttpController {
@@ -49,7 +49,7 @@ class GreetingResolver {
   }
 }
 
-/** As the documentation of @nestjs/throttler has it. */
+/** From the documentation of @nestjs/throttler. */
 @Injectable()
 class GraphQlThrottlerGuard extends ThrottlerGuard {
   protected override getRequestResponse(context: ExecutionContext) {
@@ -77,13 +77,13 @@ const graphql = () =>
 let app: ThrottledApp;
 afterEach(() => app.stop());
 
-/** HTTP of the same application is limited, before and after. */
+/** Checks that HTTP of the same application is limited. */
 async function expectHttpToBeLimited(): Promise<void> {
   expect(await app.statuses(2, '/http', { from: '127.80.0.1' })).toEqual([200, 429]);
 }
 
-describe('beside HTTP', () => {
-  it('messages over WebSocket pass, and nothing crashes', async () => {
+describe('an application that serves another protocol and HTTP', () => {
+  it('does not limit messages over WebSocket', async () => {
     app = await ThrottledApp.start(
       'fastify',
       { imports: [ThrottlerModule.forRoot(one)], controllers: [HttpController], providers: [EchoGateway] },
@@ -102,7 +102,7 @@ describe('beside HTTP', () => {
     socket.terminate();
   });
 
-  it('calls of a microservice pass, and nothing crashes', async () => {
+  it('does not limit calls of a microservice', async () => {
     const port = await freePort();
     const options = { host: '127.0.0.1', port };
     app = await ThrottledApp.start(
@@ -122,7 +122,7 @@ describe('beside HTTP', () => {
     }
   });
 
-  it('GraphQL passes, and is limited by a guard that says where request and response are', async () => {
+  it('limits GraphQL only by a guard that overrides getRequestResponse()', async () => {
     app = await ThrottledApp.start('fastify', {
       imports: [ThrottlerModule.forRoot(one), graphql()],
       controllers: [HttpController],

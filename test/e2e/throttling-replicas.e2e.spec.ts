@@ -7,7 +7,7 @@ import { built } from '../support/built.js';
 describe('four processes with one Redis', () => {
   beforeAll(() => built(), 300_000);
 
-  it('admit exactly the limit of two thousand requests at once', async () => {
+  it('allow exactly the limit when two thousand requests come at once', async () => {
     const args = [inject('redisUrl'), `${randomUUID()}:`, '500', '777'];
     const replicas = Array.from({ length: 4 }, () => fork('test/support/throttle-replica.mjs', args));
     const nextMessages = (of: ChildProcess[]) =>

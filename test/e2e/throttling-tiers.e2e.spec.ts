@@ -72,10 +72,17 @@ class ThingsController {
   }
 
   @Get('free')
-  @SkipThrottle()
+  @SkipThrottle({ default: true, strict: true })
   @ThrottleTier('strict')
   free() {
     return 'free';
+  }
+
+  @Get('only-strict')
+  @SkipThrottle()
+  @ThrottleTier('strict')
+  onlyStrict() {
+    return 'only strict';
   }
 
   @Get('half')
@@ -176,7 +183,7 @@ onBothAdapters('tiers', (adapter) => {
   beforeAll(async () => void (app = await ThrottledApp.start(adapter, { imports: [TiersModule] })));
   afterAll(() => app.stop());
 
-  it('tell in structured fields and in X-RateLimit where a client stands', async () => {
+  it('report the state of a client in structured fields and in X-RateLimit', async () => {
     const { headers } = await app.get('/things/plain', { from: someAddress() });
     expect(parseList(headers['ratelimit-policy'])).toEqual({ default: { q: 20, w: 60 } });
     expect(parseList(headers['ratelimit'])).toEqual({ default: { r: 19, t: 60 } });
@@ -188,7 +195,7 @@ onBothAdapters('tiers', (adapter) => {
     expect(headers['retry-after']).toBeUndefined();
   });
 
-  it('tell of all policies of a route, each once, with the least that address and user have left', async () => {
+  it('report all policies of a route, each once, with the smaller remainder of address and user', async () => {
     const from = someAddress();
     const user = { from, headers: { 'x-user': `reader-${adapter}` } };
     await app.get('/things/plain', { from });
@@ -206,7 +213,7 @@ onBothAdapters('tiers', (adapter) => {
     expect(headers['x-ratelimit-limit']).toBe('3');
   });
 
-  it('name on a 429 who refused, and do not call back before the wait is over', async () => {
+  it('name the tiers that refused in a 429, with a Retry-After that covers the longest wait', async () => {
     const from = someAddress();
     expect(await app.statuses(3, '/things/strict', { from })).toEqual([200, 200, 429]);
     const { status, headers, body } = await app.get('/things/strict', { from });
@@ -217,57 +224,57 @@ onBothAdapters('tiers', (adapter) => {
     expect(Object.keys(limits)).toEqual(['strict']);
     expect(limits['strict']?.['r']).toBe(0);
     expect(Number(headers['retry-after'])).toBeGreaterThanOrEqual(Number(limits['strict']?.['t']));
-    // The block of five minutes, not the window of one, for which nobody waits longer than twice its length.
+    // The block of five minutes. Without it the wait would be at most two windows of one minute.
     expect(Number(headers['retry-after'])).toBeGreaterThan(120);
     expect(Number(headers['retry-after'])).toBeLessThanOrEqual(300);
   });
 
-  it('spend nothing of the other policies on a refused request', async () => {
+  it('do not count a refused request in the other policies', async () => {
     const headers = { 'x-user': `spender-${adapter}` };
-    // Each from an address of its own, so that only the user is limited.
+    // Each request comes from another address, so that only the user is limited.
     const statuses: number[] = [];
     for (let i = 0; i < 30; i++)
       statuses.push((await app.get('/things/strict', { from: someAddress(), headers })).status);
     expect(statuses.filter((status) => status === 200)).toHaveLength(2);
-    const { headers: told } = await app.get('/things/plain', { from: someAddress(), headers });
-    expect(parseList(told['ratelimit'])['default']?.['r']).toBe(17);
+    const { headers: after } = await app.get('/things/plain', { from: someAddress(), headers });
+    expect(parseList(after['ratelimit'])['default']?.['r']).toBe(17);
   });
 
-  it('spend nothing of the address on a request that is refused for its user', async () => {
+  it('do not count a request for its address if its user is refused', async () => {
     const from = someAddress();
     const headers = { 'x-user': `noisy-${adapter}` };
     const statuses = await app.statuses(30, '/things/strict', { from, headers });
     expect(statuses.filter((status) => status === 200)).toHaveLength(2);
     expect(statuses.filter((status) => status === 429)).toHaveLength(28);
-    // Who shares the address has all of it but the two, and this request.
-    const { headers: told } = await app.get('/things/plain', { from, headers: { 'x-user': `quiet-${adapter}` } });
-    expect(parseList(told['ratelimit'])['default']?.['r']).toBe(17);
+    // Only the two allowed requests and this one are counted for the address.
+    const { headers: after } = await app.get('/things/plain', { from, headers: { 'x-user': `quiet-${adapter}` } });
+    expect(parseList(after['ratelimit'])['default']?.['r']).toBe(17);
   });
 
-  it('weigh requests', async () => {
+  it('count the cost of a request', async () => {
     const from = someAddress();
     expect(await app.statuses(3, '/things/heavy', { from })).toEqual([200, 200, 429]);
     expect((await app.get('/things/heavy', { from, headers: { 'x-cost': '2' } })).status).toBe(200);
     expect((await app.get('/things/heavy', { from, headers: { 'x-cost': '1' } })).status).toBe(429);
   });
 
-  it('take limits from functions of the request', async () => {
+  it('accept functions of the request as limits', async () => {
     expect(await app.statuses(4, '/things/function', { from: someAddress() })).toEqual([200, 200, 200, 429]);
     const generous = { from: someAddress(), headers: { 'x-limit': '5' } };
     expect((await app.statuses(6, '/things/function', generous)).indexOf(429)).toBe(5);
   });
 
-  it('give roles and tenants limits of their own', async () => {
-    const admitted = async (headers: Record<string, string>) =>
+  it('have limits for roles and tenants', async () => {
+    const allowed = async (headers: Record<string, string>) =>
       (await app.statuses(8, '/things/people', { from: someAddress(), headers })).indexOf(429);
-    expect(await admitted({})).toBe(2);
-    expect(await admitted({ 'x-user': `a${adapter}` })).toBe(2);
-    expect(await admitted({ 'x-user': `b${adapter} Staff` })).toBe(4);
-    expect(await admitted({ 'x-user': `c${adapter} Chief Staff` })).toBe(6);
-    expect(await admitted({ 'x-user': `d${adapter} Chief`, 'x-tenant': 'acme' })).toBe(3);
+    expect(await allowed({})).toBe(2);
+    expect(await allowed({ 'x-user': `a${adapter}` })).toBe(2);
+    expect(await allowed({ 'x-user': `b${adapter} Staff` })).toBe(4);
+    expect(await allowed({ 'x-user': `c${adapter} Chief Staff` })).toBe(6);
+    expect(await allowed({ 'x-user': `d${adapter} Chief`, 'x-tenant': 'acme' })).toBe(3);
   });
 
-  it('count whom a function names, and nobody where it names nobody', async () => {
+  it('count the key that a function returns, and do not count where it returns none', async () => {
     const key = { headers: { 'x-api-key': `key-${adapter}` } };
     const [one, two] = [someAddress(), someAddress()];
     expect(await app.statuses(2, '/things/keyed', { ...key, from: one })).toEqual([200, 200]);
@@ -275,7 +282,7 @@ onBothAdapters('tiers', (adapter) => {
     expect(await app.statuses(3, '/things/keyed', { from: two })).toEqual([200, 200, 200]);
   });
 
-  it('refuse nobody in shadow mode, and report it', async () => {
+  it('refuse no request in shadow mode, and report what they would refuse', async () => {
     const from = someAddress();
     expect(await app.statuses(5, '/things/tried', { from })).toEqual([200, 200, 200, 200, 200]);
     expect(app.metrics.counts.get('throttler_decisions_total tried shadow_denied')).toBe(4);
@@ -285,7 +292,7 @@ onBothAdapters('tiers', (adapter) => {
     expect(events).toHaveLength(1);
   });
 
-  it('hold routes by their declared path, whatever the spelling of the URL', async () => {
+  it('apply to routes by their declared path, with any spelling of the URL', async () => {
     const from = someAddress();
     const spellings = ['/reports/1/pdf', '/reports/2/pdf', '/reports/3/pdf/', '/Reports/4/pdf', '/reports/5/%70df'];
     const statuses: number[] = [];
@@ -295,17 +302,17 @@ onBothAdapters('tiers', (adapter) => {
     expect((await app.send('DELETE', '/reports/1/pdf', { from })).status).toBe(200);
   });
 
-  it('hold routes by the path that RouterModule gives them', async () => {
+  it('apply to routes by the path that RouterModule gives them', async () => {
     expect(await app.statuses(3, '/staff/users', { from: someAddress() })).toEqual([200, 200, 429]);
   });
 
-  it('leave excluded paths to the tiers that they ask for', async () => {
+  it('apply to excluded paths only if the route asks for them', async () => {
     const from = someAddress();
     expect((await app.statuses(25, '/auth/oauth/github/callback', { from })).includes(429)).toBe(false);
     expect(await app.statuses(3, '/billing/webhook', { from })).toEqual([200, 200, 429]);
   });
 
-  it('are all skipped by @SkipThrottle(), one by its name, and put back on one route', async () => {
+  it('are skipped by name with @SkipThrottle(), and apply again on one route of a controller', async () => {
     const from = someAddress();
     expect((await app.statuses(25, '/things/free', { from })).includes(429)).toBe(false);
     expect(await app.statuses(3, '/things/half', { from })).toEqual([200, 200, 200]);
@@ -313,13 +320,19 @@ onBothAdapters('tiers', (adapter) => {
     expect(parseList(headers['ratelimit'])['default']?.['r']).toBe(16);
   });
 
-  it('count a route with limits of its own for itself', async () => {
+  it('apply to a route with @SkipThrottle() without a name, which skips only the default tier', async () => {
+    const from = someAddress();
+    expect(await app.statuses(3, '/things/only-strict', { from })).toEqual([200, 200, 429]);
+    expect((await app.get('/things/plain', { from })).headers['x-ratelimit-remaining']).toBe('19');
+  });
+
+  it('count a route with its own limits separately', async () => {
     const from = someAddress();
     expect(await app.statuses(3, '/things/own', { from })).toEqual([200, 200, 429]);
     expect((await app.get('/things/plain', { from })).headers['x-ratelimit-remaining']).toBe('19');
   });
 
-  it('report a streak of refusals once at its beginning, and the near limit', async () => {
+  it('report a streak of refusals once at its beginning, and requests near the limit', async () => {
     const from = someAddress();
     const before = app.audit.events.length;
     const near = () => app.metrics.counts.get('throttler_decisions_total default near_limit') ?? 0;
@@ -332,11 +345,11 @@ onBothAdapters('tiers', (adapter) => {
       outcome: 'denied',
       metadata: { tier: 'default', tracker: `address:${from}`, limit: 20, count: 1 },
     });
-    // Of twenty, the last four leave less than a fifth.
+    // After each of the last four of twenty requests less than a fifth is left.
     expect(near() - nearBefore).toBe(4);
   });
 
-  it('list the clients refused most, to administrators, and let them in again', async () => {
+  it('let administrators list and unblock the clients that are refused most', async () => {
     const from = someAddress();
     const admin = { headers: { 'x-user': `root-${adapter} Admin` } };
     await app.statuses(40, '/things/strict', { from });
@@ -349,11 +362,11 @@ onBothAdapters('tiers', (adapter) => {
     const entry = list.body.blocked.find(({ key, tier }: Record<string, string>) => key === from && tier === 'strict');
     expect(entry).toMatchObject({ kind: 'address', scope: '' });
     expect(entry.denied).toBeGreaterThan(10);
-    const lift = await app.send('DELETE', `/admin/rate-limits/blocked/${encodeURIComponent(entry.id)}`, {
+    const unblocked = await app.send('DELETE', `/admin/rate-limits/blocked/${encodeURIComponent(entry.id)}`, {
       ...admin,
       from: someAddress(),
     });
-    expect(lift.status).toBe(204);
+    expect(unblocked.status).toBe(204);
     const unknown = await app.send('DELETE', `/admin/rate-limits/blocked/nothing`, { ...admin, from: someAddress() });
     expect(unknown.status).toBe(404);
     await app.app.get(ThrottlerService).unblock(`default::address:${from}`);
@@ -363,8 +376,8 @@ onBothAdapters('tiers', (adapter) => {
     ).not.toHaveLength(0);
   });
 
-  it('gain nobody a request by method, spelling or header', async () => {
-    const admitted = async (attempt: (i: number, from: string) => Promise<{ status: number }>) => {
+  it('allow no further request for another method, spelling or header', async () => {
+    const allowed = async (attempt: (i: number, from: string) => Promise<{ status: number }>) => {
       const from = someAddress();
       await app.statuses(2, '/things/strict', { from });
       const statuses: number[] = [];
@@ -386,14 +399,14 @@ onBothAdapters('tiers', (adapter) => {
       '/./things/strict',
       '/things\\strict',
     ]) {
-      expect([path, ...(await admitted((_, from) => app.get(path, { from })))]).toEqual([path]);
+      expect([path, ...(await allowed((_, from) => app.get(path, { from })))]).toEqual([path]);
     }
-    expect(await admitted((_, from) => app.send('HEAD', '/things/strict', { from }))).toEqual([]);
+    expect(await allowed((_, from) => app.send('HEAD', '/things/strict', { from }))).toEqual([]);
     const overridden = (_: number, from: string) =>
       app.send('POST', '/things/strict?_method=GET', { from, headers: { 'X-HTTP-Method-Override': 'GET' } });
-    expect(await admitted(overridden)).toEqual([]);
+    expect(await allowed(overridden)).toEqual([]);
     expect(
-      await admitted((i, from) =>
+      await allowed((i, from) =>
         app.get('/things/strict', {
           from,
           headers: {
@@ -409,7 +422,7 @@ onBothAdapters('tiers', (adapter) => {
   });
 });
 
-describe('a module that is set up wrongly', () => {
+describe('a module with an invalid option', () => {
   it.each([
     [{ tiers: { mine: { limit: 5 } } }, /"mine" has no ttlMs/],
     [{ tiers: { mine: { limit: 0, ttlMs: 1_000 } } }, /limit of the tier "mine" is 0/],

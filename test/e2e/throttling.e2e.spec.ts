@@ -33,7 +33,7 @@ class ThingsController {
 class ThingsModule {}
 
 let lastAddress = 0;
-/** An address that no other test has used. */
+/** An address that no other test uses. */
 const someAddress = () => `127.77.${Math.floor(++lastAddress / 250)}.${(lastAddress % 250) + 1}`;
 
 onBothAdapters('throttling', (adapter) => {
@@ -52,7 +52,7 @@ onBothAdapters('throttling', (adapter) => {
   });
   afterAll(() => app.stop());
 
-  it('admits the limit and answers 429 with Retry-After beyond it', async () => {
+  it('allows the limit, and answers 429 with Retry-After above it', async () => {
     const from = someAddress();
     expect(await times(7, '/things/one', { from })).toEqual([200, 200, 200, 200, 200, 429, 429]);
     const answer = await app.get('/things/one', { from });
@@ -71,12 +71,12 @@ onBothAdapters('throttling', (adapter) => {
     expect((await app.get('/things/two', { from })).status).toBe(429);
   });
 
-  it('counts each address for itself', async () => {
+  it('counts each address separately', async () => {
     await times(6, '/things/one', { from: someAddress() });
     expect((await app.get('/things/one', { from: someAddress() })).status).toBe(200);
   });
 
-  it('gains nobody a request by a rotating X-Forwarded-For', async () => {
+  it('allows no further request for a changing X-Forwarded-For', async () => {
     const from = someAddress();
     const statuses: number[] = [];
     for (let i = 0; i < 8; i++) {
@@ -85,27 +85,27 @@ onBothAdapters('throttling', (adapter) => {
     expect(statuses.filter((status) => status === 200)).toHaveLength(5);
   });
 
-  it('holds a user, however many addresses the requests come from', async () => {
+  it('limits a user, from any number of addresses', async () => {
     const { token } = await app.register();
     const statuses: number[] = [];
     for (let i = 0; i < 7; i++) statuses.push((await app.get('/auth/profile', { token, from: someAddress() })).status);
     expect(statuses).toEqual([200, 200, 200, 200, 200, 429, 429]);
   });
 
-  it('holds only routes that ask for a tier to it', async () => {
+  it('applies a tier only to routes that ask for it', async () => {
     const from = someAddress();
     expect(await times(3, '/things/report', { from })).toEqual([200, 200, 429]);
     expect((await app.get('/things/one', { from })).status).toBe(200);
   });
 
-  it('leaves routes alone that skip it, and probes', async () => {
+  it('does not limit probes, and routes with @SkipThrottle()', async () => {
     const from = someAddress();
     await times(6, '/things/one', { from });
     expect(await times(3, '/things/free', { from })).toEqual([200, 200, 200]);
     expect(await times(3, '/health/live', { from })).toEqual([200, 200, 200]);
   });
 
-  it('stops a flood before it spends anything on authentication', async () => {
+  it('refuses a flood before authentication', async () => {
     const from = someAddress();
     await times(5, '/things/one', { from });
     const answer = await app.get('/auth/profile', { from, token: 'nonsense' });
@@ -132,8 +132,8 @@ onBothAdapters('throttling behind one proxy', (adapter) => {
   });
   afterAll(() => app.stop());
 
-  /** Statuses of eight requests that came in with these `X-Forwarded-For`. */
-  const admitted = async (forwarded: (i: number) => string) => {
+  /** Number of allowed requests, of eight with these `X-Forwarded-For`. */
+  const allowed = async (forwarded: (i: number) => string) => {
     const statuses: number[] = [];
     for (let i = 0; i < 8; i++) {
       statuses.push((await app.get('/things/one', { headers: { 'X-Forwarded-For': forwarded(i) } })).status);
@@ -141,15 +141,15 @@ onBothAdapters('throttling behind one proxy', (adapter) => {
     return statuses.filter((status) => status === 200).length;
   };
 
-  it('counts the address that the proxy saw, whatever the client wrote before it', async () => {
-    expect(await admitted((i) => `10.9.9.${i}, 203.0.113.7`)).toBe(5);
-    expect(await admitted((i) => `10.9.${i}.1, 10.9.9.${i}, ::ffff:203.0.113.7`)).toBe(0);
-    expect(await admitted((i) => `203.0.113.${100 + i}`)).toBe(8);
+  it('counts the address that the proxy added, and ignores the addresses before it', async () => {
+    expect(await allowed((i) => `10.9.9.${i}, 203.0.113.7`)).toBe(5);
+    expect(await allowed((i) => `10.9.${i}.1, 10.9.9.${i}, ::ffff:203.0.113.7`)).toBe(0);
+    expect(await allowed((i) => `203.0.113.${100 + i}`)).toBe(8);
   });
 
   it('counts an IPv6 network of 64 bits as one client', async () => {
-    expect(await admitted((i) => `2001:db8:1:2:${i}::${i}`)).toBe(5);
-    expect(await admitted((i) => `2001:DB8:0001:0002::${i}`)).toBe(0);
-    expect(await admitted((i) => `2001:db8:1:${10 + i}::1`)).toBe(8);
+    expect(await allowed((i) => `2001:db8:1:2:${i}::${i}`)).toBe(5);
+    expect(await allowed((i) => `2001:DB8:0001:0002::${i}`)).toBe(0);
+    expect(await allowed((i) => `2001:db8:1:${10 + i}::1`)).toBe(8);
   });
 });

@@ -14,9 +14,12 @@ const MANIFEST = JSON.parse(readFileSync('package.json', 'utf8')) as {
   exports: Record<string, string>;
 };
 
-/** What a Nest application has before it adds anything of ours, and the one peer that HealthModule needs. */
+/** The packages of an empty Nest application, the peer that HealthModule needs, and the one that ThrottlerModule needs. */
 const NEST = ['@nestjs/common', '@nestjs/core', '@nestjs/platform-express', 'reflect-metadata', 'rxjs'];
 const HEALTH_PEERS = ['@nestjs/terminus'];
+const THROTTLER_PEERS = ['@nestjs/throttler'];
+
+const INSTALL = ['install', '--no-audit', '--no-fund', '--ignore-scripts', '--strict-peer-deps', '--prefer-offline'];
 
 const APPLICATION = `
 import 'reflect-metadata';
@@ -34,6 +37,48 @@ const answer = await fetch(\`http://127.0.0.1:\${port}/health/ready\`);
 console.log(JSON.stringify({ status: answer.status, body: await answer.json() }));
 await app.close();
 `;
+
+const THROTTLED = `
+import 'reflect-metadata';
+import { Controller, Get, Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { Throttle as stockThrottle } from '@nestjs/throttler';
+import { Throttle, ThrottlerModule } from 'nest-bulwark/throttler';
+
+class Cats {
+  cats() {
+    return 'cats';
+  }
+}
+Get('cats')(Cats.prototype, 'cats', Object.getOwnPropertyDescriptor(Cats.prototype, 'cats'));
+Throttle({ default: { limit: 1, ttl: 60_000 } })(Cats);
+Controller()(Cats);
+class AppModule {}
+Module({ imports: [ThrottlerModule.forRoot()], controllers: [Cats] })(AppModule);
+
+const app = await NestFactory.create(AppModule, { logger: false });
+await app.listen(0, '127.0.0.1');
+const { port } = app.getHttpServer().address();
+const statuses = [];
+for (let i = 0; i < 2; i++) statuses.push((await fetch(\`http://127.0.0.1:\${port}/cats\`)).status);
+console.log(JSON.stringify({ isSame: Throttle === stockThrottle, statuses }));
+await app.close();
+`;
+
+/** Entries that need no optional peer. README.md names the packages that the others need. */
+const ENTRIES_WITHOUT_PEERS = [
+  'authorization',
+  'config',
+  'context',
+  'conventions',
+  'doctor',
+  'guards',
+  'idempotency',
+  'ports',
+  'problem',
+  'reports',
+  'shutdown',
+];
 
 const TYPED = `
 import { HealthModule, HealthCheckOf, type HealthContributor } from 'nest-bulwark/health';
@@ -71,17 +116,7 @@ describe('the packed library in a fresh application', () => {
     const [{ filename, files: list }] = JSON.parse(packed) as [{ filename: string; files: { path: string }[] }];
     files = list.map(({ path }) => path);
     writeFileSync(join(folder, 'package.json'), JSON.stringify({ name: 'fresh', private: true, type: 'module' }));
-    inFolder(
-      'npm',
-      'install',
-      '--no-audit',
-      '--no-fund',
-      '--ignore-scripts',
-      '--strict-peer-deps',
-      '--prefer-offline',
-      join(folder, filename),
-      ...[...NEST, ...HEALTH_PEERS, '@types/node'].map(installed),
-    );
+    inFolder('npm', ...INSTALL, join(folder, filename), ...[...NEST, ...HEALTH_PEERS, '@types/node'].map(installed));
   }, 600_000);
 
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -107,6 +142,24 @@ describe('the packed library in a fresh application', () => {
   it('loads by require() in a CommonJS application', () => {
     writeFileSync(join(folder, 'app.cjs'), `console.log(typeof require('nest-bulwark/health').HealthModule.forRoot)`);
     expect(inFolder(process.execPath, '--no-warnings', 'app.cjs').trim()).toBe('function');
+  });
+
+  it('loads the entries that need no optional peer', () => {
+    const load = `
+      for (const entry of process.argv.slice(2)) {
+        await import('nest-bulwark/' + entry).catch(({ message }) => console.log(entry + ': ' + message));
+      }`;
+    writeFileSync(join(folder, 'load.mjs'), load);
+    expect(inFolder(process.execPath, 'load.mjs', ...ENTRIES_WITHOUT_PEERS)).toBe('');
+  });
+
+  it('limits routes by ThrottlerModule alone, and names @nestjs/throttler where it is missing', () => {
+    writeFileSync(join(folder, 'throttled.mjs'), THROTTLED.replace(/^.*stockThrottle }.*$/m, ''));
+    expect(() => inFolder(process.execPath, 'throttled.mjs')).toThrow(/Cannot find package '@nestjs\/throttler'/);
+    writeFileSync(join(folder, 'throttled.mjs'), THROTTLED);
+    inFolder('npm', ...INSTALL, ...THROTTLER_PEERS.map(installed));
+    const result: unknown = JSON.parse(inFolder(process.execPath, 'throttled.mjs'));
+    expect(result).toEqual({ isSame: true, statuses: [200, 429] });
   });
 
   it('has types that need no optional peer', () => {

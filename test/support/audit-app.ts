@@ -1,5 +1,5 @@
 import { NestFactory } from '@nestjs/core';
-import { DataSource, type EntityManager, type QueryRunner } from 'typeorm';
+import { DataSource, type EntityManager } from 'typeorm';
 import type { INestApplicationContext, Type } from '@nestjs/common';
 import {
   AuditDigests,
@@ -90,12 +90,6 @@ export class AuditApp {
   /** Lets a transaction change what triggers protect, and see all of it. */
   disarm(manager: EntityManager): Promise<void> {
     return withoutTriggers(manager);
-  }
-
-  inTransaction(work: (runner: QueryRunner) => Promise<void>): Promise<void> {
-    return this.app.get(DataSource).transaction(async ({ queryRunner }) => {
-      if (queryRunner) await work(queryRunner);
-    });
   }
 
   /** Sees the audit rows of all tenants. */

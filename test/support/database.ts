@@ -14,6 +14,11 @@ export function testDatabase(): Promise<string> {
   return ofThisFile;
 }
 
+/** Has the next test file of this worker get a database of its own. */
+export function forgetTestDatabase(): void {
+  ofThisFile = undefined;
+}
+
 /** URL of a migrated database that no other test sees, those of the same file included. */
 export function ownDatabase(): Promise<string> {
   return urlOf(createDatabase(inject('databaseUrl'), 'own', inject('templateDatabase')));

@@ -6,11 +6,11 @@ import { RedisStore, type ThrottleRedis } from '../../src/throttler/redis.store.
 import { until } from './until.js';
 
 const CLIENTS = 20;
-/** Between two requests of a client, so that decisions in memory do not outnumber all others. */
+/** Pause between two requests of a client, so that decisions in memory are not the large majority. */
 const PAUSE_MS = 2;
 const policy = new Policy('default', 0, 'address', '');
 
-/** Clients that ask a store on Redis without a break, set up as an application has it, and what they noticed. */
+/** Clients that send requests to a store on Redis without a pause, and the results that they got. */
 export class ThrottleLoad {
   readonly store: FallbackStore;
   /** How long each decision took, in milliseconds. */
@@ -42,8 +42,8 @@ export class ThrottleLoad {
     this.clients = Array.from({ length: CLIENTS }, (_, i) => this.client(`client ${i}`));
   }
 
-  /** Until so many more decisions have been made, by Redis where that is what is waited for. */
-  async more(count = 200, by: 'anybody' | 'Redis' = 'anybody'): Promise<void> {
+  /** Waits for `count` more decisions, by any store or by Redis. */
+  async more(count = 200, by: 'any store' | 'Redis' = 'any store'): Promise<void> {
     const decided = () => (by === 'Redis' ? this.shared : this.latencies.length);
     const before = decided();
     await until(`${by} decides ${count} times`, () => decided() >= before + count);
@@ -55,7 +55,7 @@ export class ThrottleLoad {
     this.store.stop();
   }
 
-  /** Clients of whom Redis holds more hits than they made. */
+  /** Clients for which Redis has counted more hits than they made. */
   async countedTwice(): Promise<string[]> {
     const found: string[] = [];
     for (const [key, asked] of this.asked) {
@@ -65,7 +65,7 @@ export class ThrottleLoad {
     return found;
   }
 
-  /** The decisions, slowest last, in milliseconds. */
+  /** A percentile of the latencies, in milliseconds. */
   percentile(part: number): number {
     const sorted = this.latencies.toSorted((a, b) => a - b);
     return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? 0;

@@ -1,23 +1,23 @@
-/** What the limiter should do, written for clarity: whole numbers, and a log instead of two counters. */
+/** The expected behaviour of a limit, written for clarity: whole numbers, and a log of hits instead of two counters. */
 export class ThrottleModel {
   private readonly keys = new Map<
     string,
     { start: number; hits: { window: number; cost: number }[]; heldUntil: number }
   >();
 
-  /** Whether it is let through at `now`, and what is left then. Nothing is spent unless `spend` is set. */
+  /** Whether a request is allowed at `now`, and what is left after it. It is only counted if `consume` is set. */
   ask(
     key: string,
     now: number,
     { limit, windowMs, cost, blockMs = 0, isFixed = false }: ModelLimit,
-    spend: boolean,
+    consume: boolean,
   ): { allowed: boolean; remaining: number } {
     const state = this.keys.get(key) ?? { start: now, hits: [], heldUntil: 0 };
-    // The window that `now` falls into; a clock that was set back stays in the last one.
+    // The window that contains `now`. A clock that was set back stays in the last window.
     const passed = Math.max(0, Math.floor((now - state.start) / windowMs));
     const then = state.start + passed * windowMs;
     const hits = state.hits.filter((hit) => hit.window >= then - (isFixed ? 0 : windowMs));
-    // Where nothing is counted any more, a window begins.
+    // If no hit is counted, a new window begins.
     const window = hits.length === 0 || (isFixed && passed > 0) ? now : then;
     const elapsed = Math.max(0, now - window);
     const sum = (of: number) => hits.filter((hit) => hit.window === of).reduce((total, hit) => total + hit.cost, 0);
@@ -28,7 +28,7 @@ export class ThrottleModel {
     const room = (BigInt(limit) - current) * width - previous * (width - BigInt(elapsed));
     const isHeld = state.heldUntil > now;
     const allowed = !isHeld && BigInt(cost) * width <= room;
-    if (spend) {
+    if (consume) {
       const heldUntil = !allowed && !isHeld && blockMs > 0 ? now + blockMs : state.heldUntil;
       this.keys.set(key, { start: window, hits: allowed ? [...hits, { window, cost }] : hits, heldUntil });
     }
@@ -45,7 +45,7 @@ export interface ModelLimit {
   isFixed?: boolean;
 }
 
-/** Random numbers that are the same in every run (mulberry32). */
+/** Pseudo-random numbers, the same in every run (mulberry32). */
 export function randomFrom(seed: number): (below: number) => number {
   let state = seed;
   return (below) => {

@@ -1,4 +1,4 @@
-// One replica of several: sends its share of the requests at once when it is told to, and says how many were admitted.
+// One of several replicas. On a message it sends all its requests at once, and reports how many were allowed.
 import { Redis } from 'ioredis';
 import { pathToFileURL } from 'node:url';
 import { resolve } from 'node:path';

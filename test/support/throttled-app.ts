@@ -21,7 +21,7 @@ import { parseList as parseStructuredList } from 'structured-headers';
 import { TestClient } from './client.js';
 import type { AdapterName } from './harness.js';
 
-/** Takes the header `x-user: id role role tenant=…` for an authentication. */
+/** Authenticates by the header `x-user: id role role`. */
 @Injectable()
 @ChainedGuard({ order: GuardOrder.Authentication })
 class HeaderAuthentication implements CanActivate {
@@ -75,8 +75,8 @@ export class ThrottledApp extends TestClient {
   }
 
   /**
-   * @param prepare what is to be done with the application before it listens
-   * @param trustedHops proxies whose X-Forwarded-For the adapter believes
+   * @param prepare called before the application listens
+   * @param trustedHops number of proxies whose X-Forwarded-For the adapter trusts
    */
   static async start(
     adapter: AdapterName,
@@ -114,7 +114,7 @@ export class ThrottledApp extends TestClient {
     return Object.assign(started, { app, audit: recorder.audit, metrics: recorder.metrics });
   }
 
-  /** Statuses of the same request, sent again and again. */
+  /** Sends the same request `count` times. Returns the statuses. */
   async statuses(count: number, path: string, call: Parameters<TestClient['get']>[1] = {}): Promise<number[]> {
     const statuses: number[] = [];
     for (let i = 0; i < count; i++) statuses.push((await this.get(path, call)).status);
@@ -123,7 +123,7 @@ export class ThrottledApp extends TestClient {
 
   async stop(): Promise<void> {
     this.close();
-    // One that a client opened and never used would be waited for.
+    // Otherwise the server would wait for connections that a client opened and never used.
     (this.app.getHttpServer() as Server).closeAllConnections();
     await this.app.close();
   }

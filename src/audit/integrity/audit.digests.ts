@@ -12,9 +12,6 @@ import { FileDigestStore } from './file-digest.store.js';
 import { TrailIdentity } from './trail-identity.js';
 import type { ChainFault, ChainHead } from './verification.js';
 
-/** Key of the advisory lock under which one replica makes a digest. "dgst" in ASCII. */
-const DIGEST_LOCK = 0x64677374;
-
 /** A chain's head may be older than the digest that does not have it: its transaction was not over. */
 const OVERLAP = `interval '10 minutes'`;
 
@@ -72,7 +69,7 @@ export class AuditDigests {
    * makes one, it is left to that one.
    */
   async run({ now = false } = {}): Promise<void> {
-    await tryWithAdvisoryLock(this.source, DIGEST_LOCK, async (manager) => {
+    await tryWithAdvisoryLock(this.source, 'audit-digests', async (manager) => {
       await manager.query(`SELECT ${SEE_ALL}`);
       await this.make(manager, now);
     });

@@ -1,22 +1,18 @@
-import {
-  Inject,
-  Injectable,
-  Logger,
-  type BeforeApplicationShutdown,
-  type OnApplicationBootstrap,
-} from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource, type EntityManager } from 'typeorm';
+import { tryWithAdvisoryLock } from '../../database/index.js';
+import { PeriodicTasks } from '../../periodic-tasks/index.js';
 import { AUDIT_SETTINGS, type AuditSettings } from '../audit.options.js';
 import { SEE_ALL } from '../store/audit.scope.js';
 import { CANONICAL, exactTime, genesis, seal } from './chain.js';
 import { CompactRange, leafHash } from './merkle.js';
 import { SealKeys } from './seal-keys.js';
 
-/** First key of the advisory locks; the second is the tenant's hash. "seal" in ASCII. */
-const SEAL_LOCK = 0x7365616c;
-
 const BATCH = 1_000;
+
+/** Events that wait for a seal are not protected by the chain yet. */
+const MAX_RETRY_MS = 5_000;
 
 /** Before every id. */
 const FIRST = '00000000-0000-0000-0000-000000000000';
@@ -85,40 +81,29 @@ const LINK = `
  * side by side, and whichever replica gets the tenant's lock seals what has come, in one transaction for many events.
  */
 @Injectable()
-export class AuditSealer implements OnApplicationBootstrap, BeforeApplicationShutdown {
-  private readonly logger = new Logger('Audit');
+export class AuditSealer {
   private readonly keys: SealKeys;
-  private timer: NodeJS.Timeout | undefined;
-  private running: Promise<unknown> | undefined;
-  private isFailing = false;
-  private isStopped = false;
 
   constructor(
     @InjectDataSource() private readonly source: DataSource,
-    @Inject(AUDIT_SETTINGS) private readonly settings: AuditSettings,
+    @Inject(AUDIT_SETTINGS) { sealSecret, oldSealSecrets, sealIntervalMs: everyMs }: AuditSettings,
+    tasks: PeriodicTasks,
   ) {
-    this.keys = new SealKeys(settings.sealSecret, settings.oldSealSecrets);
-  }
-
-  onApplicationBootstrap(): void {
-    this.sealLater();
-  }
-
-  async beforeApplicationShutdown(): Promise<void> {
-    this.isStopped = true;
-    clearTimeout(this.timer);
-    await this.running;
+    this.keys = new SealKeys(sealSecret, oldSealSecrets);
+    if (everyMs === 0) return;
+    const run = (signal: AbortSignal) => this.seal(signal);
+    tasks.add({ name: 'audit-sealer', everyMs, retryMaxMs: MAX_RETRY_MS, run, runsUntilClose: true });
   }
 
   /** Seals all that is stored, and answers with the number of events; those that another replica seals are not in it. */
-  async seal(): Promise<number> {
+  async seal(signal?: AbortSignal): Promise<number> {
     const rows = await this.source.transaction('READ COMMITTED', async (manager) => {
       await manager.query(`SELECT ${SEE_ALL}`);
       return (await manager.query('SELECT DISTINCT tenant FROM audit_unsealed')) as { tenant: string }[];
     });
     let sum = 0;
     for (const { tenant } of rows) {
-      for (let after: string | undefined = FIRST; after !== undefined && !this.isStopped;) {
+      for (let after: string | undefined = FIRST; after !== undefined && signal?.aborted !== true;) {
         const { sealed, next }: Batch = await this.sealBatch(tenant, after);
         sum += sealed;
         after = next;
@@ -127,36 +112,16 @@ export class AuditSealer implements OnApplicationBootstrap, BeforeApplicationShu
     return sum;
   }
 
-  private sealLater(): void {
-    if (this.settings.sealIntervalMs === 0 || this.isStopped) return;
-    this.timer = setTimeout(() => {
-      this.running = this.sealNow().finally(() => this.sealLater());
-    }, this.settings.sealIntervalMs).unref();
-  }
-
-  private async sealNow(): Promise<void> {
-    try {
-      await this.seal();
-      this.isFailing = false;
-    } catch (error) {
-      if (!this.isFailing) this.logger.warn({ err: error, msg: 'audit events cannot be sealed; it is tried again' });
-      this.isFailing = true;
-    }
-  }
-
   /** Seals the next events after an id. */
-  private sealBatch(tenant: string, after: string): Promise<Batch> {
-    return this.source.transaction('READ COMMITTED', async (manager) => {
-      const locks = (await manager.query(`SELECT pg_try_advisory_xact_lock($1, hashtext($2)) AS mine, ${SEE_ALL}`, [
-        SEAL_LOCK,
-        tenant,
-      ])) as { mine: boolean }[];
-      if (locks[0]?.mine !== true) return { sealed: 0 };
+  private async sealBatch(tenant: string, after: string): Promise<Batch> {
+    const sealed = await tryWithAdvisoryLock(this.source, `audit-seal:${tenant}`, async (manager) => {
+      await manager.query(`SELECT ${SEE_ALL}`);
       const waiting = (await manager.query(WAITING, [tenant, after])) as Waiting[];
       const events = waiting.filter(isThere);
       await this.link(manager, tenant, events);
       return { sealed: events.length, next: waiting.length === BATCH ? waiting.at(-1)?.id : undefined };
     });
+    return sealed ?? { sealed: 0 };
   }
 
   private async link(manager: EntityManager, tenant: string, rows: Stored[]): Promise<void> {

@@ -1,7 +1,6 @@
 import {
   Inject,
   Injectable,
-  Logger,
   Optional,
   type BeforeApplicationShutdown,
   type OnApplicationBootstrap,
@@ -17,6 +16,7 @@ import {
   type MetricFamily,
   type Counter,
 } from '../../ports/index.js';
+import { PeriodicTasks } from '../../periodic-tasks/index.js';
 import { AUDIT_SETTINGS, type AuditSettings } from '../audit.options.js';
 import { AuditFeed } from '../feed/audit.feed.js';
 import { FeedEvents } from '../feed/feed-events.js';
@@ -26,23 +26,23 @@ import { SinkRunner, type SinkState } from './sink.runner.js';
 const PRUNE_EVERY_MS = 60_000;
 const LONG_BEHIND_MS = 60_000;
 
-/** Runs a loop for each sink, and clears up behind all of them. None waits for another. */
+/** Runs a task for each sink, and prunes the feed behind all of them. No sink waits for another. */
 @Injectable()
 @HealthCheckOf({ key: 'audit-sinks', critical: false, groups: ['full', 'deep'] })
 export class AuditSinks implements HealthContributor, OnApplicationBootstrap, BeforeApplicationShutdown {
-  private readonly logger = new Logger('Audit');
   private readonly runners: readonly SinkRunner[];
-  private pruning: NodeJS.Timeout | undefined;
 
   constructor(
     @InjectDataSource() source: DataSource,
-    @Inject(AUDIT_SETTINGS) private readonly settings: AuditSettings,
-    private readonly feed: AuditFeed,
+    @Inject(AUDIT_SETTINGS) settings: AuditSettings,
+    feed: AuditFeed,
     events: FeedEvents,
+    tasks: PeriodicTasks,
     @Optional() metrics: Metrics = new NoMetrics(),
   ) {
     const { sinks, sinkTimeoutMs: timeoutMs, feedPollMs: pollMs } = settings;
-    refuseTwins(sinks.map(({ name }) => name));
+    const names = sinks.map(({ name }) => name);
+    refuseTwins(names);
     const positions = new SinkPositions(source);
     const counter = (name: string, help: string): MetricFamily<Counter> =>
       metrics.counter({ name, help, labelNames: ['sink'] });
@@ -58,8 +58,10 @@ export class AuditSinks implements HealthContributor, OnApplicationBootstrap, Be
       };
       // From zero on, so that the first failure is an increase.
       for (const one of Object.values(series)) one.add(0);
-      return new SinkRunner(sink, feed, events, positions, { timeoutMs, pollMs, ...series });
+      return new SinkRunner(sink, feed, events, positions, { timeoutMs, pollMs, tasks, ...series });
     });
+    const prune = () => feed.prune(settings.feedKeepMs, names);
+    tasks.add({ name: 'audit-feed-pruning', everyMs: PRUNE_EVERY_MS, run: prune });
     metrics.gauges(
       {
         name: 'audit_sink_behind_seconds',
@@ -90,23 +92,10 @@ export class AuditSinks implements HealthContributor, OnApplicationBootstrap, Be
 
   async onApplicationBootstrap(): Promise<void> {
     await Promise.all(this.runners.map((runner) => runner.start()));
-    this.pruning = setInterval(() => void this.prune(), PRUNE_EVERY_MS).unref();
   }
 
   async beforeApplicationShutdown(): Promise<void> {
-    clearInterval(this.pruning);
     await Promise.all(this.runners.map((runner) => runner.stop()));
-  }
-
-  private async prune(): Promise<void> {
-    try {
-      await this.feed.prune(
-        this.settings.feedKeepMs,
-        this.runners.map(({ sink }) => sink.name),
-      );
-    } catch (error) {
-      this.logger.debug({ err: error, msg: 'the feed of audit events was not cleared up; it is tried again' });
-    }
   }
 }
 

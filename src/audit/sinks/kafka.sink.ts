@@ -1,23 +1,29 @@
+import { loadPackage } from '../../common/index.js';
 import type { AuditSink, DeliveredEvent } from './audit-sink.js';
 
-/** What is used of a kafkajs producer. @publicApi */
+/** One record for Kafka. @publicApi */
+export interface KafkaMessage {
+  topic: string;
+  key: string;
+  value: string;
+  /** Milliseconds since 1970. */
+  timestamp: bigint;
+  headers: Record<string, string>;
+}
+
+/** The part of a producer of @platformatic/kafka that is used here. @publicApi */
 export interface KafkaProducer {
-  connect(): Promise<void>;
-  send(record: {
-    topic: string;
-    acks: number;
-    messages: { key: string; value: string; timestamp: string; headers: Record<string, string> }[];
-  }): Promise<unknown>;
-  disconnect(): Promise<void>;
+  send(request: { acks: number; messages: KafkaMessage[] }): Promise<unknown>;
+  close(): Promise<void>;
 }
 
 /** @publicApi */
 export interface KafkaSinkOptions {
   /** @default 'audit-events' */
   topic?: string;
-  /** Addresses of brokers, for a producer made here by kafkajs. */
+  /** Addresses of brokers, `host:port`, for a producer of @platformatic/kafka that is made here. */
   brokers?: readonly string[];
-  /** Further settings of the kafkajs client, such as `ssl` and `sasl`. */
+  /** Further options of that producer, such as `tls`, `sasl`, `retries` and `connectTimeout`. */
   client?: Readonly<Record<string, unknown>>;
   /** Makes the producer instead. It has to be idempotent for the order to hold. */
   producer?: () => KafkaProducer | Promise<KafkaProducer>;
@@ -25,57 +31,78 @@ export interface KafkaSinkOptions {
   name?: string;
 }
 
-const EVERY_REPLICA = -1;
+const ALL_REPLICAS_IN_SYNC = -1;
+
+/** The sink's runner sends a batch again, so that the producer need not try for longer. */
+const MAX_RETRIES = 3;
 
 /**
- * Sends each event to a Kafka topic. The key is the tenant, so that the events of one stay in their order; the producer is
- * idempotent, so that its own tries again make no duplicates. What comes again after a failure bears the same `event-id`.
+ * Sends each event to a Kafka topic. The key is the tenant, so that the events of one tenant stay in their order. The
+ * producer is idempotent, so that its own retries make no duplicates. An event that is sent again after a failure has the
+ * same `event-id`.
  *
  * @publicApi
  */
 export class KafkaSink implements AuditSink {
   readonly name: string;
-  private connected: Promise<KafkaProducer> | undefined;
+  private producer: Promise<KafkaProducer> | undefined;
 
   constructor(private readonly options: KafkaSinkOptions) {
     this.name = options.name ?? 'kafka';
   }
 
   async write(events: readonly DeliveredEvent[]): Promise<void> {
-    const producer = await (this.connected ??= this.connect());
-    await producer.send({
-      topic: this.options.topic ?? 'audit-events',
-      acks: EVERY_REPLICA,
-      messages: events.map(({ cursor, event }) => ({
-        key: event.tenantId ?? '',
-        value: JSON.stringify(event),
-        timestamp: String(event.occurredAt.getTime()),
-        headers: { 'event-id': event.id, action: event.action, cursor },
-      })),
-    });
-  }
-
-  async close(): Promise<void> {
-    const connected = this.connected;
-    this.connected = undefined;
-    await (await connected)?.disconnect();
-  }
-
-  private async connect(): Promise<KafkaProducer> {
+    const topic = this.options.topic ?? 'audit-events';
+    const messages = events.map(({ cursor, event }) => ({
+      topic,
+      key: event.tenantId ?? '',
+      value: JSON.stringify(event),
+      timestamp: BigInt(event.occurredAt.getTime()),
+      headers: { 'event-id': event.id, action: event.action, cursor },
+    }));
+    const opening = this.open();
     try {
-      const producer = await (this.options.producer ?? (() => producerOf(this.options)))();
-      await producer.connect();
-      return producer;
+      const producer = await opening;
+      await producer.send({ acks: ALL_REPLICAS_IN_SYNC, messages });
     } catch (error) {
-      this.connected = undefined;
+      // Brokers may have stored a batch without an answer. Its sequence numbers would then refuse every later batch.
+      await this.discard(opening);
       throw error;
     }
   }
+
+  async close(): Promise<void> {
+    const producer = this.producer;
+    this.producer = undefined;
+    await (await producer)?.close();
+  }
+
+  private open(): Promise<KafkaProducer> {
+    return (this.producer ??= (async () => (this.options.producer ?? (() => createProducer(this.options)))())());
+  }
+
+  private async discard(opening: Promise<KafkaProducer>): Promise<void> {
+    if (this.producer === opening) this.producer = undefined;
+    // The failure of the batch is the one to report.
+    await opening.then((producer) => producer.close()).catch(() => undefined);
+  }
 }
 
-/** Loaded here, because an application without Kafka need not have kafkajs. */
-async function producerOf({ brokers = [], client }: KafkaSinkOptions): Promise<KafkaProducer> {
-  const { Kafka } = await import('kafkajs');
-  const kafka = new Kafka({ clientId: 'nest-bulwark-audit', brokers: [...brokers], ...client });
-  return kafka.producer({ idempotent: true, maxInFlightRequests: 1 });
+async function createProducer({ brokers = [], client }: KafkaSinkOptions): Promise<KafkaProducer> {
+  const kafka = await loadPackage<{
+    Producer: new (options: object) => KafkaProducer;
+    stringSerializers: object;
+    compatibilityPartitioner: object;
+  }>('@platformatic/kafka', 'The Kafka sink of the audit trail');
+  return new kafka.Producer({
+    clientId: 'nest-bulwark-audit',
+    bootstrapBrokers: [...brokers],
+    idempotent: true,
+    serializers: kafka.stringSerializers,
+    // The partitions that the clients of other languages choose for a key.
+    partitioner: kafka.compatibilityPartitioner,
+    autocreateTopics: true,
+    retries: MAX_RETRIES,
+    ...client,
+  });
 }

@@ -1,11 +1,12 @@
-/** Roles without a login. Roles belong to a whole server: databases on it share them and grant to them on their own. */
+/** Roles without a login. All databases of a server share its roles; each grants them its own rights. */
 export const WRITER_ROLE = 'bulwark_audit_writer';
 export const READER_ROLE = 'bulwark_audit_reader';
 export const AUDITOR_ROLE = 'bulwark_audit_auditor';
 
 /**
- * Creates what is missing, whoever else does so at the same time; a member's grant without inheritance leaves the
- * login's own statements under the policies of the login. SQLSTATE 42501 where the login may not.
+ * Creates the roles that are missing; another database may create them at the same time. The login becomes a member
+ * without inheritance, so that its own statements stay under the policies of the login. Fails with SQLSTATE 42501 where
+ * the login may not create roles.
  */
 export const CREATE_ROLES = `
 DO $$
@@ -27,8 +28,8 @@ BEGIN
 END $$;`;
 
 /**
- * What the roles may do: the writer adds, and sees no more of an event than what tells whether it is new; the reader
- * sees one tenant; the auditor all. `audit_append()` runs as the writer, whoever calls it.
+ * The writer adds events, and reads only the columns that say whether an event is new. The reader reads one tenant, the
+ * auditor all tenants. `audit_append()` always runs as the writer.
  */
 export const GRANT_TO_ROLES = `
 DO $$
@@ -52,7 +53,7 @@ BEGIN
     USING (tenant = current_setting('app.tenant_id', true));
   CREATE POLICY audit_auditor ON audit_events FOR SELECT TO ${AUDITOR_ROLE} USING (true);
   CREATE POLICY audit_auditor ON audit_seals FOR SELECT TO ${AUDITOR_ROLE} USING (true);
-  -- A new owner has to be able to create in the schema, for this moment.
+  -- ALTER FUNCTION … OWNER needs the right to create in the schema.
   EXECUTE 'GRANT CREATE ON SCHEMA ' || place || ' TO ${WRITER_ROLE}';
   ALTER FUNCTION audit_append(json) OWNER TO ${WRITER_ROLE};
   EXECUTE 'REVOKE CREATE ON SCHEMA ' || place || ' FROM ${WRITER_ROLE}';
@@ -61,7 +62,17 @@ BEGIN
   SET LOCAL ROLE NONE;
 END $$`;
 
-/** What the log says where the login may not set the roles up. */
+/** The roles stay: other databases of the server may use them. */
+export const REVOKE_FROM_ROLES = `
+DO $$
+DECLARE name text;
+BEGIN
+  FOR name IN SELECT rolname FROM pg_roles WHERE rolname IN ('${WRITER_ROLE}', '${READER_ROLE}', '${AUDITOR_ROLE}') LOOP
+    EXECUTE format('REVOKE USAGE ON SCHEMA %I FROM %I', current_schema(), name);
+  END LOOP;
+END $$`;
+
+/** The warning in the log where the login may not create the roles. */
 export function rolesAreMissing(error: unknown): string {
   const reason = error instanceof Error ? error.message : String(error);
   return (

@@ -1,22 +1,13 @@
-import {
-  Inject,
-  Injectable,
-  Logger,
-  type BeforeApplicationShutdown,
-  type OnApplicationBootstrap,
-  type OnModuleInit,
-} from '@nestjs/common';
+import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource, type EntityManager } from 'typeorm';
 import { tryWithAdvisoryLock } from '../../database/index.js';
+import { PeriodicTasks } from '../../periodic-tasks/index.js';
 import { AUDIT_SETTINGS, type AuditSettings } from '../audit.options.js';
 import { AuditDigests } from '../integrity/audit.digests.js';
 import { AuditRetention } from './audit.retention.js';
 import { SEE_ALL } from './audit.scope.js';
 import { EVENTS, makePartitions, missingPartitions, SEALS } from './partitions.js';
-
-/** Key of the advisory lock under which one replica looks after the tables. "tidy" in ASCII. */
-const MAINTENANCE_LOCK = 0x74696479;
 
 /** Months ahead that the owner of the tables makes, who may not come by every month. */
 const OWNER_MONTHS_AHEAD = 12;
@@ -31,36 +22,29 @@ type Task = 'partitions' | 'retention' | 'digests';
  * tried again and costs no event: those of a month without a partition go to the default one.
  */
 @Injectable()
-export class AuditMaintenance implements OnModuleInit, OnApplicationBootstrap, BeforeApplicationShutdown {
+export class AuditMaintenance implements OnModuleInit {
   /** What failed at its last try, and why. */
   readonly failures = new Map<Task, string>();
   private readonly logger = new Logger('Audit');
-  private timer: NodeJS.Timeout | undefined;
-  private running: Promise<void> | undefined;
-  private isStopped = false;
 
   constructor(
     @InjectDataSource() private readonly source: DataSource,
     @Inject(AUDIT_SETTINGS) private readonly settings: AuditSettings,
     private readonly retention: AuditRetention,
     private readonly digests: AuditDigests,
-  ) {}
+    tasks: PeriodicTasks,
+  ) {
+    const { maintenanceIntervalMs, digestIntervalMs } = settings;
+    if (maintenanceIntervalMs === 0) return;
+    const everyMs = Math.min(maintenanceIntervalMs, digestIntervalMs);
+    tasks.add({ name: 'audit-maintenance', everyMs, runAtStart: true, run: () => this.runOrThrow() });
+  }
 
   async onModuleInit(): Promise<void> {
     if (this.settings.maintenanceIntervalMs > 0) await this.attempt('partitions', () => this.makePartitions());
   }
 
-  onApplicationBootstrap(): void {
-    if (this.settings.maintenanceIntervalMs > 0) this.runAndGoOn();
-  }
-
-  async beforeApplicationShutdown(): Promise<void> {
-    this.isStopped = true;
-    clearTimeout(this.timer);
-    await this.running;
-  }
-
-  /** Everything that is due. Never throws; what failed is in {@link failures} and in the log. */
+  /** Everything that is due. Never throws; what failed is in {@link failures}. */
   async run(now = new Date()): Promise<void> {
     await this.attempt('partitions', () => this.makePartitions(now));
     await this.attempt('retention', () => this.dropPartitions(now));
@@ -106,18 +90,15 @@ export class AuditMaintenance implements OnModuleInit, OnApplicationBootstrap, B
     return row?.isOwner === true;
   }
 
-  private runAndGoOn(): void {
-    const { maintenanceIntervalMs, digestIntervalMs } = this.settings;
-    this.running = this.run().finally(() => {
-      if (this.isStopped) return;
-      const pauseMs = Math.min(maintenanceIntervalMs, digestIntervalMs);
-      this.timer = setTimeout(() => this.runAndGoOn(), pauseMs).unref();
-    });
+  private async runOrThrow(): Promise<void> {
+    await this.run();
+    const failures = [...this.failures].map(([task, reason]) => `${task}: ${reason}`);
+    if (failures.length > 0) throw new Error(failures.join('; '));
   }
 
   /** Of many replicas the first does it; the others have nothing to do. */
   private async tryWithLock(work: (manager: EntityManager) => Promise<void>): Promise<void> {
-    await tryWithAdvisoryLock(this.source, MAINTENANCE_LOCK, async (manager) => {
+    await tryWithAdvisoryLock(this.source, 'audit-maintenance', async (manager) => {
       await manager.query(`SELECT ${SEE_ALL}`);
       await work(manager);
     });
@@ -128,9 +109,7 @@ export class AuditMaintenance implements OnModuleInit, OnApplicationBootstrap, B
       await work();
       this.failures.delete(task);
     } catch (error) {
-      const isKnown = this.failures.has(task);
       this.failures.set(task, error instanceof Error ? error.message : String(error));
-      if (!isKnown) this.logger.warn({ err: error, msg: `the ${task} of the audit trail failed; it is tried again` });
     }
   }
 }

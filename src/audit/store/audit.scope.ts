@@ -1,6 +1,7 @@
 import { Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource, type EntityManager } from 'typeorm';
+import { takeAdvisoryLocks } from '../../database/index.js';
 import {
   AUDITOR_ROLE,
   CREATE_ROLES,
@@ -9,9 +10,6 @@ import {
   rolesAreMissing,
   WRITER_ROLE,
 } from './audit-roles.js';
-
-/** Key of the advisory lock under which one replica sets up the roles. "role" in ASCII. */
-const ROLES_LOCK = 0x726f6c65;
 
 /** Whose events a piece of work may see. @publicApi */
 export type AuditVisibility = 'all' | { readonly tenant: string };
@@ -49,7 +47,7 @@ export class AuditScope implements OnModuleInit {
     if (this.state.writer && this.state.readers) return;
     try {
       await this.source.transaction(async (manager) => {
-        await manager.query('SELECT pg_advisory_xact_lock($1)', [ROLES_LOCK]);
+        await takeAdvisoryLocks(manager, ['audit-roles']);
         if (!(await this.look()).writer) await manager.query(CREATE_ROLES + GRANT_TO_ROLES);
       });
     } catch (error) {

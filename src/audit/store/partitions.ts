@@ -1,16 +1,16 @@
 import type { EntityManager } from 'typeorm';
 import { firstIdOf, monthName, monthOf, timeOfId } from './months.js';
 
-/** Months that have a partition before they begin. */
+/** Number of future months that have a partition. */
 const AHEAD = 3;
 
-/** No event of this trail is older; what claims to be stays in the default partition. */
+/** No event of this trail is older. Rows with an earlier time stay in the default partition. */
 const EARLIEST = Date.UTC(2020, 0);
 
-/** Whoever waits for a whole table makes everybody else wait behind it, so not for long. */
+/** A statement that waits for the lock of a whole table blocks all later statements, so the wait is short. */
 export const LOCK_TIMEOUT = `SET LOCAL lock_timeout = '5s'`;
 
-/** A table in partitions of a month, and how its key tells the time. */
+/** A table in partitions of a month, and how to read the time from its key. */
 interface Monthly {
   readonly table: 'audit_events' | 'audit_seals';
   readonly tenant: string;
@@ -37,9 +37,9 @@ export const SEALS: Monthly = {
 
 export interface Partition {
   readonly name: string;
-  /** First time that belongs to it; in the oldest, the beginning of time. */
+  /** First time inside. */
   readonly from: Date;
-  /** First time that no longer does. */
+  /** First time after. */
   readonly to: Date;
 }
 
@@ -52,13 +52,13 @@ export async function partitionsOf(manager: EntityManager, { table, timeOf }: Mo
   )) as { name: string; bound: string }[];
   return rows
     .flatMap(({ name, bound }) => {
-      const [, from, to] = /FROM \((?:'([^']*)'|MINVALUE)\) TO \('([^']*)'\)/.exec(bound) ?? [];
-      return to === undefined ? [] : [{ name, from: from === undefined ? new Date(0) : timeOf(from), to: timeOf(to) }];
+      const [, from, to] = /FROM \('([^']*)'\) TO \('([^']*)'\)/.exec(bound) ?? [];
+      return from === undefined || to === undefined ? [] : [{ name, from: timeOf(from), to: timeOf(to) }];
     })
     .sort((a, b) => a.to.getTime() - b.to.getTime());
 }
 
-/** Names of the partitions that this month and the next one lack. */
+/** Names of the missing partitions of this month and the next one. */
 export async function missingPartitions(manager: EntityManager, monthly: Monthly, now: Date): Promise<string[]> {
   const present = await partitionsOf(manager, monthly);
   return [monthOf(now), monthOf(now, 1)]

@@ -2,7 +2,13 @@ import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { ProblemException } from '../../problem/index.js';
 import type { Principal } from '../../context/index.js';
-import { inTransaction, isInTransaction, managerOf } from '../../database/index.js';
+import {
+  inTransaction,
+  isInTransaction,
+  managerOf,
+  takeAdvisoryLocks,
+  type AdvisoryLockName,
+} from '../../database/index.js';
 import { UsersService, type NewUser, type UserRecord, type UserWithPassword } from '../../users/index.js';
 import { KeyedQueue } from './keyed-queue.js';
 import { SessionService } from '../sessions/session.service.js';
@@ -12,8 +18,6 @@ const ADMINISTRATORS = 'administrators';
 const MAX_ATTEMPTS = 3;
 /** Flows that may wait for one account in one process. */
 const MAX_WAITING = 100;
-/** In the order of the array. The locks end with the transaction. */
-const LOCK = `SELECT pg_advisory_xact_lock(hashtextextended('bulwark:' || key, 0)) FROM unnest($1::text[]) AS key`;
 
 /** The account has changed since the flow read it, so that its decision is not valid. */
 export class AccountChangedError extends ProblemException {
@@ -121,14 +125,15 @@ export class AccountTransactions {
     const { also = [], administrators = false } = options;
     // Ids come from URLs in either letter case.
     const ids = [...new Set([userId, ...also].map((id) => id.toLowerCase()))].toSorted();
-    const keys = [...(administrators ? [ADMINISTRATORS] : []), ...ids];
+    const accounts = ids.map((id) => `account:${id}` as const);
+    const locks: AdvisoryLockName[] = administrators ? [ADMINISTRATORS, ...accounts] : accounts;
     const transaction = () =>
       inTransaction(this.source, async () => {
-        await managerOf(this.source).query(LOCK, [keys]);
+        await takeAdvisoryLocks(managerOf(this.source), locks);
         return work();
       });
     // A flow inside another flow has had its turn.
-    return isInTransaction(this.source) ? transaction() : this.queue.run(keys, transaction);
+    return isInTransaction(this.source) ? transaction() : this.queue.run(locks, transaction);
   }
 }
 

@@ -1,5 +1,13 @@
 import { Injectable, Optional } from '@nestjs/common';
-import { AuditTrail, CredentialVerifier, NoAuditTrail, TenantDirectory } from '../../ports/index.js';
+import {
+  AuditTrail,
+  CredentialVerifier,
+  NoAuditTrail,
+  TenantDirectory,
+  type AuditAction,
+  type AuditInput,
+  type AuditMetadata,
+} from '../../ports/index.js';
 import { ProblemException } from '../../problem/index.js';
 import type { Principal } from '../../context/index.js';
 import { afterCommit } from '../../database/index.js';
@@ -265,8 +273,14 @@ export class AccountService {
     return this.passwords.hash(password);
   }
 
-  private recordAudit(action: string, userId: string, metadata?: Record<string, unknown>): Promise<void> {
-    const event = { action, outcome: 'success', actorId: userId, target: `user:${userId}`, metadata } as const;
+  private recordAudit<A extends AuditAction>(action: A, userId: string, metadata?: AuditMetadata<A>): Promise<void> {
+    const event: AuditInput<AuditAction> = {
+      action,
+      outcome: 'success',
+      actorId: userId,
+      target: `user:${userId}`,
+      metadata,
+    };
     return afterCommit(() => this.audit.record(event));
   }
 }

@@ -2,7 +2,14 @@ import { randomBytes } from 'node:crypto';
 import { Injectable, Optional } from '@nestjs/common';
 import { AccessControl } from '../../authorization/index.js';
 import { CursorCodec, readPage } from '../../conventions/index.js';
-import { AuditTrail, NoAuditTrail, TenantDirectory } from '../../ports/index.js';
+import {
+  AuditTrail,
+  NoAuditTrail,
+  TenantDirectory,
+  type AuditAction,
+  type AuditInput,
+  type AuditMetadata,
+} from '../../ports/index.js';
 import { ProblemException } from '../../problem/index.js';
 import type { Principal } from '../../context/index.js';
 import { afterCommit } from '../../database/index.js';
@@ -192,8 +199,9 @@ export class AdminUsersService {
     );
   }
 
-  private recordAudit(action: string, id: string, metadata?: Record<string, unknown>): Promise<void> {
-    return afterCommit(() => this.audit.record({ action, outcome: 'success', target: `user:${id}`, metadata }));
+  private recordAudit<A extends AuditAction>(action: A, id: string, metadata?: AuditMetadata<A>): Promise<void> {
+    const event: AuditInput<AuditAction> = { action, outcome: 'success', target: `user:${id}`, metadata };
+    return afterCommit(() => this.audit.record(event));
   }
 }
 

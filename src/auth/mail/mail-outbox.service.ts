@@ -1,8 +1,9 @@
-import { Injectable, Logger, Optional, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { Injectable, Logger, Optional } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { AuditTrail, NoAuditTrail } from '../../ports/index.js';
 import { uuidv7 } from '../../common/index.js';
 import { afterCommit, managerOf } from '../../database/index.js';
+import { PeriodicTasks, type PeriodicTaskRunner } from '../../periodic-tasks/index.js';
 import { FieldEncryptor } from '../field-encryptor.js';
 import { MailRefusedError, MailSender, type Mail } from './mail.sender.js';
 
@@ -26,27 +27,23 @@ interface OutboxRow {
  * once. Mails hold tokens, so that they are encrypted while they wait, and gone when they are sent.
  */
 @Injectable()
-export class MailOutbox implements OnApplicationBootstrap, OnModuleDestroy {
+export class MailOutbox {
   private readonly logger = new Logger('Mail');
-  private timer: NodeJS.Timeout | undefined;
-  private delivering: Promise<void> | undefined;
-  private isClosed = false;
+  private readonly delivery: PeriodicTaskRunner;
 
   constructor(
     private readonly source: DataSource,
     private readonly sender: MailSender,
     private readonly encryptor: FieldEncryptor,
+    tasks: PeriodicTasks,
     @Optional() private readonly audit: AuditTrail = new NoAuditTrail(),
-  ) {}
-
-  onApplicationBootstrap(): void {
-    this.timer = setInterval(() => this.deliverInBackground(), POLL_MS).unref();
-  }
-
-  async onModuleDestroy(): Promise<void> {
-    this.isClosed = true;
-    clearInterval(this.timer);
-    await this.delivering;
+  ) {
+    this.delivery = tasks.add({
+      name: 'mail-outbox',
+      everyMs: POLL_MS,
+      run: (signal) => this.deliver(signal),
+      runsUntilClose: true,
+    });
   }
 
   /** Resolves when the mail is in the outbox, in the transaction of the caller; not when it is sent. */
@@ -55,25 +52,16 @@ export class MailOutbox implements OnApplicationBootstrap, OnModuleDestroy {
     const id = uuidv7();
     const sealed = this.encryptor.encrypt(JSON.stringify({ ...mail, id }), ownerOf(id));
     await managerOf(this.source).query('INSERT INTO mail_outbox (id, sealed) VALUES ($1, $2)', [id, sealed]);
-    await afterCommit(() => this.deliverInBackground());
+    await afterCommit(() => this.delivery.wake());
   }
 
-  private deliverInBackground(): void {
-    if (this.isClosed) return;
-    // One after the other: what was added meanwhile is taken by the next round.
-    const before = this.delivering ?? Promise.resolve();
-    const mine = before
-      .then(() => this.deliver())
-      .catch((error: unknown) => this.logger.warn({ err: error, msg: 'the mail outbox cannot be read' }))
-      .finally(() => {
-        if (this.delivering === mine) this.delivering = undefined;
-      });
-    this.delivering = mine;
-  }
-
-  private async deliver(): Promise<void> {
-    // One by one, so that the lease of each begins when its turn comes.
-    for (let row = await this.take(); row && !this.isClosed; row = await this.take()) await this.attempt(row);
+  private async deliver(signal: AbortSignal): Promise<void> {
+    // One by one, so that the lease of each mail begins when its turn comes.
+    while (!signal.aborted) {
+      const row = await this.take();
+      if (!row) return;
+      await this.attempt(row);
+    }
   }
 
   private async take(): Promise<OutboxRow | undefined> {

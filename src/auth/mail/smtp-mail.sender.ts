@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { loadPackage } from '../../common/index.js';
 import { MailRefusedError, MailSender, type Mail } from './mail.sender.js';
 
 /** A server that hangs is one that is away. Well within the time that the outbox gives a sender. */
@@ -66,14 +67,7 @@ function withStartTls(url: string): string {
 }
 
 async function openTransport(url: string, caFile: string | undefined, requireTls: boolean): Promise<Transport> {
-  // A name in a variable, so that the types of a package that may be absent are not asked for.
-  const name = 'nodemailer';
-  let nodemailer: { createTransport(options: object): Transport };
-  try {
-    nodemailer = (await import(name)) as typeof nodemailer;
-  } catch (cause) {
-    throw new Error('Mail over SMTP needs the package nodemailer. Install it: npm install nodemailer', { cause });
-  }
+  const nodemailer = await loadPackage<{ createTransport(options: object): Transport }>('nodemailer', 'Mail over SMTP');
   const tls = caFile === undefined ? {} : { tls: { ca: await readFile(caFile, 'utf8') } };
   return nodemailer.createTransport({ url: requireTls ? withStartTls(url) : url, ...TIMEOUTS, ...tls });
 }

@@ -1,5 +1,5 @@
 import { Inject, Injectable, Logger, Optional } from '@nestjs/common';
-import { AuditTrail, FailureThrottle, NoAuditTrail, NoFailureThrottle } from '../../ports/index.js';
+import { AuditTrail, FailureThrottle, NoAuditTrail, NoFailureThrottle, type AuditAction } from '../../ports/index.js';
 import { ProblemException } from '../../problem/index.js';
 import type { Principal } from '../../context/index.js';
 import { afterCommit } from '../../database/index.js';
@@ -193,7 +193,7 @@ export class SecondFactorService {
   }
 
   /** Audits the change and mails it to the owner, in the transaction of the change. */
-  private async notifyOwner({ id, email }: UserRecord, action: string, subject: string, text = ''): Promise<void> {
+  private async notifyOwner({ id, email }: UserRecord, action: AuditAction, subject: string, text = ''): Promise<void> {
     await this.mails.notify(email, subject, `${text} If that was not you, change your password at once.`.trim());
     await afterCommit(() => this.audit.record({ action, outcome: 'success', actorId: id, target: `user:${id}` }));
   }

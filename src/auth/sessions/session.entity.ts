@@ -4,7 +4,7 @@ import { Column, Entity, PrimaryColumn } from 'typeorm';
 export type AuthenticationMethod = 'pwd' | 'otp' | 'mfa';
 
 /** A login: the family of refresh tokens that follow from it. */
-@Entity('auth_sessions')
+@Entity('auth_sessions', { synchronize: false })
 export class Session {
   @PrimaryColumn('uuid')
   id!: string;

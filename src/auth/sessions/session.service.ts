@@ -182,7 +182,6 @@ export class SessionService {
     this.audit.record({
       action: 'auth.token_reuse',
       outcome: 'denied',
-      severity: 'CRITICAL',
       actorId: session.userId,
       target: `session:${session.id}`,
     });

@@ -1,26 +1,16 @@
 import { tmpdir } from 'node:os';
 import { resolve } from 'node:path';
-import {
-  isLocalHost,
-  mailConnection,
-  postgresConnection,
-  redisConnection,
-  weaknessOf,
-  type AppConfig,
-} from '../../config/index.js';
+import { isLocalHost, mailConnection, weaknessOf, type AppConfig } from '../../config/index.js';
+import { CONNECTION_RULES } from './connection.rules.js';
 import type { Rule } from './rule.js';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 const MB = 1024 * 1024;
 
-/** Default passwords of databases, their images and tutorials. */
-const DEFAULT_PASSWORDS = ['postgres', 'password', 'admin', 'root', 'changeme', 'secret', 'example', 'test', '123456'];
-
-const parseUrl = (text: string | undefined) => (text !== undefined && URL.canParse(text) ? new URL(text) : undefined);
 const toRequestsPerMinute = ({ limit, ttlMs }: { limit: number; ttlMs: number }) => (limit * 60_000) / ttlMs;
 
-/** Rules for the configuration in production. Outside production, a failure is a warning. */
+/** Rules of the configuration for production. Outside production, a failure is a warning. */
 export const CONFIGURATION_RULES: readonly Rule<AppConfig>[] = [
   {
     name: 'config.node-env',
@@ -97,77 +87,7 @@ export const CONFIGURATION_RULES: readonly Rule<AppConfig>[] = [
     otherwise: 'warn',
     holds: ({ auth }) => auth.admin === undefined,
   },
-  {
-    name: 'config.database-server',
-    title: 'The database is a separate server',
-    reference: 'OWASP ASVS 5.0 V13.2.2',
-    remedy: 'Set DATABASE_URL. The embedded server is only for one process on one machine.',
-    holds: ({ database }) => database.url !== undefined,
-  },
-  {
-    name: 'config.database-password',
-    title: 'The database password is not a default password',
-    reference: 'OWASP ASVS 5.0 V13.2.3',
-    remedy: 'Give the database user a random password.',
-    holds: ({ database }) => {
-      const url = parseUrl(database.url);
-      if (!url) return 'the embedded server creates its own password';
-      if (url.password === '') return 'the URL contains no password';
-      const password = decodeURIComponent(url.password).toLowerCase();
-      return !DEFAULT_PASSWORDS.includes(password) && password !== decodeURIComponent(url.username).toLowerCase();
-    },
-  },
-  {
-    name: 'config.database-tls',
-    title: 'A database on another machine is used over TLS with a verified certificate',
-    reference: 'OWASP ASVS 5.0 V12.3.1, V12.3.2',
-    remedy: 'Add ?sslmode=verify-full&sslrootcert=ca.pem to DATABASE_URL.',
-    otherwise: 'warn',
-    holds: ({ database }) => {
-      const connection = database.url === undefined ? undefined : postgresConnection(database.url);
-      if (!connection || connection.isLocal) return 'the database is on this machine';
-      return connection.encryption === 'verified';
-    },
-    seen: ({ database }) => database.url && postgresConnection(database.url).encryption,
-  },
-  {
-    name: 'config.statement-timeout',
-    title: 'Statements have a time limit',
-    reference: 'OWASP ASVS 5.0 V13.1.3',
-    remedy: 'Set DATABASE_STATEMENT_TIMEOUT to one minute or less.',
-    holds: ({ database }) => database.statementTimeoutMs > 0 && database.statementTimeoutMs <= 60_000,
-    seen: ({ database }) => `${database.statementTimeoutMs} ms`,
-  },
-  {
-    name: 'config.redis',
-    title: 'Limits and caches are shared between replicas',
-    reference: 'OWASP ASVS 5.0 V2.4.1',
-    remedy: 'Set REDIS_URL, or run one process only.',
-    otherwise: 'warn',
-    holds: ({ redis }) => redis.url !== undefined,
-  },
-  {
-    name: 'config.redis-password',
-    title: 'A Redis on another machine requires a password',
-    reference: 'OWASP ASVS 5.0 V13.2.1',
-    remedy: 'Set requirepass or an ACL user in Redis, and put the password into REDIS_URL.',
-    holds: ({ redis }) => {
-      if (redis.url === undefined || redisConnection(redis.url).isLocal) return 'no Redis, or one on this machine';
-      return parseUrl(redis.url.split(',')[0])?.password !== '';
-    },
-  },
-  {
-    name: 'config.redis-tls',
-    title: 'A Redis on another machine is used over TLS',
-    reference: 'OWASP ASVS 5.0 V12.3.1',
-    remedy: 'Write rediss:// in REDIS_URL.',
-    otherwise: 'warn',
-    holds: ({ redis }) => {
-      const connection = redis.url === undefined ? undefined : redisConnection(redis.url);
-      if (!connection || connection.isLocal) return 'no Redis, or one on this machine';
-      return connection.encryption === 'verified';
-    },
-  },
+  ...CONNECTION_RULES,
   {
     name: 'config.cors-origins',
     title: 'CORS does not allow all origins',
@@ -302,7 +222,7 @@ export const CONFIGURATION_RULES: readonly Rule<AppConfig>[] = [
   },
 ];
 
-/** Whether a range is larger than the largest private network. */
+/** Whether a range is larger than a private network. */
 function isWide(range: string): boolean {
   const [address = '', bits] = range.split('/');
   return bits !== undefined && Number(bits) < (address.includes(':') ? 16 : 8);

@@ -1,7 +1,7 @@
 import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleInit } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { HealthCheckOf, type HealthContributor, type HealthReport } from '../../ports/index.js';
-import { TENANT_ROLE } from './create-tenant-role.migration.js';
+import { TENANT_ROLE } from './tenant-role.js';
 import { TenantGuardSubscriber } from './tenant-guard.subscriber.js';
 import { isTenantOwned } from './tenant-owned.entity.js';
 

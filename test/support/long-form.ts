@@ -1,0 +1,19 @@
+/**
+ * How much a test does that has a long form: little in `npm test`, much in `npm run test:long`. A variable of its own sets the
+ * amount for one run. Give such a test `{ tags: 'long' }`: it is what `npm run test:long` runs.
+ *
+ * @param variable environment variable, such as `KILL_ROUNDS`; CONTRIBUTING.md lists them
+ */
+export function amountOf(variable: string, { short, long }: { short: number; long: number }): number {
+  const text = process.env[variable];
+  if (text === undefined) return isLongRun() ? long : short;
+  const amount = Number(text);
+  if (!Number.isInteger(amount) || amount < 1)
+    throw new Error(`${variable} has to be a whole number above 0, not "${text}".`);
+  return amount;
+}
+
+/** Whether this is `npm run test:long`. */
+export function isLongRun(): boolean {
+  return process.env['TEST_LONG'] !== undefined;
+}
