@@ -1,13 +1,14 @@
 // What all modules build on. These folders may use each other's files; the rule against cycles holds between them too.
 const BASE = ['common', 'context', 'problem', 'guards', 'ports', 'audit-vocabulary'];
 
-// Dependencies go one way: BASE ← config ← database, redis, periodic-tasks ← features ← production-test ← application.
+// Dependencies go one way: BASE ← config ← database, redis, invalidation, periodic-tasks ← features ← production-test ← application.
 const FOLDERS = {
   reports: [],
   doctor: ['reports'],
   config: BASE,
   database: BASE,
   redis: BASE,
+  invalidation: BASE,
   shutdown: BASE,
   management: [...BASE, 'security', 'shutdown'],
   security: [...BASE, 'config'],
@@ -15,13 +16,13 @@ const FOLDERS = {
   health: BASE,
   'periodic-tasks': BASE,
   authorization: BASE,
-  cache: [...BASE, 'redis', 'periodic-tasks'],
+  cache: [...BASE, 'redis', 'invalidation'],
   conventions: BASE,
   idempotency: [...BASE, 'database', 'periodic-tasks'],
   users: [...BASE, 'database'],
   throttler: [...BASE, 'redis'],
   audit: [...BASE, 'database', 'redis', 'periodic-tasks'],
-  auth: [...BASE, 'conventions', 'database', 'redis', 'authorization', 'users', 'periodic-tasks'],
+  auth: [...BASE, 'conventions', 'database', 'redis', 'invalidation', 'authorization', 'users', 'periodic-tasks'],
   tenants: [...BASE, 'conventions', 'database', 'idempotency', 'authorization', 'users', 'auth'],
   'api-keys': [...BASE, 'database', 'authorization', 'users', 'auth', 'periodic-tasks'],
   'production-test': [

@@ -21,7 +21,7 @@ export default defineConfig({
     setupFiles: ['test/support/worker-setup.ts'],
     pool: 'forks',
     // One more than the two cores of a small machine, because many tests wait for a server or a timer.
-    maxWorkers: Number(process.env['W'] ?? 3),
+    maxWorkers: 3,
     tags: [{ name: 'long', description: 'Has a long form, which `npm run test:long` runs.' }],
     projects: [
       {

@@ -3,8 +3,8 @@ import { createHash } from 'node:crypto';
 const MAX_KEY_LENGTH = 160;
 
 /**
- * A text that is the same for equal values and differs for different ones; undefined where that cannot be said, as for
- * instances of classes and functions. `{a, b}` and `{b, a}` are equal.
+ * Returns a text that is equal for equal values and different for different values. Returns undefined for values that
+ * have no such text, such as functions and instances of classes. `{a, b}` and `{b, a}` are equal.
  */
 export function keyText(value: unknown, depth = 0): string | undefined {
   if (depth > 16) return undefined;
@@ -44,14 +44,14 @@ export function shortKey(text: string): string {
 }
 
 const names = new WeakMap<object, string>();
-const taken = new Map<string, number>();
+const counts = new Map<string, number>();
 
-/** Name of a class, told apart from another class of the same name by the order in which they are first asked for. */
+/** The name of a class. Of classes with the same name, all but the first one used have a number behind it. */
 export function ownerName(owner: { readonly name: string }): string {
   let name = names.get(owner);
   if (name === undefined) {
-    const count = (taken.get(owner.name) ?? 0) + 1;
-    taken.set(owner.name, count);
+    const count = (counts.get(owner.name) ?? 0) + 1;
+    counts.set(owner.name, count);
     name = count === 1 ? owner.name : `${owner.name}#${count}`;
     names.set(owner, name);
   }

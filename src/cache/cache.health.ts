@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { HealthCheckOf, type HealthContributor, type HealthReport } from '../ports/index.js';
 import { CacheService } from './cache.service.js';
 
-/** Memory serves without Redis, only each process for itself; so its loss degrades and takes nothing down. */
+/** Without Redis each process uses its own memory, so an outage of Redis only degrades the application. */
 @Injectable()
 @HealthCheckOf({ key: 'cache', critical: false })
 export class CacheHealth implements HealthContributor {
@@ -14,7 +14,7 @@ export class CacheHealth implements HealthContributor {
 
   check(): HealthReport {
     return this.cache.isFallingBack
-      ? { degraded: 'Redis does not answer; each process has a cache of its own.', serving: 'memory' }
+      ? { degraded: 'Redis does not answer. Each process uses a cache of its own.', serving: 'memory' }
       : { serving: 'memory and redis' };
   }
 }

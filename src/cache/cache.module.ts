@@ -14,8 +14,8 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<CacheModuleOpt
   .build();
 
 /**
- * Remembers results of methods and routes that are marked `@Cached()`. It also gives `CACHE_MANAGER`, and with it the
- * interceptor and decorators of @nestjs/cache-manager, the same Redis with the same behaviour in an outage.
+ * Caches the results of methods and routes that are marked with `@Cached()`. It also provides `CACHE_MANAGER` of
+ * @nestjs/cache-manager, which uses the same Redis and behaves the same way during an outage.
  *
  * @publicApi
  */

@@ -3,9 +3,9 @@ import type { CacheRedis } from './redis.tier.js';
 
 /** @publicApi */
 export interface CacheRedisOptions {
-  /** Longest wait for one answer, in milliseconds; then this process goes on by itself. @default 40 */
+  /** Longest wait for one answer, in milliseconds. After that this process continues without Redis. @default 40 */
   timeoutMs?: number;
-  /** Failures in a row after which Redis is left alone until a probe finds it well. @default 3 */
+  /** Failures in a row after which Redis is not used until a probe succeeds. @default 3 */
   failures?: number;
   /** Pause before each probe, in milliseconds. @default 1000 */
   probeIntervalMs?: number;
@@ -13,32 +13,35 @@ export interface CacheRedisOptions {
 
 /** @publicApi */
 export interface CacheModuleOptions {
-  /** How long a result is fresh where `@Cached()` does not say, in milliseconds. @default 60_000 */
+  /** How long a result is fresh if `@Cached()` does not define it, in milliseconds. @default 60_000 */
   ttlMs?: number;
   /** Most entries in the memory of this process. @default 10_000 */
   maxEntries?: number;
-  /** Most bytes that these entries take. @default 64 MiB */
+  /** Largest total size of these entries, in bytes. @default 64 MiB */
   maxBytes?: number;
-  /** Longest entry, in characters as it is stored; a longer result is not cached. @default 1_048_576 */
+  /** Longest entry in its stored form, in characters. A longer result is not cached. @default 1_048_576 */
   maxEntryLength?: number;
-  /** Part of its life that an entry may lose by chance, so that what was stored together does not end together. @default 0.1 */
+  /** Largest random reduction of a lifetime, as a fraction. Entries stored together then expire apart. @default 0.1 */
   jitter?: number;
-  /** How long newcomers wait for a load that another caller began, in milliseconds; then they load for themselves. @default 10_000 */
+  /**
+   * How long callers join a load that another caller began, in milliseconds. Later callers load themselves.
+   * @default 10_000
+   */
   flightMs?: number;
-  /** How long one replica keeps the others from loading the same, in milliseconds; 0 lets each load for itself. @default 5000 */
+  /** How long one replica locks a load for the others, in milliseconds. With 0 each replica loads itself. @default 5000 */
   lockMs?: number;
-  /** The tenant that a principal belongs to. @default its property `tenantId` */
+  /** Returns the tenant of a principal. @default its property `tenantId` */
   tenantOf?: (principal: Principal) => string | undefined;
   /**
-   * Further request headers that tell callers apart, such as `X-Device-Token`. A request with one of them that no guard has
-   * checked shares no result, unless `scope` says so. @default the usual ones: `Authorization`, `Cookie`, `X-Api-Key` and
-   * others
+   * Names of further request headers that identify callers, such as `X-Device-Token`. If a request has one of them and no
+   * guard has checked the caller, its result is not shared, unless `scope` allows it.
+   * @default the usual headers: `Authorization`, `Cookie`, `X-Api-Key` and others
    */
   credentialHeaders?: readonly string[];
-  /** A client of ioredis; false keeps to memory even where RedisModule has one. @default RedisModule's client */
+  /** A client of ioredis. With false only memory is used, even with RedisModule. @default the client of RedisModule */
   redis?: CacheRedis | false;
   redisOptions?: CacheRedisOptions;
-  /** Beginning of every key and channel in Redis. @default 'bulwark:cache:' */
+  /** Prefix of every key and channel in Redis. @default 'bulwark:cache:' */
   keyPrefix?: string;
 }
 
@@ -52,7 +55,7 @@ export type CacheSettings = Readonly<
 export const CACHE_OPTIONS = Symbol('bulwark.cacheOptions');
 export const CACHE_SETTINGS = Symbol('bulwark.cacheSettings');
 
-/** @throws TypeError that names the option and what it takes */
+/** @throws TypeError that names the option and its allowed values */
 export function cacheSettings(options: CacheModuleOptions): CacheSettings {
   const settings = {
     ttlMs: options.ttlMs ?? 60_000,

@@ -1,33 +1,33 @@
 import type { CacheOutcome } from './cache.metrics.js';
 import type { ValueCodec } from './value-codec.js';
 
-/** What is to be remembered, and for how long. @publicApi */
+/** What to cache, and for how long. @publicApi */
 export interface CacheRequest {
-  /** What is cached, for metrics: a name that the program has, not one that clients choose. */
+  /** Name of the method, for metrics. It must not come from clients. */
   readonly name: string;
-  /** Tells the results of that name apart. */
+  /** Identifies one result of this name. */
   readonly key: string;
-  /** How long a result is fresh, in milliseconds; 0 loads it each time. @default `ttlMs` of the module */
+  /** How long a result is fresh, in milliseconds. With 0 each call loads it. @default `ttlMs` of the module */
   readonly ttlMs?: number;
-  /** How long after that it is still given while a new one is loaded, in milliseconds. @default 0 */
+  /** How long a stale result is still returned while a new one is loaded, in milliseconds. @default 0 */
   readonly staleWhileRevalidateMs?: number;
-  /** How long after being fresh it is given where loading fails, in milliseconds. @default 0 */
+  /** How long a stale result is returned if the load fails, in milliseconds. @default 0 */
   readonly staleIfErrorMs?: number;
-  /** How long `null` and `undefined` are remembered, in milliseconds. @default 0: they are not */
+  /** How long `null` and `undefined` are cached, in milliseconds. @default 0: they are not cached */
   readonly negativeTtlMs?: number;
-  /** Names by which {@link CacheService.invalidate} finds it. @default none */
+  /** Tags by which {@link CacheService.invalidate} finds the result. @default none */
   readonly tags?: readonly string[];
-  /** Makes instances of what comes back plain. Without it, results with instances of classes are not cached. */
+  /** Turns the plain cached value into instances again. Without it, results with instances of classes are not cached. */
   readonly revive?: (value: never) => unknown;
   /**
-   * Gives all callers one object, frozen to its depth, and not a copy each: a hit then costs the same however large the
-   * result is. Of results that JSON can say; others are copied.
+   * Returns the same deeply frozen object to all callers instead of a copy to each, so that the cost of a hit does not
+   * depend on the size of the result. Results that JSON cannot represent are still copied.
    * @default false
    */
   readonly frozen?: boolean;
-  /** Another form of what is stored. @default by `revive` @internal */
+  /** How the result is stored. @default a codec that uses `revive` @internal */
   readonly codec?: ValueCodec;
-  /** Whether a result is remembered for `negativeTtlMs` only. @default for `null` and `undefined` @internal */
+  /** Whether a result is cached for `negativeTtlMs` only. @default true for `null` and `undefined` @internal */
   readonly isNothing?: (value: unknown) => boolean;
 }
 
@@ -35,8 +35,8 @@ export interface CacheRequest {
 export interface CacheAnswer {
   readonly value: unknown;
   readonly outcome: CacheOutcome;
-  /** Age of the result, in milliseconds; 0 where it was loaded for this call. */
+  /** Age of the result, in milliseconds; 0 if it was loaded for this call. */
   readonly ageMs: number;
-  /** How long it is fresh in all, in milliseconds; undefined where it was not stored. */
+  /** How long the result is fresh after its load, in milliseconds; undefined if it was not stored. */
   readonly ttlMs: number | undefined;
 }

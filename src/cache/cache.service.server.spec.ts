@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
 import { RedisServer } from '../../test/support/redis-server.js';
+import { TcpProxy } from '../../test/support/tcp-proxy.js';
 import { until } from '../../test/support/until.js';
 import { cacheSettings, type CacheModuleOptions } from './cache.options.js';
 import { CacheService } from './cache.service.js';
@@ -31,7 +32,7 @@ async function cacheOn(url: string | undefined, options: CacheModuleOptions = {}
   return cache;
 }
 
-/** A load that ends when it is told to. */
+/** A load that ends when the test calls `finish()`. */
 function controlled<T>() {
   let finish: (value: T) => void = () => undefined;
   const result = new Promise<T>((resolve) => (finish = resolve));
@@ -50,7 +51,7 @@ afterEach(() => {
 describe('the cache in memory', () => {
   const request = { name: 'things', key: 'all' };
 
-  it('loads once for a thousand callers at once, and gives each a copy of its own', async () => {
+  it('loads once for a thousand concurrent callers, and returns a copy to each', async () => {
     const cache = await cacheOn(undefined);
     const { load, finish, calls } = controlled<{ list: number[] }>();
     const answers = Array.from({ length: 1_000 }, () => cache.wrap(request, load));
@@ -63,7 +64,7 @@ describe('the cache in memory', () => {
     expect(calls()).toBe(1);
   });
 
-  it('keeps nothing of a load that fails', async () => {
+  it('stores nothing if the load fails', async () => {
     const cache = await cacheOn(undefined);
     const fail = () => Promise.reject(new Error('no'));
     const failed = await Promise.allSettled(Array.from({ length: 10 }, () => cache.wrap(request, fail)));
@@ -71,14 +72,14 @@ describe('the cache in memory', () => {
     expect(await cache.wrap(request, () => 'well')).toBe('well');
   });
 
-  it('does not wait for ever for a load that hangs', async () => {
+  it('does not wait forever for a load that hangs', async () => {
     const cache = await cacheOn(undefined, { flightMs: 1 });
     void cache.wrap(request, () => new Promise(() => undefined));
     await sleep(5);
     expect(await cache.wrap(request, () => 'mine')).toBe('mine');
   });
 
-  it('gives a stale result while a new one is loaded', async () => {
+  it('returns a stale result while a new one is loaded', async () => {
     const cache = await cacheOn(undefined);
     const stale = { ...request, ttlMs: 1, staleWhileRevalidateMs: 60_000 };
     let version = 0;
@@ -90,7 +91,7 @@ describe('the cache in memory', () => {
     expect((await cache.wrap(stale, load)) as number).toBeGreaterThanOrEqual(2);
   });
 
-  it('gives a stale result where loading fails, if it may', async () => {
+  it('returns a stale result if the load fails and staleIfErrorMs allows it', async () => {
     const cache = await cacheOn(undefined);
     const fail = () => Promise.reject(new Error('no'));
     const kept = { ...request, ttlMs: 1, staleIfErrorMs: 60_000 };
@@ -102,7 +103,7 @@ describe('the cache in memory', () => {
     await expect(cache.wrap({ ...request, key: 'other', ttlMs: 1 }, fail)).rejects.toThrow('no');
   });
 
-  it('never gives what was invalidated, not even where loading fails', async () => {
+  it('never returns an invalidated result, not even if the load fails', async () => {
     const cache = await cacheOn(undefined);
     const kept = { ...request, tags: ['a', 'b'], staleIfErrorMs: 60_000, staleWhileRevalidateMs: 60_000 };
     await cache.wrap(kept, () => 'old');
@@ -111,7 +112,7 @@ describe('the cache in memory', () => {
     expect(await cache.wrap(kept, () => 'new')).toBe('new');
   });
 
-  it('does not keep what was being loaded when it was invalidated', async () => {
+  it('does not keep the result of a load that was in flight at the invalidation', async () => {
     const cache = await cacheOn(undefined);
     const tagged = { ...request, tags: ['a'] };
     const { load, finish } = controlled<string>();
@@ -123,7 +124,7 @@ describe('the cache in memory', () => {
     expect(await cache.wrap(tagged, () => 'read after it')).toBe('read after it');
   });
 
-  it('remembers nothing found only where it is asked to', async () => {
+  it('caches null and undefined only with negativeTtlMs', async () => {
     const cache = await cacheOn(undefined);
     let calls = 0;
     const load = () => {
@@ -138,7 +139,7 @@ describe('the cache in memory', () => {
     expect(calls).toBe(3);
   });
 
-  it('gives all the same frozen object where that is asked for', async () => {
+  it('returns the same frozen object to all callers with the option frozen', async () => {
     const cache = await cacheOn(undefined);
     const frozen = { ...request, frozen: true };
     const source = { list: [{ a: 1 }] };
@@ -151,7 +152,7 @@ describe('the cache in memory', () => {
     expect((await cache.wrap(frozen, () => source)).list).toHaveLength(1);
   });
 
-  it('copies what cannot be frozen', async () => {
+  it('copies results that cannot be frozen', async () => {
     const cache = await cacheOn(undefined);
     const frozen = { ...request, frozen: true };
     const [first, second] = [0, 0].map(() => cache.wrap(frozen, () => ({ at: new Date(0) })));
@@ -159,7 +160,7 @@ describe('the cache in memory', () => {
     expect((await second)?.at.getTime()).toBe(0);
   });
 
-  it('keeps within its bounds', async () => {
+  it('does not exceed its limits', async () => {
     const cache = await cacheOn(undefined, { maxEntries: 3 });
     const load = (key: string) => cache.lookup({ name: 'things', key }, () => key);
     for (const key of ['a', 'b', 'c', 'a', 'd']) await load(key);
@@ -168,7 +169,7 @@ describe('the cache in memory', () => {
     expect((await load('b')).outcome).toBe('miss');
   });
 
-  it('passes on what it cannot keep, and makes instances where it is told how', async () => {
+  it('returns results that it cannot store, and restores instances with revive', async () => {
     class User {
       constructor(readonly name: string) {}
     }
@@ -190,7 +191,7 @@ describe('the caches of two replicas', () => {
     return Promise.all([cacheOn(inject('redisUrl'), shared), cacheOn(inject('redisUrl'), shared)]);
   };
 
-  it('load once between them', async () => {
+  it('load a result once among all replicas', async () => {
     const [one, other] = await replicas();
     const { load, finish, calls } = controlled<string>();
     const request = { name: 'things', key: 'all' };
@@ -202,7 +203,7 @@ describe('the caches of two replicas', () => {
     expect(calls()).toBe(1);
   });
 
-  it('go on when the replica that loads fails', async () => {
+  it('continue when the load of another replica fails', async () => {
     const [one, other] = await replicas();
     const request = { name: 'things', key: 'all' };
     let fail: ((error: Error) => void) | undefined;
@@ -217,18 +218,18 @@ describe('the caches of two replicas', () => {
     expect(await waiting).toBe('well');
   });
 
-  it('hear of invalidations by each other', async () => {
+  it('receive the invalidations of each other', async () => {
     const [one, other] = await replicas();
     const request = { name: 'things', key: 'all', tags: ['things'] };
     await one.wrap(request, () => 'old');
     expect((await other.lookup(request, () => 'never')).outcome).toBe('hit_redis');
     expect((await other.lookup(request, () => 'never')).outcome).toBe('hit_memory');
     await one.invalidate('things');
-    await until('the other one loads anew', async () => (await other.wrap(request, () => 'new')) === 'new');
+    await until('the other replica loads again', async () => (await other.wrap(request, () => 'new')) === 'new');
     expect(await one.wrap(request, () => 'never')).toBe('new');
   });
 
-  it('do not keep what one was loading when the other invalidated it', async () => {
+  it('do not keep the result of a load during which another replica invalidated it', async () => {
     const [one, other] = await replicas();
     const request = { name: 'things', key: 'all', tags: ['things'] };
     const { load, finish, calls } = controlled<string>();
@@ -238,7 +239,10 @@ describe('the caches of two replicas', () => {
     finish('read before the write');
     await early;
     expect(await other.wrap(request, () => 'read after it')).toBe('read after it');
-    await until('the first one has heard', async () => (await one.wrap(request, () => 'x')) === 'read after it');
+    await until(
+      'the first replica receives the message',
+      async () => (await one.wrap(request, () => 'x')) === 'read after it',
+    );
   });
 
   it('work on a cluster', async () => {
@@ -277,7 +281,7 @@ describe('the stores of CACHE_MANAGER', () => {
     return keyvOf(new MemoryTier({ maxEntries: 100, maxBytes: 1e6 }), cache, 60_000);
   };
 
-  it('are cleared on all replicas, and with them no key of anybody else', async () => {
+  it('are cleared on all replicas, without deleting keys of other applications', async () => {
     const [ours, others] = [`${randomUUID()}[*]:`, `${randomUUID()}:`];
     const [one, other] = await Promise.all([storesOf(inject('redisUrl'), ours), storesOf(inject('redisUrl'), ours)]);
     const neighbour = await storesOf(inject('redisUrl'), others);
@@ -290,17 +294,17 @@ describe('the stores of CACHE_MANAGER', () => {
 
     await one.clear();
     expect(await one.get('key 7')).toBeUndefined();
-    await until('the other replica has heard', async () => (await other.get('key 7')) === undefined);
+    await until('the other replica receives the message', async () => (await other.get('key 7')) === undefined);
     await one.set('key 7', 'new');
     expect(await other.get('key 7')).toBe('new');
     const kept = async () => (await redis.keys('*')).filter((key) => key.startsWith(`${ours}keyv:`)).length;
-    await until('Redis is rid of what was there', async () => (await kept()) === 1);
+    await until('the old values are deleted', async () => (await kept()) === 1);
     expect(await neighbour.get('a')).toBe('stays');
     expect(await redis.get(alien)).toBe('stays');
     redis.disconnect();
   });
 
-  it('are cleared in memory where there is no Redis', async () => {
+  it('are cleared in memory if there is no Redis', async () => {
     const store = await storesOf(undefined);
     await store.set('a', 1);
     expect(await store.get('a')).toBe(1);
@@ -314,11 +318,11 @@ describe('an outage of Redis', () => {
   beforeAll(async () => (server = await RedisServer.start()));
   afterAll(() => server.stop());
 
-  it('costs no answer and no wait, and loses no invalidation', async () => {
+  it('fails and delays no call, and loses no invalidation', async () => {
     const options = { keyPrefix: 'outage:', redisOptions: { timeoutMs: 100 }, lockMs: 300 };
     const [one, other] = await Promise.all([cacheOn(server.url, options), cacheOn(server.url, options)]);
     const request = { name: 'things', key: 'all', tags: ['things'] };
-    await until('it is kept', async () => (await one.lookup(request, () => 'old')).outcome === 'hit_memory');
+    await until('it is stored', async () => (await one.lookup(request, () => 'old')).outcome === 'hit_memory');
 
     await keyvOf(new MemoryTier({ maxEntries: 100, maxBytes: 1e6 }), other, 60_000).set('before the outage', 1);
 
@@ -327,7 +331,7 @@ describe('an outage of Redis', () => {
       Array.from({ length: 200 }, (_, i) => one.wrap({ name: 'things', key: `hung ${i}` }, () => i)),
     );
     expect(answers).toEqual(Array.from({ length: 200 }, (_, i) => i));
-    await until('it is left alone', () => one.isFallingBack);
+    await until('Redis is not used', () => one.isFallingBack);
     expect(await one.wrap(request, () => 'never')).toBe('old');
     await one.invalidate('things');
     expect(await one.wrap(request, () => 'newer')).toBe('newer');
@@ -340,33 +344,56 @@ describe('an outage of Redis', () => {
     expect(await stores.get('during the outage')).toBeUndefined();
 
     await server.resume();
-    await until('it serves again', () => !one.isFallingBack);
-    await until('the others are told that all was cleared', async () => {
+    await until('Redis is used again', () => !one.isFallingBack);
+    await until('the other replicas receive that all was cleared', async () => {
       const others = keyvOf(new MemoryTier({ maxEntries: 100, maxBytes: 1e6 }), other, 60_000);
       return (await others.get('before the outage')) === undefined;
     });
     // Had the invalidation been lost, Redis would still have the old one for the other replica.
-    await until('the other replica is told', async () => (await other.wrap(request, () => 'newest')) !== 'old');
+    await until(
+      'the other replica receives the message',
+      async () => (await other.wrap(request, () => 'newest')) !== 'old',
+    );
 
     await server.kill();
     expect(await other.wrap({ name: 'things', key: 'killed' }, () => 'loaded')).toBe('loaded');
-    await until('it is left alone', async () => {
+    await until('Redis is not used', async () => {
       await other.wrap({ name: 'things', key: randomUUID() }, () => 1);
       return other.isFallingBack;
     });
     await server.resume();
-    await until('it serves again', () => !other.isFallingBack);
+    await until('Redis is used again', () => !other.isFallingBack);
   });
 
-  it('loses no invalidation of more than it remembers one by one', async () => {
+  it('of one replica keeps no entry that another replica invalidates meanwhile', async () => {
+    const proxy = await TcpProxy.to(server.url);
+    await proxy.open();
+    const options = { keyPrefix: 'alone:', redisOptions: { timeoutMs: 100 } };
+    const [one, other] = await Promise.all([cacheOn(proxy.url, options), cacheOn(server.url, options)]);
+    const request = { name: 'things', key: 'all', tags: ['things'] };
+    await until('it is stored', async () => (await one.lookup(request, () => 'old')).outcome === 'hit_memory');
+
+    await proxy.close();
+    await one.invalidate('things');
+    expect(await one.wrap(request, () => 'read before the change')).toBe('read before the change');
+    await other.invalidate('things');
+    await proxy.open();
+    await until('Redis is used again', () => !one.isFallingBack && one.versions.pendingInvalidations === 0);
+    await until('the change is read', async () => (await one.wrap(request, () => 'new')) === 'new', {
+      withinMs: 10_000,
+    });
+    await proxy.close();
+  });
+
+  it('loses no invalidation if more are pending than the queue holds', async () => {
     const options = { keyPrefix: 'many:', redisOptions: { timeoutMs: 100 } };
     const [one, other] = await Promise.all([cacheOn(server.url, options), cacheOn(server.url, options)]);
     const request = { name: 'things', key: 'all', tags: ['things'] };
-    await until('it is kept', async () => (await one.lookup(request, () => 'old')).outcome === 'hit_memory');
+    await until('it is stored', async () => (await one.lookup(request, () => 'old')).outcome === 'hit_memory');
     expect(await other.wrap(request, () => 'never')).toBe('old');
 
     server.hang();
-    await until('it is left alone', async () => {
+    await until('Redis is not used', async () => {
       await one.wrap({ name: 'things', key: randomUUID() }, () => 1);
       return one.isFallingBack;
     });
@@ -375,7 +402,10 @@ describe('an outage of Redis', () => {
     expect(await one.wrap(request, () => 'newer')).toBe('newer');
 
     await server.resume();
-    await until('all are told', () => !one.isFallingBack && one.versions.pendingInvalidations === 0);
-    await until('the other replica is told', async () => (await other.wrap(request, () => 'newest')) !== 'old');
+    await until('none is pending', () => !one.isFallingBack && one.versions.pendingInvalidations === 0);
+    await until(
+      'the other replica receives the message',
+      async () => (await other.wrap(request, () => 'newest')) !== 'old',
+    );
   });
 });

@@ -11,18 +11,20 @@ import { RedisTier, type CacheRedis } from './redis.tier.js';
 import { TagVersions } from './tag-versions.js';
 import { codecOf, copyOf, decode, deepFreeze, isJson } from './value-codec.js';
 
+/** A load in flight. */
 interface Flight {
-  readonly since: number;
+  /** Monotonic, in milliseconds. */
+  readonly startedAt: number;
   readonly loaded: Promise<Loaded>;
 }
 
-/** Text and objects. */
-const ORIGINAL_WEIGHT = 4;
+/** Estimated size of an entry with its parsed value, as a multiple of the size of its text. */
+const PARSED_WEIGHT = 4;
 
 /**
- * Remembers results in memory and in Redis. A result that many ask for at once is loaded once, in this process and among
- * the replicas; a load that fails is the failure of those who waited for it, and nothing is kept of it. Without Redis, or
- * while it does not answer, memory alone serves.
+ * Caches results in memory and in Redis. If many callers ask for a result at the same time, it is loaded once, in this
+ * process and among the replicas. If a load fails, all callers that waited for it get the error, and nothing is stored.
+ * Without Redis, or while it does not answer, only memory is used.
  *
  * @publicApi
  */
@@ -34,8 +36,8 @@ export class CacheService extends ResultCache implements OnModuleInit, OnApplica
   private readonly redis: RedisTier | undefined;
   private readonly entries: EntryStore;
   private readonly loader: EntryLoader;
-  /** Parsed once and copied for each caller, or frozen; for as long as its entry is in memory. */
-  private readonly originals = new WeakMap<Entry, unknown>();
+  /** Values that were parsed once, for as long as their entries are in memory. Callers get copies, or the frozen value. */
+  private readonly parsedValues = new WeakMap<Entry, unknown>();
   private readonly metrics: CacheMetrics;
   private readonly flights = new Map<string, Flight>();
   private readonly warned = new Set<string>();
@@ -51,7 +53,7 @@ export class CacheService extends ResultCache implements OnModuleInit, OnApplica
     const memory = new MemoryTier<Entry>({ maxEntries, maxBytes });
     const client = settings.redis === false ? undefined : (settings.redis ?? redis);
     this.redis = client && new RedisTier(client, { ...redisOptions, keyPrefix });
-    this.versions = new TagVersions(this.redis, { keyPrefix, probeIntervalMs: redisOptions.probeIntervalMs });
+    this.versions = new TagVersions(this.redis, { keyPrefix, timeoutMs: redisOptions.timeoutMs });
     this.entries = new EntryStore(memory, this.redis, this.versions);
     this.metrics = new CacheMetrics(metrics, {
       entries: () => memory.size,
@@ -68,7 +70,7 @@ export class CacheService extends ResultCache implements OnModuleInit, OnApplica
   }
 
   onModuleInit(): void {
-    this.versions.listen();
+    this.versions.subscribe();
   }
 
   onApplicationShutdown(): void {
@@ -85,25 +87,25 @@ export class CacheService extends ResultCache implements OnModuleInit, OnApplica
     return this.redis?.isDown ?? false;
   }
 
-  /** The result of `load`, or what an earlier call for the same name and key had. */
+  /** Returns the cached result of this name and key, or calls `load` and caches its result. */
   async wrap<T>(request: CacheRequest, load: () => Promise<T> | T): Promise<T> {
     return (await this.lookup(request, load)).value as T;
   }
 
   /**
-   * Makes every result with one of these tags be loaded anew, on all replicas; also those that are being loaded now. A
-   * stale one is not given instead. Replicas that Redis does not reach at the moment are told when it does.
+   * Invalidates every result that has one of these tags, on all replicas. Results of loads in flight are invalidated, too,
+   * and stale results are not returned. If Redis is not available, the message to the other replicas is sent later.
    */
   invalidate(...tags: string[]): Promise<void> {
-    return this.versions.invalidate(tags);
+    return this.versions.invalidateTags(tags);
   }
 
-  /** As {@link wrap}, with what the cache knows of the result. */
+  /** The same as {@link wrap}, with the outcome, the age and the lifetime of the result. */
   async lookup(request: CacheRequest, load: () => unknown): Promise<CacheAnswer> {
     if (request.ttlMs === 0) return this.bypass(request, load);
     const id = `${request.name} ${request.key}`;
-    const found = this.entries.inMemory(id);
-    // Not awaited without need: between this look and the next, a load may end.
+    const found = this.entries.findInMemory(id);
+    // Awaited only if it is a promise: otherwise a load could end between this look-up and the next.
     const entry = found instanceof Promise ? await found : found;
     const state = entry && freshness(entry, Date.now());
     if (entry && state === 'fresh') return this.answer(id, request, entry, 'hit_memory');
@@ -112,17 +114,17 @@ export class CacheService extends ResultCache implements OnModuleInit, OnApplica
       return this.answer(id, request, entry, 'stale');
     }
     const flight = this.flights.get(id);
-    if (flight && performance.now() - flight.since < this.settings.flightMs)
-      return this.join(id, flight, request, load);
+    if (flight && performance.now() - flight.startedAt < this.settings.flightMs)
+      return this.joinLoad(id, flight, request, load);
     return this.answerLoaded(id, request, await this.startLoad(id, request, load, entry));
   }
 
-  /** Counts a call that goes past the cache. @internal */
+  /** Counts a call that did not use the cache. @internal */
   bypassed(name: string): void {
-    this.metrics.ended(name, 'bypass');
+    this.metrics.countOutcome(name, 'bypass');
   }
 
-  /** Says once why a result is not cached. @internal */
+  /** Logs why a result is not cached, once for each name. @internal */
   warn(name: string, why: string): void {
     if (this.warned.has(name)) return;
     this.warned.add(name);
@@ -135,40 +137,40 @@ export class CacheService extends ResultCache implements OnModuleInit, OnApplica
   }
 
   private answer(id: string, request: CacheRequest, entry: Entry, outcome: CacheOutcome): CacheAnswer {
-    this.metrics.ended(request.name, outcome);
+    this.metrics.countOutcome(request.name, outcome);
     const ageMs = Math.max(0, Date.now() - entry.storedAt);
     return { value: this.read(id, request, entry), outcome, ageMs, ttlMs: entry.ttlMs };
   }
 
   private read(id: string, { codec, revive, frozen }: CacheRequest, entry: Entry): unknown {
     if (codec || revive || !isJson(entry.text)) return (codec ?? codecOf(revive)).decode(entry.text);
-    let original = this.originals.get(entry);
-    if (original === undefined) {
-      original = decode(entry.text);
-      this.originals.set(entry, original);
-      this.entries.weigh(id, entry, ORIGINAL_WEIGHT);
+    let parsed = this.parsedValues.get(entry);
+    if (parsed === undefined) {
+      parsed = decode(entry.text);
+      this.parsedValues.set(entry, parsed);
+      this.entries.setWeight(id, entry, PARSED_WEIGHT);
     }
-    return frozen ? deepFreeze(original) : copyOf(original);
+    return frozen ? deepFreeze(parsed) : copyOf(parsed);
   }
 
   private answerLoaded(id: string, request: CacheRequest, { value, entry, outcome }: Loaded): CacheAnswer {
-    // What was found and not loaded is to be read out first.
+    // An entry that was found and not loaded has to be decoded first.
     if (entry && outcome !== 'miss') return this.answer(id, request, entry, outcome);
-    this.metrics.ended(request.name, outcome);
-    // Nobody is to find out only by a hit that the result is frozen.
-    const given = entry && request.frozen ? this.read(id, request, entry) : value;
-    return { value: given, outcome, ageMs: 0, ttlMs: entry?.ttlMs };
+    this.metrics.countOutcome(request.name, outcome);
+    // The first caller gets the frozen object, too, so that a write to it fails from the beginning.
+    const result = entry && request.frozen ? this.read(id, request, entry) : value;
+    return { value: result, outcome, ageMs: 0, ttlMs: entry?.ttlMs };
   }
 
-  private async join(id: string, flight: Flight, request: CacheRequest, load: () => unknown): Promise<CacheAnswer> {
-    const { entry, outcome, value, isForOne } = await flight.loaded;
+  private async joinLoad(id: string, flight: Flight, request: CacheRequest, load: () => unknown): Promise<CacheAnswer> {
+    const { entry, outcome, value, isForOneCaller } = await flight.loaded;
     if (entry) return this.answer(id, request, entry, outcome === 'miss' ? 'shared' : outcome);
-    const own = isForOne ? await load() : value;
-    this.metrics.ended(request.name, 'uncacheable');
-    return { value: unwrap(own), outcome: 'uncacheable', ageMs: 0, ttlMs: undefined };
+    const result = isForOneCaller ? await load() : value;
+    this.metrics.countOutcome(request.name, 'uncacheable');
+    return { value: unwrap(result), outcome: 'uncacheable', ageMs: 0, ttlMs: undefined };
   }
 
-  /** Loads anew behind the back of a caller who was given what there is. */
+  /** Loads a result again in the background. */
   private refresh(id: string, request: CacheRequest, load: () => unknown): void {
     if (this.flights.has(id)) return;
     this.startLoad(id, request, load, undefined, true).catch((error: unknown) =>
@@ -180,11 +182,11 @@ export class CacheService extends ResultCache implements OnModuleInit, OnApplica
     id: string,
     request: CacheRequest,
     load: () => unknown,
-    spare: Entry | undefined,
+    staleEntry: Entry | undefined,
     isRefresh = false,
   ): Promise<Loaded> {
-    const loaded = this.loader.find(id, request, load, spare, isRefresh);
-    const flight: Flight = { since: performance.now(), loaded };
+    const loaded = this.loader.find(id, request, load, staleEntry, isRefresh);
+    const flight: Flight = { startedAt: performance.now(), loaded };
     this.flights.set(id, flight);
     const clearInFlight = () => {
       if (this.flights.get(id) === flight) this.flights.delete(id);
@@ -194,10 +196,10 @@ export class CacheService extends ResultCache implements OnModuleInit, OnApplica
   }
 
   private redisChanged(isDown: boolean, reason: string): void {
-    if (isDown) this.logger.warn(`Redis is left alone (${reason}); memory serves`);
+    if (isDown) this.logger.warn(`Redis is not used for now, only memory (${reason})`);
     else {
-      this.logger.log('Redis serves again');
-      void this.versions.catchUp();
+      this.logger.log('Redis is used again');
+      void this.versions.publishPending();
     }
   }
 }

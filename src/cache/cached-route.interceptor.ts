@@ -19,10 +19,10 @@ import { DoNotStore } from './entry-loader.js';
 import { CACHED, requestOf, tagsOf, type CachedOptions } from './cached.options.js';
 import { partitionOf, UNKNOWN_CALLER } from './partition.js';
 import { answerCodec, StoredAnswer, type HandlerAnswer } from './route-answer.js';
-import { isWrittenPlainly } from './route-writing.js';
+import { isSentAsPlainJson } from './route-writing.js';
 import type { ValueCodec } from './value-codec.js';
 
-/** What both adapters know of a response. */
+/** The part of a response that both adapters have. */
 interface RouteResponse {
   readonly statusCode: number;
   getHeaders(): Readonly<Record<string, unknown>>;
@@ -33,20 +33,20 @@ interface RoutePlan {
   readonly name: string;
   readonly options: CachedOptions;
   readonly vary: readonly string[];
-  /** Further headers that a public answer depends on. */
+  /** Further request headers on which a public response depends. */
   readonly publicVary: readonly string[];
   readonly codec: ValueCodec;
-  readonly isWrittenPlainly: boolean;
+  readonly isSentAsPlainJson: boolean;
 }
 
 const JSON_TYPE = 'application/json; charset=utf-8';
 
-/** These are of the connection or of the moment, and are set anew for each response. */
+/** These headers belong to one connection or one response, so they are set again for each response. */
 const NOT_STORED = new Set(['content-length', 'transfer-encoding', 'connection', 'date', 'x-request-id', 'vary']);
 
 /**
- * Gives what a route answered before, with the headers of RFC 9111. It stands at the routes that are marked and nowhere
- * else, and remembers what the handler returned: guards have run, and interceptors around it still do.
+ * Answers with the cached result of a route, with the headers of RFC 9111. Only routes that are marked with `@Cached()`
+ * have this interceptor. It caches what the handler returned: guards run before it, and outer interceptors around it.
  *
  * @internal
  */
@@ -60,10 +60,10 @@ export class CachedRouteInterceptor implements NestInterceptor {
       name: `${ownerName(controller)}.${handler.name}`,
       options,
       vary: (options.vary ?? []).map((name) => name.toLowerCase()),
-      // Without a scope, only callers without credentials share the answer; caches on the way to them must know.
+      // Without a scope only callers without credentials share the response, and HTTP caches have to know that.
       publicVary: options.scope === undefined ? ['authorization', 'cookie', ...credentialHeaders] : [],
       codec: answerCodec(options.revive),
-      isWrittenPlainly: isWrittenPlainly(
+      isSentAsPlainJson: isSentAsPlainJson(
         CachedRouteInterceptor,
         { handler, controller },
         this.config,
@@ -107,30 +107,30 @@ export class CachedRouteInterceptor implements NestInterceptor {
     const request = requestOf(plan.name, key, options, tagsOf(options, [http.getRequest()]));
     const answer = await cache.lookup({ ...request, codec, isNothing }, () => this.load(plan, response, next));
     this.setHeaders(plan, response, answer, isPrivate);
-    const given = answer.value as HandlerAnswer | StoredAnswer;
-    // Loaded for this very request: the handler has set everything already.
-    return given instanceof StoredAnswer ? this.repeat(plan, response, given) : given.value;
+    const result = answer.value as HandlerAnswer | StoredAnswer;
+    // If it was loaded for this request, the handler has set status and headers itself.
+    return result instanceof StoredAnswer ? this.repeat(plan, response, result) : result.value;
   }
 
   private repeat(plan: RoutePlan, response: RouteResponse, answer: StoredAnswer): unknown {
     const { httpAdapter } = this.adapterHost;
     if (answer.status !== response.statusCode) httpAdapter.status(response, answer.status);
     for (const [name, text] of answer.headers) httpAdapter.setHeader(response, name, text);
-    const json = plan.isWrittenPlainly ? answer.json : undefined;
+    const json = plan.isSentAsPlainJson ? answer.json : undefined;
     if (json === undefined) return answer.value;
-    // To parse it here, and write it anew there, would cost more than all the rest of a hit.
+    // Parsing it here and serializing it again would cost more than the rest of a hit.
     if (response.getHeader('content-type') === undefined) httpAdapter.setHeader(response, 'Content-Type', JSON_TYPE);
     return json;
   }
 
-  /** Whose answer it is. Credentials that no guard has looked at may still mean something to the handler. */
+  /** The callers that share the response. The handler may use credentials that no guard has checked. */
   private partition({ options }: RoutePlan, request: AdapterRequest, cache: CacheService): string | undefined {
     const { tenantOf, credentialHeaders } = cache.settings;
     const isAnonymous = !request.user && collectCredentials(request, credentialHeaders).length === 0;
     return partitionOf(options.scope, isAnonymous, request.user, tenantOf);
   }
 
-  /** What the handler gave; for this request alone where it must not be stored. */
+  /** Calls the handler. Returns `DoNotStore` if the response is for this request only. */
   private async load(
     { options }: RoutePlan,
     response: RouteResponse,
@@ -143,10 +143,10 @@ export class CachedRouteInterceptor implements NestInterceptor {
       .filter(([name, text]) => before[name] !== text && !NOT_STORED.has(name))
       .map(([name, text]): [string, string] => [name, String(text)]);
     const answer: HandlerAnswer = { value, status: response.statusCode, headers: set };
-    // A handler that answers by itself returns nothing either.
-    const isNeverKept = value === undefined || (value === null && !options.negativeTtlMs);
+    // A handler that writes the response itself also returns undefined.
+    const isNeverStored = value === undefined || (value === null && !options.negativeTtlMs);
     const mayStore =
-      !isNeverKept &&
+      !isNeverStored &&
       !(value instanceof StreamableFile) &&
       response.statusCode >= 200 &&
       response.statusCode < 300 &&
@@ -168,10 +168,10 @@ export class CachedRouteInterceptor implements NestInterceptor {
       `bulwark; ${isHit ? 'hit' : outcome === 'bypass' ? 'fwd=bypass' : 'fwd=miss'}`,
     );
     if (vary.length > 0) {
-      const given = response.getHeader('vary');
-      httpAdapter.setHeader(response, 'Vary', [...(given ? [String(given)] : []), ...vary].join(', '));
+      const existing = response.getHeader('vary');
+      httpAdapter.setHeader(response, 'Vary', [...(existing ? [String(existing)] : []), ...vary].join(', '));
     }
-    // An answer that is not stored here, as an error is not, says nothing of being stored elsewhere.
+    // A response that is not stored here, such as an error, gets no Cache-Control from here.
     if (response.getHeader('cache-control') !== undefined || ttlMs === undefined) return;
     httpAdapter.setHeader(response, 'Cache-Control', isPrivate ? 'no-store' : publicControl(options, ttlMs));
   }
@@ -188,7 +188,7 @@ function isNothing(answer: unknown): boolean {
   return (answer as HandlerAnswer).value === null;
 }
 
-/** Nobody can take back what a browser keeps; so what can be invalidated is to be asked for each time. */
+/** A browser cannot be told to drop a response, so a response with tags has to be revalidated each time. */
 function publicControl({ clientTtlMs, tags }: CachedOptions, ttlMs: number): string {
   const clientMs = clientTtlMs ?? (tags === undefined ? ttlMs : 0);
   return clientMs > 0 ? `public, max-age=${Math.floor(clientMs / 1_000)}` : 'public, no-cache';

@@ -12,15 +12,15 @@ type Method = (this: object, ...args: unknown[]) => unknown;
 const SERVICE = Symbol('bulwark.cacheService');
 
 /**
- * Remembers the results of a method, or of a route where the method handles one. A method returns a promise from then
- * on. CacheModule has to be imported; an object that nobody injected into works without a cache.
+ * Caches the results of a method, or of a route if the method is a route handler. The method then returns a promise. It
+ * needs CacheModule; an object that Nest did not create works without a cache.
  *
  * @publicApi
  */
 export function Cached(options: CachedOptions = {}): MethodDecorator {
   return (target: object, property: string | symbol, descriptor: PropertyDescriptor) => {
     const original = descriptor.value as Method;
-    // Nest sets it on each instance, whatever its scope.
+    // Nest sets this property on each instance, for providers of any scope.
     Inject(CacheService)(target, SERVICE);
     Optional()(target, SERVICE);
     let isRoute: boolean | undefined;
@@ -56,7 +56,8 @@ async function callCached(
   const isAnonymous = context?.isAnonymous(credentialHeaders) ?? false;
   const partition = partitionOf(options.scope, isAnonymous, context?.principal, tenantOf);
   if (text === undefined || partition === undefined) {
-    if (text === undefined && key === undefined) cache.warn(name, 'its arguments are no plain values; give a key');
+    if (text === undefined && key === undefined)
+      cache.warn(name, 'its arguments are not plain values. Set the option key');
     if (partition === undefined && options.scope === undefined) cache.warn(name, UNKNOWN_CALLER);
     cache.bypassed(name);
     return load();

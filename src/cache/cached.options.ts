@@ -3,44 +3,44 @@ import type { CacheScope } from './partition.js';
 
 /** @publicApi */
 export interface CachedOptions {
-  /** How long a result is fresh, in milliseconds. @default `ttlMs` of the module */
+  /** How long a result is fresh, in milliseconds. With 0 each call loads it. @default `ttlMs` of the module */
   ttlMs?: number;
   /**
-   * What tells results apart, besides the method and whom they belong to: a text, or a function of the arguments of a
-   * method or of the request of a route. Undefined from the function means not to cache.
-   * @default all arguments; host and URL of a route
+   * Identifies one result of the method for one group of callers: a text, or a function of the arguments of the method or
+   * of the request of the route. If the function returns undefined, the result is not cached.
+   * @default all arguments of a method; host and URL of a route
    */
-  // oxlint-disable-next-line typescript/no-explicit-any -- the arguments are those of whatever method is decorated
+  // oxlint-disable-next-line typescript/no-explicit-any -- the arguments depend on the decorated method
   key?: string | ((...args: any[]) => string | undefined);
-  /** Names by which `CacheService.invalidate()` finds it; a function gets what that of `key` gets. @default none */
+  /** Tags by which `CacheService.invalidate()` finds the result, or a function like that of `key`. @default none */
   // oxlint-disable-next-line typescript/no-explicit-any -- as above
   tags?: readonly string[] | ((...args: any[]) => readonly string[]);
   /**
-   * Who shares a result. `user`: only the user who asked. `tenant`: the users of a tenant. `public`: all callers, whatever
-   * credentials they carry.
-   * @default the user, where a guard has checked one; all callers without credentials, on a public route. Nothing is
-   * cached for a request with credentials that no guard has checked, and outside of a request.
+   * Callers that share a result. `user`: only the same user. `tenant`: the users of a tenant. `public`: all callers,
+   * with any credentials or none.
+   * @default the same user, if a guard has checked the caller; on a public route, all callers without credentials. Nothing
+   * is cached if no guard has checked the credentials of the request, or outside of a request.
    */
   scope?: CacheScope;
-  /** How long after being fresh a result is still given while a new one is loaded, in milliseconds. @default 0 */
+  /** How long a stale result is still returned while a new one is loaded, in milliseconds. @default 0 */
   staleWhileRevalidateMs?: number;
-  /** How long after being fresh a result is given where loading fails, in milliseconds. @default 0 */
+  /** How long a stale result is returned if the load fails, in milliseconds. @default 0 */
   staleIfErrorMs?: number;
-  /** How long `null` and `undefined` are remembered, in milliseconds. @default 0: they are not */
+  /** How long `null` and `undefined` are cached, in milliseconds. @default 0: they are not cached */
   negativeTtlMs?: number;
-  /** Request headers that the answer of a route depends on. @default none */
+  /** Request headers on which the response of a route depends. @default none */
   vary?: readonly string[];
-  /** How long browsers and proxies may keep a public answer, in milliseconds. @default `ttlMs` without tags, 0 with tags */
+  /** How long HTTP caches may store a public response, in milliseconds. @default `ttlMs` without tags, 0 with tags */
   clientTtlMs?: number;
-  /** Gives all callers of a method one object, frozen to its depth, and not a copy each. @default false */
+  /** Returns the same deeply frozen object to all callers of a method instead of a copy to each. @default false */
   frozen?: boolean;
-  /** Makes instances of what comes back plain. Without it, results with instances of classes are not cached. */
+  /** Turns the plain cached value into instances again. Without it, results with instances of classes are not cached. */
   revive?: (value: never) => unknown;
 }
 
 export const CACHED = Symbol('bulwark.cached');
 
-/** The part of a request to the cache that does not change from call to call. */
+/** The request to the cache for one call. */
 export function requestOf(name: string, key: string, options: CachedOptions, tags: readonly string[]): CacheRequest {
   return {
     name,
@@ -55,7 +55,7 @@ export function requestOf(name: string, key: string, options: CachedOptions, tag
   };
 }
 
-/** The tags of one call. */
+/** The tags for one call. */
 export function tagsOf({ tags = [] }: CachedOptions, args: readonly unknown[]): readonly string[] {
   return typeof tags === 'function' ? tags(...args) : tags;
 }

@@ -9,16 +9,16 @@ import { UNAVAILABLE, type RedisTier } from './redis.tier.js';
 import type { TagVersions } from './tag-versions.js';
 import { codecOf, UncacheableError } from './value-codec.js';
 
-/** Returned by a loader whose result is good, but not to be stored. @internal */
+/** Returned by a loader whose result must not be stored. @internal */
 export class DoNotStore {
   constructor(readonly value: unknown) {}
 }
 
-/** `entry` is missing where the result cannot be stored. */
 export interface Loaded {
   readonly value: unknown;
-  /** Whether callers who waited have to load for themselves: a stream can be read once. */
-  readonly isForOne?: boolean;
+  /** Whether callers that waited have to load again, because for example a stream can be read only once. */
+  readonly isForOneCaller?: boolean;
+  /** Undefined if the result cannot be stored. */
   readonly entry: Entry | undefined;
   readonly outcome: CacheOutcome;
 }
@@ -26,7 +26,7 @@ export interface Loaded {
 const POLL_MS = 20;
 const MAX_POLL_MS = 100;
 
-/** Gets a result that is not in memory: from Redis, or else by the load, which one replica at a time does. */
+/** Gets a result that is not in memory: from Redis, or by a load, which only one replica runs at a time. */
 export class EntryLoader {
   constructor(
     private readonly entries: EntryStore,
@@ -38,84 +38,84 @@ export class EntryLoader {
   ) {}
 
   /**
-   * @param spare what is stale, or may be given where the load fails
-   * @param isRefresh whether nobody waits for the result
+   * @param staleEntry an entry that is stale or may be returned if the load fails
+   * @param isRefresh whether no caller waits for the result
    */
   async find(
     id: string,
     request: CacheRequest,
     load: () => unknown,
-    spare: Entry | undefined,
+    staleEntry: Entry | undefined,
     isRefresh: boolean,
   ): Promise<Loaded> {
-    if (!this.redis || this.redis.isDown) return this.load(id, request, load, spare);
-    const found = await this.entries.inRedis(id);
+    if (!this.redis || this.redis.isDown) return this.load(id, request, load, staleEntry);
+    const found = await this.entries.findInRedis(id);
     const state = found && freshness(found, Date.now());
     if (found && state === 'fresh') return { value: undefined, entry: found, outcome: 'hit_redis' };
-    // Now that it is in memory, the next caller has it refreshed.
+    // It is in memory from now on, so the next caller starts a refresh.
     if (found && state === 'stale' && !isRefresh) return { value: undefined, entry: found, outcome: 'stale' };
-    if (this.settings.lockMs === 0) return this.load(id, request, load, spare ?? found);
-    return this.loadLocked(id, request, load, spare ?? found, isRefresh);
+    if (this.settings.lockMs === 0) return this.load(id, request, load, staleEntry ?? found);
+    return this.loadLocked(id, request, load, staleEntry ?? found, isRefresh);
   }
 
   private async loadLocked(
     id: string,
     request: CacheRequest,
     load: () => unknown,
-    spare: Entry | undefined,
+    staleEntry: Entry | undefined,
     isRefresh: boolean,
   ): Promise<Loaded> {
     const redis = this.redis as RedisTier;
     const [lock, token] = [`lock:${id}`, randomUUID()];
     const deadline = performance.now() + this.settings.lockMs;
     for (let pause = POLL_MS; ; pause = Math.min(pause * 1.5, MAX_POLL_MS)) {
-      const isOurs = await redis.setIfMissing(lock, token, this.settings.lockMs);
-      if (isOurs === UNAVAILABLE) break;
-      if (isOurs) {
+      const isLocked = await redis.setIfMissing(lock, token, this.settings.lockMs);
+      if (isLocked === UNAVAILABLE) break;
+      if (isLocked) {
         try {
-          // The replica that had the lock before may have stored it since we looked.
-          return (await this.freshInRedis(id)) ?? (await this.load(id, request, load, spare));
+          // The replica that held the lock before may have stored a result meanwhile.
+          return (await this.freshInRedis(id)) ?? (await this.load(id, request, load, staleEntry));
         } finally {
           void redis.deleteIfEqual(lock, token);
         }
       }
-      // Somebody refreshes it already.
-      if (isRefresh && spare) return { value: undefined, entry: spare, outcome: 'stale' };
+      // Another replica refreshes it already.
+      if (isRefresh && staleEntry) return { value: undefined, entry: staleEntry, outcome: 'stale' };
       if (performance.now() > deadline) break;
       await sleep(pause);
       const found = await this.freshInRedis(id);
       if (found) return found;
     }
-    return this.load(id, request, load, spare);
+    return this.load(id, request, load, staleEntry);
   }
 
   private async freshInRedis(id: string): Promise<Loaded | undefined> {
-    const entry = await this.entries.inRedis(id);
+    const entry = await this.entries.findInRedis(id);
     const isFresh = entry && freshness(entry, Date.now()) === 'fresh';
     return isFresh ? { value: undefined, entry, outcome: 'hit_redis' } : undefined;
   }
 
-  private async load(id: string, request: CacheRequest, load: () => unknown, spare?: Entry): Promise<Loaded> {
+  private async load(id: string, request: CacheRequest, load: () => unknown, staleEntry?: Entry): Promise<Loaded> {
     const tags = request.tags ?? [];
-    // Before the load: an invalidation that comes while it runs makes its result old from the start.
+    // Read before the load: an invalidation during the load makes its result invalid.
     const versions = await this.versions.current(tags);
     let result: unknown;
     try {
       result = await load();
     } catch (error) {
       this.metrics.loadFailed();
-      const rescue = await this.entries.valid(spare);
-      if (rescue && ['stale', 'spare'].includes(freshness(rescue, Date.now()))) {
-        return { value: undefined, entry: rescue, outcome: 'stale_error' };
+      const usable = await this.entries.validate(staleEntry);
+      if (usable && ['stale', 'stale-if-error'].includes(freshness(usable, Date.now()))) {
+        return { value: undefined, entry: usable, outcome: 'stale_error' };
       }
       throw error;
     }
     if (result instanceof DoNotStore)
-      return { value: result.value, entry: undefined, outcome: 'uncacheable', isForOne: true };
+      return { value: result.value, entry: undefined, outcome: 'uncacheable', isForOneCaller: true };
     const entry = this.entryOf(request, result, versions);
-    if (entry) await this.entries.put(id, entry);
-    const isForOne = !entry && result !== undefined && result !== null;
-    return { value: result, entry, outcome: entry ? 'miss' : 'uncacheable', isForOne };
+    if (entry) await this.entries.set(id, entry);
+    const isForOneCaller = !entry && result !== undefined && result !== null;
+    return { value: result, entry, outcome: entry ? 'miss' : 'uncacheable', isForOneCaller };
   }
 
   private entryOf(request: CacheRequest, value: unknown, versions: readonly string[]): Entry | undefined {

@@ -5,14 +5,14 @@ import { UNAVAILABLE, type RedisTier } from './redis.tier.js';
 import type { TagVersions } from './tag-versions.js';
 
 const KEYS = 'keyv:';
-/** Tag that all of them have. */
+/** Tag of all values. */
 const VERSION = 'bulwark.keyv';
 const MAX_TTL_MS = 10 * 365 * 86_400_000;
 
 /**
- * What stands behind `CACHE_MANAGER` of @nestjs/cache-manager: Redis, by the client that the application has, and memory
- * while there is none or while it does not answer. @keyv/redis would bring a second client, node-redis, with a connection,
- * options and a behaviour in outages of its own.
+ * The store of `CACHE_MANAGER` of @nestjs/cache-manager: Redis, through the client of the application, or memory if there
+ * is no Redis or it does not answer. @keyv/redis would add a second client, node-redis, with its own connection and
+ * options and with other behaviour during outages.
  */
 class TieredStore extends EventEmitter {
   opts = {};
@@ -46,19 +46,19 @@ class TieredStore extends EventEmitter {
   }
 
   /**
-   * Of this application, in both tiers and on all replicas: from the next version on nobody finds what was there before.
-   * That takes one command, also where Redis is shared with others or away at the moment; what is found no more is then
-   * removed behind the caller's back.
+   * Clears the values of this application, in both tiers and on all replicas. A new version makes the old values
+   * unreachable with one command, even if other applications share the Redis or Redis does not answer at the moment. The
+   * old values are then deleted in the background.
    */
   async clear(): Promise<void> {
     this.memory.clear();
-    await this.versions.invalidate([VERSION]);
+    await this.versions.invalidateTags([VERSION]);
     const current = await this.nameOf('');
-    void this.redis?.removeAll(KEYS, (name) => !name.startsWith(current));
+    void this.redis?.deleteAll(KEYS, (name) => !name.startsWith(current));
   }
 
   async disconnect(): Promise<void> {
-    // The client is the application's.
+    // The application closes its client itself.
   }
 
   private async nameOf(key: string): Promise<string> {
@@ -67,7 +67,7 @@ class TieredStore extends EventEmitter {
   }
 }
 
-/** @param ttlMs how long a value is kept where `set` does not say */
+/** @param ttlMs how long a value is kept if `set` does not define it */
 export function keyvOf(
   memory: MemoryTier<string>,
   { shared, versions }: { readonly shared: RedisTier | undefined; readonly versions: TagVersions },

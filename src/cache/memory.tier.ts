@@ -11,10 +11,10 @@ export interface MemoryTierOptions {
   maxBytes: number;
 }
 
-/** What one entry takes beside its text: the objects around it and its place in the table. */
+/** Estimated size of an entry besides its text: its objects and its slot in the map. */
 const OVERHEAD_BYTES = 250;
 
-/** Entries in the memory of this process; beyond its bounds the one that was used least recently goes. */
+/** Entries in the memory of this process. When it is full, the least recently used entry is removed. */
 export class MemoryTier<T> {
   private readonly slots = new Map<string, Slot<T>>();
   private used = 0;
@@ -36,13 +36,13 @@ export class MemoryTier<T> {
       this.delete(key);
       return undefined;
     }
-    // A Map keeps the order of insertion: who is put in again is the last to go.
+    // A Map keeps the order of insertion, so inserting the slot again makes it the most recently used.
     this.slots.delete(key);
     this.slots.set(key, slot);
     return slot.value;
   }
 
-  /** @param length characters that the value holds */
+  /** @param length number of characters of the value */
   set(key: string, value: T, length: number, expiresAt: number): void {
     this.delete(key);
     const bytes = 2 * (key.length + length) + OVERHEAD_BYTES;

@@ -1,15 +1,15 @@
 import { hasIdentity, type Principal } from '../context/index.js';
 
-/** Who shares a result. @publicApi */
+/** Callers that share a result. @publicApi */
 export type CacheScope = 'user' | 'tenant' | 'public';
 
 /**
- * Names those who share a result; undefined where nobody may. Roles and the key that acts for a user belong to the
- * user's part: who may do less must not be given what was worked out for more.
+ * Returns a text that names the callers that share a result, or undefined if no callers may share it. Roles and API keys
+ * are part of it, because a caller with fewer rights must not get a result for a caller with more rights.
  *
- * @param scope as it was said; undefined where it was not
- * @param isAnonymous whether a request carries no credentials at all. Credentials that no guard of the suite has checked,
- * such as the application's own session cookie, may still identify the caller to the code whose result is cached.
+ * @param scope undefined if the application did not define one
+ * @param isAnonymous whether the request has no credentials. Credentials that no guard of this library has checked, such
+ * as a session cookie of the application, may still identify the caller to the code whose result is cached.
  */
 export function partitionOf(
   scope: CacheScope | undefined,
@@ -23,13 +23,13 @@ export function partitionOf(
   if (scope === 'tenant') return tenant === undefined ? undefined : JSON.stringify(['tenant', tenant]);
   if (!hasIdentity(principal)) return undefined;
   const { id, apiKey } = principal;
-  // A guard of the application's own may leave users without roles.
+  // Users that a guard of the application sets may have no roles.
   const { roles = [] } = principal as Partial<Principal>;
   const key = apiKey ? [apiKey.id, [...apiKey.permissions].sort()] : null;
   return JSON.stringify(['user', tenant ?? null, id, [...roles].sort(), key]);
 }
 
-/** Why an unscoped result is not cached. */
+/** Why a result without a scope is not cached. */
 export const UNKNOWN_CALLER =
-  'nobody has checked who calls: it runs outside of a request, or the request carries credentials that no guard has ' +
-  "checked, such as a cookie. Set scope: 'public' if its result is the same for all callers";
+  'the caller is not known: the call runs outside of a request, or no guard has checked the credentials of the request, ' +
+  "such as a cookie. Set scope: 'public' if the result is the same for all callers";

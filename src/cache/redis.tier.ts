@@ -1,5 +1,4 @@
 import { CircuitBreaker } from '../redis/circuit-breaker.js';
-import { withTimeLimit } from '../common/index.js';
 
 /** The commands that the cache uses; a client of ioredis, for one server or a cluster, has them. @publicApi */
 export interface CacheRedis {
@@ -24,23 +23,23 @@ export interface RedisTierOptions {
   keyPrefix: string;
   /** Longest wait for one answer, in milliseconds. */
   timeoutMs: number;
-  /** Failures in a row after which Redis is left alone. */
+  /** Failures in a row after which Redis is not used. */
   failures: number;
-  /** Pause before each probe of a Redis that is left alone, in milliseconds. */
+  /** Pause before each probe of Redis while it is not used, in milliseconds. */
   probeIntervalMs: number;
 }
 
-/** Redis gave no answer, and nobody is to wait for one. */
+/** Redis did not answer in time, or was not asked because it has failed before. */
 export const UNAVAILABLE = Symbol('bulwark.cacheUnavailable');
 export type Unavailable = typeof UNAVAILABLE;
 
-const SCANNED_AT_ONCE = 500;
+const SCAN_COUNT = 500;
 
-const RELEASE = `if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0`;
+const DELETE_IF_EQUAL = `if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0`;
 
 /**
- * Redis as a cache may use it: no call fails, none waits longer than the time limit, and a Redis that fails is left
- * alone until it answers a probe. Each command has one key, so that a cluster takes them all.
+ * Redis behind a circuit breaker: no command throws or waits longer than the time limit, and after repeated failures no
+ * command is sent until a probe succeeds. Each command has one key, so that it also works on a cluster.
  */
 export class RedisTier {
   onFailure: () => void = () => undefined;
@@ -48,15 +47,17 @@ export class RedisTier {
   private readonly breaker: CircuitBreaker;
 
   constructor(
-    readonly redis: CacheRedis,
+    readonly client: CacheRedis,
     private readonly options: RedisTierOptions,
   ) {
-    const { failures, probeIntervalMs, timeoutMs, keyPrefix } = options;
+    const { keyPrefix, timeoutMs, failures, probeIntervalMs } = options;
     this.breaker = new CircuitBreaker({
+      timeoutMs,
       failures,
       probeIntervalMs,
-      // A replica that only reads, or a full server, would answer a PING.
-      probe: async () => void (await withTimeLimit(redis.set(`${keyPrefix}probe`, '1', 'PX', 60_000), timeoutMs)),
+      // A write, because a read-only replica or a full server would still answer a PING.
+      probe: () => client.set(`${keyPrefix}probe`, '1', 'PX', 60_000),
+      onFailure: () => this.onFailure(),
       onChange: (isOpen, reason) => this.onChange(isOpen, reason),
     });
   }
@@ -66,48 +67,44 @@ export class RedisTier {
   }
 
   get(key: string): Promise<string | null | Unavailable> {
-    return this.attempt(() => this.redis.get(this.options.keyPrefix + key));
+    return this.attempt(() => this.client.get(this.options.keyPrefix + key));
   }
 
   set(key: string, value: string, ttlMs: number): Promise<unknown> {
-    return this.attempt(() => this.redis.set(this.options.keyPrefix + key, value, 'PX', Math.ceil(ttlMs)));
+    return this.attempt(() => this.client.set(this.options.keyPrefix + key, value, 'PX', Math.ceil(ttlMs)));
   }
 
   delete(key: string): Promise<number | Unavailable> {
-    return this.attempt(() => this.redis.del(this.options.keyPrefix + key));
+    return this.attempt(() => this.client.del(this.options.keyPrefix + key));
   }
 
-  /** Sets the key where there is none. @returns whether it did */
+  /** Sets the key if it does not exist. @returns whether it was set */
   async setIfMissing(key: string, value: string, ttlMs: number): Promise<boolean | Unavailable> {
     const name = this.options.keyPrefix + key;
-    const answer = await this.attempt(() => this.redis.set(name, value, 'PX', Math.ceil(ttlMs), 'NX'));
+    const answer = await this.attempt(() => this.client.set(name, value, 'PX', Math.ceil(ttlMs), 'NX'));
     return answer === UNAVAILABLE ? UNAVAILABLE : answer === 'OK';
   }
 
-  /** Deletes the key where it holds this value. */
+  /** Deletes the key if it has this value. */
   deleteIfEqual(key: string, value: string): Promise<unknown> {
-    return this.attempt(() => this.redis.eval(RELEASE, 1, this.options.keyPrefix + key, value));
-  }
-
-  publish(channel: string, message: string): Promise<unknown> {
-    return this.attempt(() => this.redis.publish(this.options.keyPrefix + channel, message));
+    return this.attempt(() => this.client.eval(DELETE_IF_EQUAL, 1, this.options.keyPrefix + key, value));
   }
 
   /**
-   * Removes keys that begin so, little by little. Where Redis fails meanwhile, the rest goes when its time is over.
+   * Deletes the keys with a prefix, in small steps. If Redis fails meanwhile, the remaining keys stay until they expire.
    *
-   * @param start of the key, behind the prefix of the application; keys of others are not touched
-   * @param isOld tells by the key without that prefix whether it goes
-   * @returns whether all are gone
+   * @param prefix of the keys, behind the prefix of the application. Keys of other applications are not deleted.
+   * @param isOld decides by the key, without the prefix of the application, whether it is deleted
+   * @returns whether all were deleted
    */
-  async removeAll(start: string, isOld: (key: string) => boolean = () => true): Promise<boolean> {
+  async deleteAll(prefix: string, isOld: (key: string) => boolean = () => true): Promise<boolean> {
     const { keyPrefix } = this.options;
-    const pattern = `${`${keyPrefix}${start}`.replaceAll(/[\\*?[\]]/g, String.raw`\$&`)}*`;
+    const pattern = `${`${keyPrefix}${prefix}`.replaceAll(/[\\*?[\]]/g, String.raw`\$&`)}*`;
     try {
-      for (const server of this.redis.nodes?.('master') ?? [this.redis]) {
+      for (const server of this.client.nodes?.('master') ?? [this.client]) {
         let cursor = '0';
         do {
-          const [next, keys] = await server.scan(cursor, 'MATCH', pattern, 'COUNT', SCANNED_AT_ONCE);
+          const [next, keys] = await server.scan(cursor, 'MATCH', pattern, 'COUNT', SCAN_COUNT);
           await Promise.all(keys.filter((key) => isOld(key.slice(keyPrefix.length))).map((key) => server.unlink(key)));
           cursor = next;
         } while (cursor !== '0');
@@ -124,14 +121,9 @@ export class RedisTier {
   }
 
   private async attempt<T>(command: () => Promise<T>): Promise<T | Unavailable> {
-    if (this.breaker.isOpen) return UNAVAILABLE;
     try {
-      const answer = await withTimeLimit(command(), this.options.timeoutMs);
-      this.breaker.succeeded();
-      return answer;
-    } catch (error) {
-      this.onFailure();
-      this.breaker.failed(error instanceof Error ? error.message : String(error));
+      return await this.breaker.run(command);
+    } catch {
       return UNAVAILABLE;
     }
   }

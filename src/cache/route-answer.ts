@@ -1,13 +1,13 @@
 import { codecOf, isJson, type ValueCodec } from './value-codec.js';
 
-/** What a handler gave, and what it set beside it. */
+/** What a handler returned, and the status and headers that it set. */
 export interface HandlerAnswer {
   readonly value: unknown;
   readonly status: number;
   readonly headers: readonly (readonly [name: string, value: string])[];
 }
 
-/** The same, as it comes out of the cache: the value as text, which may go out as it is. */
+/** The same from the cache, with the value as text, which may be sent without parsing it. */
 export class StoredAnswer {
   constructor(
     readonly status: number,
@@ -16,7 +16,7 @@ export class StoredAnswer {
     private readonly revive: ((value: never) => unknown) | undefined,
   ) {}
 
-  /** The JSON of an object or a list, as any adapter would write it; undefined where the value is something else. */
+  /** The JSON of an object or an array, as any adapter would write it; undefined for other values. */
   get json(): string | undefined {
     if (this.revive || !isJson(this.text)) return undefined;
     return this.text.startsWith('{', 1) || this.text.startsWith('[', 1) ? this.text.slice(1) : undefined;
@@ -27,7 +27,7 @@ export class StoredAnswer {
   }
 }
 
-/** Status and headers on a line of their own, and then the value. */
+/** Status and headers on the first line, followed by the value. */
 export function answerCodec(revive: ((value: never) => unknown) | undefined): ValueCodec {
   return {
     encode: (answer) => {

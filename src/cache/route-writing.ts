@@ -2,7 +2,7 @@ import type { HttpServer, Type } from '@nestjs/common';
 import { INTERCEPTORS_METADATA, REDIRECT_METADATA, RENDER_METADATA } from '@nestjs/common/constants.js';
 import type { ApplicationConfig } from '@nestjs/core';
 
-/** Where @nestjs/platform-fastify keeps `@RouteSchema()`; it need not be installed. */
+/** Metadata key of `@RouteSchema()` of @nestjs/platform-fastify, which may not be installed. */
 const FASTIFY_SCHEMA = '__fastify_route_schema__';
 const EXPRESS_JSON_SETTINGS = ['json replacer', 'json spaces', 'json escape'];
 
@@ -11,11 +11,11 @@ interface ExpressInstance {
 }
 
 /**
- * Whether a value that a route's cache gives out goes through nobody's hands and ends as the JSON that
- * `JSON.stringify()` makes of it: no interceptor around the cache, no page made of it, no serialiser of the application's
- * own. The text that is in the cache may then be sent as it is.
+ * Whether the value that the cache of a route returns is sent as the result of `JSON.stringify()`: no interceptor runs
+ * around the cache, no view is rendered, and the application has no serializer of its own. The cached text may then be
+ * sent without parsing it.
  */
-export function isWrittenPlainly(
+export function isSentAsPlainJson(
   cache: Type,
   route: { readonly handler: object; readonly controller: object },
   config: ApplicationConfig,
@@ -28,21 +28,21 @@ export function isWrittenPlainly(
     config.getGlobalInterceptors().length === 0 &&
     config.getGlobalRequestInterceptors().length === 0 &&
     ![RENDER_METADATA, REDIRECT_METADATA, FASTIFY_SCHEMA].some((key) => Reflect.hasMetadata(key, route.handler)) &&
-    hasPlainWriter(adapter)
+    usesPlainJson(adapter)
   );
 }
 
-function hasPlainWriter(adapter: HttpServer): boolean {
+function usesPlainJson(adapter: HttpServer): boolean {
   const instance = adapter.getInstance() as object;
   if (adapter.getType() === 'express') {
     return EXPRESS_JSON_SETTINGS.every((setting) => !(instance as ExpressInstance).get(setting));
   }
-  // Fastify has no public way to ask. Where it does not know these any more, the value goes the long way.
+  // Fastify has no public API for this. If a version does not have these properties, the value is parsed.
   const hooks = internal(instance, 'fastify.hooks') as { preSerialization?: unknown[] } | undefined;
   return hooks?.preSerialization?.length === 0 && internal(instance, 'fastify.replySerializerDefault') === null;
 }
 
-/** What stands under a symbol, on the instance or on the one that it was derived from. */
+/** The value of a symbol property of the instance or of its prototypes. */
 function internal(instance: object, description: string): unknown {
   for (let owner: object | null = instance; owner; owner = Object.getPrototypeOf(owner) as object | null) {
     const symbol = Object.getOwnPropertySymbols(owner).find((each) => each.description === description);

@@ -29,7 +29,7 @@ describe('a stored value', () => {
     },
   );
 
-  it('is JSON where JSON can say it', () => {
+  it('is JSON if JSON can represent it', () => {
     expect(encode({ a: [1] })).toBe('j{"a":[1]}');
   });
 
@@ -53,7 +53,7 @@ describe('a key', () => {
     expect(new Set(different.map((value) => keyText(value))).size).toBe(different.length);
   });
 
-  it('is not made of what cannot be told apart', () => {
+  it('is undefined for values that cannot be compared', () => {
     expect(keyText([new Map()])).toBeUndefined();
     expect(keyText([() => 1])).toBeUndefined();
   });

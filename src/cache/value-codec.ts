@@ -1,21 +1,20 @@
 import { deserialize, serialize } from 'node:v8';
 
-/** Deeper values are taken for cyclic. */
-const MAXIMUM_DEPTH = 64;
+/** A value that is nested deeper is treated as cyclic. */
+const MAX_DEPTH = 64;
 
-/** A result that would not come back as what it was. */
+/** A result that cannot be restored from its stored form. */
 export class UncacheableError extends Error {}
 
 /**
- * A value as text. What JSON can say is stored as JSON, which replicas of any version and people can read; values with
- * dates, maps, sets, bigints, undefined or bytes in them go by the structured clone algorithm, so that they come back as
- * what they were.
+ * Encodes a value as text. Values that JSON can represent are stored as JSON, which replicas of all versions can read.
+ * Values that contain dates, maps, sets, bigints, undefined or bytes are stored by the structured clone algorithm.
  *
- * Instances of classes are refused: they would come back without their class, and with it would go what a serialiser
- * knows of it, such as that a password hash is not for clients.
+ * Instances of classes are refused. They would lose their class, and with it the metadata for serializers, for example
+ * that a password hash must not be sent to clients.
  *
- * @param allowsInstances whether the caller makes instances anew from what comes back
- * @throws UncacheableError that says what stands in the way
+ * @param allowsInstances whether the caller creates the instances again from the decoded value
+ * @throws UncacheableError with the reason
  */
 export function encode(value: unknown, allowsInstances = false): string {
   const isJson = examine(value, allowsInstances, 0);
@@ -23,13 +22,13 @@ export function encode(value: unknown, allowsInstances = false): string {
   return `v${serialize(value).toString('base64')}`;
 }
 
-/** A copy of the value for each caller, so that none sees what another does with it. */
+/** Decodes a value. Each call returns a new copy, so that callers do not see the changes of each other. */
 export function decode(text: string): unknown {
   const body = text.slice(1);
   return isJson(text) ? JSON.parse(body) : deserialize(Buffer.from(body, 'base64'));
 }
 
-/** How a result becomes text, and the text a result. */
+/** Encodes results as text, and decodes them. */
 export interface ValueCodec {
   /** @throws UncacheableError */
   encode(value: unknown): string;
@@ -38,26 +37,26 @@ export interface ValueCodec {
 
 const PLAIN: ValueCodec = { encode: (value) => encode(value), decode };
 
-/** @param revive makes instances of what comes back plain */
+/** @param revive turns the plain decoded value into instances again */
 export function codecOf(revive?: (value: never) => unknown): ValueCodec {
   if (!revive) return PLAIN;
   return { encode: (value) => encode(value, true), decode: (text) => revive(decode(text) as never) };
 }
 
-/** Whether the text is that of JSON, behind its first letter. */
+/** Whether the text is JSON after its first letter. */
 export function isJson(text: string): boolean {
   return text.startsWith('j');
 }
 
-/** For what JSON makes, which is objects, arrays, and values that cannot change. */
+/** Freezes a value that was parsed from JSON, with all values in it. */
 export function deepFreeze<T>(value: T): T {
-  // From within to without: what is frozen is so to its depth.
+  // Inner values first, so that a frozen value is known to be deeply frozen.
   if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value;
   for (const inner of Object.values(value)) deepFreeze(inner);
   return Object.freeze(value);
 }
 
-/** A copy of what JSON makes, in a fraction of the time that it takes to parse it again. */
+/** Copies a value that was parsed from JSON. This is several times faster than parsing it again. */
 export function copyOf<T>(value: T): T {
   if (typeof value !== 'object' || value === null) return value;
   if (Array.isArray(value)) return value.map((item: unknown) => copyOf(item)) as T;
@@ -69,7 +68,7 @@ export function copyOf<T>(value: T): T {
   return copy as T;
 }
 
-/** Whether JSON can say it. */
+/** Whether JSON can represent the value. */
 function examine(value: unknown, allowsInstances: boolean, depth: number): boolean {
   switch (typeof value) {
     case 'string':
@@ -88,10 +87,10 @@ function examine(value: unknown, allowsInstances: boolean, depth: number): boole
 }
 
 function examineObject(value: object, allowsInstances: boolean, depth: number): boolean {
-  if (depth > MAXIMUM_DEPTH) throw new UncacheableError(`it is cyclic, or nested more than ${MAXIMUM_DEPTH} deep`);
+  if (depth > MAX_DEPTH) throw new UncacheableError(`it is cyclic, or nested more than ${MAX_DEPTH} deep`);
   const inner = (items: Iterable<unknown>): boolean => {
     let isJson = true;
-    // To the end in any case: what is refused may stand last.
+    // Examines all items in any case: the last one may have to be refused.
     for (const item of items) isJson = examine(item, allowsInstances, depth) && isJson;
     return isJson;
   };

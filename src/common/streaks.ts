@@ -1,71 +1,89 @@
-/** A longer pause ends a streak. */
-const MAX_PAUSE_MS = 60_000;
+const DEFAULT_MAX_PAUSE_MS = 60_000;
 const SWEEP_INTERVAL_MS = 5_000;
-const MAX_STREAKS = 1_000;
 
-/** A series of equal events without a long pause. */
+/** Repetitions of the same event without a long pause. */
 export interface Streak<T> {
   /** Value of the first event. */
   readonly value: T;
   readonly since: Date;
   readonly count: number;
+  /** Monotonic time at which it ends unless the event is repeated, in milliseconds. */
+  readonly endsAt: number;
 }
 
 interface OpenStreak<T> extends Streak<T> {
   count: number;
-  /** Monotonic time of the last event, in milliseconds. */
-  lastSeenAt: number;
+  endsAt: number;
 }
 
-/** Counts the events of each streak. A timer runs only while there are streaks. */
+/** Counts repetitions of events. Runs a timer only while there are streaks. */
 export class Streaks<T> {
-  /** In the order of their last event. */
+  /** In the order of their last repetition. */
   private readonly openStreaks = new Map<string, OpenStreak<T>>();
   private timer: NodeJS.Timeout | undefined;
 
-  /** @param onEnd called when a streak of more than one event has ended */
-  constructor(private readonly onEnd: (streak: Streak<T>) => void) {}
+  /**
+   * @param onEnd called when a streak of more than one event has ended
+   * @param maxStreaks maximum number of open streaks. A new streak over this number ends the least recently repeated streak
+   */
+  constructor(
+    private readonly onEnd: (streak: Streak<T>) => void,
+    private readonly maxStreaks = 1_000,
+  ) {}
 
-  /** Counts an event of an open streak. Returns false if there is no such streak. */
-  continue(id: string): boolean {
+  /**
+   * Counts an event of an open streak.
+   *
+   * @param maxPauseMs a longer pause ends the streak
+   * @returns false if there is no such streak
+   */
+  continue(id: string, maxPauseMs = DEFAULT_MAX_PAUSE_MS): boolean {
     const now = performance.now();
-    const known = this.openStreaks.get(id);
-    if (!known) return false;
-    if (now - known.lastSeenAt > MAX_PAUSE_MS) {
-      this.end(id, known);
+    const streak = this.openStreaks.get(id);
+    if (!streak) return false;
+    if (now > streak.endsAt) {
+      this.end(id);
       return false;
     }
-    known.count++;
-    known.lastSeenAt = now;
+    streak.count++;
+    streak.endsAt = Math.max(streak.endsAt, now + maxPauseMs);
     this.openStreaks.delete(id);
-    this.openStreaks.set(id, known);
+    this.openStreaks.set(id, streak);
     return true;
   }
 
-  begin(id: string, value: T): void {
-    const [oldest] = this.openStreaks.size >= MAX_STREAKS ? this.openStreaks : [];
-    if (oldest) this.end(...oldest);
-    this.openStreaks.set(id, { value, since: new Date(), count: 1, lastSeenAt: performance.now() });
-    this.timer ??= setInterval(() => this.sweep(), SWEEP_INTERVAL_MS).unref();
+  begin(id: string, value: T, maxPauseMs = DEFAULT_MAX_PAUSE_MS): Streak<T> {
+    const [oldest] = this.openStreaks.size >= this.maxStreaks ? this.openStreaks.keys() : [];
+    if (oldest !== undefined) this.end(oldest);
+    const streak = { value, since: new Date(), count: 1, endsAt: performance.now() + maxPauseMs };
+    this.openStreaks.set(id, streak);
+    this.timer ??= setInterval(() => this.endExpired(), SWEEP_INTERVAL_MS).unref();
+    return streak;
+  }
+
+  get(id: string): Streak<T> | undefined {
+    return this.openStreaks.get(id);
+  }
+
+  all(): Streak<T>[] {
+    return [...this.openStreaks.values()];
+  }
+
+  end(id: string): void {
+    const streak = this.openStreaks.get(id);
+    if (!streak) return;
+    this.openStreaks.delete(id);
+    if (this.openStreaks.size === 0) this.stop();
+    if (streak.count > 1) this.onEnd(streak);
   }
 
   endAll(): void {
-    for (const [id, streak] of this.openStreaks) this.end(id, streak);
-    this.stop();
+    for (const id of this.openStreaks.keys()) this.end(id);
   }
 
-  private sweep(): void {
+  private endExpired(): void {
     const now = performance.now();
-    for (const [id, streak] of this.openStreaks) {
-      if (now - streak.lastSeenAt <= MAX_PAUSE_MS) break;
-      this.end(id, streak);
-    }
-    if (this.openStreaks.size === 0) this.stop();
-  }
-
-  private end(id: string, streak: OpenStreak<T>): void {
-    this.openStreaks.delete(id);
-    if (streak.count > 1) this.onEnd(streak);
+    for (const [id, { endsAt }] of this.openStreaks) if (now > endsAt) this.end(id);
   }
 
   private stop(): void {

@@ -1,37 +1,56 @@
+import { withTimeLimit } from '../common/index.js';
+
 /** @internal */
 export interface CircuitBreakerOptions {
-  /** Failures in a row that open it. */
+  /** Longest wait for one call, in milliseconds. */
+  timeoutMs: number;
+  /** Failures in a row that open the circuit. */
   failures: number;
   /** Pause before each probe, in milliseconds. */
   probeIntervalMs: number;
-  /** Asks whether the service works again; runs once at a time. */
-  probe: () => Promise<void>;
-  /** Called at each transition. */
+  /** Checks whether the service works again. Has the time limit of a call. */
+  probe: () => Promise<unknown>;
+  /** Runs after a successful probe, before calls are let through again. An error keeps the circuit open. */
+  beforeClose?: () => Promise<void>;
+  /** Called for each call that fails or takes too long. */
+  onFailure: (error: unknown) => void;
+  /** Called when the circuit opens and when it closes. */
   onChange: (isOpen: boolean, reason: string) => void;
 }
 
+/** A call that was not made, because the circuit is open. @internal */
+export class CircuitOpenError extends Error {
+  constructor() {
+    super('The circuit is open: the service has failed, and no probe has succeeded since.');
+  }
+}
+
 /**
- * Spares callers a service that fails. While it is open a probe of its own asks whether the service works again, so that
- * no caller pays for finding out.
+ * Makes calls to a service with a time limit, and makes none after repeated failures. While the circuit is open, a
+ * probe checks whether the service works again, so no caller waits for that.
+ *
+ * @internal
  */
 export class CircuitBreaker {
   isOpen = false;
-  private inARow = 0;
+  private failuresInARow = 0;
   private timer: NodeJS.Timeout | undefined;
   private isStopped = false;
 
   constructor(private readonly options: CircuitBreakerOptions) {}
 
-  succeeded(): void {
-    this.inARow = 0;
-  }
-
-  failed(reason: string): void {
-    this.inARow++;
-    if (this.isOpen || this.inARow < this.options.failures) return;
-    this.isOpen = true;
-    this.options.onChange(true, reason);
-    this.schedule();
+  /** @throws CircuitOpenError where the circuit is open, or whatever the call or the time limit fails with */
+  async run<T>(call: () => Promise<T>): Promise<T> {
+    if (this.isOpen) throw new CircuitOpenError();
+    try {
+      const result = await withTimeLimit(call(), this.options.timeoutMs);
+      this.failuresInARow = 0;
+      return result;
+    } catch (error) {
+      this.options.onFailure(error);
+      this.countFailure(error);
+      throw error;
+    }
   }
 
   stop(): void {
@@ -39,20 +58,29 @@ export class CircuitBreaker {
     clearTimeout(this.timer);
   }
 
-  private schedule(): void {
-    if (this.isStopped) return;
-    this.timer = setTimeout(() => void this.halfOpen(), this.options.probeIntervalMs).unref();
+  private countFailure(error: unknown): void {
+    this.failuresInARow++;
+    if (this.isOpen || this.failuresInARow < this.options.failures) return;
+    this.isOpen = true;
+    this.options.onChange(true, error instanceof Error ? error.message : String(error));
+    this.probeLater();
   }
 
-  private async halfOpen(): Promise<void> {
+  private probeLater(): void {
+    if (this.isStopped) return;
+    this.timer = setTimeout(() => void this.probe(), this.options.probeIntervalMs).unref();
+  }
+
+  private async probe(): Promise<void> {
     try {
-      await this.options.probe();
+      await withTimeLimit(this.options.probe(), this.options.timeoutMs);
+      await this.options.beforeClose?.();
     } catch {
-      this.schedule();
+      this.probeLater();
       return;
     }
     this.isOpen = false;
-    this.inARow = 0;
+    this.failuresInARow = 0;
     this.options.onChange(false, 'it answers again');
   }
 }

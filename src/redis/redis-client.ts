@@ -12,10 +12,10 @@ export interface RedisModuleOptions {
    * `redis+sentinel://[user:password@]host[:port],host…/master-name[/db]`, or
    * `redis+cluster://[user:password@]host[:port],host…` (`rediss+sentinel`, `rediss+cluster` for TLS).
    * Special characters of user and password are percent-encoded.
-   * @default no Redis: {@link InjectRedis} gives undefined
+   * @default no Redis: {@link InjectRedis} injects undefined
    */
   url?: string;
-  /** Wait for the answer to one command, in milliseconds. @default 200 */
+  /** Longest wait for the answer to one command, in milliseconds. @default 200 */
   commandTimeoutMs?: number;
 }
 
@@ -29,7 +29,7 @@ interface RedisAddress {
   username?: string;
   password?: string;
   hosts: { host: string; port: number }[];
-  /** Name that the Sentinels know the master by. */
+  /** Name of the master in the configuration of the Sentinels. */
   master?: string;
   db: number;
 }
@@ -39,8 +39,8 @@ const HOST_SHAPE = /^(\[[0-9a-f:.]+\]|[^:[\]@\s]+)(?::(\d{1,5}))?$/i;
 const DEFAULT_PORTS = { single: 6_379, sentinel: 26_379, cluster: 6_379 };
 
 /**
- * Takes a Redis URL apart. Several hosts are not a URL by the standard, so that no URL parser serves. No message repeats
- * what was given: where a password holds an unencoded character, any part may be a piece of it.
+ * Parses a Redis URL. A URL with several hosts is not standard, so the URL parser of Node cannot be used. No error message
+ * repeats a part of the URL: if the password has an unencoded character, each part may be a piece of the password.
  *
  * @throws TypeError that says what is wrong
  */
@@ -53,7 +53,7 @@ export function parseRedisUrl(url: string): RedisAddress {
   const hosts = (hostList || 'localhost').split(',').map((item) => parseHost(item, DEFAULT_PORTS[kind]));
   const segments = path.split('/').filter(Boolean);
   if (kind === 'single' && hosts.length > 1) {
-    throw invalid('names several hosts; say redis+sentinel:// or redis+cluster://');
+    throw invalid('names several hosts; use redis+sentinel:// or redis+cluster://');
   }
   const master = kind === 'sentinel' ? segments.shift() : undefined;
   if (kind === 'sentinel' && master === undefined) {
@@ -73,7 +73,7 @@ function parseHost(item: string, defaultPort: number): { host: string; port: num
   return { host: host.replace(/^\[|\]$/g, ''), port: Number(port) };
 }
 
-/** `user:password`, or a password alone. Only the first colon divides. */
+/** `user:password`, or only a password. The first colon is the separator. */
 function parseCredentials(credentials: string): { username?: string; password?: string } {
   const [, username = '', password = ''] = /^(?:([^:]*):)?(.*)$/s.exec(credentials) ?? [];
   try {
@@ -91,10 +91,11 @@ function invalid(cause: string): TypeError {
 }
 
 /**
- * The suite's Redis client. Commands never queue while Redis is away and never wait longer than the command timeout:
- * whoever uses Redis has a rule for its absence, and a queue would only turn an outage into a memory leak.
+ * Creates the Redis client of the application. While Redis is not reachable, commands fail at once instead of waiting in a
+ * queue, and no command waits longer than the command timeout. Each user of Redis has a rule for an outage; a queue would
+ * only grow.
  *
- * @throws TypeError when the URL is none
+ * @throws TypeError if the URL is not valid
  */
 export function createRedisClient(options: RedisModuleOptions & { url: string }): RedisClient {
   const address = parseRedisUrl(options.url);
@@ -103,42 +104,42 @@ export function createRedisClient(options: RedisModuleOptions & { url: string })
     username: address.username,
     password: address.password,
     enableOfflineQueue: false,
-    // Whoever subscribes does so at each 'ready'. ioredis would do it once more, and where the connection ends in that moment
-    // leave the failure to nobody: an unhandled rejection, which ends the process.
+    // Subscribers subscribe at each 'ready' event. ioredis would do it as well, and if the connection ended at that moment,
+    // its rejection would be unhandled, which ends the process.
     autoResubscribe: false,
     commandTimeout,
-    // A host that went away without a word is given up here; TCP alone would hold on to it for a quarter of an hour.
+    // Detects a host that no longer answers. TCP alone would take about 15 minutes.
     socketTimeout: commandTimeout * 10,
     connectTimeout: CONNECT_TIMEOUT_MS,
     maxRetriesPerRequest: 0,
     lazyConnect: true,
-    // A master that became a replica keeps its connections; a new one leads to the new master.
+    // A master that became a replica keeps its connections. A new connection leads to the new master.
     reconnectOnError: (error) => error.message.startsWith('READONLY'),
   };
-  const client = logged(bearing(build(address, common)));
-  // Redis being away is no reason not to start; the client goes on trying in the background.
+  const client = logAvailability(handleErrors(build(address, common)));
+  // The application starts without Redis, too. The client continues to connect in the background.
   client.connect().catch(() => undefined);
   return client;
 }
 
 /**
- * ioredis listens for one error of a connection. TLS can report another, such as an alert of the server after its
- * certificate was refused, and an error that nobody listens for ends the process. So each connection gets a listener when
- * it is made; those of copies and of the nodes of a cluster, too.
+ * Adds an error listener to each connection of the client, of its copies and of the nodes of a cluster. ioredis handles
+ * only the first error of a connection. TLS can report a second one, such as an alert of the server after its certificate
+ * was refused, and an error without a listener ends the process.
  */
-function bearing<T extends RedisClient>(client: T): T {
+function handleErrors<T extends RedisClient>(client: T): T {
   if (client instanceof Redis) {
     const { connector } = client as unknown as { connector: AbstractConnector };
     const connect = connector.connect.bind(connector);
     connector.connect = async (report) => (await connect(report)).on('error', () => undefined);
   } else {
-    client.on('+node', (node: Redis) => void bearing(node));
+    client.on('+node', (node: Redis) => void handleErrors(node));
   }
   const duplicate = client.duplicate.bind(client) as (...overrides: unknown[]) => T;
-  return Object.assign(client, { duplicate: (...overrides: unknown[]) => bearing(duplicate(...overrides)) });
+  return Object.assign(client, { duplicate: (...overrides: unknown[]) => handleErrors(duplicate(...overrides)) });
 }
 
-/** Resolves when the first attempt to connect has ended, well or ill, or takes too long, as while Redis loads its data. */
+/** Resolves when the first attempt to connect has ended, or takes too long, for example while Redis loads its data. */
 export function firstAttempt(client: RedisClient): Promise<void> {
   return new Promise((resolve) => {
     const timer = setTimeout(resolve, MAX_FIRST_ATTEMPT_MS);
@@ -172,20 +173,20 @@ function build(address: RedisAddress, common: RedisOptions): RedisClient {
       name: master,
       db,
       sentinelRetryStrategy: retryStrategy,
-      // Without it a Sentinel that hangs would stop the search for the master for good.
+      // Without this limit, a Sentinel that hangs would stop the search for the master forever.
       sentinelCommandTimeout: CONNECT_TIMEOUT_MS,
       ...(tls && { tls: {}, sentinelTLS: {}, enableTLSForSentinelMode: true }),
     });
   }
   const [{ host, port } = { host: 'localhost', port: DEFAULT_PORTS.single }] = hosts;
-  // Node sends no server name by itself, and shared endpoints choose their certificate by it.
+  // Shared endpoints choose their certificate by the server name, which Node does not send by default.
   const tlsOptions = tls && { tls: isIP(host) ? {} : { servername: host } };
   return reconnecting({ ...common, retryStrategy, host, port, db, ...tlsOptions });
 }
 
 /**
- * A client whose socket timeout ends with its socket. ioredis lets the timer run on, and it would then end the next
- * connection, which is healthy.
+ * Creates a client that stops the timer of its socket timeout when the socket closes. ioredis does not stop it, and the
+ * timer would then end the next connection, which is healthy.
  */
 function reconnecting(options: RedisOptions): Redis {
   const client = new Redis(options);
@@ -197,17 +198,17 @@ function reconnecting(options: RedisOptions): Redis {
   return client;
 }
 
-/** One line when Redis goes away and one when it is back, not one per retry. */
-function logged(client: RedisClient): RedisClient {
+/** Logs one line when Redis becomes unreachable and one when it is reachable again, not one for each retry. */
+function logAvailability(client: RedisClient): RedisClient {
   const logger = new Logger('Redis');
   let isDown = false;
-  const goesDown = (reason: string) => {
+  const markDown = (reason: string) => {
     if (!isDown) logger.warn(`Redis is not reachable: ${reason}`);
     isDown = true;
   };
-  client.on('error', (error: NodeJS.ErrnoException) => goesDown(error.message || error.code || error.name));
-  // A server that ends closes its connections without an error.
-  client.on('reconnecting', () => goesDown('the connection was closed'));
+  client.on('error', (error: NodeJS.ErrnoException) => markDown(error.message || error.code || error.name));
+  // A server that stops closes its connections without an error.
+  client.on('reconnecting', () => markDown('the connection was closed'));
   client.on('ready', () => {
     if (isDown) logger.log('Redis is reachable again');
     isDown = false;

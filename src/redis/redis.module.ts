@@ -14,7 +14,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
   .build();
 
 /**
- * Injects the shared client, or undefined where no Redis is configured.
+ * Injects the shared client, or undefined if no Redis is configured.
  *
  * @publicApi
  */
@@ -22,7 +22,7 @@ export function InjectRedis(): ParameterDecorator {
   return Inject(REDIS);
 }
 
-/** Redis makes limits and caches shared; without it the application works on, so its loss only degrades. */
+/** The application works without Redis, with limits and caches per process. So an outage of Redis only degrades it. */
 @Injectable()
 @HealthCheckOf({ key: 'redis', critical: false })
 export class RedisHealth implements HealthContributor {
@@ -51,7 +51,7 @@ export class RedisHealth implements HealthContributor {
       useFactory: async ({ url, ...options }: RedisModuleOptions) => {
         if (url === undefined) return undefined;
         const client = createRedisClient({ ...options, url });
-        // Else the first requests would find a Redis that only is not connected yet.
+        // Otherwise the client could be still unconnected at the first requests.
         await firstAttempt(client);
         return client;
       },
@@ -67,7 +67,7 @@ export class RedisModule extends ConfigurableModuleClass implements OnApplicatio
 
   async onApplicationShutdown(): Promise<void> {
     if (!this.redis) return;
-    // An orderly goodbye where Redis answers; else the socket is simply dropped.
+    // QUIT lets Redis answer the commands in flight. If Redis does not answer, the socket is closed.
     await this.redis.quit().catch(() => this.redis?.disconnect());
   }
 }

@@ -1,89 +1,79 @@
+import { Streaks, type Streak } from '../common/index.js';
 import { runOutsideRequests } from '../context/index.js';
 import { monotonicNow, type Hit, type Policy } from './policy.js';
 
-/** Refusals of one client by one policy, without a pause that would have let it in. */
-export interface DenialStreak {
-  /** `tier:scope:kind:key`. Names it for {@link ThrottlerService.lift}. */
+interface Denial {
+  /** `tier:scope:kind:key`. Names it for {@link ThrottlerService.unblock}. */
   readonly id: string;
   readonly policy: Policy;
   readonly key: string;
   readonly limit: number;
   readonly windowMs: number;
-  readonly since: Date;
-  count: number;
-  /** Monotonic time at which the client would be let in again. */
-  until: number;
 }
 
-/** Of one policy. */
-const MAX_STREAKS = 10_000;
-const SWEEP_MS = 5_000;
-/** Clients come back a little early. */
+/** Refusals of one client by one policy, without a pause after which the client would have been admitted. */
+export interface DenialStreak extends Denial {
+  readonly since: Date;
+  readonly count: number;
+  /** Monotonic time at which the client will be admitted again. */
+  readonly until: number;
+}
+
+const MAX_STREAKS_PER_POLICY = 10_000;
+/** Clients may come back a little early. */
 const GRACE_MS = 1_000;
 
 /**
- * Knows who is being refused, so that a flood makes two audit events and not a million: one at its beginning, one with
- * the count at its end. Runs a timer only while somebody is being refused.
+ * Counts the refusals of each client. A flood of refused requests causes two audit events: one when it begins, and one
+ * with the count when it ends.
  */
 export class DenialStreaks {
-  /** By policy and key, because an id made of both would be a new text, and so a hash, at each refusal. */
-  private readonly streaks = new Map<string, Map<string, DenialStreak>>();
-  private timer: NodeJS.Timeout | undefined;
+  /** By policy, and there by key: one string of both would have to be built and hashed for each refusal. */
+  private readonly policies = new Map<string, Streaks<Denial>>();
 
   constructor(private readonly onEnd: (streak: DenialStreak) => void) {}
 
-  /** Counts a refusal; the answer is the streak where it begins one. */
+  /** Counts a refusal. @returns the streak if this refusal begins one */
   add({ policy, key, limit, windowMs }: Hit, waitMs: number): DenialStreak | undefined {
-    const now = monotonicNow();
-    const known = this.get(policy.id, key);
-    if (known && now <= known.until + GRACE_MS) {
-      known.count++;
-      known.until = Math.max(known.until, now + waitMs);
-      return undefined;
-    }
-    if (known) this.end(known);
-    const ofPolicy = this.streaks.get(policy.id) ?? new Map<string, DenialStreak>();
-    const [oldest] = ofPolicy.size >= MAX_STREAKS ? ofPolicy.values() : [];
-    if (oldest) this.end(oldest);
-    const id = `${policy.id}:${key}`;
-    const streak: DenialStreak = { id, policy, key, limit, windowMs, since: new Date(), count: 1, until: now + waitMs };
-    this.streaks.set(policy.id, ofPolicy.set(key, streak));
-    this.timer ??= setInterval(() => this.sweep(), SWEEP_MS).unref();
-    return streak;
+    const streaks = this.streaksOf(policy.id);
+    const quietMs = waitMs + GRACE_MS;
+    if (streaks.continue(key, quietMs)) return undefined;
+    return flatten(streaks.begin(key, { id: `${policy.id}:${key}`, policy, key, limit, windowMs }, quietMs));
   }
 
   get(policyId: string, key: string): DenialStreak | undefined {
-    return this.streaks.get(policyId)?.get(key);
+    const streak = this.policies.get(policyId)?.get(key);
+    return streak && flatten(streak);
   }
 
+  /** The streaks with the most refusals. */
   top(count: number): DenialStreak[] {
     const now = monotonicNow();
-    return this.all()
+    return [...this.policies.values()]
+      .flatMap((streaks) => streaks.all().map(flatten))
       .filter(({ until }) => until > now)
       .sort((a, b) => b.count - a.count)
       .slice(0, count);
   }
 
-  /** Ends a streak, or all of them. */
+  /** Ends a streak, or all streaks. */
   end(streak?: DenialStreak): void {
-    for (const one of streak ? [streak] : this.all()) {
-      const ofPolicy = this.streaks.get(one.policy.id);
-      ofPolicy?.delete(one.key);
-      if (ofPolicy?.size === 0) this.streaks.delete(one.policy.id);
-      // It ends in the time of another request, or in none.
-      runOutsideRequests(() => this.onEnd(one));
+    if (streak) this.policies.get(streak.policy.id)?.end(streak.key);
+    else for (const streaks of this.policies.values()) streaks.endAll();
+  }
+
+  private streaksOf(policyId: string): Streaks<Denial> {
+    let streaks = this.policies.get(policyId);
+    if (!streaks) {
+      // A streak ends during the request of another client, or during none.
+      const onEnd = (streak: Streak<Denial>) => runOutsideRequests(() => this.onEnd(flatten(streak)));
+      streaks = new Streaks(onEnd, MAX_STREAKS_PER_POLICY);
+      this.policies.set(policyId, streaks);
     }
-    if (this.streaks.size > 0) return;
-    clearInterval(this.timer);
-    this.timer = undefined;
+    return streaks;
   }
+}
 
-  private sweep(): void {
-    const now = monotonicNow();
-    for (const streak of this.all()) if (now > streak.until + GRACE_MS) this.end(streak);
-  }
-
-  private all(): DenialStreak[] {
-    return [...this.streaks.values()].flatMap((ofPolicy) => [...ofPolicy.values()]);
-  }
+function flatten({ value, since, count, endsAt }: Streak<Denial>): DenialStreak {
+  return { ...value, since, count, until: monotonicNow() + endsAt - performance.now() - GRACE_MS };
 }

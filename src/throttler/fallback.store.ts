@@ -16,11 +16,11 @@ import {
 export interface FallbackStoreOptions {
   /** Longest wait for a decision of the shared store, in milliseconds. */
   timeoutMs: number;
-  /** Failures in a row after which the shared store is left alone. */
+  /** Failures in a row after which the shared store is not used. */
   failures: number;
-  /** Pause before each probe of a store that is left alone, in milliseconds. */
+  /** Pause before each probe of a store that is not used, in milliseconds. */
   probeIntervalMs: number;
-  /** Processes among which a limit is divided while each counts for itself. */
+  /** Number of processes by which a limit is divided while each process counts alone. */
   replicas: number;
   onFailure: (error: unknown) => void;
   onChange: (isFallingBack: boolean, reason: string) => void;
@@ -28,24 +28,25 @@ export interface FallbackStoreOptions {
 
 /** @internal */
 export interface SharedStore extends ThrottleStore {
-  /** Whether the store answers. */
+  /** @throws if the store does not work */
   probe(): Promise<void>;
-  /** Counts what a process has counted by itself. A store that cannot do this has no such method. */
+  /** Counts hits that a process has counted alone. A store that cannot do this has no such method. */
   charge?(charge: SentCharge): Promise<void>;
 }
 
-/** Charges that are sent at once. */
-const CHARGES_AT_ONCE = 200;
+/** Charges that are sent at the same time. */
+const BATCH_SIZE = 200;
 
-/** What a closed tier tells its clients to wait. */
+/** Time after which clients of a closed tier may try again. */
 const UNAVAILABLE_WAIT_MS = 5_000;
 
 /**
- * A shared store that cannot become an outage: what it does not decide in time is decided by the rule of each tier.
+ * Uses a shared store behind a circuit breaker. If the store does not decide in time, each tier decides by its rule for
+ * outages, so that an outage of the store is no outage of the application.
  *
- * Hits that are counted here stay counted for their window, so that a store that fails again and again gives no new
- * allowance each time. They are also written back to the shared store as soon as it answers, each once, so that other
- * replicas count them too. docs/throttling.md has the bound that follows.
+ * Hits that are counted in this process stay counted for their window, so that repeated failures give no new allowance
+ * each time. They are written back to the shared store as soon as it answers, each once, so that other replicas count
+ * them, too. docs/throttling.md has the resulting bound.
  */
 export class FallbackStore implements ThrottleStore {
   private readonly breaker: CircuitBreaker;
@@ -57,14 +58,14 @@ export class FallbackStore implements ThrottleStore {
     private readonly local: MemoryStore,
     private readonly options: FallbackStoreOptions,
   ) {
-    const { failures, probeIntervalMs, timeoutMs, onChange } = options;
+    const { timeoutMs, failures, probeIntervalMs, onFailure, onChange } = options;
     this.breaker = new CircuitBreaker({
+      timeoutMs,
       failures,
       probeIntervalMs,
-      probe: async () => {
-        await withTimeLimit(shared.probe(), timeoutMs);
-        await this.writeBack();
-      },
+      probe: () => shared.probe(),
+      beforeClose: () => this.writeBack(),
+      onFailure,
       onChange,
     });
   }
@@ -83,10 +84,9 @@ export class FallbackStore implements ThrottleStore {
     if (decision.isLocal) return this.refundHere(hits);
     if (this.breaker.isOpen) return this.addPending(hits, -1);
     try {
-      await withTimeLimit(Promise.resolve(this.shared.refund(hits, decision)), this.options.timeoutMs);
-    } catch (error) {
-      // It stays spent: the limit is a little stricter than it should be, and nobody waits.
-      this.fail(error);
+      await this.breaker.run(async () => this.shared.refund(hits, decision));
+    } catch {
+      // The hits stay spent: the limit is a little stricter than it should be.
     }
   }
 
@@ -102,14 +102,12 @@ export class FallbackStore implements ThrottleStore {
 
   private async inTime(pending: Promise<Decision>, hits: readonly Hit[]): Promise<Decision> {
     try {
-      const decision = await withTimeLimit(pending, this.options.timeoutMs);
-      this.breaker.succeeded();
-      // What cannot be sent stays pending, and the next answer tries again.
+      const decision = await this.breaker.run(() => pending);
+      // Charges that cannot be sent stay pending until the next answer.
       if (this.pending.size > 0) void this.writeBack().catch(() => undefined);
       return decision;
-    } catch (error) {
-      this.fail(error);
-      // A late answer that spent the hits too: what was counted here is then not to be written back.
+    } catch {
+      // If a late answer has spent the hits as well, the hits that are counted here must not be written back.
       pending.then(
         (late) =>
           this.addPending(
@@ -122,15 +120,15 @@ export class FallbackStore implements ThrottleStore {
     }
   }
 
-  /** Sends what the shared store has not counted yet, in one run at a time. */
+  /** Sends the hits that the shared store has not counted yet. One run at a time. */
   private writeBack(): Promise<void> {
     return (this.writingBack ??= this.sendPending().finally(() => (this.writingBack = undefined)));
   }
 
   private async sendPending(): Promise<void> {
-    // Only what is pending now: under load there is always more, and the store must be used again some time.
-    for (let left = this.pending.size; left > 0; left -= CHARGES_AT_ONCE) {
-      const charges = this.pending.take(Math.min(left, CHARGES_AT_ONCE));
+    // Only the charges that are pending now: under load new ones are added all the time, and the run has to end.
+    for (let left = this.pending.size; left > 0; left -= BATCH_SIZE) {
+      const charges = this.pending.take(Math.min(left, BATCH_SIZE));
       if (charges.length === 0) return;
       await withTimeLimit(Promise.all(charges.map((charge) => this.send(charge))), this.options.timeoutMs);
     }
@@ -150,11 +148,6 @@ export class FallbackStore implements ThrottleStore {
   private addPending(hits: readonly Hit[], sign: 1 | -1): void {
     if (!this.shared.charge) return;
     for (const hit of hits) this.pending.add(hit, sign * hit.cost);
-  }
-
-  private fail(error: unknown): void {
-    this.options.onFailure(error);
-    this.breaker.failed(error instanceof Error ? error.message : String(error));
   }
 
   private decideHere(hits: readonly Hit[]): Decision {

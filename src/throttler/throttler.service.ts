@@ -160,7 +160,6 @@ export class ThrottlerService implements OnApplicationShutdown {
   }
 
   private reportEnd(streak: DenialStreak): void {
-    if (streak.count === 1) return;
     const metadata = { ...metadataOf(streak), count: streak.count, since: streak.since.toISOString(), ended: true };
     this.audit.record({ ...described(streak), metadata });
   }

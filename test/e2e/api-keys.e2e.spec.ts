@@ -7,7 +7,7 @@ import { AllowApiKeys, AuthorizationModule, Permissions, Roles } from '../../src
 import { CurrentUser } from '../../src/auth/index.js';
 import type { Principal } from '../../src/context/index.js';
 import { onBothAdapters, TestApp, type Visitor } from '../support/harness.js';
-import { BY_NEWS, hearsNews } from '../support/news.js';
+import { BY_MESSAGE, waitForSubscriptions } from '../support/revocations.js';
 import '../support/problem.js';
 import { until } from '../support/until.js';
 
@@ -340,12 +340,12 @@ describe.each([
     try {
       const owner = await visitorWith(one, ['Seller']);
       const { id, key } = await keyOf(one, owner, ['orders:read']);
-      await hearsNews(other);
+      await waitForSubscriptions(other);
       expect(await codeOf(other, '/shop/orders', key)).toBe(200);
       await one.delete(`/api-keys/${id}`, { token: owner.token });
       expect(await codeOf(one, '/shop/orders', key)).toBe('API_KEY_REVOKED');
       const isOver = async () => (await codeOf(other, '/shop/orders', key)) === 'API_KEY_REVOKED';
-      await until('it is over on the other replica', isOver, BY_NEWS);
+      await until('it is over on the other replica', isOver, BY_MESSAGE);
     } finally {
       await Promise.all([one.stop(), other.stop()]);
     }

@@ -4,7 +4,7 @@ import { RevocationService } from '../../src/auth/index.js';
 import { EmbeddedPostgres, inTransaction, managerOf } from '../../src/database/index.js';
 import { testFolder } from '../support/folder.js';
 import { onBothAdapters, TestApp, type Visitor } from '../support/harness.js';
-import { BY_NEWS, hearsNews } from '../support/news.js';
+import { BY_MESSAGE, waitForSubscriptions } from '../support/revocations.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 import { until } from '../support/until.js';
 
@@ -134,7 +134,7 @@ describe.each([
     [one, other] = await Promise.all([TestApp.start(env()), TestApp.start(env())]);
     admin = await one.register();
     await one.sql(`UPDATE users SET roles = '{Admin}' WHERE id = $1`, [admin.id]);
-    await hearsNews(other);
+    await waitForSubscriptions(other);
   });
   afterAll(() => Promise.all([one.stop(), other.stop()]));
 
@@ -153,41 +153,41 @@ describe.each([
       'a deleted account',
       ({ token, password }) => one.post('/auth/delete-account', { currentPassword: password }, { token }),
     ],
-  ])('end a session on both by %s, once the other hears of it', async (_what, end) => {
+  ])('end a session on both by %s, when the message arrives', async (_what, end) => {
     const user = await one.register();
     expect(await codeOf(other, user.token)).toBe(200);
     await end(user);
     expect(await codeOf(one, user.token)).toBe('AUTH_TOKEN_REVOKED');
     const isOver = async () => (await codeOf(other, user.token)) === 'AUTH_TOKEN_REVOKED';
-    await until('it is over on the other replica', isOver, BY_NEWS);
+    await until('it is over on the other replica', isOver, BY_MESSAGE);
   });
 
-  it('know of a changed role on both', async () => {
+  it('apply a changed role on both', async () => {
     const user = await one.register();
     const adminOnly = async () => (await other.get('/production-test/roles/admin-only', { token: user.token })).status;
     expect(await adminOnly()).toBe(403);
     await one.patch(`/admin/users/${user.id}`, { roles: ['Admin'] }, { token: admin.token });
-    await until('the role holds', async () => (await adminOnly()) === 200, BY_NEWS);
+    await until('the role holds', async () => (await adminOnly()) === 200, BY_MESSAGE);
   });
 });
 
-describe('the connection that listens for revocations', () => {
-  it('is opened again when it breaks, and no verdict from before is believed', async () => {
+describe('the connection that subscribes to revocations', () => {
+  it('is opened again when it breaks, and no earlier state is used', async () => {
     const [one, other] = await Promise.all([TestApp.start(), TestApp.start()]);
     try {
       const user = await one.register();
-      await hearsNews(other);
+      await waitForSubscriptions(other);
       expect(await codeOf(other, user.token)).toBe(200);
-      const listening = `SELECT pid FROM pg_stat_activity WHERE datname = current_database()
+      const subscriptions = `SELECT pid FROM pg_stat_activity WHERE datname = current_database()
         AND application_name LIKE '% revocations'`;
-      const bothListen = async () => (await one.sql(listening)).length === 2;
-      // The server lets go of those of the applications before a moment after they have said goodbye.
-      await until('only these two listen', bothListen);
-      await one.sql(`SELECT pg_terminate_backend(pid) FROM (${listening}) AS listeners`);
+      const bothAreSubscribed = async () => (await one.sql(subscriptions)).length === 2;
+      // The server closes the connections of earlier applications a moment after they have ended.
+      await until('only these two are subscribed', bothAreSubscribed);
+      await one.sql(`SELECT pg_terminate_backend(pid) FROM (${subscriptions}) AS listeners`);
       await one.post('/auth/logout', { refreshToken: user.refreshToken });
       const isOver = async () => (await codeOf(other, user.token)) === 'AUTH_TOKEN_REVOKED';
-      await until('it is over on the other replica', isOver, BY_NEWS);
-      await until('both listen again', bothListen);
+      await until('it is over on the other replica', isOver, BY_MESSAGE);
+      await until('both are subscribed again', bothAreSubscribed);
     } finally {
       await Promise.all([one.stop(), other.stop()]);
     }
@@ -197,20 +197,20 @@ describe('the connection that listens for revocations', () => {
 describe.each([
   ['whose connections are refused', (proxy: TcpProxy) => proxy.close()],
   [
-    'whose connections fall silent',
+    'whose connections carry no more data',
     async (proxy: TcpProxy) => {
       proxy.refuse();
       proxy.block();
     },
   ],
 ])('a replica that alone is cut off from Redis, %s', (_how, cut) => {
-  /** The aim is two seconds; the rest is patience with a busy machine. Without a second path it would be half a minute. */
+  /** The goal is two seconds; the rest is for a busy machine. Without the second path it would take 30 seconds. */
   const SOON = { withinMs: 12_000 };
 
   it.each<[string, (one: TestApp, user: Visitor, admin: Visitor) => Promise<unknown>]>([
     ['logout', (one, { refreshToken }) => one.post('/auth/logout', { refreshToken })],
     ['lock', (one, { id }, admin) => one.patch(`/admin/users/${id}`, { locked: true }, { token: admin.token })],
-  ])('tells the others of a %s over PostgreSQL', async (_what, end) => {
+  ])('sends a %s to the others over PostgreSQL', async (_what, end) => {
     const proxy = await TcpProxy.to(inject('redisUrl'));
     await proxy.open();
     const one = await TestApp.start({ REDIS_URL: proxy.url });
@@ -218,7 +218,7 @@ describe.each([
     try {
       const [user, admin] = [await one.register(), await one.register()];
       await one.sql(`UPDATE users SET roles = '{Admin}' WHERE id = $1`, [admin.id]);
-      await Promise.all([hearsNews(one), hearsNews(other)]);
+      await Promise.all([waitForSubscriptions(one), waitForSubscriptions(other)]);
       await cut(proxy);
       expect(await codeOf(other, user.token)).toBe(200);
       expect([200, 204]).toContain(((await end(one, user, admin)) as { status: number }).status);
@@ -231,14 +231,14 @@ describe.each([
     }
   });
 
-  it('does not go on with what it remembers when another ends a session', async () => {
+  it('does not use its cached state when another replica ends a session', async () => {
     const proxy = await TcpProxy.to(inject('redisUrl'));
     await proxy.open();
     const one = await TestApp.start({ REDIS_URL: inject('redisUrl') });
     const other = await TestApp.start({ REDIS_URL: proxy.url });
     try {
       const user = await one.register();
-      await hearsNews(other);
+      await waitForSubscriptions(other);
       await cut(proxy);
       expect(await codeOf(other, user.token)).toBe(200);
       await one.post('/auth/logout', { refreshToken: user.refreshToken });
@@ -251,18 +251,18 @@ describe.each([
   });
 });
 
-describe('a replica that cannot listen to PostgreSQL', () => {
-  it('hears of revocations over Redis, and forgets what it knows when it listens again', async () => {
+describe('a replica whose subscription to PostgreSQL breaks', () => {
+  it('receives revocations over Redis, and clears its cached states when it is subscribed again', async () => {
     const env = { REDIS_URL: inject('redisUrl') };
     const [one, other] = await Promise.all([TestApp.start(env), TestApp.start(env)]);
     try {
       const [first, second] = [await one.register(), await one.register()];
-      await Promise.all([hearsNews(one), hearsNews(other)]);
+      await Promise.all([waitForSubscriptions(one), waitForSubscriptions(other)]);
       for (const { token } of [first, second]) expect(await codeOf(other, token)).toBe(200);
       const listeners = `FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE '% revocations'`;
       await one.sql(`SELECT pg_terminate_backend(pid) ${listeners}`);
       await one.post('/auth/logout', { refreshToken: first.refreshToken });
-      // Announced by nobody, as if the message had been lost while nobody listened.
+      // Not published, as if the message had been lost while no replica was subscribed.
       await one.sql('UPDATE auth_sessions SET revoked_at = now() WHERE user_id = $1', [second.id]);
       for (const { token } of [first, second]) {
         const isOver = async () => (await codeOf(other, token)) === 'AUTH_TOKEN_REVOKED';
@@ -275,7 +275,7 @@ describe('a replica that cannot listen to PostgreSQL', () => {
 });
 
 describe('a state that callers share', () => {
-  it('is loaded outside of the transaction of the caller who happens to ask first', async () => {
+  it('is loaded outside of the transaction of the first caller', async () => {
     const app = await TestApp.start();
     try {
       const source = app.app.get(DataSource);
@@ -309,7 +309,7 @@ describe('sessions that are not checked', () => {
 });
 
 describe('while the database is away', () => {
-  it('a session that is not known to be good is refused with 503, not let in and not 500', async () => {
+  it('a session whose state is not cached is refused with 503, neither accepted nor answered with 500', async () => {
     const folder = await testFolder();
     const database = await EmbeddedPostgres.start({ dataDir: folder.path, settings: { fsync: 'off' } });
     const app = await TestApp.start({ DATABASE_URL: database.url });

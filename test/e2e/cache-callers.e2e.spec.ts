@@ -114,21 +114,21 @@ onBothAdapters('a cached result', (adapter) => {
     (await app.get(`/cache-callers/${path}`, { headers })).body.of as unknown;
 
   const cases = ['method', 'route'].flatMap((path) => CARRIERS.map((carrier) => [path, carrier] as const));
-  it.each(cases)('of a public %s never goes from one caller to another, told apart by %s', async (path, carrier) => {
+  it.each(cases)('of a public %s is never returned to another caller, identified by %s', async (path, carrier) => {
     expect(await ask(path, { [carrier]: 'alice' })).toBe('alice');
     expect(await ask(path, { [carrier]: 'bob' })).toBe('bob');
     expect(await ask(path)).toBe('');
     expect(await ask(path, { [carrier]: 'alice' })).toBe('alice');
   });
 
-  it('is shared by callers without credentials, and caches on the way learn what it depends on', async () => {
+  it('is shared by callers without credentials, and names in Vary what it depends on', async () => {
     await app.get('/cache-callers/route?shared');
     const { headers } = await app.get('/cache-callers/route?shared');
     expect(headers).toMatchObject({ 'cache-status': 'bulwark; hit' });
     expect(String(headers['vary']).toLowerCase()).toContain('authorization, cookie');
   });
 
-  it('is shared by all callers where the developer says so', async () => {
+  it('is shared by all callers with scope public', async () => {
     const answers = ['alice', 'bob'].map(async (name) => {
       const { body } = await app.get('/cache-callers/catalogue', { headers: { Cookie: name } });
       return body.firstAskedBy as string;
@@ -140,13 +140,13 @@ onBothAdapters('a cached result', (adapter) => {
     ['without an id', { name: 'alice' }, { name: 'bob' }],
     ['with an empty id', { id: '', name: 'alice' }, { id: '', name: 'bob' }],
     ['without roles', { id: 1 }, { id: 2 }],
-  ])('is not mixed between users of another guard %s', async (_what, alice, bob) => {
+  ])('is not shared between users of another guard %s', async (_what, alice, bob) => {
     for (const user of [alice, bob, alice]) {
       expect(await ask('own-guard', { 'X-Own-User': JSON.stringify(user) })).toEqual(user);
     }
   });
 
-  it('of a job, and outside of requests, is loaded each time', async () => {
+  it('of a job or outside of a request is loaded each time', async () => {
     const orders = app.app.get(Orders, { strict: false });
     const asked = (name: string) => visitor.run(name, () => orders.mine());
     expect([await asked('one'), await asked('other')]).toEqual([{ of: 'one' }, { of: 'other' }]);

@@ -165,7 +165,7 @@ onBothAdapters('cached routes', (adapter) => {
 
   const as = (user: string) => ({ headers: { 'x-user': user } });
 
-  it('are not shared between users, nor with nobody, unless it is said', async () => {
+  it('are not shared between users or with anonymous callers without a scope', async () => {
     const [ada, bob, nobody] = await Promise.all([
       app.get('/me', as('ada')),
       app.get('/me', as('bob')),
@@ -174,17 +174,17 @@ onBothAdapters('cached routes', (adapter) => {
     expect(new Set([ada, bob, nobody].map(({ body }) => body.load)).size).toBe(3);
     expect((await app.get('/me', as('ada'))).body).toEqual(ada.body);
     expect((await app.get('/me', as('bob'))).body).toEqual(bob.body);
-    // What was worked out for an administrator is not for who is one no more.
+    // A result for an administrator must not be returned to a user without that role.
     expect((await app.get('/me', as('ada Admin'))).body).not.toEqual(ada.body);
     expect((await app.get('/list', as('ada'))).body).toEqual((await app.get('/list', as('bob'))).body);
   });
 
-  it('are not cached by default where there are credentials that no guard has looked at', async () => {
+  it('are not cached by default if no guard has checked the credentials', async () => {
     const { body } = await app.get('/me', { headers: { cookie: 'session=1' } });
     expect((await app.get('/me', { headers: { cookie: 'session=1' } })).body).not.toEqual(body);
   });
 
-  it('say what they are, to whom it is of use', async () => {
+  it('send the headers of HTTP caching', async () => {
     const [first, second] = [await app.get('/list?a'), await app.get('/list?a')];
     expect(first.headers).toMatchObject({
       'cache-status': 'bulwark; fwd=miss',
@@ -201,7 +201,7 @@ onBothAdapters('cached routes', (adapter) => {
     expect((await app.get('/tagged')).headers['cache-control']).toBe('public, no-cache');
   });
 
-  it('are told apart by URL, host and the headers they depend on', async () => {
+  it('have one entry for each URL, host and value of the headers in vary', async () => {
     const german = { headers: { 'accept-language': 'de' } };
     const answers = [
       await app.get('/list?b'),
@@ -212,7 +212,7 @@ onBothAdapters('cached routes', (adapter) => {
     expect(new Set(answers.map(({ body }) => body.load)).size).toBe(4);
   });
 
-  it('answer HEAD from the same entry, without a body', async () => {
+  it('answer HEAD from the entry of GET, without a body', async () => {
     const { headers } = await app.get('/list?head');
     const head = await app.send('HEAD', '/list?head');
     expect(head.headers['cache-status']).toBe('bulwark; hit');
@@ -220,7 +220,7 @@ onBothAdapters('cached routes', (adapter) => {
     expect(head.text).toBe('');
   });
 
-  it('spare a client what it has, without asking the handler', async () => {
+  it('answer 304 to a client that has the response, without calling the handler', async () => {
     const first = await app.get('/with-etag');
     const before = loads;
     const again = await app.get('/with-etag', { headers: { 'if-none-match': String(first.headers['etag']) } });
@@ -230,14 +230,14 @@ onBothAdapters('cached routes', (adapter) => {
     expect(loads).toBe(before);
   });
 
-  it('load once for many requests at once', async () => {
+  it('load once for many concurrent requests', async () => {
     const before = loads;
     const answers = await Promise.all(Array.from({ length: 100 }, () => app.get('/list?many')));
     expect(new Set(answers.map(({ text }) => text)).size).toBe(1);
     expect(loads).toBe(before + 1);
   });
 
-  it('are loaded anew once they are invalidated', async () => {
+  it('are loaded again after an invalidation', async () => {
     const { body } = await app.get('/tagged');
     expect((await app.get('/tagged')).body).toEqual(body);
     await app.post('/tagged');
@@ -251,7 +251,7 @@ onBothAdapters('cached routes', (adapter) => {
   });
 
   it.each(['/rich', '/dated', '/scalar', '/wrapped', '/around/wrapped'])(
-    'repeat an answer to the byte: %s',
+    'repeat a response byte by byte: %s',
     async (path) => {
       const first = await app.get(path);
       const hit = await app.get(path);
@@ -269,16 +269,16 @@ onBothAdapters('cached routes', (adapter) => {
   it.each([
     ['set cookies', 'GET', '/cookie'],
     ['are errors', 'GET', '/missing'],
-    ['answer other methods', 'POST', '/written'],
+    ['use other methods', 'POST', '/written'],
     ['are not marked', 'GET', '/plain'],
-  ])('are not cached where they %s', async (_what, method, path) => {
+  ])('are not cached if they %s', async (_what, method, path) => {
     const before = loads;
     await app.send(method, path);
     await app.send(method, path);
     expect(loads).toBe(before + 2);
   });
 
-  it('count how calls ended', async () => {
+  it('count calls by outcome', async () => {
     await app.get('/list?counted');
     await app.get('/list?counted');
     const { counts } = app.metrics;
@@ -286,7 +286,7 @@ onBothAdapters('cached routes', (adapter) => {
     expect(counts.get('cache_lookups_total CachedController.list hit_memory')).toBeGreaterThan(0);
   });
 
-  it('work beside the interceptor of @nestjs/cache-manager, which has the same stores', async () => {
+  it('work beside the interceptor of @nestjs/cache-manager, which uses the same stores', async () => {
     const { body } = await app.get('/stock');
     expect((await app.get('/stock')).body).toEqual(body);
     const manager = app.app.get<Cache>(CACHE_MANAGER);
@@ -302,7 +302,7 @@ onBothAdapters('cached routes', (adapter) => {
       } as unknown as AdapterRequest);
     const report = (id: number, user?: string) => runWithContext(context(user), () => app.app.get(Reports).report(id));
 
-    it('are cached by their arguments and for the user who asks', async () => {
+    it('are cached for each user and all arguments', async () => {
       const first = await report(1, 'ada');
       expect(await report(1, 'ada')).toEqual(first);
       expect(await report(2, 'ada')).not.toEqual(first);
@@ -311,18 +311,18 @@ onBothAdapters('cached routes', (adapter) => {
       expect(await report(1, 'ada')).not.toEqual(first);
     });
 
-    it('are not cached where it is not known who asks', async () => {
+    it('are not cached if the caller is not known', async () => {
       const reports = app.app.get(Reports);
       expect(await reports.report(3)).not.toEqual(await reports.report(3));
     });
 
-    it('work in an object that nobody injected into', async () => {
+    it('work in an object that Nest did not create', async () => {
       expect(await new Reports().report(4)).toMatchObject({ id: 4 });
     });
   });
 });
 
-/** What an application may do to the JSON that it sends. */
+/** Ways in which an application can change the JSON that it sends. */
 const writers: Record<string, (app: INestApplication) => void> = {
   'a hook of Fastify before it writes JSON': (app) =>
     app
@@ -331,7 +331,7 @@ const writers: Record<string, (app: INestApplication) => void> = {
       .addHook('preSerialization', async (_: object, _reply: object, value: object) => ({
         written: value,
       })),
-  'a serialiser of Fastify': (app) =>
+  'a serializer of Fastify': (app) =>
     app
       .getHttpAdapter()
       .getInstance()
@@ -341,11 +341,11 @@ const writers: Record<string, (app: INestApplication) => void> = {
 
 describe.each([
   ['fastify', 'a hook of Fastify before it writes JSON'],
-  ['fastify', 'a serialiser of Fastify'],
+  ['fastify', 'a serializer of Fastify'],
   ['fastify', 'an interceptor of the application'],
   ['express', 'an interceptor of the application'],
 ] as const)('cached routes on %s with %s', (adapter, writer) => {
-  it('are written by it, also from the cache', async () => {
+  it('are changed by it, also on a cache hit', async () => {
     const imports = [GuardChainModule, CacheModule.forRoot({ redis: false }), CachedModule];
     const app = await ThrottledApp.start(adapter, { imports }, writers[writer]);
     const first = await app.get('/list');

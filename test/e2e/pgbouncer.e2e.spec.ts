@@ -121,7 +121,7 @@ describe('PgBouncer in transaction mode', () => {
 
   it.each<[string, () => Record<string, string>, string]>([
     ['without Redis', () => ({}), 'each session is read once a second instead'],
-    ['with Redis', () => ({ REDIS_URL: inject('redisUrl') }), 'Redis alone does'],
+    ['with Redis', () => ({ REDIS_URL: inject('redisUrl') }), 'only Redis carries them'],
   ])('%s: the start says that it carries no revocations', async (_how, env, advice) => {
     const app = await start((await bouncer()).url, env());
     const said = app.logs.filter(({ msg }) => msg.includes('cannot carry revocations')).map(({ msg }) => msg);

@@ -21,7 +21,7 @@ class HolderModule {}
 
 const running: { stop(): Promise<void> }[] = [];
 afterEach(async () => {
-  // The application first, so that it says goodbye to servers that still answer.
+  // The application first, while its servers still answer.
   for (const one of running.splice(0).reverse()) await one.stop();
 });
 
@@ -34,7 +34,7 @@ async function server(config?: string[]): Promise<RedisServer> {
   return stopLater(await RedisServer.start(config));
 }
 
-/** The application, with the client that its modules get. A busy machine is not to be taken for a Redis that hangs. */
+/** The application, with the client that its modules get. On a busy machine a short timeout could expire without a fault. */
 async function start(url: string, env: Record<string, string> = { REDIS_COMMAND_TIMEOUT: '2s' }) {
   const app = stopLater(await TestApp.start({ REDIS_URL: url, ...env }, { imports: [HolderModule] }));
   const { redis } = app.app.get(Holder);
@@ -58,12 +58,12 @@ async function failureOf(promise: Promise<unknown>): Promise<{ message: string; 
   return { message, tookMs: performance.now() - started };
 }
 
-/** Far above the command timeouts; a command that queued would wait for a server that does not come back meanwhile. */
+/** Well above the command timeouts. A command in a queue would wait longer, until the server comes back. */
 const AT_ONCE_MS = 20_000;
-/** A start on a busy machine keeps the event loop long enough for health to call it late, once. */
+/** On a busy machine the start can block the event loop so long that health reports it once. */
 const PATIENTLY = { timeout: 30_000 };
 
-it('without REDIS_URL modules get no client and nothing is checked', async () => {
+it('without REDIS_URL, modules get no client and health has no check for Redis', async () => {
   const app = stopLater(await TestApp.start({}, { imports: [HolderModule] }));
   expect(app.app.get(Holder).redis).toBeUndefined();
   await expect.poll(() => health(app), PATIENTLY).toEqual({ status: 200, overall: 'ok', redis: undefined });
@@ -88,7 +88,7 @@ it('the client is connected before any module can use it', async () => {
   await context.close();
 });
 
-it('a wrong password degrades and is said without the password', async () => {
+it('a wrong password degrades health and is logged without the password', async () => {
   const { address } = await server(['requirepass right']);
   const { app, redis, lines } = await start(`redis://:hush@${address}`);
   await expect(redis.ping()).rejects.toThrow("Stream isn't writeable");
@@ -115,7 +115,7 @@ it('Redis that is down at start: the application starts, degraded, and uses it o
   ]);
 });
 
-it('Redis that ends: commands fail at once, even those in flight, and work after its restart; two lines tell', async () => {
+it('Redis that stops: commands fail at once, even those in flight, and work after its restart; two lines are logged', async () => {
   const redisServer = await server();
   const { app, redis, lines } = await start(redisServer.url);
   // Holds an answer back, so that a command is in flight when the server ends.
@@ -136,7 +136,7 @@ it('Redis that ends: commands fail at once, even those in flight, and work after
   expect(lines()).toEqual([expect.stringMatching(/^Redis is not reachable: /), 'Redis is reachable again']);
 });
 
-it('Redis that ends and is back before the first retry is told by two lines too', async () => {
+it('Redis that stops and is back before the first retry: two lines are logged as well', async () => {
   const redisServer = await server();
   const { redis, lines } = await start(redisServer.url);
   await redis.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'no').catch(() => undefined);
@@ -144,7 +144,7 @@ it('Redis that ends and is back before the first retry is told by two lines too'
   expect(lines()).toEqual(['Redis is not reachable: the connection was closed', 'Redis is reachable again']);
 });
 
-it('Redis that hangs: commands time out, and the dead connection is given up', async () => {
+it('Redis that hangs: commands time out, and the dead connection is closed', async () => {
   const redisServer = await server();
   const { redis, lines } = await start(redisServer.url, { REDIS_COMMAND_TIMEOUT: '100ms' });
   await until('the client is connected', () => redis.status === 'ready');
@@ -152,13 +152,13 @@ it('Redis that hangs: commands time out, and the dead connection is given up', a
   const { message, tookMs } = await failureOf(redis.ping());
   expect(message).toBe('Command timed out');
   expect(tookMs).toBeLessThan(AT_ONCE_MS);
-  await until('the silent connection is given up', () => lines().at(-1)?.includes('Socket timeout') === true);
+  await until('the silent connection is closed', () => lines().at(-1)?.includes('Socket timeout') === true);
   await redisServer.resume();
   await until('the client is connected again', () => redis.status === 'ready');
   expect(await redis.ping()).toBe('PONG');
 });
 
-it('Redis that hangs holds up neither the start nor the end of the application', async () => {
+it('Redis that hangs delays neither the start nor the shutdown of the application', async () => {
   const redisServer = await server();
   redisServer.hang();
   const { app } = await start(redisServer.url, { REDIS_COMMAND_TIMEOUT: '500ms' });
@@ -172,7 +172,7 @@ it('Redis that hangs holds up neither the start nor the end of the application',
   running.splice(running.indexOf(app), 1);
 });
 
-it('a timer of the connection that broke does not end the one after it', async () => {
+it('the timer of a broken connection does not end the next connection', async () => {
   const redisServer = await server();
   const redis = createRedisClient({ url: redisServer.url, commandTimeoutMs: 50 });
   try {
@@ -194,7 +194,7 @@ it('a timer of the connection that broke does not end the one after it', async (
   }
 });
 
-it('a master that became a replica is left, since its address may lead to the new one', async () => {
+it('a connection to a master that became a replica is replaced, because its address may lead to the new master', async () => {
   const [redisServer, other] = [await server(), await server()];
   const { redis } = await start(redisServer.url);
   const before = await redis.call('CLIENT', 'ID');
@@ -206,7 +206,7 @@ it('a master that became a replica is left, since its address may lead to the ne
   });
 });
 
-/** As TLS does that has refused a certificate, and is then told by the server that it minds. */
+/** As TLS does: it refuses a certificate, and then receives an alert of the server. */
 function reportTwoErrors(redis: RedisClient): void {
   const { stream } = redis as unknown as { stream: Duplex };
   stream.emit('error', new Error('one'));
@@ -214,13 +214,13 @@ function reportTwoErrors(redis: RedisClient): void {
   stream.emit('error', new Error('another'));
 }
 
-describe('a connection that reports two errors, as TLS can, ends no process', () => {
-  it('one of the client itself', async () => {
+describe('a connection that reports two errors, as TLS can, does not end the process', () => {
+  it('a connection of the client itself', async () => {
     const { redis } = await start((await server()).url);
     expect(() => reportTwoErrors(redis)).not.toThrow();
   });
 
-  it('one of a copy, as those have that listen', async () => {
+  it('a connection of a copy, as subscribers have', async () => {
     const { redis } = await start((await server()).url);
     const copy = redis.duplicate();
     copy.on('error', () => undefined);
@@ -229,7 +229,7 @@ describe('a connection that reports two errors, as TLS can, ends no process', ()
     copy.disconnect();
   });
 
-  it('one of a node of a cluster', async () => {
+  it('a connection of a node of a cluster', async () => {
     const nodes = (await RedisServer.cluster(3)).map(stopLater);
     const { redis } = await start(`redis+cluster://${nodes[0]?.address}`);
     await redis.set('key', 'value');
@@ -239,7 +239,7 @@ describe('a connection that reports two errors, as TLS can, ends no process', ()
   });
 });
 
-it('rediss:// refuses a certificate that nobody vouches for', async () => {
+it('rediss:// refuses a certificate of an unknown authority', async () => {
   const folder = stopLater(await testFolder());
   const { certificate, key } = new CertificateAuthority(folder.path, 'unknown').issue('localhost');
   const port = await freePort();
@@ -302,7 +302,7 @@ it('Cluster: keys of all nodes are reached through one host, a lost node fails i
   });
 });
 
-it('Cluster that is down as a whole: degraded, at once, and back by itself', async () => {
+it('Cluster that is down completely: degraded at once, and up again by itself', async () => {
   const nodes = (await RedisServer.cluster(3)).map(stopLater);
   const { app, redis, lines } = await start(`redis+cluster://${nodes.map(({ address }) => address).join(',')}`);
   expect(await redis.set('key', 'value')).toBe('OK');

@@ -5,7 +5,7 @@ import { AuthorizationModule, inAnyTenant, Authorize, Permissions } from '../../
 import { CurrentTenant } from '../../src/tenants/index.js';
 import { Browser } from '../support/browser.js';
 import { onBothAdapters, TestApp, type Visitor } from '../support/harness.js';
-import { BY_NEWS, hearsNews } from '../support/news.js';
+import { BY_MESSAGE, waitForSubscriptions } from '../support/revocations.js';
 import '../support/problem.js';
 import { until } from '../support/until.js';
 
@@ -414,11 +414,11 @@ describe.each([
       const user = await one.register();
       const tenantId = await office.tenant({ TenantMember: user });
       const token = await office.tokenIn(user, tenantId);
-      await hearsNews(other);
+      await waitForSubscriptions(other);
       expect((await other.get('/desk', { token })).status).toBe(200);
       await office.remove(tenantId, user.id);
       const isOver = async () => (await other.get('/desk', { token })).body.code === 'AUTH_TENANT_REVOKED';
-      await until('it is over on the other replica', isOver, BY_NEWS);
+      await until('it is over on the other replica', isOver, BY_MESSAGE);
     } finally {
       await Promise.all([one.stop(), other.stop()]);
     }

@@ -1,19 +1,21 @@
 import { Inject, Injectable, Logger, Optional, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { ProblemException } from '../../problem/index.js';
-import { REDIS, TenantDirectory, type Memberships } from '../../ports/index.js';
+import { InvalidationChannel, RedisTransport, type InvalidationHandler } from '../../invalidation/index.js';
+import { Metrics, NoMetrics, REDIS, TenantDirectory, type Memberships } from '../../ports/index.js';
 import type { RedisClient } from '../../redis/index.js';
 import { UserStore } from '../../users/index.js';
 import { AUTH_SETTINGS, type AuthSettings } from '../auth.options.js';
-import { PostgresChannel, redisChannel } from './revocation-channel.js';
-import { EVERYTHING, RevocationLink, type RevocationReceiver } from './revocation-link.js';
-import { StateCache, type CachedState, type SessionState } from './session-states.js';
+import { PostgresTransport } from './postgres.transport.js';
+import { DISCONNECTED_TTL_MS, StateCache, type CachedState, type SessionState } from './session-states.js';
 
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
-const POOLED_ALONE = 'each session is read once a second instead. Set REDIS_URL to avoid these reads';
-const POOLED_WITH_REDIS =
-  'Redis alone does. A replica that cannot reach Redis announces its revocations when it can, and the others may accept ' +
-  'an ended session for up to 30 seconds. Let DATABASE_URL lead to PostgreSQL itself to close this gap';
+const POOLER_ALONE = 'each session is read once a second instead. Set REDIS_URL to avoid these reads';
+const POOLER_WITH_REDIS =
+  'only Redis carries them. A replica that cannot reach Redis publishes its revocations later, and the other replicas ' +
+  'may accept an ended session for up to 30 seconds. To close this gap, let DATABASE_URL lead to PostgreSQL itself';
+const TRANSPORT = { channel: 'bulwark_revocations', timeoutMs: 1_000 };
+const CHANNEL = { maxSilenceMs: DISCONNECTED_TTL_MS, maxPendingMessages: 1_000 };
 
 interface SessionRow {
   user_id: string;
@@ -21,11 +23,10 @@ interface SessionRow {
 }
 
 /**
- * The states of sessions, cached in memory, and the messages by which replicas keep each other's caches true. Messages
- * go over PostgreSQL and, where there is Redis, over Redis as well: a replica that is cut off from Redis still reaches
- * the others, since it needs PostgreSQL to end a session at all. Heartbeats show whether messages come in. While none
- * comes in by any channel, no state serves for more than a second. A message that could not be published is published
- * again until it is.
+ * Caches the states of sessions in memory, and publishes a message to the other replicas when a state changes. Messages
+ * go over PostgreSQL and, where there is Redis, over Redis as well. A replica that cannot reach Redis still reaches the
+ * others over PostgreSQL, which it needs to end a session at all. While no messages come in over any channel, a cached
+ * state is used for one second at most. A message that could not be published is published again.
  *
  * @publicApi
  */
@@ -34,7 +35,7 @@ export class RevocationService implements OnModuleInit, OnModuleDestroy {
   private readonly logger = new Logger('Auth');
   private readonly states: StateCache;
   private readonly otherStates = new Map<string, Pick<StateCache, 'delete' | 'deleteOfUser' | 'clear'>>();
-  private readonly links: RevocationLink[] = [];
+  private readonly channels: InvalidationChannel[] = [];
 
   constructor(
     private readonly source: DataSource,
@@ -42,58 +43,64 @@ export class RevocationService implements OnModuleInit, OnModuleDestroy {
     @Inject(AUTH_SETTINGS) private readonly settings: AuthSettings,
     @Optional() @Inject(REDIS) private readonly redis?: RedisClient,
     @Optional() private readonly directory?: TenantDirectory,
+    @Optional() metrics: Metrics = new NoMetrics(),
   ) {
     this.states = new StateCache({
       size: settings.sessionCacheSize,
       load: (sessionId) => this.load(sessionId),
-      isConnected: (now) => this.isConnected(now),
+      isSubscribed: () => this.isSubscribed,
     });
+    metrics.gauge(
+      { name: 'auth_pending_revocations', help: 'Messages to other replicas that are not published yet.' },
+      () => this.channels.reduce((sum, { pendingMessages }) => sum + pendingMessages, 0),
+    );
   }
 
   async onModuleInit(): Promise<void> {
     if (this.settings.sessionCheck === 'off') return;
     const { redis, source } = this;
-    const receiver: RevocationReceiver = {
-      receive: (message) => this.receive(message),
-      forgetAll: () => this.forgetAll(),
+    const handler: InvalidationHandler = {
+      invalidate: (key) => this.invalidate(key),
+      invalidateAll: () => this.invalidateAll(),
     };
-    if (redis) this.links.push(new RevocationLink(receiver, (listener) => redisChannel(redis, listener)));
-    const advice = redis ? POOLED_WITH_REDIS : POOLED_ALONE;
-    this.links.push(new RevocationLink(receiver, (listener) => new PostgresChannel(source, listener, advice)));
-    await Promise.all(this.links.map(({ firstAttempt }) => firstAttempt));
+    if (redis) this.channels.push(new InvalidationChannel(new RedisTransport(redis, TRANSPORT), handler, CHANNEL));
+    const poolerAdvice = redis ? POOLER_WITH_REDIS : POOLER_ALONE;
+    const postgres = new PostgresTransport(source, { ...TRANSPORT, poolerAdvice });
+    this.channels.push(new InvalidationChannel(postgres, handler, CHANNEL));
+    await Promise.all(this.channels.map((channel) => channel.open()));
   }
 
   async onModuleDestroy(): Promise<void> {
-    await Promise.all(this.links.splice(0).map((link) => link.close()));
+    await Promise.all(this.channels.splice(0).map((channel) => channel.close()));
   }
 
   /**
-   * State of a session; null where it has ended.
+   * Returns the state of a session, or null if the session has ended.
    *
-   * @throws ProblemException `SERVICE_UNAVAILABLE` when the database, which alone knows, does not answer
+   * @throws ProblemException `SERVICE_UNAVAILABLE` when the state is not cached and the database does not answer
    */
   getSessionState(sessionId: string): SessionState | null | Promise<SessionState | null> {
     return this.states.get(sessionId);
   }
 
-  /** Announces that a session has ended. Call it once that is committed. */
+  /** Publishes that a session has ended. Call it after the commit. */
   sessionChanged(given: string): Promise<void> {
     const sessionId = given.toLowerCase();
     this.states.delete(sessionId);
-    return this.announce(`session:${sessionId}`);
+    return this.publish(`session:${sessionId}`);
   }
 
-  /** Announces that all sessions of a user, or what the user may do, have changed. Call it once that is committed. */
+  /** Publishes that all sessions of a user, or the rights of the user, have changed. Call it after the commit. */
   userChanged(given: string): Promise<void> {
-    // Ids come from URLs in either letter case; those of the states come from the database.
+    // Ids in URLs may have capital letters; ids in states come from the database and have none.
     const userId = given.toLowerCase();
     this.forgetUser(userId);
-    return this.announce(`user:${userId}`);
+    return this.publish(`user:${userId}`);
   }
 
   /**
-   * A cache of states of something else that users have, such as keys. Announced changes of users remove its entries, and
-   * so do those that {@link changed} announces under the same name.
+   * Creates a cache for states of something else that users own, such as API keys. Published changes of a user remove the
+   * user's entries; {@link changed} removes one entry.
    *
    * @param name letters, without a colon
    * @internal
@@ -103,19 +110,19 @@ export class RevocationService implements OnModuleInit, OnModuleDestroy {
     size: number,
     load: (id: string) => Promise<T | null>,
   ): StateCache<T> {
-    const states = new StateCache<T>({ size, load, isConnected: (now) => this.isConnected(now) });
+    const states = new StateCache<T>({ size, load, isSubscribed: () => this.isSubscribed });
     this.otherStates.set(name, states);
     return states;
   }
 
-  /** Announces a change of what a {@link createStateCache} holds. Call it once that is committed. @internal */
+  /** Publishes that a state in the cache of this name has changed. Call it after the commit. @internal */
   changed(name: string, id: string): Promise<void> {
     this.otherStates.get(name)?.delete(id);
-    return this.announce(`${name}:${id}`);
+    return this.publish(`${name}:${id}`);
   }
 
-  private isConnected(now: number): boolean {
-    return this.links.some((link) => link.isConnected(now));
+  private get isSubscribed(): boolean {
+    return this.channels.some((channel) => channel.isSubscribed);
   }
 
   private forgetUser(userId: string): void {
@@ -123,29 +130,27 @@ export class RevocationService implements OnModuleInit, OnModuleDestroy {
     for (const states of this.otherStates.values()) states.deleteOfUser(userId);
   }
 
-  private forgetAll(): void {
+  private invalidateAll(): void {
     this.states.clear();
     for (const states of this.otherStates.values()) states.clear();
   }
 
-  private async announce(message: string): Promise<void> {
-    const sent = await Promise.all(
-      this.links.map(async (link) => ({ isSent: await link.send(message), isSubscribed: link.isSubscribed })),
-    );
-    const subscribed = sent.filter(({ isSubscribed }) => isSubscribed);
-    if (subscribed.length === 0 || subscribed.some(({ isSent }) => isSent)) return;
-    this.logger.warn('A revocation could not be announced to the other replicas. It is announced again every 300 ms');
+  private async publish(key: string): Promise<void> {
+    const published = await Promise.all(this.channels.map((channel) => channel.send(key)));
+    // A channel that cannot receive reaches no other replica either: they stand behind the same pooler.
+    const results = published.filter((_, index) => this.channels[index]?.canReceive);
+    if (results.length === 0 || results.includes(true)) return;
+    this.logger.warn('A revocation could not be published to the other replicas. It is published again every 300 ms');
   }
 
-  private receive(message: string): void {
-    const [kind = '', id = ''] = message.split(':');
+  private invalidate(key: string): void {
+    const [kind = '', id = ''] = key.split(':');
     if (kind === 'session') this.states.delete(id);
     else if (kind === 'user') this.forgetUser(id);
-    else if (kind === EVERYTHING) this.forgetAll();
     else this.otherStates.get(kind)?.delete(id);
   }
 
-  /** Roles in a tenant come on top of those of the account. */
+  /** The tenants of a user. The roles of the account hold in each tenant as well. */
   private async tenantsOf(userId: string, roles: readonly string[]): Promise<Memberships> {
     const memberships = await this.directory?.getMemberships(userId);
     return new Map([...(memberships ?? [])].map(([tenantId, there]) => [tenantId, [...roles, ...there]]));
@@ -158,18 +163,17 @@ export class RevocationService implements OnModuleInit, OnModuleDestroy {
         'SELECT user_id, expires_at FROM auth_sessions WHERE id = $1 AND revoked_at IS NULL AND expires_at > now()',
         [sessionId],
       );
-      // Not by a join: users may be in another store.
+      // No join, because users may be in another store.
       const user = row && (await this.users.findById(row.user_id));
       if (!user || user.lockedAt || user.deactivatedAt) return null;
       const { id: userId, email, roles } = user;
       const tenants = await this.tenantsOf(userId, roles);
       return { userId, email, roles, expiresAtMs: row.expires_at.getTime(), tenants };
     } catch (cause) {
-      throw new ProblemException(
-        'SERVICE_UNAVAILABLE',
-        'Whether the session is still good cannot be told at the moment. Try again.',
-        { cause, headers: { 'Retry-After': '1' } },
-      );
+      throw new ProblemException('SERVICE_UNAVAILABLE', 'The session cannot be checked at the moment. Try again.', {
+        cause,
+        headers: { 'Retry-After': '1' },
+      });
     }
   }
 }

@@ -2,17 +2,17 @@ import { RecentMap } from '../recent-map.js';
 import type { Memberships } from '../../ports/index.js';
 import { outsideTransaction } from '../../database/index.js';
 
-/** What requests need to know of a session. */
+/** What requests need to know about a session. */
 export interface SessionState {
   readonly userId: string;
   readonly email: string;
   readonly roles: readonly string[];
   readonly expiresAtMs: number;
-  /** Tenants of the user, with all roles that hold in each, those of the account included. */
+  /** Tenants of the user, each with all roles that the user has there, including the roles of the account. */
   readonly tenants: Memberships;
 }
 
-/** What a state needs to be cached: whose it is, and until when it could be good at most. */
+/** What a state needs to be cached: its owner, and the latest time at which it can be valid. */
 export interface CachedState {
   readonly userId: string;
   readonly expiresAtMs: number;
@@ -24,34 +24,33 @@ interface Entry<T> {
 }
 
 export interface StateCacheOptions<T> {
-  /** States that are kept at most. */
+  /** Most states that are kept. */
   readonly size: number;
   load(id: string): Promise<T | null>;
-  /** Whether messages of other replicas are coming in. */
-  isConnected(now: number): boolean;
+  /** Whether messages of other replicas come in. */
+  isSubscribed(): boolean;
 }
 
-/** How long a state serves while no messages of other replicas come in. */
+/** How long a cached state is used while no messages of other replicas come in. */
 export const DISCONNECTED_TTL_MS = 1_000;
-/** How long a state serves at all: nobody announces what somebody changes in the database by hand. */
+/** How long a cached state is used at most. Changes that somebody makes in SQL are not published. */
 const MAX_AGE_MS = 30_000;
 
 /**
- * A bounded cache of states of sessions, or of what else is revoked like them. The state that was not used for longest
- * leaves first. Callers who ask for the same state at the same time share one load, which runs outside of their
- * transactions.
+ * A bounded cache of the states of sessions, or of API keys and the like. The least recently used state is removed first.
+ * Callers that ask for the same state at the same time share one load, which runs outside of their transactions.
  */
 export class StateCache<T extends CachedState = SessionState> {
   private readonly entries: RecentMap<string, Entry<T>>;
   private readonly loading = new Map<string, Promise<T | null>>();
-  /** Raised by each removal: a load that began before it may return what is no longer true. */
+  /** Incremented by each removal. A load that began before a removal may return an old state, which is not cached. */
   private epoch = 0;
 
   constructor(private readonly options: StateCacheOptions<T>) {
     this.entries = new RecentMap(options.size);
   }
 
-  /** Null for a session that has ended, that never was, or whose owner is locked or gone. */
+  /** Null for a session that has ended or does not exist, or whose owner is locked or deleted. */
   get(id: string): T | null | Promise<T | null> {
     const entry = this.entries.get(id);
     if (entry === undefined || !this.isFresh(entry)) return this.loading.get(id) ?? this.load(id);
@@ -77,10 +76,9 @@ export class StateCache<T extends CachedState = SessionState> {
   }
 
   private isFresh({ loadedAt, state }: Entry<T>): boolean {
-    const now = performance.now();
-    const age = now - loadedAt;
+    const age = performance.now() - loadedAt;
     if (state !== null && state.expiresAtMs <= Date.now()) return false;
-    return age <= DISCONNECTED_TTL_MS || (age <= MAX_AGE_MS && this.options.isConnected(now));
+    return age <= DISCONNECTED_TTL_MS || (age <= MAX_AGE_MS && this.options.isSubscribed());
   }
 
   private load(id: string): Promise<T | null> {

@@ -3,7 +3,7 @@ import { AuthorizationModule, Permissions } from '../../../src/authorization/ind
 import { Lifecycle } from '../../../src/ports/index.js';
 import { ownDatabase } from '../database.js';
 import { TestApp, type Visitor } from '../harness.js';
-import { hearsNews } from '../news.js';
+import { waitForSubscriptions } from '../revocations.js';
 import { Postbox } from './postbox.js';
 
 @Controller({ path: 'orders', version: VERSION_NEUTRAL })
@@ -41,7 +41,7 @@ export class ReplicaPair {
     ]);
     const postbox = new Postbox();
     for (const replica of replicas) postbox.connect(replica);
-    await Promise.all(replicas.map(hearsNews));
+    await Promise.all(replicas.map(waitForSubscriptions));
     const [one] = replicas;
     return new ReplicaPair(replicas, postbox, [await administratorOf(one), await administratorOf(one)]);
   }

@@ -1,5 +1,5 @@
 import type { TestApp } from '../harness.js';
-import { BY_NEWS } from '../news.js';
+import { BY_MESSAGE } from '../revocations.js';
 import { until } from '../until.js';
 import { RESET_SUBJECT, type Subject } from '../accounts/subject.js';
 import type { ReplicaPair } from '../accounts/replica-pair.js';
@@ -205,7 +205,7 @@ export class Invariants {
       const isRefused = async () => (await replica.get(path, { token })).status === 401;
       if (await isRefused()) continue;
       const isOver = (await isStored()) || (await this.accountRow())?.isClosed !== false;
-      if (isOver) await until(`the ${name} is over on both replicas`, isRefused, BY_NEWS);
+      if (isOver) await until(`the ${name} is over on both replicas`, isRefused, BY_MESSAGE);
       else this.require(false, `the ${name} has to be over, and lives`);
     }
   }

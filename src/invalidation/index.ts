@@ -1,0 +1,3 @@
+export * from './invalidation-channel.js';
+export * from './message-transport.js';
+export * from './redis.transport.js';
