@@ -100,7 +100,7 @@ export interface SuiteAction<Metadata> {
 
 const NO_METADATA = z.object({});
 
-export function action<Metadata = Readonly<Record<never, never>>>({
+export function action<Metadata = Readonly<Record<string, never>>>({
   description,
   owasp,
   ocsf,

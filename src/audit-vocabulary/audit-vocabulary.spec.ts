@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, expectTypeOf, it } from 'vitest';
 import { z } from 'zod';
-import type { AuditTrail } from '../ports/index.js';
+import type { AuditActionName, AuditTrail } from '../ports/index.js';
 import { SUITE_ACTIONS, type SuiteAction, type SuiteAuditActions } from './index.js';
 
 const actions: Readonly<Record<string, SuiteAction<unknown>>> = SUITE_ACTIONS;
@@ -16,7 +16,7 @@ describe('the vocabulary of the suite', () => {
   it('has every action that the suite records', () => {
     const recorded = sources.flatMap((source) => [...source.matchAll(/\baction: '([^']+\.[^']+)'/g)]);
     expect(recorded.length).toBeGreaterThan(20);
-    expect(recorded.map(([, name]) => name).filter((name = '') => !names.includes(name))).toEqual([]);
+    expect(recorded.map(([, name]) => name).filter((name) => !names.includes(name))).toEqual([]);
   });
 
   it.each(names)('has no action that nothing records: %s', (name) => {
@@ -49,6 +49,7 @@ describe('the types of audit events', () => {
   });
 
   it('refuse a misspelt action of the suite, and metadata of another shape', () => {
+    expectTypeOf<AuditActionName<'user.lok'>>().toBeNever();
     // @ts-expect-error -- no such action
     check((record) => record({ action: 'user.lok', outcome: 'success' }));
     // @ts-expect-error -- a number
@@ -65,7 +66,7 @@ function table(): string {
   const rows = Object.entries(actions).map(([name, { severity, isSecurity, metadata, owasp, ocsf, description }]) => [
     `\`${name}\``,
     description,
-    severity ?? 'INFO; WARNING where it failed',
+    severity ?? 'by outcome',
     isSecurity ? '`durable`' : '`batch`',
     metadataOf(metadata),
     owasp === undefined ? '' : `\`${owasp}\``,

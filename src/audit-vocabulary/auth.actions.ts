@@ -23,22 +23,26 @@ export const authActions = {
     description: 'The email or the password of a login was wrong.',
     owasp: 'authn_login_fail',
     ocsf: authentication.Logon,
+    severity: 'WARNING',
     metadata: z.object({ email: z.string() }),
   }),
   'auth.login_locked': action({
     description: 'A login to a locked account was refused.',
     owasp: 'authn_login_fail',
     ocsf: authentication.Logon,
+    severity: 'WARNING',
   }),
   'auth.login_deactivated': action({
     description: 'A login to a deactivated account was refused.',
     owasp: 'authn_login_fail',
     ocsf: authentication.Logon,
+    severity: 'WARNING',
   }),
   'auth.login_unverified': action({
     description: 'A login to an account with an unconfirmed address was refused.',
     owasp: 'authn_login_fail',
     ocsf: authentication.Logon,
+    severity: 'WARNING',
   }),
   'auth.logout': action({
     description: 'A user logged out.',
@@ -73,6 +77,7 @@ export const authActions = {
     description: 'The password for a sensitive action was wrong.',
     owasp: 'authn_login_fail',
     ocsf: authentication.Logon,
+    severity: 'WARNING',
   }),
   'auth.mfa_required': action({
     description: 'The password of a login was right, and the second factor is still missing.',
@@ -82,6 +87,7 @@ export const authActions = {
     description: 'The code of a second factor was wrong.',
     owasp: 'authn_login_fail',
     ocsf: authentication.Logon,
+    severity: 'WARNING',
   }),
   'auth.mfa_enabled': action({
     description: 'A user set up a second factor.',
@@ -152,5 +158,6 @@ export const authActions = {
   'auth.mail_given_up': action({
     description: 'A mail could not be sent, and there are no further attempts.',
     ocsf: api.Other,
+    severity: 'WARNING',
   }),
 };

@@ -29,6 +29,7 @@ export const requestActions = {
     description: 'A guard refused a caller.',
     owasp: 'authz_fail',
     ocsf: api.Other,
+    severity: 'WARNING',
     metadata: z.object({ reason: z.string().optional(), code: z.string().optional(), required: names.optional() }),
   }),
   'admin.action': action({
@@ -61,6 +62,7 @@ export const requestActions = {
       'ThrottlerModule began to refuse a client; a second event at the end has the count. Failed logins included.',
     owasp: 'excess_rate_limit_exceeded',
     ocsf: api.Other,
+    severity: 'WARNING',
     metadata: rateLimit,
   }),
   'rate_limit.shadow_exceeded': action({
@@ -79,6 +81,7 @@ export const requestActions = {
     description: 'A request broke a rule of SecurityModule, AuthModule or TenantsModule.',
     owasp: 'malicious_attack_tool',
     ocsf: finding.Create,
+    severity: 'WARNING',
     metadata: z.looseObject({ rule: z.string().optional(), kind: z.string().optional() }),
   }),
 };

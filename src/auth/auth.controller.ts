@@ -10,7 +10,7 @@ import { SessionCookies } from './cookies/session-cookies.js';
 import { TokenRoute } from './cookies/token-delivery.interceptor.js';
 import { CurrentUser } from './current-user.decorator.js';
 
-/** Accounts and tokens; answers under `/auth` and `/v1/auth`. */
+/** Registration, login, refresh, logout and profile, under `/auth` and `/v1/auth`. */
 @Controller({ path: 'auth', version: ['1', VERSION_NEUTRAL] })
 export class AuthController {
   constructor(
@@ -28,7 +28,7 @@ export class AuthController {
     @Res({ passthrough: true }) response: { status(code: number): unknown },
   ): Promise<TokenView | undefined> {
     const tokens = await this.auth.register(body);
-    // Accepted, and for all that is said, nothing has come of it yet.
+    // 202 does not say whether an account was created.
     if (!tokens) response.status(202);
     return tokens;
   }
@@ -66,9 +66,9 @@ export class AuthController {
   }
 
   private refreshToken(request: AdapterRequest, body: RefreshDto | undefined): string {
-    const token = this.cookies.refreshTokenOf(request) ?? body?.refreshToken;
+    const token = this.cookies.getRefreshToken(request) ?? body?.refreshToken;
     if (token !== undefined) return token;
-    throw new ProblemException('VALIDATION_FAILED', 'There is no refresh token in the request.', {
+    throw new ProblemException('VALIDATION_FAILED', 'The request has no refresh token.', {
       errors: [{ path: 'refreshToken', code: 'isDefined', message: 'refreshToken should not be missing' }],
     });
   }

@@ -1,12 +1,12 @@
 import { IsEmail, IsOptional, IsString, Length, Matches, MaxLength } from 'class-validator';
 import type { UserRecord } from '../users/index.js';
 
-export const EMAIL_MAXIMUM = 254;
+export const MAX_EMAIL_LENGTH = 254;
 export const NO_CONTROL_CHARACTERS = /^\P{Cc}*$/u;
 
 export class LoginDto {
   @IsEmail()
-  @MaxLength(EMAIL_MAXIMUM)
+  @MaxLength(MAX_EMAIL_LENGTH)
   email!: string;
 
   @IsString()
@@ -16,7 +16,7 @@ export class LoginDto {
 
 export class RegisterDto {
   @IsEmail()
-  @MaxLength(EMAIL_MAXIMUM)
+  @MaxLength(MAX_EMAIL_LENGTH)
   email!: string;
 
   @IsString()
@@ -30,14 +30,14 @@ export class RegisterDto {
 }
 
 export class RefreshDto {
-  /** Missing where it comes in a cookie. */
+  /** Not needed if the token is in a cookie. */
   @IsOptional()
   @IsString()
   @Length(1, 200)
   refreshToken?: string;
 }
 
-/** What clients see of a user. */
+/** The fields of a user that clients may see. */
 export class UserView {
   id!: string;
   email!: string;
@@ -46,16 +46,16 @@ export class UserView {
   createdAt!: Date;
 }
 
-/** Answer to registration, login and refresh, named as in RFC 6749, section 5.1, in camel case. */
+/** Response to registration, login and refresh. The names follow RFC 6749, section 5.1, in camel case. */
 export class TokenView {
   accessToken!: string;
   refreshToken!: string;
   tokenType!: 'Bearer';
-  /** Life of the access token, in seconds. */
+  /** Lifetime of the access token, in seconds. */
   expiresIn!: number;
   user!: UserView;
 }
 
-export function viewOf({ id, email, name, roles, createdAt }: UserRecord): UserView {
+export function toUserView({ id, email, name, roles, createdAt }: UserRecord): UserView {
   return { id, email, name, roles, createdAt };
 }

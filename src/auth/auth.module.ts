@@ -9,6 +9,7 @@ import { GuardChainModule } from '../guards/index.js';
 import { PrincipalResolver } from '../context/index.js';
 import { ViolationStreaks } from '../ports/index.js';
 import { TypeOrmUserStore, User, UserStore, UsersService } from '../users/index.js';
+import { AccountAudit } from './accounts/account-audit.service.js';
 import { AccountController } from './accounts/account.controller.js';
 import { AccountMails } from './accounts/account-mails.service.js';
 import { AccountService } from './accounts/account.service.js';
@@ -33,6 +34,7 @@ import { TokenDelivery } from './cookies/token-delivery.interceptor.js';
 import { JwksController } from './tokens/jwks.controller.js';
 import { JwtAuthGuard } from './tokens/jwt-auth.guard.js';
 import { JwtStrategy } from './tokens/jwt.strategy.js';
+import { LoginService } from './login.service.js';
 import { MailOutbox } from './mail/mail-outbox.service.js';
 import { MailSender, NoMailSender } from './mail/mail.sender.js';
 import { OneTimeTokenService } from './accounts/one-time-token.service.js';
@@ -46,15 +48,14 @@ import { SecondFactorStore } from './second-factor/second-factor.store.js';
 import { RevocationService } from './sessions/revocation.service.js';
 import { Session } from './sessions/session.entity.js';
 import { SessionService } from './sessions/session.service.js';
-import { SIGNING_KEY, signingKey } from './tokens/signing-key.js';
+import { SIGNING_KEY, loadSigningKey } from './tokens/signing-key.js';
 
 const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModuleBuilder<AuthModuleOptions>()
   .setClassMethodName('forRoot')
   .build();
 
 /**
- * Accounts, access and refresh tokens, roles. Every route is closed to callers without a token unless it is
- * `@Public()`.
+ * Accounts, access tokens, refresh tokens and roles. Every route requires an access token unless it is `@Public()`.
  *
  * @publicApi
  */
@@ -78,7 +79,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
   ],
   providers: [
     { provide: AUTH_SETTINGS, useFactory: authSettings, inject: [MODULE_OPTIONS_TOKEN] },
-    { provide: SIGNING_KEY, useFactory: signingKey, inject: [AUTH_SETTINGS] },
+    { provide: SIGNING_KEY, useFactory: loadSigningKey, inject: [AUTH_SETTINGS] },
     {
       provide: MailSender,
       inject: [AUTH_SETTINGS],
@@ -91,6 +92,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     },
     AccessTokenService,
     AccessTokenVerifier,
+    AccountAudit,
     AccountMails,
     AccountService,
     AccountTransactions,
@@ -106,6 +108,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     JwtAuthGuard,
     { provide: PrincipalResolver, useExisting: JwtAuthGuard },
     JwtStrategy,
+    LoginService,
     MailOutbox,
     OneTimeTokenService,
     PasswordService,
@@ -121,7 +124,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     UsersService,
     ViolationStreaks,
   ],
-  // With what @TokenRoute() works with in the modules that use it.
+  // Includes the dependencies of @TokenRoute(), for modules that use the decorator.
   exports: [
     AccessTokenService,
     AccountService,

@@ -4,7 +4,7 @@ import type { BreachedPasswordCheck } from './passwords/breached-password-check.
 import type { PasswordProfile } from './passwords/password-policy.js';
 
 /**
- * Whether a request's session is looked at, beyond its token.
+ * Whether each request checks the session, in addition to the access token.
  *
  * @publicApi
  */
@@ -16,121 +16,129 @@ export type SessionCheck = 'cached' | 'off';
  * @publicApi
  */
 export interface CookieOptions {
-  /** `strict`, or `lax` where pages that links lead to must know their user at once. @default 'strict' */
+  /**
+   * Attribute `SameSite` of the cookies. Use `lax` if a user who follows a link from another site must be logged in at
+   * once. @default 'strict'
+   */
   sameSite?: 'strict' | 'lax';
-  /** Origins beside the API's own, of the same site, whose pages may change something: `https://app.example.com`. */
+  /** Other origins of the same site whose pages may send requests that change data: `https://app.example.com`. */
   trustedOrigins?: readonly string[];
 }
 
-/** What a registration tells of the address. @publicApi */
+/** Whether the response to a registration shows that the address is taken. @publicApi */
 export type Registration = 'open' | 'silent';
 
-/** What becomes of the address of a registration. @publicApi */
+/** Whether a registration sends a mail to confirm the address, and whether login requires it. @publicApi */
 export type EmailVerification = 'off' | 'sent' | 'required';
 
 /** @publicApi */
 export interface AuthModuleOptions {
-  /** HS256 secret of 32 bytes or more. One of `secret`, `privateKey` and `keysFile` is needed. */
+  /** HS256 secret of 32 bytes or more. Exactly one of `secret`, `privateKey` and `keysFile` is required. */
   secret?: string;
   /** PEM private key on the curve P-256 (tokens are then signed with ES256) or Ed25519 (EdDSA). */
   privateKey?: string;
   /**
-   * JWK Set of keys on P-256 and Ed25519, and of secrets (`oct`): the first one that can sign does, all verify, each by
-   * the one algorithm of its kind. Read once, at start.
+   * Path of a JWK Set with keys on P-256 or Ed25519, or secrets (`oct`). The first private key or secret signs. All keys
+   * verify, each with the one algorithm of its type. The file is read once, at start.
    */
   keysFile?: string;
   /** Claim `iss` of access tokens. @default 'nest-bulwark' */
   issuer?: string;
   /** Claim `aud` of access tokens. @default 'nest-bulwark' */
   audience?: string;
-  /** Life of an access token, in milliseconds. @default 900000 (15 minutes) */
+  /** Lifetime of an access token, in milliseconds. @default 900000 (15 minutes) */
   accessTtlMs?: number;
-  /** Life of a refresh token that is not used, in milliseconds. @default 2592000000 (30 days) */
+  /** Lifetime of an unused refresh token, in milliseconds. @default 2592000000 (30 days) */
   refreshTtlMs?: number;
-  /** Life of a session however often it is refreshed, in milliseconds. @default 7776000000 (90 days) */
-  sessionMaximumMs?: number;
+  /** Maximum lifetime of a session, in milliseconds. Refreshes do not extend it. @default 7776000000 (90 days) */
+  sessionMaxTtlMs?: number;
   /**
-   * How long sessions that have ended, and mails that were given up, stay in the database for whoever looks into what
-   * happened, in milliseconds. @default 2592000000 (30 days)
+   * How long ended sessions and undeliverable mails stay in the database for investigations, in milliseconds.
+   * @default 2592000000 (30 days)
    */
   retentionMs?: number;
-  /** How old a login may be for what asks for a recent one, in milliseconds. @default 600000 (10 minutes) */
+  /** Maximum age of a login for routes with `@RecentAuthentication()`, in milliseconds. @default 600000 (10 minutes) */
   recentAuthenticationMs?: number;
   /**
-   * Within this time the client whose answer got lost may send its used refresh token again and gets the same successor,
-   * in milliseconds; 0 takes every second use for theft. @default 10000
+   * How long a client may send a used refresh token again after its response was lost, in milliseconds. It gets the same
+   * successor again. With 0, every second use counts as theft. @default 10000
    */
   refreshGraceMs?: number;
   /**
-   * `cached`: revocation, locks and changed roles hold from the next request, on other replicas within a second.
-   * `off`: an access token is good until it expires, whatever happened since. @default 'cached'
+   * `cached`: a revocation, a lock or a change of roles takes effect at the next request, and on other replicas within a
+   * second. `off`: an access token is valid until it expires, even if its session has ended. @default 'cached'
    */
   sessionCheck?: SessionCheck;
-  /** Hands tokens to browsers in cookies, with protection against CSRF. @default tokens are in the body only */
+  /** Sends tokens to browsers in cookies, with protection against CSRF. @default tokens are only in the body */
   cookies?: CookieOptions;
   /**
-   * Gives each device that logs in a cookie for a year. Failed logins from such a device count for the device and not for
-   * the account, so that strangers who guess do not hold back the owner. @default true
+   * Sets a cookie for one year on each device that logs in. Failed logins from such a device count for the device and not
+   * for the account. So attackers who guess passwords cannot block the owner. @default true
    */
   deviceCookies?: boolean;
-  /** Sessions whose state is kept in memory. @default 10000 */
+  /** Maximum number of session states in the memory cache. @default 10000 */
   sessionCacheSize?: number;
   /**
-   * Access tokens whose signature is not checked again while they are in memory, about 1.5 kB each; their time and their
-   * session still are, at each use. 0 switches it off. @default 10000
+   * Maximum number of verified access tokens in the memory cache, about 1.5 kB each. The signature of a cached token is
+   * not checked again. Its expiry and its session are checked at each request. 0 disables the cache. @default 10000
    */
   tokenCacheSize?: number;
   /**
-   * How long `GET /auth/profile` may be answered from the cache, where CacheModule is imported, in milliseconds. Changes
-   * through this library show at once. 0 reads it each time. @default 600_000: 10 minutes
+   * How long the result of `GET /auth/profile` is cached if CacheModule is imported, in milliseconds. Changes through this
+   * library invalidate it at once. 0 disables the cache. @default 600000 (10 minutes)
    */
   profileTtlMs?: number;
   /** Cost factor of password hashes. @default 12 */
   bcryptCost?: number;
-  /** What new passwords must be like. @default 'standard' */
+  /** Rules for new passwords. @default 'standard' */
   passwordProfile?: PasswordProfile;
   /**
-   * Secret that is mixed into passwords before they are hashed, and without which no hash can be tried: keep it apart
-   * from the database. With it passwords may be longer than 72 bytes. Once set, it must stay. @default none
+   * Secret that is mixed into passwords before they are hashed. Without it, nobody can test guesses against a stored hash,
+   * so keep it outside the database. With a pepper, passwords may be longer than 72 bytes. Never change or remove it:
+   * existing passwords would stop working. @default none
    */
   pepper?: string;
-  /** Passwords hashed at once. @default one less than the cores, or than the threads of libuv where these are fewer */
+  /**
+   * Maximum number of passwords that are hashed in parallel. @default the smaller number of CPU cores and libuv threads,
+   *   minus one
+   */
   hashConcurrency?: number;
-  /** Passwords that wait to be hashed; beyond it the answer is 503. @default 100 */
+  /** Maximum number of passwords that wait for hashing. Further requests get 503. @default 100 */
   maxWaitingHashes?: number;
   /**
-   * Secrets that what must be read again is encrypted with: second factors, waiting mail. The first encrypts, all
-   * decrypt. @default one derived from the signing key, with which it would be lost
+   * Secrets that encrypt second factors and waiting mails in the database. The first encrypts, all decrypt. @default a key
+   *   derived from the signing key; if that key is lost, the data cannot be decrypted
    */
   encryptionKeys?: readonly string[];
-  /** Where users are kept. @default the table `users` */
+  /** Storage of users. @default the table `users` */
   userStore?: UserStore;
-  /** Asks whether a new password has leaked. @default nobody is asked */
+  /** Checks whether a new password is in a known leak. @default no check */
   breachedPasswords?: BreachedPasswordCheck;
   /**
-   * `open`: who registers is logged in at once, and told where the address is taken. `silent`: the answer never tells; the
-   * owner of the address gets a mail, and confirms it before the first login. @default 'open'
+   * `open`: registration logs the user in at once, and fails if the address is taken. `silent`: the response is the same
+   * for free and taken addresses. The owner of the address gets a mail and must confirm the address before the first
+   * login. @default 'open'
    */
   registration?: Registration;
   /**
-   * Whether a registration mails a token to confirm the address, and whether the login waits for it. With `silent`
-   * registration it does. @default 'sent'
+   * `sent`: registration mails a token to confirm the address. `required`: login also requires the confirmation. `off`: no
+   * mail. With `silent` registration it is always `required`. @default 'sent'
    */
   emailVerification?: EmailVerification;
-  /** How mail goes out. @default not at all: it waits in the outbox */
+  /** Sends mail. @default none: mail waits in the outbox */
   mailSender?: MailSender;
-  /** Address of the page that takes a mailed token. @default none: mails hold the bare token */
+  /** Returns the URL of the page that accepts a mailed token. @default none: mails contain only the token */
   linkTo?: (purpose: string, token: string) => string;
-  /** First administrator, made at start where no account has this email. */
+  /** First administrator. Created at start if there is no administrator yet. */
   admin?: { readonly email: string; readonly password: string };
 }
 
-type Defaulted =
+type OptionWithDefault =
   | 'issuer'
   | 'audience'
   | 'accessTtlMs'
   | 'refreshTtlMs'
-  | 'sessionMaximumMs'
+  | 'sessionMaxTtlMs'
   | 'retentionMs'
   | 'recentAuthenticationMs'
   | 'registration'
@@ -145,7 +153,7 @@ type Defaulted =
   | 'passwordProfile'
   | 'maxWaitingHashes';
 
-export type AuthSettings = Readonly<AuthModuleOptions & Required<Pick<AuthModuleOptions, Defaulted>>>;
+export type AuthSettings = Readonly<AuthModuleOptions & Required<Pick<AuthModuleOptions, OptionWithDefault>>>;
 
 export const AUTH_SETTINGS = Symbol('bulwark.authSettings');
 
@@ -157,11 +165,11 @@ export function authSettings(options: AuthModuleOptions): AuthSettings {
     audience: options.audience ?? 'nest-bulwark',
     accessTtlMs: options.accessTtlMs ?? 15 * 60_000,
     refreshTtlMs: options.refreshTtlMs ?? 30 * 86_400_000,
-    sessionMaximumMs: options.sessionMaximumMs ?? 90 * 86_400_000,
+    sessionMaxTtlMs: options.sessionMaxTtlMs ?? 90 * 86_400_000,
     retentionMs: options.retentionMs ?? 30 * 86_400_000,
     recentAuthenticationMs: options.recentAuthenticationMs ?? 10 * 60_000,
     registration,
-    // A login that works at once would tell that the address was free.
+    // A login that succeeds without confirmation would show that the address was free.
     emailVerification: registration === 'silent' ? 'required' : (options.emailVerification ?? 'sent'),
     refreshGraceMs: options.refreshGraceMs ?? 10_000,
     sessionCheck: options.sessionCheck ?? 'cached',

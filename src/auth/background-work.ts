@@ -4,7 +4,7 @@ import { Lifecycle } from '../ports/index.js';
 import { outsideTransaction } from '../database/index.js';
 
 /**
- * Work whose outcome, and time, the client must not learn: the answer goes out without it. A shutdown waits for it.
+ * Runs work after the response, so the client learns neither its result nor its duration. A shutdown waits for it.
  */
 @Injectable()
 export class BackgroundWork {
@@ -12,11 +12,11 @@ export class BackgroundWork {
 
   constructor(@Optional() private readonly lifecycle: Lifecycle = new Lifecycle()) {}
 
-  start(what: string, work: () => Promise<void>): void {
-    // Who and where stay known; the response does not, so that no audit event holds it back.
+  start(name: string, work: () => Promise<void>): void {
+    // The copied context keeps principal and address, but not the response: an audit event must not delay the response.
     const context = currentContext()?.withoutResponse() ?? new RequestContext();
     void this.lifecycle
-      .run(what, () => outsideTransaction(() => runWithContext(context, work)))
-      .catch((error: unknown) => this.logger.error({ err: error, msg: `${what} failed` }));
+      .run(name, () => outsideTransaction(() => runWithContext(context, work)))
+      .catch((error: unknown) => this.logger.error({ err: error, msg: `${name} failed` }));
   }
 }

@@ -2,12 +2,13 @@ import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import type { AdapterRequest, Principal } from '../context/index.js';
 
 /**
- * The caller, as a handler's parameter.
+ * Injects the principal of the request into a parameter of a handler.
  *
  * @publicApi
  */
 export const CurrentUser = createParamDecorator((_data: unknown, context: ExecutionContext): Principal => {
   const { user } = context.switchToHttp().getRequest<AdapterRequest>();
-  if (!user) throw new Error('@CurrentUser() stands on a @Public() route, where nobody is known');
+  if (!user)
+    throw new Error('@CurrentUser() needs an authenticated caller, but the route is @Public(). Remove one of the two');
   return user;
 });

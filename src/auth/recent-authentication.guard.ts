@@ -10,15 +10,15 @@ const RECENT_AUTHENTICATION = Symbol('bulwark.recentAuthentication');
 
 /** @publicApi */
 export interface RecentAuthenticationOptions {
-  /** How long ago the caller may have logged in or stepped up, in milliseconds. @default as AuthModule is set up */
+  /** Maximum age of the last login or step-up, in milliseconds. @default `recentAuthenticationMs` of AuthModule */
   maxAgeMs?: number;
-  /** Whether two factors are asked for. @default false */
+  /** Whether a second factor is required. @default false */
   secondFactor?: boolean;
 }
 
 /**
- * Asks for a login, or a step-up (`POST /auth/step-up`), of a moment ago: a session that was left open, or an access token
- * that was copied, is not enough for what cannot be undone (RFC 9470).
+ * Requires a recent login or step-up (`POST /auth/step-up`), as in RFC 9470. It protects actions that cannot be undone: an
+ * unattended session or a copied access token is not enough for them.
  *
  * @publicApi
  */
@@ -26,11 +26,16 @@ export function RecentAuthentication(options: RecentAuthenticationOptions = {}):
   return SetMetadata(RECENT_AUTHENTICATION, options);
 }
 
-/** After the other rules: who may not do it at all is not asked for a password first. @publicApi */
+/**
+ * Checks `@RecentAuthentication()`. It runs after the authorization guards, so a caller without permission gets 403 and is
+ * not asked for a password.
+ *
+ * @publicApi
+ */
 @Injectable()
 @ChainedGuard({ order: GuardOrder.Authorization + 50 })
 export class RecentAuthenticationGuard implements CanActivate {
-  private readonly demanded = new RouteMemo((handler, controller) =>
+  private readonly requirements = new RouteMemo((handler, controller) =>
     this.reflector.getAllAndOverride<RecentAuthenticationOptions | undefined>(RECENT_AUTHENTICATION, [
       handler,
       controller,
@@ -44,22 +49,22 @@ export class RecentAuthenticationGuard implements CanActivate {
   ) {}
 
   canActivate(context: ExecutionContext): boolean {
-    const demanded = this.demanded.get(context);
-    if (demanded === undefined || context.getType() !== 'http') return true;
-    const { maxAgeMs = this.settings.recentAuthenticationMs, secondFactor = false } = demanded;
+    const requirement = this.requirements.get(context);
+    if (requirement === undefined || context.getType() !== 'http') return true;
+    const { maxAgeMs = this.settings.recentAuthenticationMs, secondFactor = false } = requirement;
     const { authenticatedAtMs = 0, methods = [] } = getRequest(context).user ?? {};
-    // In whole seconds, as the token has it.
+    // Compared in whole seconds, because the token stores whole seconds.
     const isRecent =
       Math.floor(Date.now() / 1000) - Math.floor(authenticatedAtMs / 1000) <= Math.floor(maxAgeMs / 1000);
     if (isRecent && (!secondFactor || methods.includes('mfa'))) return true;
-    throw this.refusal(Math.floor(maxAgeMs / 1000), secondFactor);
+    throw this.recordDenial(Math.floor(maxAgeMs / 1000), secondFactor);
   }
 
-  private refusal(maxAge: number, secondFactor: boolean): ProblemException {
+  private recordDenial(maxAge: number, secondFactor: boolean): ProblemException {
     const code = 'AUTH_STEP_UP_REQUIRED';
     const detail = secondFactor
-      ? 'This needs a recent login with a second factor. Prove who you are at POST /auth/step-up.'
-      : 'This needs a recent login. Prove who you are at POST /auth/step-up.';
+      ? 'This route requires a recent login with a second factor. Log in again at POST /auth/step-up.'
+      : 'This route requires a recent login. Log in again at POST /auth/step-up.';
     this.audit.record({ action: 'access.denied', outcome: 'denied', metadata: { code } });
     const challenge = [
       'Bearer realm="api"',

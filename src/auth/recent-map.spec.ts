@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { RecentMap } from './recent-map.js';
 
-describe('a map of what was used last', () => {
-  it('stays bounded, and keeps what is used', () => {
+describe('RecentMap', () => {
+  it('is bounded, and keeps entries that are used', () => {
     const map = new RecentMap<number, string>(10);
     map.set(-1, 'used');
     for (let i = 0; i < 1_000; i++) {
@@ -14,7 +14,7 @@ describe('a map of what was used last', () => {
     expect(map.get(999)).toBe('999');
   });
 
-  it('forgets in both generations', () => {
+  it('deletes from both generations', () => {
     const map = new RecentMap<number, number>(6);
     for (const key of [1, 2, 3]) map.set(key, key);
     map.delete(1);

@@ -1,50 +1,51 @@
 /**
- * A map that keeps about the `size` entries used last. It holds two generations: what is used moves to the young one, and
- * when that is full, the old one goes. So a hit costs one look-up, where a list in the order of use would be rewritten.
+ * An approximate LRU map: it keeps about the `size` entries that were used last. It has two generations. An entry that is
+ * used moves to the current generation. When the current generation is full, the previous one is dropped. A hit usually
+ * costs one lookup, whereas an exact LRU list must be reordered at each hit.
  */
 export class RecentMap<K, V> {
-  private young = new Map<K, V>();
-  private old = new Map<K, V>();
-  private readonly half: number;
+  private current = new Map<K, V>();
+  private previous = new Map<K, V>();
+  private readonly maxGenerationSize: number;
 
   constructor(size: number) {
-    this.half = Math.max(1, Math.ceil(size / 2));
+    this.maxGenerationSize = Math.max(1, Math.ceil(size / 2));
   }
 
   get(key: K): V | undefined {
-    const value = this.young.get(key);
-    if (value !== undefined || this.old.size === 0) return value;
-    const earlier = this.old.get(key);
-    if (earlier !== undefined) this.set(key, earlier);
-    return earlier;
+    const value = this.current.get(key);
+    if (value !== undefined || this.previous.size === 0) return value;
+    const previousValue = this.previous.get(key);
+    if (previousValue !== undefined) this.set(key, previousValue);
+    return previousValue;
   }
 
   set(key: K, value: V): void {
-    this.old.delete(key);
-    this.young.set(key, value);
-    if (this.young.size < this.half) return;
-    this.old = this.young;
-    this.young = new Map();
+    this.previous.delete(key);
+    this.current.set(key, value);
+    if (this.current.size < this.maxGenerationSize) return;
+    this.previous = this.current;
+    this.current = new Map();
   }
 
   delete(key: K): void {
-    this.young.delete(key);
-    this.old.delete(key);
+    this.current.delete(key);
+    this.previous.delete(key);
   }
 
   clear(): void {
-    this.young = new Map();
-    this.old = new Map();
+    this.current = new Map();
+    this.previous = new Map();
   }
 
-  /** Removes what `isGone` says, which is a walk over all. */
-  deleteWhere(isGone: (value: V) => boolean): void {
-    for (const generation of [this.young, this.old]) {
-      for (const [key, value] of generation) if (isGone(value)) generation.delete(key);
+  /** Deletes the entries for which `shouldDelete` returns true. Visits all entries. */
+  deleteWhere(shouldDelete: (value: V) => boolean): void {
+    for (const generation of [this.current, this.previous]) {
+      for (const [key, value] of generation) if (shouldDelete(value)) generation.delete(key);
     }
   }
 
   get size(): number {
-    return this.young.size + this.old.size;
+    return this.current.size + this.previous.size;
   }
 }

@@ -1,11 +1,11 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { createApiKey } from '../api-keys/api-key-format.js';
-import { newRecoveryCodes } from '../auth/second-factor/recovery-codes.js';
+import { generateRecoveryCodes } from '../auth/second-factor/recovery-codes.js';
 import { isSecretName, redactSecrets } from './secret-shapes.js';
 
 const random = (bytes: number) => randomBytes(bytes).toString('base64url');
-const [recoveryCode = ''] = newRecoveryCodes();
+const [recoveryCode = ''] = generateRecoveryCodes();
 
 const SECRETS: Record<string, () => string> = {
   'an API key': () => createApiKey(randomUUID()).key,
@@ -13,7 +13,7 @@ const SECRETS: Record<string, () => string> = {
   'a refresh token of two parts': () => `${randomUUID()}.${random(32)}`,
   'a refresh token of three parts': () => `${randomUUID()}.${random(32)}.${random(16)}`,
   'a one-time token': () => random(32),
-  'a recovery code': () => newRecoveryCodes()[0] ?? '',
+  'a recovery code': () => generateRecoveryCodes()[0] ?? '',
   'a recovery code in lower case': () => recoveryCode.toLowerCase(),
   'a recovery code without dashes': () => recoveryCode.replaceAll('-', ''),
   'an access token': () => `eyJhbGciOiJIUzI1NiJ9.${random(60)}.${random(32)}`,

@@ -1,5 +1,5 @@
 /** What a migration needs of TypeORM's `QueryRunner`, so that the types of this folder do not need TypeORM. */
-interface MigrationRunner {
+export interface MigrationRunner {
   query(sql: string): Promise<unknown>;
 }
 

@@ -31,7 +31,7 @@ export type AuditDelivery = 'batch' | 'durable' | 'strict';
 export interface AuditActions extends SuiteAuditActions {}
 
 /** An action with a declared type. @publicApi */
-export type AuditAction = keyof AuditActions & string;
+export type AuditAction = Extract<keyof AuditActions, string>;
 
 /**
  * The name of an action: a declared one, or any name outside of the groups of the suite (`auth.`, `user.`, …), so that a

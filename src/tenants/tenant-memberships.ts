@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import { canAct } from '../auth/index.js';
+import { isAccountActive } from '../auth/index.js';
 import { AccessControl } from '../authorization/index.js';
 import { ProblemException } from '../problem/index.js';
 import { TenantDirectory, type Memberships } from '../ports/index.js';
@@ -109,7 +109,7 @@ export class TenantMemberships extends TenantDirectory {
     for (const other of others) {
       // No join, because the users may be in another store.
       const user = await this.users.findById(other.userId);
-      if (user && canAct(user)) return;
+      if (user && isAccountActive(user)) return;
     }
     throw new ProblemException(
       'CONFLICT',

@@ -191,7 +191,7 @@ export class TenantsService {
       ]);
       await write();
     };
-    return this.accounts.runAs(actor, run, { also: [userId] });
+    return this.accounts.runAs(actor, run, { otherUserIds: [userId] });
   }
 
   private assertMayChange(grants: Grants, userId: string, roles: readonly string[]): void {

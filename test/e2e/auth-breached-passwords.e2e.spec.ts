@@ -39,7 +39,7 @@ it('a password that has leaked is refused where a service is asked, and not wher
       service.closeAllConnections();
     });
     expect((await register(asking, LEAKED)).status).toBe(201);
-    expect(asking.logs.some(({ msg }) => /could not be looked up/.test(msg))).toBe(true);
+    expect(asking.logs.some(({ msg }) => /could not be checked against known leaks/.test(msg))).toBe(true);
     const { text } = await asking.get('/metrics', { headers: { Authorization: 'Bearer token' } });
     for (const result of ['breached', 'clean', 'failed']) {
       expect(text).toContain(`auth_breached_password_checks_total{result="${result}"} 1`);

@@ -203,12 +203,12 @@ describe('a ring of keys of several kinds', () => {
 describe('signing keys that cannot be used stop the start, and are not quoted', () => {
   it.each<[string, () => unknown, RegExp]>([
     ['no JSON', () => 'nonsense', /cannot be read/],
-    ['an empty set', () => ({ keys: [] }), /holds no keys/],
-    ['public keys alone', () => ({ keys: [jwkOf(newKey().publicKey, 'a')] }), /is private/],
+    ['an empty set', () => ({ keys: [] }), /contains no keys/],
+    ['public keys alone', () => ({ keys: [jwkOf(newKey().publicKey, 'a')] }), /tokens cannot be signed/],
     [
       'one name twice',
       () => ({ keys: [jwkOf(newKey().privateKey, 'a'), jwkOf(newKey().privateKey, 'a')] }),
-      /one "kid"/,
+      /same "kid"/,
     ],
     ['a short secret', () => ({ keys: [{ kty: 'oct', k: 'c2hvcnQ', kid: 'a' }] }), /32 bytes/],
     [

@@ -90,7 +90,7 @@ onBothAdapters('a registration', (adapter) => {
     it('of a known address changes nothing, and its owner hears of it', async () => {
       const email = await account();
       expect((await register(email, 'another good password')).status).toBe(202);
-      const token = await mailbox.tokenFor(email, /^You have an account already/);
+      const token = await mailbox.tokenFor(email, /^You already have an account/);
       await app.login(email, PASSWORD);
       expect((await app.post('/auth/login', { email, password: 'another good password' })).status).toBe(401);
       // For an owner who has forgotten that there is one.

@@ -180,7 +180,8 @@ onBothAdapters('a second factor', (adapter) => {
       expect(login.status).toBe(200);
       expect((await secondStep(await tokenOf(user), code)).body.code).toBe('AUTH_MFA_CODE_INVALID');
       expect((await app.get('/auth/mfa', { token: login.body.accessToken })).body.recoveryCodesLeft).toBe(9);
-      const hasMail = async () => (await mailbox.mailsTo(user.email)).some(({ text }) => text.startsWith('9 are left'));
+      const hasMail = async () =>
+        (await mailbox.mailsTo(user.email)).some(({ text }) => text.startsWith('9 codes are left'));
       await until('the owner hears of it', hasMail);
     });
 

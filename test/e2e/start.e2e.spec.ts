@@ -271,7 +271,9 @@ describe('the password of the first administrator', () => {
     });
     expect(await refused.ends()).not.toBe(0);
     expect(refused.output).toContain(message);
-    expect(refused.output).toContain('set ADMIN_PASSWORD to another; make one with: openssl rand -base64 18');
+    expect(refused.output).toContain(
+      'set ADMIN_PASSWORD to another password; create one with: openssl rand -base64 18',
+    );
     expect(refused.output).not.toContain(password);
   });
 });

@@ -6,9 +6,9 @@ import { OneTimeTokenService, type OneTimePurpose } from './one-time-token.servi
 
 type Recipient = Pick<UserRecord, 'id' | 'email'>;
 
-const IF_NOT_YOU = 'If you did not ask for this, ignore this mail: nothing happens without the token.';
+const IF_NOT_YOU = 'If you did not request this, ignore this mail. Nothing changes without the token.';
 
-/** Mails to account owners. Resolves when the mail is in the outbox, in the transaction of the caller; not when it is sent. */
+/** Mails to account owners. A mail is stored in the outbox in the caller's transaction, and sent after the commit. */
 @Injectable()
 export class AccountMails {
   constructor(
@@ -17,20 +17,20 @@ export class AccountMails {
     @Inject(AUTH_SETTINGS) private readonly settings: AuthSettings,
   ) {}
 
-  /** Something happened to the account that its owner should know of. */
+  /** Informs the owner of an event that concerns the account. */
   notify(email: string, subject: string, text: string): Promise<void> {
     return this.outbox.enqueue({ to: email, subject, text });
   }
 
-  /** False where the account has as many live tokens as it may have: no mail is sent. */
+  /** Returns false, and sends no mail, if the account already has the maximum number of valid tokens. */
   sendReset(user: Recipient): Promise<boolean> {
     return this.sendToken('reset-password', user, {
       subject: 'Reset your password',
-      text: (link) => `${link}\nIt can be used for 30 minutes. ${IF_NOT_YOU}`,
+      text: (link) => `${link}\nIt is valid for 30 minutes. ${IF_NOT_YOU}`,
     });
   }
 
-  /** False as with {@link sendReset}. */
+  /** Returns false in the same case as {@link sendReset}. */
   sendVerification(user: Recipient): Promise<boolean> {
     return this.sendToken('verify-email', user, {
       subject: 'Confirm your address',
@@ -38,7 +38,7 @@ export class AccountMails {
     });
   }
 
-  /** To the new address; the token holds for that one alone. */
+  /** Sends a token to the new address. The token confirms only this address. */
   async sendEmailChange(userId: string, newEmail: string): Promise<void> {
     await this.sendToken(
       'change-email',
@@ -47,12 +47,12 @@ export class AccountMails {
     );
   }
 
-  /** To the owner of an address that somebody has tried to register again. False as with {@link sendReset}. */
+  /** Informs the owner of an address that somebody tried to register it again. Returns false as {@link sendReset} does. */
   sendAlreadyRegistered(user: Recipient): Promise<boolean> {
     return this.sendToken('reset-password', user, {
-      subject: 'You have an account already',
+      subject: 'You already have an account',
       text: (link) =>
-        `Somebody tried to register with this address, which has an account. Log in, or choose a new password. ${link}\n${IF_NOT_YOU}`,
+        `Somebody tried to register with this address, but it already has an account. Log in, or choose a new password. ${link}\n${IF_NOT_YOU}`,
     });
   }
 
@@ -64,7 +64,7 @@ export class AccountMails {
     const token = await this.tokens.issue(purpose, id, email);
     if (token === undefined) return false;
     const { linkTo } = this.settings;
-    const link = linkTo ? `Follow this link: ${linkTo(purpose, token)}` : `Use this token: ${token}`;
+    const link = linkTo ? `Open this link: ${linkTo(purpose, token)}` : `Use this token: ${token}`;
     await this.notify(email, subject, text(link));
     return true;
   }

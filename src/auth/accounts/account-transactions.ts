@@ -13,33 +13,36 @@ import { UsersService, type NewUser, type UserRecord, type UserWithPassword } fr
 import { KeyedQueue } from './keyed-queue.js';
 import { SessionService } from '../sessions/session.service.js';
 
-/** Lock of all flows that may take away the last administrator. It is taken before the locks of accounts. */
+/** Lock of all operations that may remove the last administrator. It is taken before the locks of accounts. */
 const ADMINISTRATORS = 'administrators';
 const MAX_ATTEMPTS = 3;
-/** Flows that may wait for one account in one process. */
+/** Maximum number of operations that wait for one account in one process. */
 const MAX_WAITING = 100;
 
-/** The account has changed since the flow read it, so that its decision is not valid. */
+/** The account has changed since the operation read it, so its checks are outdated. */
 export class AccountChangedError extends ProblemException {
   constructor() {
-    super('CONFLICT', 'The account was changed at the same moment. Read it again, and repeat the request.');
+    super(
+      'CONFLICT',
+      'The account was changed by another request at the same time. Read it again, and repeat the request.',
+    );
   }
 }
 
 export interface AccountTransactionOptions {
-  /** Other accounts that `work` reads or changes. */
-  also?: readonly string[];
-  /** Whether `work` may take away an administrator. @default false */
-  administrators?: boolean;
+  /** Ids of other accounts that `work` reads or changes. They are locked too. */
+  otherUserIds?: readonly string[];
+  /** Whether `work` may remove an administrator. Then the lock of administrators is taken first. @default false */
+  mayRemoveAdministrator?: boolean;
 }
 
 /**
- * Makes a check and the act that follows from it one decision. Every flow that opens, changes or takes away a credential, a
- * factor, a lock, a role or a membership does so in one transaction that holds the account's advisory lock, and checks
- * there what it relies on: the password hash that it has compared, the session of the caller, the token, the roles. Slow
- * work, such as hashing, is done before.
+ * Makes a check and the change that depends on it atomic. Every operation that creates, changes or removes a credential, a
+ * second factor, a lock, a role or a membership runs in one transaction that holds the account's advisory lock. Within the
+ * transaction it checks what it relies on: the compared password hash, the session of the caller, the token, the roles.
+ * Slow work, such as hashing, is done before the transaction.
  *
- * Locks are taken in one order: administrators, accounts by id, then rows of tenants by id.
+ * Locks are always taken in the same order: administrators, accounts by id, then rows of tenants by id.
  *
  * @publicApi
  */
@@ -54,16 +57,16 @@ export class AccountTransactions {
   ) {}
 
   /**
-   * Runs `work` on an account as it is in this moment, alone on all replicas.
+   * Runs `work` with the current account, under its lock. No other operation on the account runs on any replica.
    *
    * @throws ProblemException `NOT_FOUND`
    */
   run<T>(userId: string, work: (user: UserRecord) => Promise<T>, options: AccountTransactionOptions = {}): Promise<T> {
-    return this.locked(userId, options, async () => work(await this.users.get(userId)));
+    return this.runLocked(userId, options, async () => work(await this.users.get(userId)));
   }
 
   /**
-   * Makes an account and runs `work` on it in one transaction.
+   * Creates an account and runs `work` with it in one transaction.
    *
    * @throws ProblemException `EMAIL_TAKEN`
    */
@@ -72,18 +75,19 @@ export class AccountTransactions {
   }
 
   /**
-   * As {@link run}, for the caller's own account.
+   * Same as {@link run}, for the caller's own account.
    *
-   * @throws ProblemException `AUTH_TOKEN_REVOKED` where the session or the account has ended since the request was let in
+   * @throws ProblemException `AUTH_TOKEN_REVOKED` if the session has ended, or the account was locked or deactivated, since
+   *   the request was authenticated
    */
   runAs<T>(
     { id, sessionId }: Pick<Principal, 'id' | 'sessionId'>,
     work: (user: UserRecord) => Promise<T>,
     options: AccountTransactionOptions = {},
   ): Promise<T> {
-    return this.locked(id, options, async () => {
+    return this.runLocked(id, options, async () => {
       const user = await this.users.find(id);
-      if (!user || !canAct(user) || !(await this.sessions.isOpen(id, sessionId))) {
+      if (!user || !isAccountActive(user) || !(await this.sessions.isActive(id, sessionId))) {
         throw new ProblemException('AUTH_TOKEN_REVOKED', 'The session has ended. Log in again.');
       }
       return work(user);
@@ -91,27 +95,28 @@ export class AccountTransactions {
   }
 
   /**
-   * As {@link run}, for a flow that has compared the password of `seen`.
+   * Same as {@link run}, for an account whose password was verified before.
    *
-   * @throws AccountChangedError where the account has another password or address by now, or is gone
+   * @throws AccountChangedError if the account now has another password or address, or was deleted
    */
-  runAsSeen<T>(
-    seen: UserWithPassword,
+  runIfUnchanged<T>(
+    verifiedUser: UserWithPassword,
     work: (user: UserWithPassword) => Promise<T>,
     options: AccountTransactionOptions = {},
   ): Promise<T> {
-    return this.locked(seen.id, options, async () => work(await this.sameAs(seen)));
+    return this.runLocked(verifiedUser.id, options, async () => work(await this.assertUnchanged(verifiedUser)));
   }
 
-  /** For use inside {@link runAs}. @throws AccountChangedError as {@link runAsSeen} */
-  async sameAs(seen: UserWithPassword): Promise<UserWithPassword> {
-    const user = await this.users.findForLogin(seen.email);
-    if (user?.id !== seen.id || user.passwordHash !== seen.passwordHash) throw new AccountChangedError();
+  /** Use it inside {@link runAs}. Returns the current account. @throws AccountChangedError as {@link runIfUnchanged} */
+  async assertUnchanged(verifiedUser: UserWithPassword): Promise<UserWithPassword> {
+    const user = await this.users.findForLogin(verifiedUser.email);
+    if (user?.id !== verifiedUser.id || user.passwordHash !== verifiedUser.passwordHash)
+      throw new AccountChangedError();
     return user;
   }
 
-  /** Repeats the decision from the beginning where the account has changed in the meantime; three times at most. */
-  async decide<T>(attempt: () => Promise<T>): Promise<T> {
+  /** Runs `attempt` again if the account has changed in the meantime. At most three attempts. */
+  async retryIfChanged<T>(attempt: () => Promise<T>): Promise<T> {
     for (let attempts = 1; ; attempts++) {
       try {
         return await attempt();
@@ -121,29 +126,29 @@ export class AccountTransactions {
     }
   }
 
-  private locked<T>(userId: string, options: AccountTransactionOptions, work: () => Promise<T>): Promise<T> {
-    const { also = [], administrators = false } = options;
-    // Ids come from URLs in either letter case.
-    const ids = [...new Set([userId, ...also].map((id) => id.toLowerCase()))].toSorted();
+  private runLocked<T>(userId: string, options: AccountTransactionOptions, work: () => Promise<T>): Promise<T> {
+    const { otherUserIds = [], mayRemoveAdministrator = false } = options;
+    // Ids in URLs may have upper or lower case letters.
+    const ids = [...new Set([userId, ...otherUserIds].map((id) => id.toLowerCase()))].toSorted();
     const accounts = ids.map((id) => `account:${id}` as const);
-    const locks: AdvisoryLockName[] = administrators ? [ADMINISTRATORS, ...accounts] : accounts;
+    const locks: AdvisoryLockName[] = mayRemoveAdministrator ? [ADMINISTRATORS, ...accounts] : accounts;
     const transaction = () =>
       inTransaction(this.source, async () => {
         await takeAdvisoryLocks(managerOf(this.source), locks);
         return work();
       });
-    // A flow inside another flow has had its turn.
+    // A nested call must not wait in the queue: the outer call already has its place there.
     return isInTransaction(this.source) ? transaction() : this.queue.run(locks, transaction);
   }
 }
 
 /** Whether the account is neither locked nor deactivated. */
-export function canAct({ lockedAt, deactivatedAt }: UserRecord): boolean {
+export function isAccountActive({ lockedAt, deactivatedAt }: UserRecord): boolean {
   return lockedAt === null && deactivatedAt === null;
 }
 
-/** Answers with another problem where the account was deleted in the meantime: the caller must not learn of it. */
-export async function orWhenDeleted<T>(work: Promise<T>, problem: () => ProblemException): Promise<T> {
+/** Replaces the error for a deleted account by another problem, so the caller does not learn about the deletion. */
+export async function replaceNotFound<T>(work: Promise<T>, problem: () => ProblemException): Promise<T> {
   try {
     return await work;
   } catch (error) {

@@ -30,7 +30,7 @@ import { TokenRoute } from '../cookies/token-delivery.interceptor.js';
 import { RecentAuthentication } from '../recent-authentication.guard.js';
 import { CurrentUser } from '../current-user.decorator.js';
 
-/** What users do with an account of their own: profile, password, address, sessions. */
+/** Actions of users on their own account: profile, password, address, sessions. */
 @Controller({ path: 'auth', version: ['1', VERSION_NEUTRAL] })
 export class AccountController {
   constructor(private readonly accounts: AccountService) {}
@@ -47,7 +47,7 @@ export class AccountController {
     return { sessions: await this.accounts.listSessions(user) };
   }
 
-  /** Ends all sessions but the caller's own. */
+  /** Ends all sessions except the current one. */
   @Delete('sessions')
   @HttpCode(204)
   endOtherSessions(@CurrentUser() user: Principal): Promise<void> {
@@ -105,7 +105,7 @@ export class AccountController {
     return this.accounts.sendVerification(id);
   }
 
-  /** For those who may not log in before. */
+  /** For users who cannot log in before they confirm the address. */
   @Post('verify-email/resend')
   @Public()
   @ThrottleTier('auth', 'email')
@@ -139,7 +139,7 @@ export class AccountController {
     return this.accounts.deactivateAccount(user, currentPassword);
   }
 
-  /** A POST, because proxies drop the body of a DELETE. */
+  /** POST and not DELETE, because some proxies drop the body of a DELETE request. */
   @Post('delete-account')
   @RecentAuthentication()
   @ThrottleTier('auth')

@@ -12,10 +12,10 @@ import {
   MaxLength,
   ValidateNested,
 } from 'class-validator';
-import { EMAIL_MAXIMUM, NO_CONTROL_CHARACTERS } from '../auth.dto.js';
+import { MAX_EMAIL_LENGTH, NO_CONTROL_CHARACTERS } from '../auth.dto.js';
 
-const PASSWORD_MAXIMUM = 1024;
-const TOKEN_MAXIMUM = 200;
+const MAX_PASSWORD_LENGTH = 1024;
+const MAX_TOKEN_LENGTH = 200;
 
 export class ProfileDto {
   @IsString()
@@ -26,54 +26,54 @@ export class ProfileDto {
 
 export class ChangePasswordDto {
   @IsString()
-  @Length(1, PASSWORD_MAXIMUM)
+  @Length(1, MAX_PASSWORD_LENGTH)
   currentPassword!: string;
 
   @IsString()
-  @Length(8, PASSWORD_MAXIMUM)
+  @Length(8, MAX_PASSWORD_LENGTH)
   newPassword!: string;
 }
 
 export class ForgotPasswordDto {
   @IsEmail()
-  @MaxLength(EMAIL_MAXIMUM)
+  @MaxLength(MAX_EMAIL_LENGTH)
   email!: string;
 }
 
 export class ResetPasswordDto {
   @IsString()
-  @Length(1, TOKEN_MAXIMUM)
+  @Length(1, MAX_TOKEN_LENGTH)
   token!: string;
 
   @IsString()
-  @Length(8, PASSWORD_MAXIMUM)
+  @Length(8, MAX_PASSWORD_LENGTH)
   password!: string;
 }
 
 export class OneTimeTokenDto {
   @IsString()
-  @Length(1, TOKEN_MAXIMUM)
+  @Length(1, MAX_TOKEN_LENGTH)
   token!: string;
 }
 
 export class ChangeEmailDto {
   @IsEmail()
-  @MaxLength(EMAIL_MAXIMUM)
+  @MaxLength(MAX_EMAIL_LENGTH)
   newEmail!: string;
 
   @IsString()
-  @Length(1, PASSWORD_MAXIMUM)
+  @Length(1, MAX_PASSWORD_LENGTH)
   currentPassword!: string;
 }
 
 export class CurrentPasswordDto {
   @IsString()
-  @Length(1, PASSWORD_MAXIMUM)
+  @Length(1, MAX_PASSWORD_LENGTH)
   currentPassword!: string;
 }
 
 export class ListUsersDto {
-  /** Part of the email or of the name. */
+  /** Text in the email or in the name. */
   @IsOptional()
   @IsString()
   @Length(1, 100)
@@ -85,13 +85,13 @@ export class ListUsersDto {
   @Length(1, 2_048)
   cursor?: string;
 
-  /** Users on a page, 1 to 100. */
+  /** Number of users on a page, from 1 to 100. */
   @IsOptional()
   @Matches(/^(?:[1-9]\d?|100)$/, { message: 'limit must be a number from 1 to 100' })
   limit?: string;
 }
 
-/** A tenant of a user. */
+/** A tenant of a user, and the roles in it. */
 export class MembershipDto {
   @IsUUID()
   id!: string;
@@ -119,7 +119,7 @@ export class AdminUserDto {
   @IsBoolean()
   deactivated?: boolean;
 
-  /** The tenants that the user shall belong to, and no others. */
+  /** The new list of all tenants of the user. */
   @IsOptional()
   @IsArray()
   @ArrayMaxSize(1_000)

@@ -22,7 +22,7 @@ import { AdminUsersService, type AdminUserView, type UserPage } from './admin-us
 import { RecentAuthentication } from '../recent-authentication.guard.js';
 import { CurrentUser } from '../current-user.decorator.js';
 
-/** Other people's accounts, for administrators. */
+/** Actions of administrators on accounts of other users. */
 @Controller({ path: 'admin/users', version: ['1', VERSION_NEUTRAL] })
 @Management()
 @Roles(Role.Admin)
@@ -47,7 +47,7 @@ export class AdminUsersController {
     return this.admin.change(admin, id, body);
   }
 
-  /** Voids the password and every credential, and mails a token to choose another password. */
+  /** Voids the password and all credentials, and mails a token to choose a new password. */
   @Post(':id/reset-password')
   @RecentAuthentication()
   @HttpCode(202)
@@ -55,7 +55,7 @@ export class AdminUsersController {
     return this.admin.forceReset(admin, id);
   }
 
-  /** For a user who has lost the app and the recovery codes. */
+  /** For a user who has lost the authenticator app and the recovery codes. */
   @Delete(':id/mfa')
   @RecentAuthentication()
   @HttpCode(204)

@@ -19,15 +19,15 @@ import { AccountService } from './account.service.js';
 import { AccountTransactions, type AccountTransactionOptions } from './account-transactions.js';
 import { AdministratorsService } from './administrators.service.js';
 import { OneTimeTokenService } from './one-time-token.service.js';
-import { viewOf, type UserView } from '../auth.dto.js';
+import { toUserView, type UserView } from '../auth.dto.js';
 import { PasswordService } from '../passwords/password.service.js';
 import { RevocationService } from '../sessions/revocation.service.js';
 import { SecondFactorService } from '../second-factor/second-factor.service.js';
 import { SessionService } from '../sessions/session.service.js';
 
-const PAGE = 20;
+const DEFAULT_PAGE_SIZE = 20;
 
-/** What administrators see of a user. */
+/** The fields of a user that administrators may see. */
 export interface AdminUserView extends UserView {
   locked: boolean;
   deactivated: boolean;
@@ -36,13 +36,13 @@ export interface AdminUserView extends UserView {
 
 export interface UserPage {
   users: readonly AdminUserView[];
-  /** Cursor of the next page; null on the last. */
+  /** Cursor of the next page. Null on the last page. */
   next: string | null;
-  /** Cursor of the page before; null on the first. */
+  /** Cursor of the previous page. Null on the first page. */
   prev: string | null;
 }
 
-/** What administrators do with other people's accounts. @publicApi */
+/** Actions of administrators on accounts of other users. @publicApi */
 @Injectable()
 export class AdminUsersService {
   constructor(
@@ -62,34 +62,34 @@ export class AdminUsersService {
   ) {}
 
   /** @throws ProblemException `CURSOR_INVALID` */
-  async list({ search, cursor, limit = String(PAGE) }: ListUsersDto): Promise<UserPage> {
+  async list({ search, cursor, limit = String(DEFAULT_PAGE_SIZE) }: ListUsersDto): Promise<UserPage> {
     const page = { codec: this.cursors, list: `users ${search ?? ''}`, limit: Number(limit), cursor };
     const { items, next, prev } = await readPage<UserRecord>(
       page,
       ({ id }) => [id],
-      (position, most) => {
+      (position, maxItems) => {
         const side = position?.direction === 'prev' ? 'before' : 'after';
-        return this.users.search({ search, ...(position && { [side]: String(position.values[0]) }), limit: most });
+        return this.users.search({ search, ...(position && { [side]: String(position.values[0]) }), limit: maxItems });
       },
     );
-    return { users: items.map(adminViewOf), next, prev };
+    return { users: items.map(toAdminUserView), next, prev };
   }
 
   /**
-   * @throws ProblemException `NOT_FOUND`, `VALIDATION_FAILED`, `ACCESS_DENIED` where the administrator does not hold the roles
-   *   concerned, `CONFLICT` where the last administrator, or the last owner of a tenant, would be lost
+   * @throws ProblemException `NOT_FOUND`, `VALIDATION_FAILED`, `ACCESS_DENIED` if the administrator does not have the changed
+   *   roles, `CONFLICT` if the last administrator or the last owner of a tenant would be removed
    */
   async change(admin: Principal, id: string, changes: AdminUserDto): Promise<AdminUserView> {
     const { roles, locked, deactivated, tenants } = changes;
-    this.assertRoles(roles ?? []);
+    this.assertRolesExist(roles ?? []);
     const write = async (before: UserRecord, actor: UserRecord): Promise<AdminUserView> => {
-      const takesAdmin =
+      const removesAdministrator =
         locked === true || deactivated === true || (roles && !this.administrators.isAdministrator({ roles }));
-      if (takesAdmin) {
-        if (before.id === actor.id) throw ownAccount();
+      if (removesAdministrator) {
+        if (before.id === actor.id) throw createOwnAccountProblem();
         await this.administrators.assertNotLast(before);
       }
-      if (roles) this.assertMayGive(actor, changedRoles(before.roles, roles));
+      if (roles) this.assertCanAssign(actor, getChangedRoles(before.roles, roles));
       if (tenants) await this.replaceTenants(before.id, tenants);
       const user = await this.users.update(before.id, {
         ...(roles && { roles: [...new Set(roles)] }),
@@ -104,24 +104,28 @@ export class AdminUsersService {
       if (deactivated !== undefined) {
         await this.recordAudit(deactivated ? 'user.deactivate' : 'user.reactivate', user.id);
       }
-      return adminViewOf(user);
+      return toAdminUserView(user);
     };
-    return this.act(admin, id, write, { administrators: true });
+    return this.runOnAccount(admin, id, write, { mayRemoveAdministrator: true });
   }
 
-  /** For a user who has lost the app and the recovery codes. @throws ProblemException `NOT_FOUND`, `ACCESS_DENIED` */
+  /**
+   * For a user who has lost the authenticator app and the recovery codes.
+   *
+   * @throws ProblemException `NOT_FOUND`, `ACCESS_DENIED`
+   */
   removeSecondFactor(admin: Principal, id: string): Promise<void> {
-    return this.act(admin, id, async (user) => {
+    return this.runOnAccount(admin, id, async (user) => {
       await this.factors.remove(user);
       await this.sessions.revokeAll(user.id);
       await this.recordAudit('user.mfa_removed', user.id);
     });
   }
 
-  /** Voids the password and every credential, and mails a token. @throws ProblemException `NOT_FOUND`, `ACCESS_DENIED` */
+  /** Voids the password and all credentials, and mails a reset token. @throws ProblemException `NOT_FOUND`, `ACCESS_DENIED` */
   async forceReset(admin: Principal, id: string): Promise<void> {
     const passwordHash = await this.passwords.hash(randomBytes(32).toString('base64url'));
-    await this.act(admin, id, async (user) => {
+    await this.runOnAccount(admin, id, async (user) => {
       await this.users.update(user.id, { passwordHash });
       await this.accounts.voidCredentials(user.id);
       await this.accounts.sendReset(user);
@@ -131,71 +135,74 @@ export class AdminUsersService {
 
   /** @throws ProblemException `NOT_FOUND`, `ACCESS_DENIED` */
   endSessions(admin: Principal, id: string): Promise<void> {
-    return this.act(admin, id, async (user) => {
+    return this.runOnAccount(admin, id, async (user) => {
       await this.recordAudit('user.sessions_end', user.id, { ended: await this.sessions.revokeAll(user.id) });
     });
   }
 
-  /** Under the locks of both accounts, by the roles that hold in this moment. */
-  private act<T>(
+  /** Runs `work` under the locks of both accounts, after a check of the administrator's current roles. */
+  private runOnAccount<T>(
     admin: Principal,
     id: string,
     work: (user: UserRecord, actor: UserRecord) => Promise<T>,
-    options: Pick<AccountTransactionOptions, 'administrators'> = {},
+    options: Pick<AccountTransactionOptions, 'mayRemoveAdministrator'> = {},
   ): Promise<T> {
     const run = async (actor: UserRecord): Promise<T> => {
       if (!this.administrators.isAdministrator(actor)) {
-        throw new ProblemException('ACCESS_DENIED', 'You are no administrator any more.');
+        throw new ProblemException('ACCESS_DENIED', 'You are no longer an administrator.');
       }
       const user = await this.users.get(id);
-      this.assertNotAbove(actor, user.roles);
+      this.assertCanManage(actor, user.roles);
       return work(user, actor);
     };
-    return this.transactions.runAs(admin, run, { ...options, also: [id] });
+    return this.transactions.runAs(admin, run, { ...options, otherUserIds: [id] });
   }
 
   private async replaceTenants(userId: string, tenants: readonly MembershipDto[]): Promise<void> {
-    if (!this.directory) throw new ProblemException('VALIDATION_FAILED', 'There are no tenants here.');
+    if (!this.directory) throw new ProblemException('VALIDATION_FAILED', 'This application has no tenants.');
     const before = Object.fromEntries(await this.directory.getMemberships(userId));
     const after = new Map(tenants.map(({ id, roles }) => [id.toLowerCase(), [...new Set(roles)]]));
     await this.directory.replaceMemberships(userId, after);
     await this.recordAudit('user.tenants_change', userId, { before, after: Object.fromEntries(after) });
   }
 
-  private assertRoles(roles: readonly string[]): void {
+  private assertRolesExist(roles: readonly string[]): void {
     const known = this.access.getRoleNames('account');
     if (roles.every((role) => known.includes(role))) return;
-    throw new ProblemException('VALIDATION_FAILED', 'A user can only be given roles that there are.', {
+    throw new ProblemException('VALIDATION_FAILED', 'At least one of the roles does not exist.', {
       errors: [{ path: 'roles', code: 'roleUnknown', message: `roles must be some of ${known.join(', ')}` }],
     });
   }
 
-  /** Nobody gives or takes a role above their own; who may do everything (`*`) manages all roles but those of administrators. */
-  private assertMayGive(actor: UserRecord, roles: readonly string[]): void {
+  /**
+   * An administrator may add and remove only roles that they have themselves. With the permission `*`, they may add and
+   * remove all roles except those of administrators.
+   */
+  private assertCanAssign(actor: UserRecord, roles: readonly string[]): void {
     const own = this.access.getGrantsOfRoles(actor.roles);
     const known = this.access.getRoleNames('account');
     const isCovered = (role: string) =>
       own.hasPermission('*') && !this.administrators.isAdministrator({ roles: [role] });
-    this.assertNone(roles.filter((role) => known.includes(role) && !own.hasRole(role) && !isCovered(role)));
+    this.assertNoneMissing(roles.filter((role) => known.includes(role) && !own.hasRole(role) && !isCovered(role)));
   }
 
-  /** Nobody acts on an administrator with a role above their own. */
-  private assertNotAbove(actor: UserRecord, roles: readonly string[]): void {
+  /** An administrator may not act on another administrator who has an administrator role that they do not have. */
+  private assertCanManage(actor: UserRecord, roles: readonly string[]): void {
     const own = this.access.getGrantsOfRoles(actor.roles);
     const adminRoles = roles.filter((role) => this.administrators.isAdministrator({ roles: [role] }));
-    this.assertNone(adminRoles.filter((role) => !own.hasRole(role)));
+    this.assertNoneMissing(adminRoles.filter((role) => !own.hasRole(role)));
   }
 
-  private assertNone(beyond: readonly string[]): void {
-    if (beyond.length === 0) return;
+  private assertNoneMissing(missingRoles: readonly string[]): void {
+    if (missingRoles.length === 0) return;
     this.audit.record({
       action: 'access.denied',
       outcome: 'denied',
-      metadata: { reason: 'role', required: beyond },
+      metadata: { reason: 'role', required: missingRoles },
     });
     throw new ProblemException(
       'ACCESS_DENIED',
-      `You do not hold the role ${beyond.join(', ')} yourself. Ask somebody who does.`,
+      `You do not have the role ${missingRoles.join(', ')}. Ask an administrator who has it.`,
     );
   }
 
@@ -205,17 +212,20 @@ export class AdminUsersService {
   }
 }
 
-/** Roles that are given or taken. */
-function changedRoles(before: readonly string[], after: readonly string[]): string[] {
+/** Returns the added and the removed roles. */
+function getChangedRoles(before: readonly string[], after: readonly string[]): string[] {
   return [...after.filter((role) => !before.includes(role)), ...before.filter((role) => !after.includes(role))];
 }
 
-function ownAccount(): ProblemException {
-  return new ProblemException('CONFLICT', 'You cannot lock yourself or give up your own role. Ask another admin.');
+function createOwnAccountProblem(): ProblemException {
+  return new ProblemException(
+    'CONFLICT',
+    'You cannot lock or deactivate your own account, or remove your own administrator role. Ask another administrator.',
+  );
 }
 
-function adminViewOf(user: UserRecord): AdminUserView {
-  return Object.assign(viewOf(user), {
+function toAdminUserView(user: UserRecord): AdminUserView {
+  return Object.assign(toUserView(user), {
     locked: user.lockedAt !== null,
     deactivated: user.deactivatedAt !== null,
     emailVerified: user.emailVerifiedAt !== null,

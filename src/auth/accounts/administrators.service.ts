@@ -4,7 +4,7 @@ import { AuditTrail, NoAuditTrail } from '../../ports/index.js';
 import { ProblemException, type FieldError } from '../../problem/index.js';
 import { normalizeEmail, Role, UsersService, type UserRecord } from '../../users/index.js';
 import { AUTH_SETTINGS, type AuthSettings } from '../auth.options.js';
-import { canAct } from './account-transactions.js';
+import { isAccountActive } from './account-transactions.js';
 import { PasswordService } from '../passwords/password.service.js';
 
 /** @publicApi */
@@ -13,16 +13,16 @@ export interface NewAdministrator {
   readonly password: string;
   /** @default 'Administrator' */
   readonly name?: string;
-  /** Roles of accounts; one has to be `Admin`, or a role that inherits it. @default ['Admin', 'User'] */
+  /** Roles of the account. One must be `Admin`, or a role that inherits it. @default ['Admin', 'User'] */
   readonly roles?: readonly string[];
 }
 
-/** Makes administrators at the first start and from the command line, and keeps the last one. @publicApi */
+/** Creates administrators at the first start and from the command line, and protects the last one. @publicApi */
 @Injectable()
 export class AdministratorsService implements OnApplicationBootstrap {
   private readonly logger = new Logger('Auth');
 
-  /** Roles that make an administrator: `Admin` and what inherits it. */
+  /** Roles of administrators: `Admin` and the roles that inherit it. */
   private readonly adminRoles: readonly string[];
 
   constructor(
@@ -37,20 +37,20 @@ export class AdministratorsService implements OnApplicationBootstrap {
       .filter((role) => access.getGrantsOfRoles([role]).hasRole(Role.Admin));
   }
 
-  /** Only where there is no administrator yet: a deleted one does not come back. */
+  /** Creates the configured administrator only if there is no administrator, so a deleted one is not created again. */
   async onApplicationBootstrap(): Promise<void> {
     const { admin } = this.settings;
     if (!admin || (await this.users.hasUserWithRole(this.adminRoles))) return;
-    await this.assertUsable(admin);
+    await this.assertFirstPasswordUsable(admin);
     try {
-      await this.add(admin);
-      this.logger.log(`made the first administrator, ${normalizeEmail(admin.email)}`);
+      await this.insert(admin);
+      this.logger.log(`created the first administrator, ${normalizeEmail(admin.email)}`);
     } catch (error) {
       if (!(error instanceof ProblemException && error.code === 'EMAIL_TAKEN')) throw error;
-      // Another replica that started at the same moment may have been first.
+      // Another replica that started at the same time may have created it.
       if (await this.users.hasUserWithRole(this.adminRoles)) return;
       this.logger.warn(
-        `ADMIN_EMAIL is the address of an account that is no administrator, and there is none. Make one by: ` +
+        'There is no administrator, and ADMIN_EMAIL belongs to an account that is not one. Create an administrator with: ' +
           'npx nest-bulwark admin create --email ADDRESS --generate-password',
       );
     }
@@ -61,25 +61,26 @@ export class AdministratorsService implements OnApplicationBootstrap {
   }
 
   /**
-   * For a flow that holds the lock of administrators, and takes this account, or its role, out of use.
+   * Checks that another active administrator exists, before this account or its role is removed. The caller must hold the
+   * lock of administrators.
    *
-   * @throws ProblemException `CONFLICT` where no other administrator could act then
+   * @throws ProblemException `CONFLICT`
    */
   async assertNotLast(user: UserRecord): Promise<void> {
-    if (!this.isAdministrator(user) || !canAct(user)) return;
+    if (!this.isAdministrator(user) || !isAccountActive(user)) return;
     if (await this.users.hasUserWithRole(this.adminRoles, { exceptId: user.id, isActive: true })) return;
-    throw new ProblemException('CONFLICT', 'This is the last administrator. Make another one first.');
+    throw new ProblemException('CONFLICT', 'This is the last administrator. Create another administrator first.');
   }
 
-  /** @throws ProblemException `EMAIL_TAKEN`, `VALIDATION_FAILED` where the password may not be used */
+  /** @throws ProblemException `EMAIL_TAKEN`; `VALIDATION_FAILED` if the password or a role is not allowed */
   async create(admin: NewAdministrator): Promise<UserRecord> {
     this.assertRoles(admin.roles);
     await this.passwords.assertUsable(admin.password, admin);
-    return this.add(admin);
+    return this.insert(admin);
   }
 
-  /** The first administrator's password obeys the rules of every account. */
-  private async assertUsable({ email, password }: NewAdministrator): Promise<void> {
+  /** The password of the first administrator must follow the same rules as all passwords. */
+  private async assertFirstPasswordUsable({ email, password }: NewAdministrator): Promise<void> {
     try {
       await this.passwords.assertUsable(password, { email, name: 'Administrator' });
     } catch (error) {
@@ -87,7 +88,7 @@ export class AdministratorsService implements OnApplicationBootstrap {
       const [problem] = errors ?? [];
       if (!problem) throw error;
       throw new Error(
-        `The first administrator cannot be made: ${problem.message}.\n  → set ADMIN_PASSWORD to another; make one with: openssl rand -base64 18`,
+        `The first administrator cannot be created: ${problem.message}.\n  → set ADMIN_PASSWORD to another password; create one with: openssl rand -base64 18`,
         { cause: error },
       );
     }
@@ -96,14 +97,14 @@ export class AdministratorsService implements OnApplicationBootstrap {
   private assertRoles(roles: readonly string[] | undefined): void {
     const known = this.access.getRoleNames('account');
     if (roles === undefined || (roles.every((role) => known.includes(role)) && this.isAdministrator({ roles }))) return;
-    throw new ProblemException('VALIDATION_FAILED', 'An administrator needs roles of accounts that include Admin.', {
+    throw new ProblemException('VALIDATION_FAILED', 'The roles must exist and include Admin.', {
       errors: [
         { path: 'roles', code: 'roleUnknown', message: `roles must be some of ${known.join(', ')}, with Admin` },
       ],
     });
   }
 
-  private async add({
+  private async insert({
     email,
     password,
     name = 'Administrator',

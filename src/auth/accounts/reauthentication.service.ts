@@ -2,10 +2,10 @@ import { Injectable, Optional } from '@nestjs/common';
 import { AuditTrail, FailureThrottle, NoAuditTrail, NoFailureThrottle } from '../../ports/index.js';
 import { ProblemException } from '../../problem/index.js';
 import { UsersService, type UserWithPassword } from '../../users/index.js';
-import { deviceOfSession } from '../cookies/device-cookie.js';
+import { getSessionDevice } from '../cookies/device-cookie.js';
 import { PasswordService } from '../passwords/password.service.js';
 
-/** Asks a user who is logged in for the password again: a copied access token must not be enough. */
+/** Checks the password of a logged-in user again, because a copied access token must not be sufficient. */
 @Injectable()
 export class ReauthenticationService {
   constructor(
@@ -15,13 +15,13 @@ export class ReauthenticationService {
     @Optional() private readonly failures: FailureThrottle = new NoFailureThrottle(),
   ) {}
 
-  /** @throws ProblemException `VALIDATION_FAILED`, `RATE_LIMITED` */
-  async check(userId: string, password: string): Promise<UserWithPassword> {
+  /** Returns the user if the password is correct. @throws ProblemException `VALIDATION_FAILED`, `RATE_LIMITED` */
+  async verifyPassword(userId: string, password: string): Promise<UserWithPassword> {
     const { email } = await this.users.get(userId);
-    const succeeded = await this.failures.attempt({ account: email, device: deviceOfSession() });
+    const refund = await this.failures.attempt({ account: email, device: getSessionDevice() });
     const user = await this.users.findForLogin(email);
     if (user && (await this.passwords.verify(password, user.passwordHash))) {
-      await succeeded();
+      await refund();
       return user;
     }
     this.audit.record({ action: 'auth.reauthentication_failed', outcome: 'failure', actorId: userId });

@@ -1,9 +1,9 @@
 import { parseCookieHeader } from '@nestjs/core/helpers/cookies/parse-cookie-header.js';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { cookieOf } from './cookie-header.js';
+import { readCookie } from './cookie-header.js';
 
-describe('a cookie in a header', () => {
+describe('readCookie', () => {
   const piece = fc.constantFrom(
     '__Host-a',
     '__Host-a=',
@@ -19,10 +19,10 @@ describe('a cookie in a header', () => {
   );
   const header = fc.array(piece, { maxLength: 12 }).map((pieces) => pieces.join(''));
 
-  it('is what Nest finds, unless it comes twice', () => {
+  it('finds the same value as Nest, unless the cookie occurs twice', () => {
     fc.assert(
       fc.property(header, (text) => {
-        const found = cookieOf(text, '__Host-a');
+        const found = readCookie(text, '__Host-a');
         const times = text.split(';').filter((pair) => /^[ \t]*__Host-a[ \t]*=/.test(pair)).length;
         expect(found).toBe(times === 1 ? parseCookieHeader(text)['__Host-a'] : undefined);
       }),

@@ -3,22 +3,25 @@ import type { IncomingHttpHeaders } from 'node:http';
 const DEFAULT_PORTS: Record<string, string> = { 'http:': '80', 'https:': '443' };
 
 /**
- * Why a request is taken for one that another site made the browser send; undefined where nothing says so. Decides as
- * Nest's `enableCsrfProtection()` and Go's `http.CrossOriginProtection` do: by Fetch-Metadata where the browser sends
- * it, else by comparing `Origin` with `Host`. What sends neither is no browser, or an old one; that is for the second
- * line of defence, the token.
+ * Returns why a request counts as a cross-site request, or undefined. The rules are those of Nest's
+ * `enableCsrfProtection()` and Go's `http.CrossOriginProtection`: `Sec-Fetch-Site` decides if it is present, otherwise
+ * `Origin` is compared with `Host`. A client that sends neither is not a browser, or an old one. The CSRF token protects
+ * old browsers.
  */
-export function crossSiteReason(headers: IncomingHttpHeaders, trustedOrigins: ReadonlySet<string>): string | undefined {
-  const site = joined(headers['sec-fetch-site']);
+export function findCrossSiteReason(
+  headers: IncomingHttpHeaders,
+  trustedOrigins: ReadonlySet<string>,
+): string | undefined {
+  const site = joinValues(headers['sec-fetch-site']);
   const { origin } = headers;
   if (site === 'same-origin' || site === 'none') return undefined;
   if (!site && !origin) return undefined;
   if (origin !== undefined && trustedOrigins.has(origin)) return undefined;
   if (site) return `Sec-Fetch-Site is ${site}`;
-  return origin !== undefined && isOwn(origin, headers.host) ? undefined : 'Origin is not the host';
+  return origin !== undefined && isSameHost(origin, headers.host) ? undefined : 'Origin is not the host';
 }
 
-function isOwn(origin: string, host: string | undefined): boolean {
+function isSameHost(origin: string, host: string | undefined): boolean {
   if (host === undefined || !URL.canParse(origin)) return false;
   const url = new URL(origin);
   const authority = host.toLowerCase();
@@ -27,7 +30,7 @@ function isOwn(origin: string, host: string | undefined): boolean {
   );
 }
 
-/** A repeated header never equals a value that is let through. */
-function joined(value: string | string[] | undefined): string | undefined {
+/** The joined values of a repeated header never equal an allowed value. */
+function joinValues(value: string | string[] | undefined): string | undefined {
   return Array.isArray(value) ? value.join(', ') : value;
 }

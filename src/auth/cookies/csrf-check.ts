@@ -3,26 +3,26 @@ import { isSameSecret } from '../../common/index.js';
 import type { AdapterRequest } from '../../context/index.js';
 import type { ErrorCode } from '../../problem/index.js';
 import { AUTH_SETTINGS, type AuthSettings } from '../auth.options.js';
-import { crossSiteReason } from './cross-site.js';
+import { findCrossSiteReason } from './cross-site.js';
 import { CsrfTokens } from './csrf-tokens.js';
 import { SessionCookies } from './session-cookies.js';
 
-/** Methods that change nothing (RFC 9110, section 9.2.1). */
+/** Methods that do not change data (RFC 9110, section 9.2.1). */
 const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
 export const CSRF_HEADER = 'X-CSRF-Token';
 
-/** Why a cookie of a request must not identify its caller. */
+/** Why the cookies of a request must not authenticate it. */
 export interface CsrfFault {
   readonly code: Extract<ErrorCode, 'CSRF_CROSS_SITE' | 'CSRF_TOKEN_INVALID'>;
-  /** For the audit trail. */
+  /** Text for the audit trail. */
   readonly reason: string;
-  /** For the client. */
+  /** Text for the client. */
   readonly detail: string;
 }
 
 /**
- * The one rule that decides whether a cookie may identify the caller of a request. `CsrfGuard` applies it to routes that
- * need a caller, `PrincipalResolver` and the passport strategy apply it to all others.
+ * Decides whether cookies may authenticate a request. `CsrfGuard` applies this check to routes that need a caller.
+ * `PrincipalResolver` and the passport strategy apply it to all other routes.
  */
 @Injectable()
 export class CsrfCheck {
@@ -37,31 +37,31 @@ export class CsrfCheck {
   }
 
   /**
-   * Undefined for a request that may act by its cookies.
+   * Returns undefined if cookies may authenticate the request.
    *
-   * @param sessionId session that the CSRF token must belong to; empty before there is one
+   * @param sessionId session that the CSRF token must belong to; empty if there is no session
    */
-  faultOf(request: AdapterRequest, sessionId: string): CsrfFault | undefined {
+  findFault(request: AdapterRequest, sessionId: string): CsrfFault | undefined {
     const isSafe = SAFE_METHODS.has(request.method);
-    // A WebSocket begins with a GET that any site may send, and neither CORS nor the method protects what follows.
+    // A WebSocket starts with a GET that any site may send, and CORS does not protect the messages after it.
     if (isSafe && request.headers.upgrade === undefined) return undefined;
-    const reason = crossSiteReason(request.headers, this.trustedOrigins);
+    const reason = findCrossSiteReason(request.headers, this.trustedOrigins);
     if (reason !== undefined) {
-      return { code: 'CSRF_CROSS_SITE', reason, detail: 'The browser says that another site sent this request.' };
+      return { code: 'CSRF_CROSS_SITE', reason, detail: 'According to the browser, another site sent this request.' };
     }
-    // Browsers cannot add a header to the handshake of a WebSocket.
-    if (isSafe || this.hasToken(request, sessionId)) return undefined;
+    // Browsers cannot add a header to a WebSocket handshake.
+    if (isSafe || this.hasValidToken(request, sessionId)) return undefined;
     return {
       code: 'CSRF_TOKEN_INVALID',
-      reason: 'the token is missing, or not that of the session',
+      reason: 'the token is missing, or belongs to another session',
       detail: `Get a token from GET /auth/csrf and send it as "${CSRF_HEADER}".`,
     };
   }
 
-  private hasToken(request: AdapterRequest, sessionId: string): boolean {
+  private hasValidToken(request: AdapterRequest, sessionId: string): boolean {
     const sent = request.headers['x-csrf-token'];
-    const kept = this.cookies.csrfTokenOf(request);
-    if (typeof sent !== 'string' || kept === undefined || !isSameSecret(sent, kept)) return false;
-    return this.tokens.isOf(sessionId, sent);
+    const stored = this.cookies.getCsrfToken(request);
+    if (typeof sent !== 'string' || stored === undefined || !isSameSecret(sent, stored)) return false;
+    return this.tokens.isValidFor(sessionId, sent);
   }
 }

@@ -6,7 +6,7 @@ import { CsrfTokens } from './csrf-tokens.js';
 import { CSRF_HEADER } from './csrf-check.js';
 import { SessionCookies } from './session-cookies.js';
 
-/** Hands out the token that browsers send with what changes something. */
+/** Issues the CSRF token that browsers send with requests that change data. */
 @Controller({ path: 'auth/csrf', version: ['1', VERSION_NEUTRAL] })
 export class CsrfController {
   constructor(
@@ -14,7 +14,7 @@ export class CsrfController {
     private readonly tokens: CsrfTokens,
   ) {}
 
-  /** The token of the session, or before a login one of none. The pages of one browser share it. */
+  /** Returns the token of the session, or a token without a session before a login. All pages of a browser share it. */
   @Get()
   @Public()
   @Header('Cache-Control', 'no-store')
@@ -22,8 +22,8 @@ export class CsrfController {
     @Req() request: AdapterRequest,
     @Res({ passthrough: true }) response: unknown,
   ): { csrfToken: string; headerName: string } {
-    if (!this.cookies.isOn) throw new ProblemException('NOT_FOUND', 'There is no such route.');
-    const csrfToken = this.tokens.tokenFor(this.cookies.sessionOf(request), this.cookies.csrfTokenOf(request));
+    if (!this.cookies.isEnabled) throw new ProblemException('NOT_FOUND', 'This route does not exist.');
+    const csrfToken = this.tokens.reuseOrIssue(this.cookies.getSessionId(request), this.cookies.getCsrfToken(request));
     this.cookies.setCsrfToken(response, csrfToken);
     return { csrfToken, headerName: CSRF_HEADER };
   }

@@ -9,17 +9,17 @@ import { SessionCookies } from './session-cookies.js';
 import { TOKEN_ROUTE, type TokenRouteKind } from './token-route.js';
 
 /**
- * Refuses what another site makes a browser send with the cookies of its user. It looks at every request that a cookie
- * has authenticated, and at those that open, renew or end a session by cookies. Requests with an `Authorization` header
- * pass by rule and not by a list. On public routes a cookie identifies nobody, unless the route asks `PrincipalResolver`
- * or the passport strategy, which apply the same {@link CsrfCheck}.
+ * Refuses requests that another site makes a browser send with the user's cookies. It checks every request that is
+ * authenticated by a cookie, and requests that log in, refresh or log out by cookies. Requests with an `Authorization`
+ * header need no check. On public routes cookies do not authenticate a request, unless the route uses `PrincipalResolver`
+ * or the passport strategy. Both apply the same {@link CsrfCheck}.
  *
- * It stands in the guard chain, behind the router: no spelling of a path leads around it.
+ * The guard runs after routing, so unusual spellings of a path cannot bypass it.
  */
 @Injectable()
 @ChainedGuard({ order: GuardOrder.CrossSite })
 export class CsrfGuard implements CanActivate {
-  private readonly kind = new RouteMemo((handler, controller) =>
+  private readonly routeKinds = new RouteMemo((handler, controller) =>
     this.reflector.getAllAndOverride<TokenRouteKind | undefined>(TOKEN_ROUTE, [handler, controller]),
   );
 
@@ -31,16 +31,16 @@ export class CsrfGuard implements CanActivate {
   ) {}
 
   canActivate(context: ExecutionContext): boolean {
-    if (!this.cookies.isOn || context.getType() !== 'http') return true;
+    if (!this.cookies.isEnabled || context.getType() !== 'http') return true;
     const request = getRequest(context);
-    if (!this.cookies.areUsedBy(request, this.kind.get(context))) return true;
-    const fault = this.check.faultOf(request, request.user?.sessionId ?? this.cookies.sessionOf(request));
-    if (fault) throw this.violation(request, fault);
+    if (!this.cookies.isUsedBy(request, this.routeKinds.get(context))) return true;
+    const fault = this.check.findFault(request, request.user?.sessionId ?? this.cookies.getSessionId(request));
+    if (fault) throw this.recordViolation(request, fault);
     return true;
   }
 
-  private violation(request: AdapterRequest, { code, reason, detail }: CsrfFault): ProblemException {
-    // Of a session, because another site has many browsers act, and each of their users is to be told of.
+  private recordViolation(request: AdapterRequest, { code, reason, detail }: CsrfFault): ProblemException {
+    // Counted for each session: another site may attack many users, and each of them needs an audit event.
     const subject = request.user?.sessionId ?? getClientAddress(request) ?? 'unknown';
     this.violations.add({ rule: 'csrf', subject, metadata: { code, reason } });
     return new ProblemException(code, detail);

@@ -5,17 +5,22 @@ import { authSettings } from '../auth.options.js';
 import type { SigningKey } from '../tokens/signing-key.js';
 import { DEVICE_COOKIE, DeviceCookies } from './device-cookie.js';
 
-function cookiesOf(key = createSecretKey(randomBytes(32)), deviceCookies = true) {
+function setUp(key = createSecretKey(randomBytes(32)), deviceCookies = true) {
   let value = '';
   const httpAdapter = { setCookie: (_response: unknown, _name: string, given: string) => void (value = given) };
   const settings = authSettings({ deviceCookies });
-  // The hash of the password of every account of this spec.
+  // The password hash of every account in this spec.
   const password = { hash: 'first' };
   const users = { findForLogin: async () => ({ passwordHash: password.hash }) };
-  const cookies = new DeviceCookies(settings, { sign: key } as SigningKey, { httpAdapter } as never, users as never);
+  const cookies = new DeviceCookies(
+    settings,
+    { secretOrPrivateKey: key } as SigningKey,
+    { httpAdapter } as never,
+    users as never,
+  );
   const requestWith = (cookie: string) => ({ headers: { cookie: `${DEVICE_COOKIE}=${cookie}` } }) as AdapterRequest;
   const issue = async (account: string, present = '') => {
-    await cookies.remember(requestWith(present), {}, account);
+    await cookies.issue(requestWith(present), {}, account);
     return value;
   };
   return { cookies, issue, requestWith, password };
@@ -24,24 +29,24 @@ function cookiesOf(key = createSecretKey(randomBytes(32)), deviceCookies = true)
 describe('a device cookie', () => {
   afterEach(() => void vi.useRealTimers());
 
-  it('is good for its account, and for no other', async () => {
-    const { cookies, issue } = cookiesOf();
+  it('is valid for its account only', async () => {
+    const { cookies, issue } = setUp();
     const cookie = await issue('owner@example.com');
-    expect(await cookies.deviceOf(cookie, 'owner@example.com')).toMatch(/^[\w-]{22}$/);
-    expect(await cookies.deviceOf(cookie, 'other@example.com')).toBeUndefined();
+    expect(await cookies.getDeviceId(cookie, 'owner@example.com')).toMatch(/^[\w-]{22}$/);
+    expect(await cookies.getDeviceId(cookie, 'other@example.com')).toBeUndefined();
     expect(Buffer.from(cookie.replaceAll('.', ''), 'base64url').toString()).not.toContain('owner');
   });
 
   it('is void once the password has changed', async () => {
-    const { cookies, issue, password } = cookiesOf();
+    const { cookies, issue, password } = setUp();
     const cookie = await issue('owner@example.com');
-    expect(await cookies.deviceOf(cookie, 'owner@example.com')).toBeDefined();
+    expect(await cookies.getDeviceId(cookie, 'owner@example.com')).toBeDefined();
     password.hash = 'second';
-    expect(await cookies.deviceOf(cookie, 'owner@example.com')).toBeUndefined();
+    expect(await cookies.getDeviceId(cookie, 'owner@example.com')).toBeUndefined();
   });
 
-  it('keeps the id of the device at the next login, unless it was void', async () => {
-    const { issue, password } = cookiesOf();
+  it('keeps the id of the device at the next login, unless the cookie is void', async () => {
+    const { issue, password } = setUp();
     const first = await issue('owner@example.com');
     const [id] = first.split('.');
     expect((await issue('owner@example.com', first)).split('.')[0]).toBe(id);
@@ -50,23 +55,23 @@ describe('a device cookie', () => {
     expect((await issue('owner@example.com', first)).split('.')[0]).not.toBe(id);
   });
 
-  it('is good for a year', async () => {
+  it('is valid for one year', async () => {
     vi.useFakeTimers({ now: new Date('2026-01-01') });
-    const { cookies, issue } = cookiesOf();
+    const { cookies, issue } = setUp();
     const cookie = await issue('owner@example.com');
     vi.setSystemTime(new Date('2026-12-31'));
-    expect(await cookies.deviceOf(cookie, 'owner@example.com')).toBeDefined();
+    expect(await cookies.getDeviceId(cookie, 'owner@example.com')).toBeDefined();
     vi.setSystemTime(new Date('2027-01-02'));
-    expect(await cookies.deviceOf(cookie, 'owner@example.com')).toBeUndefined();
+    expect(await cookies.getDeviceId(cookie, 'owner@example.com')).toBeUndefined();
   });
 
-  it('is worth nothing with another key, and where device cookies are off', async () => {
+  it('is not accepted with another key, or when device cookies are disabled', async () => {
     const key = createSecretKey(randomBytes(32));
-    const cookie = await cookiesOf(key).issue('owner@example.com');
-    expect(await cookiesOf().cookies.deviceOf(cookie, 'owner@example.com')).toBeUndefined();
-    const off = cookiesOf(key, false);
-    expect(await off.cookies.deviceOf(cookie, 'owner@example.com')).toBeUndefined();
-    expect(off.cookies.read(off.requestWith(cookie))).toBeUndefined();
-    expect(await off.issue('owner@example.com')).toBe('');
+    const cookie = await setUp(key).issue('owner@example.com');
+    expect(await setUp().cookies.getDeviceId(cookie, 'owner@example.com')).toBeUndefined();
+    const disabled = setUp(key, false);
+    expect(await disabled.cookies.getDeviceId(cookie, 'owner@example.com')).toBeUndefined();
+    expect(disabled.cookies.read(disabled.requestWith(cookie))).toBeUndefined();
+    expect(await disabled.issue('owner@example.com')).toBe('');
   });
 });

@@ -21,15 +21,15 @@ import { DeviceCookies } from './device-cookie.js';
 import { SessionCookies } from './session-cookies.js';
 import { TOKEN_ROUTE, type TokenRouteKind } from './token-route.js';
 
-/** What is left of the answer when the tokens are in cookies, and the token that the next requests need. */
+/** The body of a response whose tokens are in cookies, with the CSRF token for the next requests. */
 type CookieView = Omit<Tokens, 'accessToken' | 'refreshToken' | 'tokenType'> & { csrfToken: string };
 
-/** A step-up keeps the refresh token as it is. */
+/** A step-up does not change the refresh token. */
 type Tokens = TokenView | (AccessTokenView & { refreshToken?: undefined });
 
 /**
- * Takes the tokens of an answer to where its client wants them: to cookies or to the body, never to both. A refresh token
- * that came in a cookie goes back in one, so that a script that got into the page cannot have it.
+ * Sends the tokens of a response in cookies or in the body, but never in both. If a refresh token was received in a cookie,
+ * its successor is sent in a cookie, so an injected script cannot read it.
  */
 @Injectable()
 export class TokenDelivery implements NestInterceptor {
@@ -47,49 +47,50 @@ export class TokenDelivery implements NestInterceptor {
     const http = context.switchToHttp();
     const [request, response] = [http.getRequest<AdapterRequest>(), http.getResponse<unknown>()];
     return next.handle().pipe(
-      mergeMap(async (answer) => {
-        if (kind === 'login' && isTokens(answer)) {
-          await this.endFormer(request);
-          if ('user' in answer) await this.devices.remember(request, response, answer.user.email);
+      mergeMap(async (body) => {
+        if (kind === 'login' && hasTokens(body)) {
+          await this.endPreviousSession(request);
+          if ('user' in body) await this.devices.issue(request, response, body.user.email);
         }
-        if (!this.cookies.areUsedBy(request, kind)) return answer;
+        if (!this.cookies.isUsedBy(request, kind)) return body;
         if (kind === 'logout') this.cookies.clear(response);
-        return isTokens(answer) ? this.inCookies(request, response, answer) : answer;
+        return hasTokens(body) ? this.moveToCookies(request, response, body) : body;
       }),
       catchError((error: unknown) => {
-        // The browser would go on sending what is of no use any more.
-        const isSpent = error instanceof ProblemException && error.code === 'AUTH_REFRESH_INVALID';
-        if (isSpent && this.cookies.areUsedBy(request, kind)) this.cookies.clear(response);
+        // Otherwise the browser would send the invalid cookies again and again.
+        const isRefreshInvalid = error instanceof ProblemException && error.code === 'AUTH_REFRESH_INVALID';
+        if (isRefreshInvalid && this.cookies.isUsedBy(request, kind)) this.cookies.clear(response);
         return throwError(() => error);
       }),
     );
   }
 
-  private inCookies(request: AdapterRequest, response: unknown, answer: Tokens): CookieView {
-    const { accessToken, refreshToken, tokenType: _, ...rest } = answer;
+  private moveToCookies(request: AdapterRequest, response: unknown, body: Tokens): CookieView {
+    const { accessToken, refreshToken, tokenType: _, ...rest } = body;
     this.cookies.setTokens(response, { accessToken, refreshToken });
-    const session = refreshToken === undefined ? this.cookies.sessionOf(request) : parseRefreshToken(refreshToken)?.id;
-    const csrfToken = this.csrf.tokenFor(session ?? '', this.cookies.csrfTokenOf(request));
+    const session =
+      refreshToken === undefined ? this.cookies.getSessionId(request) : parseRefreshToken(refreshToken)?.id;
+    const csrfToken = this.csrf.reuseOrIssue(session ?? '', this.cookies.getCsrfToken(request));
     this.cookies.setCsrfToken(response, csrfToken);
     return { ...rest, csrfToken };
   }
 
-  /** A login replaces the session that the client came with (ASVS 7.2.4). */
-  private async endFormer(request: AdapterRequest): Promise<void> {
-    const refreshToken = this.cookies.refreshTokenOf(request);
-    if (refreshToken !== undefined) await this.sessions.close(refreshToken);
-    const former = await this.principals.resolve(request);
-    if (former) await this.sessions.revoke(former.id, former.sessionId);
+  /** A login replaces the previous session of the client (ASVS 5.0, 7.2.4). */
+  private async endPreviousSession(request: AdapterRequest): Promise<void> {
+    const refreshToken = this.cookies.getRefreshToken(request);
+    if (refreshToken !== undefined) await this.sessions.endByRefreshToken(refreshToken);
+    const previous = await this.principals.resolve(request);
+    if (previous) await this.sessions.revoke(previous.id, previous.sessionId);
   }
 }
 
-function isTokens(answer: unknown): answer is Tokens {
-  return typeof answer === 'object' && answer !== null && 'accessToken' in answer;
+function hasTokens(body: unknown): body is Tokens {
+  return typeof body === 'object' && body !== null && 'accessToken' in body;
 }
 
 /**
- * Marks a route that answers with tokens (a `TokenView`), or that ends a session. In an application with cookies they then
- * go there instead of into the body, and the route is guarded against being called by other sites.
+ * Marks a route that returns tokens (a `TokenView`) or ends a session. If cookies are enabled, the tokens are sent in
+ * cookies instead of the body, and the route is protected against CSRF.
  *
  * @publicApi
  */

@@ -1,5 +1,5 @@
 /**
- * What a route does to a session: `login` opens one, `refresh` renews it or its access token, `logout` ends it.
+ * Effect of a route on a session: `login` creates it, `refresh` renews it or its access token, `logout` ends it.
  *
  * @publicApi
  */

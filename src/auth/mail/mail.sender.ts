@@ -4,7 +4,7 @@ import { Logger } from '@nestjs/common';
 
 /** @publicApi */
 export interface Mail {
-  /** The same at every attempt, so that a receiver can tell a mail that comes twice. */
+  /** Equal at every attempt, so a receiver can detect duplicates. */
   readonly id: string;
   readonly to: string;
   readonly subject: string;
@@ -12,19 +12,19 @@ export interface Mail {
 }
 
 /**
- * How mail leaves the application. Delivery is retried by the outbox: a sender sends, or throws.
+ * Sends mails. The outbox retries failed mails, so a sender makes one attempt and throws if it fails.
  *
  * @publicApi
  */
 export abstract class MailSender {
-  /** @throws MailRefusedError where trying again is of no use, anything else where it may be */
+  /** @throws MailRefusedError if a new attempt would fail too; any other error if the outbox should try again */
   abstract send(mail: Mail): Promise<void>;
 }
 
-/** The mail server will never take this mail: there is no such recipient, for example. @publicApi */
+/** The mail server refuses this mail permanently, for example because the recipient does not exist. @publicApi */
 export class MailRefusedError extends Error {}
 
-/** Writes mails to the log. For development: they hold tokens that open accounts. @publicApi */
+/** Writes mails to the log. Only for development, because mails contain tokens that give access to accounts. @publicApi */
 export class LogMailSender extends MailSender {
   private readonly logger = new Logger('Mail');
 
@@ -33,7 +33,7 @@ export class LogMailSender extends MailSender {
   }
 }
 
-/** Writes each mail to a file of its own. For development and tests. @publicApi */
+/** Writes each mail to its own file. For development and tests. @publicApi */
 export class FileMailSender extends MailSender {
   constructor(private readonly folder: string) {
     super();
@@ -42,13 +42,13 @@ export class FileMailSender extends MailSender {
   async send(mail: Mail): Promise<void> {
     await mkdir(this.folder, { recursive: true, mode: 0o700 });
     const path = join(this.folder, `${mail.id}.json`);
-    // Whoever watches the folder sees whole files only.
+    // Written under another name first, so readers of the folder see only complete files.
     await writeFile(`${path}.part`, JSON.stringify(mail), { mode: 0o600 });
     await rename(`${path}.part`, path);
   }
 }
 
-/** Sends nothing: mails wait in the outbox for a process that is configured to. @publicApi */
+/** Sends nothing. Mails wait in the outbox for a process that has a mail sender. @publicApi */
 export class NoMailSender extends MailSender {
   send(): Promise<void> {
     return Promise.reject(new Error('No mail sender is configured. Give AuthModule the option "mailSender"'));

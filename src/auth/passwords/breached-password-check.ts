@@ -1,13 +1,13 @@
 /**
- * Asks whether a new password is known from a leak. AuthModule takes one by its option `breachedPasswords`.
+ * Checks whether a new password is in a known leak. Pass one to AuthModule as the option `breachedPasswords`.
  *
  * @publicApi
  */
 export abstract class BreachedPasswordCheck {
   /**
-   * How often the password was seen in leaks; 0 where it was not.
+   * Returns how often the password occurs in known leaks, or 0.
    *
-   * @throws whatever keeps it from knowing: the password is then accepted, and the failure counted and logged
+   * @throws any error if the check fails. The password is then accepted, and the failure is counted and logged
    */
-  abstract timesSeen(password: string): Promise<number>;
+  abstract countBreaches(password: string): Promise<number>;
 }

@@ -1,10 +1,10 @@
 /**
- * What the passwords are made of that people choose most, in lower case. After the list darkweb2017-top10000 of SecLists
- * (https://github.com/danielmiessler/SecLists, MIT licence, Copyright (c) 2018 Daniel Miessler), with its relatives: names of
- * clubs, bands, places. What is too short, or rude, stands here because it stands there.
+ * The words in the most common passwords, in lower case. The source is the list darkweb2017-top10000 of SecLists
+ * (https://github.com/danielmiessler/SecLists, MIT licence, Copyright (c) 2018 Daniel Miessler). Similar names of clubs,
+ * bands and places were added. Short and rude words are here because they are in the source.
  */
 
-/** Chosen with the usual endings as well as without. */
+/** Words that are used alone or with a common ending. */
 export const COMMON_WORDS = `
   password passwort passw0rd p@ssword p@ssw0rd pa55word pa55w0rd pa$$word pass1word p4ssw0rd p455w0rd pazzword
   password. passwords passpass password0 wordpass mypassword newpassword newpass nopassword nopass temppass
@@ -255,7 +255,7 @@ export const COMMON_WORDS = `
   watson webster weasel whatsup wifey xxx123 yamahar1 yamahar6 yoyoyo yuliya yannick zorro zouzou znt: zvezda zaraza
 `;
 
-/** Digits, rows of the keyboard and words with endings of their own; `ab{,1,2}` stands for `ab`, `ab1` and `ab2`. */
+/** Digits, keyboard rows, and words with their own endings. `ab{,1,2}` means `ab`, `ab1` and `ab2`. */
 export const COMMON_SEQUENCES = `
   12345678 123456789 1234567890 12345678910 123456789{a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p,q,r,s,t,v,w,z,.,*,123,abc,qwe}
   12345678{a,m,q,s} 1234567{a,b,d,j,m,q,s,z}

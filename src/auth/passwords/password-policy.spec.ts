@@ -1,48 +1,48 @@
 import { describe, expect, it } from 'vitest';
 import { COMMON_PASSWORDS } from './common-passwords.js';
-import { passwordWeakness } from './password-policy.js';
+import { findPasswordWeakness } from './password-policy.js';
 
 const context = { email: 'marguerite@example.com', name: 'Marguerite Duras', appName: 'nest-bulwark' };
 
-describe('a password', () => {
+describe('findPasswordWeakness', () => {
   it.each(['Test123!', 'correct horse battery', 'ünïcödé pass', 'nospecialsigns', '🐎🔋🐎🔋🐎🔋🐎🔋'])(
-    'may be %s',
+    '%s is accepted',
     (password) => {
-      expect(passwordWeakness(password, 'standard', context)).toBeUndefined();
+      expect(findPasswordWeakness(password, 'standard', context)).toBeUndefined();
     },
   );
 
   it.each([
-    ['seven', 'seven77', 'passwordLength'],
-    ['four signs that are eight UTF-16 units', '🐎🔋🐎🔋', 'passwordLength'],
-    ['a common one', 'password123', 'passwordCommon'],
-    ['a common one in other letter case', 'PassWord123', 'passwordCommon'],
-    ['one character again and again', 'zzzzzzzzzzzz', 'passwordCommon'],
+    ['seven characters', 'seven77', 'passwordLength'],
+    ['four characters in eight UTF-16 units', '🐎🔋🐎🔋', 'passwordLength'],
+    ['a common password', 'password123', 'passwordCommon'],
+    ['a common password in other letter case', 'PassWord123', 'passwordCommon'],
+    ['one repeated character', 'zzzzzzzzzzzz', 'passwordCommon'],
     ['the email', 'marguerite@example.com', 'passwordContext'],
-    ['its first part', 'MARGUERITE', 'passwordContext'],
+    ['the first part of the email', 'MARGUERITE', 'passwordContext'],
     ['the name', 'margueriteduras', 'passwordContext'],
-    ['the application', 'nest-bulwark', 'passwordContext'],
-  ])('may not be %s', (_what, password, code) => {
-    expect(passwordWeakness(password, 'standard', context)?.code).toBe(code);
+    ['the name of the application', 'nest-bulwark', 'passwordContext'],
+  ])('refuses %s', (_what, password, code) => {
+    expect(findPasswordWeakness(password, 'standard', context)?.code).toBe(code);
   });
 
   it.each([
     ['fourteen characters', 'fourteen chars', 'passwordLength'],
-    ['a common one with ornaments', '!!!correcthorsebatterystaple123', 'passwordCommon'],
-    ['the name with ornaments', 'Marguerite Duras 2026!', 'passwordContext'],
-  ])('in the strict profile may not be %s', (_what, password, code) => {
-    expect(passwordWeakness(password, 'strict', context)?.code).toBe(code);
-    expect(passwordWeakness(password, 'standard', context)).toBeUndefined();
+    ['a common password with digits and symbols around it', '!!!correcthorsebatterystaple123', 'passwordCommon'],
+    ['the name with digits and symbols after it', 'Marguerite Duras 2026!', 'passwordContext'],
+  ])('refuses in the strict profile: %s', (_what, password, code) => {
+    expect(findPasswordWeakness(password, 'strict', context)?.code).toBe(code);
+    expect(findPasswordWeakness(password, 'standard', context)).toBeUndefined();
   });
 });
 
 describe('the list of common passwords', () => {
-  it('holds more than the three thousand of ASVS 6.2.4, all of a length that the policy allows', () => {
+  it('has more than the 3,000 entries that ASVS 6.2.4 requires, all long enough for the policy', () => {
     expect(COMMON_PASSWORDS.size).toBeGreaterThan(10_000);
     for (const password of COMMON_PASSWORDS) expect(password).toMatch(/^[^{}\s]{8,}$/);
   });
 
-  // From all over the 10,000 of the source, its end included.
+  // Samples from the whole list of 10,000, including its end.
   it.each([
     '123456789',
     '1q2w3e4r5t',
@@ -74,7 +74,7 @@ describe('the list of common passwords', () => {
     'kawasaki1',
     'tennessee1',
     'pokerface',
-  ])('has %s', (password) => {
+  ])('contains %s', (password) => {
     expect(COMMON_PASSWORDS.has(password)).toBe(true);
   });
 });

@@ -3,17 +3,18 @@ import { BreachedPasswordCheck } from './breached-password-check.js';
 
 /** @publicApi */
 export interface PwnedPasswordsOptions {
-  /** Address of the service, to which the prefix is appended. @default 'https://api.pwnedpasswords.com/range/' */
+  /** URL of the service. The prefix of the hash is appended. @default 'https://api.pwnedpasswords.com/range/' */
   url?: string;
-  /** Longest wait for the answer, in milliseconds. @default 1000 */
+  /** Maximum duration of a request, in milliseconds. @default 1000 */
   timeoutMs?: number;
 }
 
-const PREFIX = 5;
+const PREFIX_LENGTH = 5;
 
 /**
- * The range protocol of Have I Been Pwned: the service is told the first five of forty digits of the password's SHA-1, which
- * thousands of passwords share, and answers with all that begin so. Padding hides their number from who watches.
+ * Checks passwords with the range API of Have I Been Pwned. It sends the first five of the forty hex digits of the
+ * password's SHA-1, which many passwords share. The service returns all known hashes with this prefix. Padding hides their
+ * number from observers of the network.
  *
  * https://haveibeenpwned.com/API/v3#PwnedPasswords
  *
@@ -29,17 +30,17 @@ export class PwnedPasswords extends BreachedPasswordCheck {
     this.timeoutMs = timeoutMs;
   }
 
-  async timesSeen(password: string): Promise<number> {
+  async countBreaches(password: string): Promise<number> {
     const hash = createHash('sha1').update(password).digest('hex').toUpperCase();
-    const response = await fetch(this.url + hash.slice(0, PREFIX), {
+    const response = await fetch(this.url + hash.slice(0, PREFIX_LENGTH), {
       headers: { 'Add-Padding': 'true', 'User-Agent': 'nest-bulwark' },
       redirect: 'error',
       signal: AbortSignal.timeout(this.timeoutMs),
     });
-    if (!response.ok) throw new Error(`The service of leaked passwords answered ${response.status}`);
-    const suffix = `${hash.slice(PREFIX)}:`;
+    if (!response.ok) throw new Error(`The service for breached passwords responded with status ${response.status}`);
+    const suffix = `${hash.slice(PREFIX_LENGTH)}:`;
     const line = (await response.text()).split('\n').find((one) => one.toUpperCase().startsWith(suffix));
-    // Lines of padding have a count of 0.
+    // Padding lines have the count 0.
     return line === undefined ? 0 : Number.parseInt(line.slice(suffix.length), 10) || 0;
   }
 }

@@ -1,18 +1,18 @@
 import { describe, expect, it } from 'vitest';
 import { WorkQueue } from './work-queue.js';
 
-/** A job that ends when it is told to. */
-function job() {
+/** A job that runs until `end()` is called. */
+function createJob() {
   let end = () => {};
   const done = new Promise<void>((resolve) => (end = resolve));
   return { run: () => done, end: () => end() };
 }
 
-describe('a work queue', () => {
-  it('runs so many at once, and the others in the order in which they came', async () => {
+describe('WorkQueue', () => {
+  it('runs a limited number of jobs in parallel, and the others in order of arrival', async () => {
     const queue = new WorkQueue(2, 10);
     const started: number[] = [];
-    const jobs = [0, 1, 2, 3].map(() => job());
+    const jobs = [0, 1, 2, 3].map(() => createJob());
     const all = jobs.map(({ run }, i) =>
       queue.run(() => {
         started.push(i);
@@ -29,9 +29,9 @@ describe('a work queue', () => {
     expect(started).toEqual([0, 1, 2, 3]);
   });
 
-  it('refuses with 503 and Retry-After when too many wait, and takes work again later', async () => {
+  it('refuses jobs with 503 and Retry-After when too many wait, and accepts jobs again later', async () => {
     const queue = new WorkQueue(1, 1);
-    const [first, second] = [job(), job()];
+    const [first, second] = [createJob(), createJob()];
     const running = [queue.run(first.run), queue.run(second.run)];
     await expect(queue.run(first.run)).rejects.toMatchObject({
       code: 'SERVICE_UNAVAILABLE',
@@ -43,7 +43,7 @@ describe('a work queue', () => {
     await expect(queue.run(async () => 'done')).resolves.toBe('done');
   });
 
-  it('goes on after a job that failed', async () => {
+  it('continues after a failed job', async () => {
     const queue = new WorkQueue(1, 1);
     await expect(queue.run(() => Promise.reject(new Error('no')))).rejects.toThrow('no');
     await expect(queue.run(async () => 'done')).resolves.toBe('done');

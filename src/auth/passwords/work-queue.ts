@@ -1,6 +1,6 @@
 import { ProblemException } from '../../problem/index.js';
 
-/** Runs at most so many jobs at once and lets so many wait; more are refused at once instead of being served too late. */
+/** Runs a limited number of jobs in parallel. A limited number of jobs may wait, and further jobs are refused at once. */
 export class WorkQueue {
   private running = 0;
   private readonly waiting: (() => void)[] = [];
@@ -10,23 +10,23 @@ export class WorkQueue {
     private readonly maxWaiting: number,
   ) {}
 
-  /** @throws ProblemException `SERVICE_UNAVAILABLE` when too many wait already */
+  /** @throws ProblemException `SERVICE_UNAVAILABLE` if too many jobs wait already */
   async run<T>(job: () => Promise<T>): Promise<T> {
     if (this.running < this.concurrency) this.running++;
-    else await this.turn();
+    else await this.waitForTurn();
     try {
       return await job();
     } finally {
       const next = this.waiting.shift();
-      // The place is handed over, so that nobody who comes now takes it first.
+      // The slot goes directly to the next waiting job, so a new job cannot take it first.
       if (next) next();
       else this.running--;
     }
   }
 
-  private turn(): Promise<void> {
+  private waitForTurn(): Promise<void> {
     if (this.waiting.length >= this.maxWaiting) {
-      throw new ProblemException('SERVICE_UNAVAILABLE', 'Too many passwords are being checked. Try again.', {
+      throw new ProblemException('SERVICE_UNAVAILABLE', 'Too many passwords are being processed. Try again.', {
         headers: { 'Retry-After': '2' },
       });
     }

@@ -21,7 +21,7 @@ import {
 } from './second-factor.dto.js';
 import { SecondFactorService } from './second-factor.service.js';
 
-/** The second factor of the caller's account, and what asks for it. */
+/** Second step of a login, step-up, and the second factor of the caller's account. */
 @Controller({ path: 'auth', version: ['1', VERSION_NEUTRAL] })
 export class SecondFactorController {
   constructor(
@@ -31,7 +31,7 @@ export class SecondFactorController {
     private readonly devices: DeviceCookies,
   ) {}
 
-  /** The second step of a login. */
+  /** Second step of a login. */
   @Post('login/mfa')
   @Public()
   @ThrottleTier('auth')
@@ -41,7 +41,7 @@ export class SecondFactorController {
     return this.auth.completeLogin(body, this.devices.read(request));
   }
 
-  /** A login once more, for the session that there is. */
+  /** Repeats the login within the existing session. */
   @Post('step-up')
   @ThrottleTier('auth')
   @HttpCode(200)
@@ -53,7 +53,7 @@ export class SecondFactorController {
   @Get('mfa')
   @Header('Cache-Control', 'no-store')
   view(@CurrentUser() { id }: Principal): Promise<SecondFactorView> {
-    return this.factors.view(id);
+    return this.factors.getStatus(id);
   }
 
   @Post('mfa/totp')
@@ -61,27 +61,27 @@ export class SecondFactorController {
   @ThrottleTier('auth')
   @Header('Cache-Control', 'no-store')
   begin(@CurrentUser() user: Principal): Promise<TotpEnrolmentView> {
-    return this.factors.begin(user);
+    return this.factors.beginEnrolment(user);
   }
 
-  /** Puts the factor in force and ends the other sessions: they were opened without it. */
+  /** Activates the second factor. The other sessions end, because they were created without it. */
   @Post('mfa/totp/confirm')
   @RecentAuthentication()
   @ThrottleTier('auth')
   @HttpCode(200)
   @Header('Cache-Control', 'no-store')
   confirm(@CurrentUser() user: Principal, @Body() { code }: CodeDto): Promise<RecoveryCodesView> {
-    return this.factors.confirm(user, code);
+    return this.factors.confirmEnrolment(user, code);
   }
 
-  /** A POST, because proxies drop the body of a DELETE. */
+  /** POST and not DELETE, because some proxies drop the body of a DELETE request. */
   @Post('mfa/totp/disable')
   @RecentAuthentication()
   @ThrottleTier('auth')
   @HttpCode(204)
   async disable(@CurrentUser() user: Principal, @Body() body: DisableSecondFactorDto): Promise<void> {
-    const seen = await this.reauthentication.check(user.id, body.currentPassword);
-    await this.factors.disable(user, seen, body.code);
+    const verifiedUser = await this.reauthentication.verifyPassword(user.id, body.currentPassword);
+    await this.factors.disable(user, verifiedUser, body.code);
   }
 
   @Post('mfa/recovery-codes')
@@ -90,6 +90,6 @@ export class SecondFactorController {
   @HttpCode(200)
   @Header('Cache-Control', 'no-store')
   renewCodes(@CurrentUser() user: Principal, @Body() { code }: CodeDto): Promise<RecoveryCodesView> {
-    return this.factors.renewCodes(user, code);
+    return this.factors.renewRecoveryCodes(user, code);
   }
 }

@@ -1,17 +1,17 @@
 import { IsOptional, IsString, Length } from 'class-validator';
 
-const CODE_MAXIMUM = 64;
-const PASSWORD_MAXIMUM = 1024;
+const MAX_CODE_LENGTH = 64;
+const MAX_PASSWORD_LENGTH = 1024;
 
-/** A code from the app, or a recovery code. */
+/** A code of the authenticator app, or a recovery code. */
 export class CodeDto {
   @IsString()
-  @Length(6, CODE_MAXIMUM)
+  @Length(6, MAX_CODE_LENGTH)
   code!: string;
 }
 
 export class LoginCodeDto extends CodeDto {
-  /** `mfaToken` of the login's answer. */
+  /** `mfaToken` of the response to the login. */
   @IsString()
   @Length(1, 200)
   mfaToken!: string;
@@ -19,31 +19,31 @@ export class LoginCodeDto extends CodeDto {
 
 export class DisableSecondFactorDto extends CodeDto {
   @IsString()
-  @Length(1, PASSWORD_MAXIMUM)
+  @Length(1, MAX_PASSWORD_LENGTH)
   currentPassword!: string;
 }
 
 export class StepUpDto {
   @IsString()
-  @Length(1, PASSWORD_MAXIMUM)
+  @Length(1, MAX_PASSWORD_LENGTH)
   currentPassword!: string;
 
-  /** Needed where a second factor is in force. */
+  /** Required if a second factor is active. */
   @IsOptional()
   @IsString()
-  @Length(6, CODE_MAXIMUM)
+  @Length(6, MAX_CODE_LENGTH)
   code?: string;
 }
 
 export class TotpEnrolmentView {
-  /** In base 32, for those who type it. */
+  /** The secret in base 32, for manual entry. */
   secret!: string;
-  /** For a QR code. */
+  /** URI for a QR code. */
   uri!: string;
 }
 
 export class RecoveryCodesView {
-  /** Shown now and never again. */
+  /** They cannot be shown again. */
   recoveryCodes!: string[];
 }
 
@@ -57,6 +57,6 @@ export class SecondFactorView {
 export class AccessTokenView {
   accessToken!: string;
   tokenType!: 'Bearer';
-  /** Life of the access token, in seconds. */
+  /** Lifetime of the access token, in seconds. */
   expiresIn!: number;
 }

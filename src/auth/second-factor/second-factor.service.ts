@@ -8,18 +8,18 @@ import { AccountMails } from '../accounts/account-mails.service.js';
 import { AccountTransactions } from '../accounts/account-transactions.js';
 import { OneTimeTokenService } from '../accounts/one-time-token.service.js';
 import { AUTH_SETTINGS, type AuthSettings } from '../auth.options.js';
-import { deviceOfSession } from '../cookies/device-cookie.js';
+import { getSessionDevice } from '../cookies/device-cookie.js';
 import { FieldEncryptor } from '../field-encryptor.js';
 import type { AuthenticationMethod } from '../sessions/session.entity.js';
 import { SessionService } from '../sessions/session.service.js';
-import { newRecoveryCodes, recoveryCodeHash } from './recovery-codes.js';
+import { generateRecoveryCodes, hashRecoveryCode } from './recovery-codes.js';
 import type { RecoveryCodesView, SecondFactorView, TotpEnrolmentView } from './second-factor.dto.js';
 import { SecondFactorStore, type SecondFactor } from './second-factor.store.js';
-import { base32, matchingStep, newSecret, otpauthUri } from './totp.js';
+import { encodeBase32, findMatchingStep, generateSecret, createOtpauthUri } from './totp.js';
 
 const TOTP_CODE = /^\d{6}$/;
 
-/** The second factor: codes by time (RFC 6238) from an authenticator app, and recovery codes for when that is lost. */
+/** The second factor: TOTP codes (RFC 6238) of an authenticator app, and recovery codes for users who have lost it. */
 @Injectable()
 export class SecondFactorService {
   private readonly logger = new Logger('Auth');
@@ -37,104 +37,107 @@ export class SecondFactorService {
   ) {}
 
   async isEnabled(userId: string): Promise<boolean> {
-    return isInForce(await this.store.find(userId));
+    return isActive(await this.store.find(userId));
   }
 
-  async view(userId: string): Promise<SecondFactorView> {
+  async getStatus(userId: string): Promise<SecondFactorView> {
     const factor = await this.store.find(userId);
     return {
-      enabled: isInForce(factor),
+      enabled: isActive(factor),
       enabledAt: factor?.confirmedAt ?? null,
-      recoveryCodesLeft: await this.store.countCodes(userId),
+      recoveryCodesLeft: await this.store.countRecoveryCodes(userId),
     };
   }
 
-  /** Hands out a secret, which counts for nothing until a code made of it comes back. @throws `CONFLICT` */
-  begin(principal: Principal): Promise<TotpEnrolmentView> {
-    const secret = newSecret();
+  /** Returns a new secret. The factor is active only after {@link confirmEnrolment}. @throws ProblemException `CONFLICT` */
+  beginEnrolment(principal: Principal): Promise<TotpEnrolmentView> {
+    const secret = generateSecret();
     return this.accounts.runAs(principal, async ({ id, email }) => {
-      if (!(await this.store.begin(id, this.encryptor.encrypt(secret.toString('base64'), ownerOf(id))))) {
-        throw new ProblemException('CONFLICT', 'A second factor is in force. Disable it before you set up another.');
+      if (!(await this.store.beginEnrolment(id, this.encryptor.encrypt(secret.toString('base64'), getFactorKey(id))))) {
+        throw new ProblemException(
+          'CONFLICT',
+          'A second factor is already active. Disable it before you set up another.',
+        );
       }
-      return { secret: base32(secret), uri: otpauthUri(this.settings.issuer, email, secret) };
+      return { secret: encodeBase32(secret), uri: createOtpauthUri(this.settings.issuer, email, secret) };
     });
   }
 
   /**
-   * Puts the factor in force and ends the other sessions: they were opened without it.
+   * Activates the second factor and ends the other sessions, because they were created without it.
    *
-   * @throws ProblemException `VALIDATION_FAILED` on a wrong code, `CONFLICT` where there is nothing to confirm
+   * @throws ProblemException `VALIDATION_FAILED` for a wrong code, `CONFLICT` if there is no enrolment to confirm
    */
-  async confirm(principal: Principal, code: string): Promise<RecoveryCodesView> {
-    const recoveryCodes = newRecoveryCodes();
+  async confirmEnrolment(principal: Principal, code: string): Promise<RecoveryCodesView> {
+    const recoveryCodes = generateRecoveryCodes();
     const isConfirmed = await this.countFailures(principal.id, () =>
       this.accounts.runAs(principal, async (user) => {
         const factor = await this.store.find(user.id);
         if (!factor || factor.confirmedAt) throw new ProblemException('CONFLICT', 'There is no enrolment to confirm.');
-        if (!(await this.acceptsTotp(user.id, factor, code))) return undefined;
-        await this.store.confirm(user.id, recoveryCodes.map(recoveryCodeHash));
+        if (!(await this.consumeTotp(user.id, factor, code))) return undefined;
+        await this.store.confirmEnrolment(user.id, recoveryCodes.map(hashRecoveryCode));
         await this.sessions.revokeAll(user.id, principal.sessionId);
-        await this.notifyOwner(user, 'auth.mfa_enabled', 'A second factor was set up');
+        await this.auditAndNotify(user, 'auth.mfa_enabled', 'A second factor was set up');
         return true;
       }),
     );
-    if (isConfirmed === undefined) throw wrongCode();
+    if (isConfirmed === undefined) throw createWrongCodeProblem();
     return { recoveryCodes };
   }
 
-  /** Voids the codes from before. @throws ProblemException `VALIDATION_FAILED` on a wrong code */
-  async renewCodes(principal: Principal, code: string): Promise<RecoveryCodesView> {
-    const recoveryCodes = newRecoveryCodes();
+  /** Replaces the recovery codes. The old codes become invalid. @throws ProblemException `VALIDATION_FAILED` */
+  async renewRecoveryCodes(principal: Principal, code: string): Promise<RecoveryCodesView> {
+    const recoveryCodes = generateRecoveryCodes();
     const isRenewed = await this.countFailures(principal.id, () =>
       this.accounts.runAs(principal, async (user) => {
-        if (!(await this.useCode(user, code))) return undefined;
-        await this.store.replaceCodes(user.id, recoveryCodes.map(recoveryCodeHash));
-        await this.notifyOwner(user, 'auth.recovery_codes_renewed', 'New recovery codes were made');
+        if (!(await this.consumeCode(user, code))) return undefined;
+        await this.store.replaceRecoveryCodes(user.id, recoveryCodes.map(hashRecoveryCode));
+        await this.auditAndNotify(user, 'auth.recovery_codes_renewed', 'New recovery codes were created');
         return true;
       }),
     );
-    if (isRenewed === undefined) throw wrongCode();
+    if (isRenewed === undefined) throw createWrongCodeProblem();
     return { recoveryCodes };
   }
 
   /**
-   * @param seen the account with the password that the caller has given
-   * @throws ProblemException `VALIDATION_FAILED` on a wrong code
+   * @param verifiedUser the account whose password the caller has just confirmed
+   * @throws ProblemException `VALIDATION_FAILED` for a wrong code
    */
-  async disable(principal: Principal, seen: UserWithPassword, code: string): Promise<void> {
+  async disable(principal: Principal, verifiedUser: UserWithPassword, code: string): Promise<void> {
     const isDisabled = await this.countFailures(principal.id, () =>
       this.accounts.runAs(principal, async (user) => {
-        await this.accounts.sameAs(seen);
-        if (!(await this.useCode(user, code))) return undefined;
+        await this.accounts.assertUnchanged(verifiedUser);
+        if (!(await this.consumeCode(user, code))) return undefined;
         await this.remove(user);
         return true;
       }),
     );
-    if (isDisabled === undefined) throw wrongCode();
+    if (isDisabled === undefined) throw createWrongCodeProblem();
   }
 
-  /** Without a code. For a flow that holds the account's lock. @throws ProblemException `NOT_FOUND` */
+  /** Removes the factor without a code. The caller must hold the account's lock. @throws ProblemException `NOT_FOUND` */
   async remove(user: UserRecord): Promise<void> {
     if (!(await this.store.remove(user.id))) throw new ProblemException('NOT_FOUND', 'There is no second factor.');
-    // A login that waits for its second step would wait for a factor that is gone.
+    // A login that waits for its second step can no longer complete it.
     await this.tokens.revokeAll(user.id, 'second-factor');
-    await this.notifyOwner(user, 'auth.mfa_disabled', 'The second factor was removed');
+    await this.auditAndNotify(user, 'auth.mfa_disabled', 'The second factor was removed');
   }
 
-  /** Removes what is kept of a user who is gone. For a flow that holds the account's lock. */
-  async forget(userId: string): Promise<void> {
+  /** Deletes the second factor of a deleted user. The caller must hold the account's lock. */
+  async deleteOfUser(userId: string): Promise<void> {
     await this.store.remove(userId);
   }
 
   /**
-   * Runs `work` if the code, from the app or a recovery code, is right. The code is used up in the same transaction, under
-   * the account's lock: what `work` throws leaves it unused.
+   * Runs `work` if the code is correct. It may be a code of the app or a recovery code. The code is consumed in the same
+   * transaction, under the account's lock. If `work` throws, the code stays valid.
    *
-   * @param device that has logged in to the account before, if so
-   * @returns undefined where the code is wrong, or was used
+   * @param device id of the device, if it has logged in to the account before
+   * @returns undefined if the code is wrong or was already used
    * @throws ProblemException `RATE_LIMITED`
    */
-  withCode<T extends object>(
+  runWithCode<T extends object>(
     userId: string,
     code: string,
     work: (user: UserRecord, methods: readonly AuthenticationMethod[]) => Promise<T>,
@@ -142,44 +145,48 @@ export class SecondFactorService {
   ): Promise<T | undefined> {
     const attempt = () =>
       this.accounts.run(userId, async (user) => {
-        const methods = await this.useCode(user, code);
+        const methods = await this.consumeCode(user, code);
         return methods && work(user, methods);
       });
     return this.countFailures(userId, attempt, device);
   }
 
-  private async useCode(user: UserRecord, code: string): Promise<readonly AuthenticationMethod[] | undefined> {
+  private async consumeCode(user: UserRecord, code: string): Promise<readonly AuthenticationMethod[] | undefined> {
     const factor = await this.store.find(user.id);
     if (!factor?.confirmedAt) return undefined;
     if (TOTP_CODE.test(code)) {
-      return (await this.acceptsTotp(user.id, factor, code)) ? (['pwd', 'otp', 'mfa'] as const) : undefined;
+      return (await this.consumeTotp(user.id, factor, code)) ? (['pwd', 'otp', 'mfa'] as const) : undefined;
     }
-    if (!(await this.store.useCode(user.id, recoveryCodeHash(code)))) return undefined;
-    const left = await this.store.countCodes(user.id);
-    await this.notifyOwner(user, 'auth.recovery_code_used', 'A recovery code was used', `${left} are left.`);
+    if (!(await this.store.consumeRecoveryCode(user.id, hashRecoveryCode(code)))) return undefined;
+    const left = await this.store.countRecoveryCodes(user.id);
+    await this.auditAndNotify(user, 'auth.recovery_code_used', 'A recovery code was used', `${left} codes are left.`);
     return ['pwd', 'mfa'] as const;
   }
 
-  private async acceptsTotp(userId: string, factor: SecondFactor, code: string): Promise<boolean> {
+  private async consumeTotp(userId: string, factor: SecondFactor, code: string): Promise<boolean> {
     let secret: Buffer;
     try {
-      secret = Buffer.from(this.encryptor.decrypt(factor.sealedSecret, ownerOf(userId)), 'base64');
+      secret = Buffer.from(this.encryptor.decrypt(factor.encryptedSecret, getFactorKey(userId)), 'base64');
     } catch (error) {
-      // Recovery codes still work, so that nobody is shut out for good by a lost key.
-      this.logger.error({ err: error, user: userId, msg: 'a second factor cannot be read' });
+      // Recovery codes still work, so a lost key does not lock users out.
+      this.logger.error({
+        err: error,
+        user: userId,
+        msg: 'a second factor cannot be decrypted, so its codes are refused. Recovery codes still work',
+      });
       return false;
     }
-    const step = matchingStep(secret, code, Date.now());
-    return step !== undefined && (await this.store.useStep(userId, step));
+    const step = findMatchingStep(secret, code, Date.now());
+    return step !== undefined && (await this.store.consumeStep(userId, step));
   }
 
-  /** Counts wrong codes against the account's second factor and the address, apart from wrong passwords. */
+  /** Counts wrong codes for the account and the address, separately from wrong passwords. */
   private async countFailures<T>(
     userId: string,
     attempt: () => Promise<T | undefined>,
-    device = deviceOfSession(),
+    device = getSessionDevice(),
   ): Promise<T | undefined> {
-    const refund = await this.failures.attempt({ account: ownerOf(userId), device });
+    const refund = await this.failures.attempt({ account: getFactorKey(userId), device });
     let result: T | undefined;
     try {
       result = await attempt();
@@ -192,24 +199,33 @@ export class SecondFactorService {
     return result;
   }
 
-  /** Audits the change and mails it to the owner, in the transaction of the change. */
-  private async notifyOwner({ id, email }: UserRecord, action: AuditAction, subject: string, text = ''): Promise<void> {
-    await this.mails.notify(email, subject, `${text} If that was not you, change your password at once.`.trim());
+  /** Sends a mail to the owner in the transaction of the change, and records the audit event after the commit. */
+  private async auditAndNotify(
+    { id, email }: UserRecord,
+    action: AuditAction,
+    subject: string,
+    text = '',
+  ): Promise<void> {
+    await this.mails.notify(email, subject, `${text} If this was not you, change your password at once.`.trim());
     await afterCommit(() => this.audit.record({ action, outcome: 'success', actorId: id, target: `user:${id}` }));
   }
 }
 
-function ownerOf(userId: string): string {
+function getFactorKey(userId: string): string {
   return `second-factor:${userId}`;
 }
 
-function isInForce(factor: SecondFactor | undefined): boolean {
+function isActive(factor: SecondFactor | undefined): boolean {
   return factor !== undefined && factor.confirmedAt !== null;
 }
 
 /** @internal */
-export function wrongCode(): ProblemException {
-  return new ProblemException('VALIDATION_FAILED', 'The code is missing, wrong or used. Wait for the next one.', {
-    errors: [{ path: 'code', code: 'codeWrong', message: 'code is missing, wrong or used' }],
-  });
+export function createWrongCodeProblem(): ProblemException {
+  return new ProblemException(
+    'VALIDATION_FAILED',
+    'The code is missing, wrong or already used. Wait for the next code.',
+    {
+      errors: [{ path: 'code', code: 'codeWrong', message: 'code is missing, wrong or already used' }],
+    },
+  );
 }

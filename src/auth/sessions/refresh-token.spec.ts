@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { uuidv7 } from '../../common/index.js';
 import { authSettings } from '../auth.options.js';
-import { signingKey, type SigningKey } from '../tokens/signing-key.js';
-import { formatRefreshToken, isGenuine, parseRefreshToken, type RefreshToken } from './refresh-token.js';
+import { loadSigningKey, type SigningKey } from '../tokens/signing-key.js';
+import { formatRefreshToken, isIssuedHere, parseRefreshToken, type RefreshToken } from './refresh-token.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'refresh-token-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -18,7 +18,7 @@ const jwk = (kid: string) => ({
 function ring(...keys: object[]): SigningKey {
   const keysFile = join(folder, `${uuidv7()}.json`);
   writeFileSync(keysFile, JSON.stringify({ keys }));
-  return signingKey(authSettings({ keysFile }));
+  return loadSigningKey(authSettings({ keysFile }));
 }
 const newSecret = () => randomBytes(32).toString('base64url');
 const parsed = (token: string) => parseRefreshToken(token) as RefreshToken;
@@ -26,26 +26,26 @@ const parsed = (token: string) => parseRefreshToken(token) as RefreshToken;
 describe('a refresh token', () => {
   const [first, second] = [jwk('first'), jwk('second')];
 
-  it('is genuine where it was issued, and not with another secret, session or tag', () => {
+  it('is recognized by its issuer, but not with another secret, session or tag', () => {
     const key = ring(first);
     const [id, secret] = [uuidv7(), newSecret()];
     const token = formatRefreshToken(key, id, secret);
     const { tag } = parsed(token);
-    expect(isGenuine(key, parsed(token))).toBe(true);
-    expect(isGenuine(key, { id, secret: newSecret(), tag })).toBe(false);
-    expect(isGenuine(key, { id: uuidv7(), secret, tag })).toBe(false);
-    expect(isGenuine(key, { id, secret, tag: newSecret().slice(0, 22) })).toBe(false);
-    expect(isGenuine(key, { id, secret, tag: undefined })).toBe(false);
+    expect(isIssuedHere(key, parsed(token))).toBe(true);
+    expect(isIssuedHere(key, { id, secret: newSecret(), tag })).toBe(false);
+    expect(isIssuedHere(key, { id: uuidv7(), secret, tag })).toBe(false);
+    expect(isIssuedHere(key, { id, secret, tag: newSecret().slice(0, 22) })).toBe(false);
+    expect(isIssuedHere(key, { id, secret, tag: undefined })).toBe(false);
   });
 
-  it('stays genuine while the key that it was issued under is in the ring', () => {
+  it('is recognized while its key is configured', () => {
     const token = parsed(formatRefreshToken(ring(first), uuidv7(), newSecret()));
-    expect(isGenuine(ring(second, first), token)).toBe(true);
-    expect(isGenuine(ring(second), token)).toBe(false);
+    expect(isIssuedHere(ring(second, first), token)).toBe(true);
+    expect(isIssuedHere(ring(second), token)).toBe(false);
   });
 
   it.each(['', 'x', '.', `${uuidv7()}.`, `${uuidv7()}.${newSecret()}.`, `${uuidv7()}.${newSecret()}.short`, '%00'])(
-    'is not what %j is',
+    'is not accepted as %j',
     (text) => expect(parseRefreshToken(text)).toBeUndefined(),
   );
 });

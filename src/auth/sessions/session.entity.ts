@@ -1,9 +1,9 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 
-/** Ways to prove who one is, by their names in the claim `amr` (RFC 8176). @publicApi */
+/** Authentication methods, with the names of the claim `amr` (RFC 8176). @publicApi */
 export type AuthenticationMethod = 'pwd' | 'otp' | 'mfa';
 
-/** A login: the family of refresh tokens that follow from it. */
+/** A login session, with its family of refresh tokens. */
 @Entity('auth_sessions', { synchronize: false })
 export class Session {
   @PrimaryColumn('uuid')
@@ -16,11 +16,11 @@ export class Session {
   @Column('bytea', { name: 'refresh_hash' })
   refreshHash!: Buffer;
 
-  /** SHA-256 of the secret that came before, good for a moment more to the client that used it. */
+  /** SHA-256 of the previous secret. The client that used it may repeat its request for a short time. */
   @Column('bytea', { name: 'previous_hash', nullable: true })
   previousHash!: Buffer | null;
 
-  /** Who used the previous token, as SHA-256 of user agent and address. */
+  /** SHA-256 of address and user agent of the client that used the previous token. */
   @Column('bytea', { name: 'rotated_by', nullable: true })
   rotatedBy!: Buffer | null;
 
@@ -31,11 +31,11 @@ export class Session {
   @Column('timestamptz', { name: 'last_used_at' })
   lastUsedAt!: Date;
 
-  /** When the user last proved to be who they are, at the login or at a step-up. */
+  /** Time of the last login or step-up. */
   @Column('timestamptz', { name: 'authenticated_at' })
   authenticatedAt!: Date;
 
-  /** How they proved it then (RFC 8176). */
+  /** Methods of the last login or step-up (RFC 8176). */
   @Column('text', { array: true })
   methods!: AuthenticationMethod[];
 
@@ -45,11 +45,11 @@ export class Session {
   @Column('timestamptz', { name: 'revoked_at', nullable: true })
   revokedAt!: Date | null;
 
-  /** User agent of the login, cut to a length that fits a list. */
+  /** User agent of the login, shortened for display. */
   @Column('text', { name: 'user_agent', nullable: true })
   userAgent!: string | null;
 
-  /** Tenant that the session was switched to last; whether its owner is still a member is not said here. */
+  /** Tenant that the session was last switched to. The membership of the owner is checked elsewhere. */
   @Column('uuid', { name: 'tenant_id', nullable: true })
   tenantId!: string | null;
 

@@ -9,17 +9,17 @@ import { afterCommit, managerOf } from '../../database/index.js';
 import { AUTH_SETTINGS, type AuthSettings } from '../auth.options.js';
 import { RevocationService } from './revocation.service.js';
 import { Session, type AuthenticationMethod } from './session.entity.js';
-import { derivedKey, SIGNING_KEY, type SigningKey } from '../tokens/signing-key.js';
-import { formatRefreshToken, isGenuine, parseRefreshToken } from './refresh-token.js';
+import { deriveKey, SIGNING_KEY, type SigningKey } from '../tokens/signing-key.js';
+import { formatRefreshToken, isIssuedHere, parseRefreshToken } from './refresh-token.js';
 
 const SECRET_BYTES = 32;
-const USER_AGENT_LENGTH = 256;
+const MAX_USER_AGENT_LENGTH = 256;
 
-/** A session with the refresh token that the client gets, and that is nowhere kept. */
+/** A session with its refresh token. The token is sent to the client and not stored. */
 export interface OpenSession {
   sessionId: string;
   userId: string;
-  /** Tenant that the session was switched to. */
+  /** Tenant that the session was last switched to. */
   tenantId: string | null;
   refreshToken: string;
   authenticatedAt: Date;
@@ -27,10 +27,12 @@ export interface OpenSession {
 }
 
 /**
- * Login sessions and their refresh tokens: opaque, hashed at rest, good for one use (RFC 9700, section 4.14.2). A token
- * that comes a second time has been copied, and ends its session, unless it comes at once and from the same client: then
- * its answer got lost, and the client gets the same successor again. Nothing is stored for that, because each secret is
- * derived from the one before. Each token has a keyed tag, so that a made-up token does not count as a second use.
+ * Login sessions and their refresh tokens: opaque, stored as a hash, valid for one use (RFC 9700, section 4.14.2).
+ *
+ * The second use of a token shows that it was copied, so it ends the session. There is one exception: the same client
+ * repeats the request within `refreshGraceMs`. Then the response was probably lost, and the client gets the same successor
+ * again. The successor need not be stored for this, because each secret is derived from the previous one. Each token has a
+ * tag (HMAC), so a forged token does not count as a second use.
  */
 @Injectable()
 export class SessionService {
@@ -43,11 +45,11 @@ export class SessionService {
     private readonly revocations: RevocationService,
     @Optional() private readonly audit: AuditTrail = new NoAuditTrail(),
   ) {
-    this.key = derivedKey(signingKey, 'bulwark refresh successor');
+    this.key = deriveKey(signingKey, 'bulwark refresh successor');
   }
 
-  /** For a flow that holds the account's lock: see `AccountTransactions`. */
-  async open(userId: string, methods: readonly AuthenticationMethod[] = ['pwd']): Promise<OpenSession> {
+  /** Creates a session. The caller must hold the account's lock: see `AccountTransactions`. */
+  async create(userId: string, methods: readonly AuthenticationMethod[] = ['pwd']): Promise<OpenSession> {
     const id = uuidv7();
     const secret = randomBytes(SECRET_BYTES).toString('base64url');
     const now = new Date();
@@ -55,75 +57,76 @@ export class SessionService {
     await this.sessions.insert({
       id,
       userId,
-      refreshHash: hashOf(secret),
+      refreshHash: hashSecret(secret),
       createdAt: now,
       lastUsedAt: now,
       authenticatedAt: now,
       methods: [...methods],
-      expiresAt: new Date(now.getTime() + Math.min(this.settings.refreshTtlMs, this.settings.sessionMaximumMs)),
-      userAgent: context?.userAgent?.slice(0, USER_AGENT_LENGTH) ?? null,
+      expiresAt: new Date(now.getTime() + Math.min(this.settings.refreshTtlMs, this.settings.sessionMaxTtlMs)),
+      userAgent: context?.userAgent?.slice(0, MAX_USER_AGENT_LENGTH) ?? null,
       address: context?.clientAddress ?? null,
     });
     const refreshToken = formatRefreshToken(this.signingKey, id, secret);
     return { sessionId: id, userId, tenantId: null, refreshToken, authenticatedAt: now, methods };
   }
 
-  /** Whether a session of the user has not ended. */
-  async isOpen(userId: string, id: string): Promise<boolean> {
+  /** Whether the user has this session and it has not ended. */
+  async isActive(userId: string, id: string): Promise<boolean> {
     if (!isUUID(id)) return false;
     return this.sessions.existsBy({ id, userId, revokedAt: IsNull(), expiresAt: MoreThan(new Date()) });
   }
 
-  /** Exchanges a refresh token for its successor; undefined where it is unknown, used up, expired or revoked. */
+  /** Exchanges a refresh token for its successor. Returns undefined if it is unknown, used, expired or revoked. */
   async rotate(refreshToken: string): Promise<OpenSession | undefined> {
     const parsed = parseRefreshToken(refreshToken);
     if (!parsed) return undefined;
     const now = new Date();
-    const used = hashOf(parsed.secret);
-    const secret = this.successorOf(parsed.id, parsed.secret);
+    const usedHash = hashSecret(parsed.secret);
+    const secret = this.deriveSuccessor(parsed.id, parsed.secret);
     const { affected } = await this.sessions.update(
-      { id: parsed.id, refreshHash: used, revokedAt: IsNull(), expiresAt: MoreThan(now) },
+      { id: parsed.id, refreshHash: usedHash, revokedAt: IsNull(), expiresAt: MoreThan(now) },
       {
-        refreshHash: hashOf(secret),
-        previousHash: used,
-        rotatedBy: clientHash(),
+        refreshHash: hashSecret(secret),
+        previousHash: usedHash,
+        rotatedBy: hashClient(),
         lastUsedAt: now,
-        expiresAt: () => this.expiry(now),
+        expiresAt: () => this.createExpirySql(now),
         address: currentContext()?.clientAddress ?? null,
       },
     );
     const session = await this.sessions.findOneBy({ id: parsed.id });
     if (!session || session.revokedAt || session.expiresAt <= now) return undefined;
-    if (affected === 1 || this.isLostAnswer(session, used, secret, now)) {
+    if (affected === 1 || this.isRetry(session, usedHash, secret, now)) {
       const { id: sessionId, userId, tenantId, authenticatedAt, methods } = session;
       const successor = formatRefreshToken(this.signingKey, sessionId, secret);
       return { sessionId, userId, tenantId, refreshToken: successor, authenticatedAt, methods };
     }
-    if (isGenuine(this.signingKey, parsed)) await this.endAfterReuse(session);
+    if (isIssuedHere(this.signingKey, parsed)) await this.revokeAfterReuse(session);
     return undefined;
   }
 
-  /** Has later refreshes issue tokens for a tenant, or for none. Tokens that are out go on as they are. */
+  /** Stores the tenant for which later refreshes issue tokens. Existing access tokens do not change. */
   async switchTenant(id: string, tenantId: string | null): Promise<void> {
     await this.sessions.update({ id, revokedAt: IsNull() }, { tenantId });
   }
 
   /**
-   * Ends the session of a refresh token, also by a token that was used before. An unknown token is no error.
+   * Ends the session of a refresh token. A used token of the session is accepted too. An unknown token is not an error.
    *
-   * @returns the owner of the session; undefined where the token is not one of a session
+   * @returns the owner of the session; undefined if the token belongs to no session
    */
-  async close(refreshToken: string): Promise<string | undefined> {
+  async endByRefreshToken(refreshToken: string): Promise<string | undefined> {
     const parsed = parseRefreshToken(refreshToken);
     const session = parsed && (await this.sessions.findOneBy({ id: parsed.id }));
     if (!session) return undefined;
-    // The hash decides too, because the key of the tag may have been rotated away.
-    if (!isGenuine(this.signingKey, parsed) && !isEqual(session.refreshHash, hashOf(parsed.secret))) return undefined;
+    // A matching hash is sufficient too, because the key of the tag may have been removed by a key rotation.
+    if (!isIssuedHere(this.signingKey, parsed) && !isEqual(session.refreshHash, hashSecret(parsed.secret)))
+      return undefined;
     await this.revoke(session.userId, session.id);
     return session.userId;
   }
 
-  /** Sessions of a user that are not over, the last used first. */
+  /** Lists the active sessions of a user, the last used first. */
   list(userId: string): Promise<Session[]> {
     return this.sessions.find({
       where: { userId, revokedAt: IsNull(), expiresAt: MoreThan(new Date()) },
@@ -132,52 +135,52 @@ export class SessionService {
     });
   }
 
-  /** Stores that the user of a session has logged in once more. */
-  async renewAuthentication(id: string, methods: readonly AuthenticationMethod[]): Promise<Date> {
+  /** Stores that the user of the session has just authenticated again. Returns the time. */
+  async recordAuthentication(id: string, methods: readonly AuthenticationMethod[]): Promise<Date> {
     const authenticatedAt = new Date();
     await this.sessions.update({ id }, { authenticatedAt, methods: [...methods] });
     return authenticatedAt;
   }
 
-  /** Removes all that is kept of a user who is gone. */
-  async forget(userId: string): Promise<void> {
+  /** Deletes all sessions of a deleted user. */
+  async deleteOfUser(userId: string): Promise<void> {
     await this.sessions.delete({ userId });
     await afterCommit(() => this.revocations.userChanged(userId));
   }
 
-  /** Ends one session of a user; false where the user has no such session. */
+  /** Ends one session of a user. Returns false if the user has no such session. */
   async revoke(userId: string, id: string): Promise<boolean> {
     const { affected } = await this.sessions.update({ id, userId, revokedAt: IsNull() }, { revokedAt: new Date() });
     await afterCommit(() => this.revocations.sessionChanged(id));
     return affected === 1;
   }
 
-  /** Ends all sessions of a user, but for the one to keep; answers with how many. */
-  async revokeAll(userId: string, keep?: string): Promise<number> {
+  /** Ends all sessions of a user except `keptSessionId`. Returns the number of ended sessions. */
+  async revokeAll(userId: string, keptSessionId?: string): Promise<number> {
     const { affected } = await this.sessions.update(
-      { userId, revokedAt: IsNull(), ...(keep !== undefined && { id: Not(keep) }) },
+      { userId, revokedAt: IsNull(), ...(keptSessionId !== undefined && { id: Not(keptSessionId) }) },
       { revokedAt: new Date() },
     );
     await afterCommit(() => this.revocations.userChanged(userId));
     return affected ?? 0;
   }
 
-  /** Of the open transaction, where there is one. */
+  /** Uses the open transaction, if there is one. */
   private get sessions(): Repository<Session> {
     return managerOf(this.source).getRepository(Session);
   }
 
-  private isLostAnswer(session: Session, used: Buffer, secret: string, now: Date): boolean {
+  private isRetry(session: Session, usedHash: Buffer, secret: string, now: Date): boolean {
     const { previousHash, rotatedBy, refreshHash, lastUsedAt } = session;
     return (
       now.getTime() - lastUsedAt.getTime() < this.settings.refreshGraceMs &&
-      isEqual(previousHash, used) &&
-      isEqual(rotatedBy, clientHash()) &&
-      isEqual(refreshHash, hashOf(secret))
+      isEqual(previousHash, usedHash) &&
+      isEqual(rotatedBy, hashClient()) &&
+      isEqual(refreshHash, hashSecret(secret))
     );
   }
 
-  private async endAfterReuse(session: Session): Promise<void> {
+  private async revokeAfterReuse(session: Session): Promise<void> {
     await this.revoke(session.userId, session.id);
     this.audit.record({
       action: 'auth.token_reuse',
@@ -187,27 +190,27 @@ export class SessionService {
     });
   }
 
-  /** Takes the secret before and the server's key: neither a copy of the database nor the key alone leads to it. */
-  private successorOf(id: string, secret: string): string {
+  /** Needs the previous secret and the server's key. Neither the key nor a copy of the database is sufficient alone. */
+  private deriveSuccessor(id: string, secret: string): string {
     return createHmac('sha256', this.key).update(`${id}.${secret}`).digest('base64url');
   }
 
-  /** In SQL: a while from now, but never past the end that a session has from its beginning (ASVS 5.0, 7.3.2). */
-  private expiry(now: Date): string {
-    const { refreshTtlMs, sessionMaximumMs } = this.settings;
-    const idle = new Date(now.getTime() + refreshTtlMs).toISOString();
-    return `LEAST('${idle}'::timestamptz, created_at + interval '${sessionMaximumMs} milliseconds')`;
+  /** SQL expression of the new expiry. It never exceeds the maximum lifetime of the session (ASVS 5.0, 7.3.2). */
+  private createExpirySql(now: Date): string {
+    const { refreshTtlMs, sessionMaxTtlMs } = this.settings;
+    const idleExpiry = new Date(now.getTime() + refreshTtlMs).toISOString();
+    return `LEAST('${idleExpiry}'::timestamptz, created_at + interval '${sessionMaxTtlMs} milliseconds')`;
   }
 }
 
-/** The client of the current request, as far as two requests of one can be told from those of two. */
-function clientHash(): Buffer {
+/** Hash of address and user agent, which is equal for requests of the same client. */
+function hashClient(): Buffer {
   const { userAgent = '', clientAddress = '' } = currentContext() ?? {};
-  return hashOf(`${clientAddress}\n${userAgent}`);
+  return hashSecret(`${clientAddress}\n${userAgent}`);
 }
 
-/** A fast hash serves: the secret is random, so that there is nothing to guess. */
-function hashOf(secret: string): Buffer {
+/** A fast hash is sufficient, because the secret is random and cannot be guessed. */
+function hashSecret(secret: string): Buffer {
   return createHash('sha256').update(secret).digest();
 }
 

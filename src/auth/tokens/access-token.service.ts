@@ -5,19 +5,19 @@ import type { Principal } from '../../context/index.js';
 import { AUTH_SETTINGS, type AuthSettings } from '../auth.options.js';
 import { SIGNING_KEY, type SigningKey } from './signing-key.js';
 
-/** Header `typ` of access tokens (RFC 9068, section 2.1): keeps tokens of another purpose out. */
+/** Header `typ` of access tokens (RFC 9068, section 2.1). Tokens for other purposes are refused. */
 export const ACCESS_TOKEN_TYPE = 'at+jwt';
 
-/** Claims of an access token beyond the registered ones. */
+/** Claims of an access token, without the registered claims. */
 export interface AccessTokenClaims {
   sub: string;
   sid: string;
   email: string;
   roles: string[];
-  /** When and how the user last proved to be who they are (OpenID Connect Core 1.0, section 2). */
+  /** Time and methods of the last authentication (OpenID Connect Core 1.0, section 2). */
   auth_time?: number;
   amr?: string[];
-  /** Tenant that the token is good for; without it, the account alone. */
+  /** Tenant for which the token is valid. Without it, the token has only the roles of the account. */
   tenant?: string;
 }
 
@@ -29,13 +29,13 @@ export class AccessTokenService {
     @Inject(SIGNING_KEY) private readonly key: SigningKey,
   ) {}
 
-  /** Life of a token, in seconds, as `expiresIn` of OAuth responses has it. */
+  /** Lifetime of a token, in seconds, for `expiresIn` in responses. */
   get expiresInSeconds(): number {
     return Math.floor(this.settings.accessTtlMs / 1000);
   }
 
   async issue({ id, email, roles, sessionId, tenantId, authenticatedAtMs, methods }: Principal): Promise<string> {
-    const { algorithm, kid, sign: privateKey } = this.key;
+    const { algorithm, kid, secretOrPrivateKey: privateKey } = this.key;
     const now = Math.floor(Date.now() / 1000);
     const header = { alg: algorithm, typ: ACCESS_TOKEN_TYPE, ...(kid !== undefined && { kid }) };
     const claims = {
@@ -52,13 +52,13 @@ export class AccessTokenService {
       sub: id,
       jti: randomUUID(),
     };
-    if (algorithm === 'EdDSA') return signedByEd25519(header, claims, privateKey);
+    if (algorithm === 'EdDSA') return signWithEd25519(header, claims, privateKey);
     return this.jwt.signAsync(claims, { privateKey, algorithm, header });
   }
 }
 
-/** By hand, because jsonwebtoken, which signs the others, does not know EdDSA (RFC 8037, section 3.1). */
-function signedByEd25519(header: object, claims: object, key: SigningKey['sign']): string {
-  const signed = [header, claims].map((part) => Buffer.from(JSON.stringify(part)).toString('base64url')).join('.');
-  return `${signed}.${sign(null, Buffer.from(signed), key).toString('base64url')}`;
+/** Own code, because jsonwebtoken does not support EdDSA (RFC 8037, section 3.1). */
+function signWithEd25519(header: object, claims: object, key: SigningKey['secretOrPrivateKey']): string {
+  const signedText = [header, claims].map((part) => Buffer.from(JSON.stringify(part)).toString('base64url')).join('.');
+  return `${signedText}.${sign(null, Buffer.from(signedText), key).toString('base64url')}`;
 }

@@ -5,7 +5,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { authSettings } from '../auth.options.js';
 import { AccessTokenService } from './access-token.service.js';
 import { AccessTokenVerifier, TokenFault } from './access-token.verifier.js';
-import { signingKey } from './signing-key.js';
+import { loadSigningKey } from './signing-key.js';
 
 const pem = (pair: { privateKey: import('node:crypto').KeyObject }) =>
   pair.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
@@ -19,9 +19,9 @@ const KEYS = {
 type Algorithm = keyof typeof KEYS;
 const ALGORITHMS = Object.keys(KEYS) as Algorithm[];
 
-function suite(algorithm: Algorithm, tokenCacheSize = 100) {
+function setUp(algorithm: Algorithm, tokenCacheSize = 100) {
   const settings = authSettings({ ...KEYS[algorithm], tokenCacheSize });
-  const key = signingKey(settings);
+  const key = loadSigningKey(settings);
   const issuer = new AccessTokenService(new JwtService(), settings, key);
   return { key, verifier: new AccessTokenVerifier(settings, key), issue: () => issuer.issue(PRINCIPAL) };
 }
@@ -31,9 +31,9 @@ const encode = (value: unknown) =>
   Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)).toString('base64url');
 const now = () => Math.floor(Date.now() / 1000);
 
-/** A token with the right signature, whatever it says: what an issuer that errs could hand out. */
+/** Creates a token with a valid signature and any content, as a faulty issuer could. */
 function signed(algorithm: Algorithm, claims: unknown, header: object = {}): string {
-  const { kid } = signingKey(authSettings(KEYS[algorithm]));
+  const { kid } = loadSigningKey(authSettings(KEYS[algorithm]));
   const text = `${encode({ alg: algorithm, typ: 'at+jwt', ...(kid && { kid }), ...header })}.${encode(claims)}`;
   if (algorithm === 'HS256') return `${text}.${createHmac('sha256', SECRET).update(text).digest('base64url')}`;
   const key = createPrivateKey(KEYS[algorithm].privateKey);
@@ -62,15 +62,15 @@ afterEach(() => {
 });
 
 describe.each(ALGORITHMS)('an access token signed with %s', (algorithm) => {
-  const { verifier, issue } = suite(algorithm);
+  const { verifier, issue } = setUp(algorithm);
 
-  it('is accepted, and says who it is', async () => {
+  it('is accepted and identifies the principal', async () => {
     const token = await issue();
     expect(verifier.verify(token)).toMatchObject({ principal: PRINCIPAL });
     expect(verifier.verify(token)).toMatchObject({ principal: PRINCIPAL });
   });
 
-  it('is accepted when made by hand, which shows that the forgeries fail for what is wrong with them', () => {
+  it('is accepted when this spec signs it, so each forgery below is refused for its fault alone', () => {
     expect(codeOf(verifier.verify(signed(algorithm, claims())))).toBe('accepted');
     expect(codeOf(verifier.verify(signed(algorithm, claims({ aud: ['other', 'nest-bulwark'] }))))).toBe('accepted');
   });
@@ -83,11 +83,11 @@ describe.each(ALGORITHMS)('an access token signed with %s', (algorithm) => {
     ['an audience within an object', { aud: { includes: 'nest-bulwark' } }, 'AUTH_TOKEN_WRONG_AUDIENCE'],
     ['no audience', { aud: undefined }, 'AUTH_TOKEN_WRONG_AUDIENCE'],
     ['the time of its expiry', { exp: now() }, 'AUTH_TOKEN_EXPIRED'],
-    ['an expiry before all time', { exp: -1 }, 'AUTH_TOKEN_EXPIRED'],
+    ['a negative expiry', { exp: -1 }, 'AUTH_TOKEN_EXPIRED'],
     ['no expiry', { exp: undefined }, 'AUTH_TOKEN_INVALID'],
     ['an expiry as text', { exp: String(now() + 60) }, 'AUTH_TOKEN_INVALID'],
-    ['a beginning that is to come', { nbf: now() + 3_600 }, 'AUTH_TOKEN_INVALID'],
-    ['a beginning as text', { nbf: '0' }, 'AUTH_TOKEN_INVALID'],
+    ['a start in the future', { nbf: now() + 3_600 }, 'AUTH_TOKEN_INVALID'],
+    ['a start as text', { nbf: '0' }, 'AUTH_TOKEN_INVALID'],
     ['no subject', { sub: undefined }, 'AUTH_TOKEN_INVALID'],
     ['a subject within an object', { sub: { id: 'u-1' } }, 'AUTH_TOKEN_INVALID'],
     ['no session', { sid: undefined }, 'AUTH_TOKEN_INVALID'],
@@ -97,12 +97,12 @@ describe.each(ALGORITHMS)('an access token signed with %s', (algorithm) => {
     expect(codeOf(verifier.verify(signed(algorithm, claims(overrides))))).toBe(code);
   });
 
-  it('is refused with an expiry that no clock reaches', () => {
+  it('is refused with an infinite expiry', () => {
     const endless = JSON.stringify(claims()).replace(/"exp":\d+/, '"exp":1e999');
     expect(codeOf(verifier.verify(signed(algorithm, endless)))).toBe('AUTH_TOKEN_INVALID');
   });
 
-  it('holds the last of two claims of one name, as JSON does, so that both readers agree', () => {
+  it('uses the last of two claims with the same name, as JSON.parse does', () => {
     const twice = JSON.stringify(claims()).replace('"aud":', '"aud":"nest-bulwark","aud":"other","x":');
     expect(codeOf(verifier.verify(signed(algorithm, twice)))).toBe('AUTH_TOKEN_WRONG_AUDIENCE');
   });
@@ -111,7 +111,7 @@ describe.each(ALGORITHMS)('an access token signed with %s', (algorithm) => {
     ['a list', [claims()]],
     ['text', '"claims"'],
     ['null', 'null'],
-    ['no JSON', '{"sub":'],
+    ['invalid JSON', '{"sub":'],
   ])('is malformed when its claims are %s', (_what, value) => {
     expect(codeOf(verifier.verify(signed(algorithm, value)))).toBe('AUTH_TOKEN_MALFORMED');
   });
@@ -136,10 +136,10 @@ describe.each(ALGORITHMS)('an access token signed with %s', (algorithm) => {
     expect(codeOf(verifier.verify(`${header}.${payload}`))).toBe('AUTH_TOKEN_MALFORMED');
   });
 
-  it('has one spelling', () => {
+  it('has only one accepted encoding', () => {
     const token = signed(algorithm, claims());
     const last = token.at(-1) ?? '';
-    // The last character carries two or four bits that no byte takes up.
+    // Two or four bits of the last character do not belong to any byte.
     const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
     const twin = token.slice(0, -1) + alphabet[alphabet.indexOf(last) ^ 1];
     expect(Buffer.from(twin.split('.')[2] ?? '', 'base64url')).toEqual(
@@ -150,7 +150,7 @@ describe.each(ALGORITHMS)('an access token signed with %s', (algorithm) => {
     }
   });
 
-  it('is refused however one character is changed, added or left out, also when it is known', async () => {
+  it('is refused if one character is changed, added or removed, also when the original is cached', async () => {
     const token = await issue();
     expect(codeOf(verifier.verify(token))).toBe('accepted');
     fc.assert(
@@ -169,10 +169,10 @@ describe.each(ALGORITHMS)('an access token signed with %s', (algorithm) => {
   });
 });
 
-describe('tokens that are known to be good', () => {
-  it('expire all the same', async () => {
+describe('cached tokens', () => {
+  it('expire', async () => {
     vi.useFakeTimers();
-    const { verifier, issue } = suite('HS256');
+    const { verifier, issue } = setUp('HS256');
     const token = await issue();
     expect(codeOf(verifier.verify(token))).toBe('accepted');
     vi.advanceTimersByTime(15 * 60_000 - 1_000);
@@ -181,8 +181,8 @@ describe('tokens that are known to be good', () => {
     expect(codeOf(verifier.verify(token))).toBe('AUTH_TOKEN_EXPIRED');
   });
 
-  it('lend their signature to no other token', async () => {
-    const { verifier, issue } = suite('HS256');
+  it('do not make another token with the same signature valid', async () => {
+    const { verifier, issue } = setUp('HS256');
     const token = await issue();
     verifier.verify(token);
     const [header = '', , signature = ''] = token.split('.');
@@ -191,8 +191,8 @@ describe('tokens that are known to be good', () => {
     expect(codeOf(verifier.verify(`x${token}`))).not.toBe('accepted');
   });
 
-  it('are told from others by the same verdicts as without a memory', () => {
-    const [cached, uncached] = [suite('HS256').verifier, suite('HS256', 0).verifier];
+  it('get the same results as without a cache', () => {
+    const [cached, uncached] = [setUp('HS256').verifier, setUp('HS256', 0).verifier];
     const jwt = new JwtService({ secret: SECRET });
     const part = fc.oneof(
       fc.constant(claims()),
@@ -201,10 +201,10 @@ describe('tokens that are known to be good', () => {
     fc.assert(
       fc.property(part, fc.constantFrom('HS256', 'HS512', 'none'), (changes, alg) => {
         const token = signed('HS256', { ...claims(), ...changes }, { alg });
-        const verdict = codeOf(uncached.verify(token));
-        expect([codeOf(cached.verify(token)), codeOf(cached.verify(token))]).toEqual([verdict, verdict]);
-        // What is accepted here, jsonwebtoken accepts as well; it looks at less.
-        if (verdict === 'accepted') {
+        const result = codeOf(uncached.verify(token));
+        expect([codeOf(cached.verify(token)), codeOf(cached.verify(token))]).toEqual([result, result]);
+        // jsonwebtoken accepts every token that is accepted here. It checks less.
+        if (result === 'accepted') {
           jwt.verify(token, { algorithms: ['HS256'], issuer: 'nest-bulwark', audience: 'nest-bulwark' });
         }
       }),

@@ -2,16 +2,15 @@ import { hash, type KeyObject } from 'node:crypto';
 
 const BLOCK_BYTES = 64;
 const HASH_BYTES = 32;
-/** Room for the texts that are usual; longer ones get a buffer of their own. */
-const ROOM_BYTES = 4_096;
+/** Large enough for usual texts. Longer texts get a new buffer. */
+const BUFFER_BYTES = 4_096;
 
 /**
- * HMAC-SHA-256 (RFC 2104) with one key, as two hashes over buffers that hold the padded key already. It does what
- * `createHmac()` does in little more than half the time, since that makes a stream object for every text, which costs
- * more than the hashing.
+ * HMAC-SHA-256 (RFC 2104) with one key: two hashes over buffers that already contain the padded key. It takes little more
+ * than half the time of `createHmac()`, which creates a stream object for every text. The stream costs more than the hash.
  */
 export class HmacSha256 {
-  private readonly inner = Buffer.alloc(BLOCK_BYTES + ROOM_BYTES);
+  private readonly inner = Buffer.alloc(BLOCK_BYTES + BUFFER_BYTES);
   private readonly outer = Buffer.alloc(BLOCK_BYTES + HASH_BYTES);
 
   constructor(secret: KeyObject) {
@@ -24,15 +23,15 @@ export class HmacSha256 {
     }
   }
 
-  /** MAC of a text in UTF-8, in base64url. */
+  /** Returns the MAC of a text (UTF-8) in base64url. */
   digest(text: string): string {
-    this.outer.write(hash('sha256', this.padded(text), 'binary'), BLOCK_BYTES, 'binary');
+    this.outer.write(hash('sha256', this.getInnerInput(text), 'binary'), BLOCK_BYTES, 'binary');
     return hash('sha256', this.outer, 'base64url');
   }
 
-  private padded(text: string): Buffer {
+  private getInnerInput(text: string): Buffer {
     // A character takes three bytes at most (UTF-8 of UTF-16 code units).
-    if (text.length * 3 > ROOM_BYTES) return Buffer.concat([this.inner.subarray(0, BLOCK_BYTES), Buffer.from(text)]);
+    if (text.length * 3 > BUFFER_BYTES) return Buffer.concat([this.inner.subarray(0, BLOCK_BYTES), Buffer.from(text)]);
     return this.inner.subarray(0, BLOCK_BYTES + this.inner.write(text, BLOCK_BYTES));
   }
 }

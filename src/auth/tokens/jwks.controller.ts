@@ -2,7 +2,7 @@ import { Controller, Get, Header, Inject, VERSION_NEUTRAL } from '@nestjs/common
 import { Public } from '../../guards/index.js';
 import { SIGNING_KEY, type PublicJwk, type SigningKey } from './signing-key.js';
 
-/** The public keys of access tokens, for services that verify them by themselves (RFC 7517). */
+/** The public keys of access tokens, for services that verify tokens themselves (RFC 7517). */
 @Controller({ path: '.well-known/jwks.json', version: VERSION_NEUTRAL })
 @Public()
 export class JwksController {

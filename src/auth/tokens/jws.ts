@@ -4,31 +4,35 @@ import { HmacSha256 } from './hmac-sha256.js';
 /** Signature algorithms of access tokens (RFC 7518, RFC 8037). EdDSA is Ed25519. */
 export type JwsAlgorithm = 'HS256' | 'ES256' | 'EdDSA';
 
-/** A key and the one algorithm that it is used with, whatever a token says (RFC 8725, section 3.1). */
+/** A key and its only algorithm. The header of a token cannot change the algorithm (RFC 8725, section 3.1). */
 export interface VerificationKey {
   readonly algorithm: JwsAlgorithm;
   readonly key: KeyObject;
   /**
-   * Whether `signature` (base64url) is that of `signed`, the first two parts of a token. Only the one canonical spelling
-   * of a signature is accepted, so that a token cannot be written in two ways.
+   * Whether `signature` (base64url) is the signature of `signedText`, the first two parts of a token. Only the canonical
+   * base64url encoding is accepted, so each token has only one form.
    */
-  hasSigned(signed: string, signature: string): boolean;
+  isValidSignature(signedText: string, signature: string): boolean;
 }
 
 /** Length of a SHA-256 MAC, and of an ES256 or Ed25519 signature, in base64url. */
 const MAC_LENGTH = 43;
 const SIGNATURE_LENGTH = 86;
 
-/** One pair for all: a comparison is over before the next one begins, and allocating costs more than comparing. */
+/** Shared by all comparisons, which are synchronous. An allocation would cost more than a comparison. */
 const expected = Buffer.alloc(MAC_LENGTH);
 const given = Buffer.alloc(MAC_LENGTH);
 
-export function verificationKey(algorithm: JwsAlgorithm, key: KeyObject): VerificationKey {
-  return { algorithm, key, hasSigned: algorithm === 'HS256' ? bySecret(key) : byPublicKey(algorithm, key) };
+export function createVerificationKey(algorithm: JwsAlgorithm, key: KeyObject): VerificationKey {
+  return {
+    algorithm,
+    key,
+    isValidSignature: algorithm === 'HS256' ? createHmacCheck(key) : createPublicKeyCheck(algorithm, key),
+  };
 }
 
-/** Compared as text, which is decoding less, in a time that does not depend on where the two differ. */
-function bySecret(key: KeyObject): VerificationKey['hasSigned'] {
+/** Compares the encoded texts in constant time, so the signature need not be decoded. */
+function createHmacCheck(key: KeyObject): VerificationKey['isValidSignature'] {
   const mac = new HmacSha256(key);
   return (signed, signature) => {
     if (signature.length !== MAC_LENGTH) return false;
@@ -38,7 +42,7 @@ function bySecret(key: KeyObject): VerificationKey['hasSigned'] {
   };
 }
 
-function byPublicKey(algorithm: 'ES256' | 'EdDSA', key: KeyObject): VerificationKey['hasSigned'] {
+function createPublicKeyCheck(algorithm: 'ES256' | 'EdDSA', key: KeyObject): VerificationKey['isValidSignature'] {
   return (signed, signature) => {
     if (signature.length !== SIGNATURE_LENGTH) return false;
     const bytes = Buffer.from(signature, 'base64url');

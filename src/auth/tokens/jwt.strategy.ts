@@ -7,12 +7,11 @@ import { SessionCookies } from '../cookies/session-cookies.js';
 import { SIGNING_KEY, type SigningKey } from './signing-key.js';
 
 /**
- * The same authentication for what is built on passport: routes of an application that carry
- * `@UseGuards(AuthGuard('bulwark-jwt'))`, and `passport.authenticate('bulwark-jwt')` outside Nest. passport-jwt checks
- * the token, then `PrincipalResolver` looks at its session and its owner. A token that came in a cookie counts only where
- * the request passes the CSRF check.
+ * The same authentication as a passport strategy, for routes with `@UseGuards(AuthGuard('bulwark-jwt'))` and for
+ * `passport.authenticate('bulwark-jwt')` outside Nest. passport-jwt verifies the token. Then `PrincipalResolver` checks its
+ * session and its owner. A token in a cookie is accepted only if the request passes the CSRF check.
  *
- * jsonwebtoken, which passport-jwt verifies with, knows no EdDSA: tokens of such a key are refused here.
+ * Tokens signed with EdDSA are refused, because jsonwebtoken, which passport-jwt uses, does not support EdDSA.
  */
 @Injectable()
 export class JwtStrategy extends PassportStrategy(Strategy, 'bulwark-jwt') {
@@ -23,11 +22,11 @@ export class JwtStrategy extends PassportStrategy(Strategy, 'bulwark-jwt') {
     private readonly principals: PrincipalResolver,
   ) {
     super({
-      jwtFromRequest: (request: unknown) => cookies.accessTokenOf(request as AdapterRequest) ?? null,
+      jwtFromRequest: (request: unknown) => cookies.getAccessToken(request as AdapterRequest) ?? null,
       secretOrKeyProvider: (_request, token: string, done) => {
-        const key = keys.verifierOf(keyIdOf(token))?.key;
-        // Types of passport-jwt name text only; jsonwebtoken takes a KeyObject, and then binds it to its algorithms.
-        done(key ? null : new Error('no such key'), key as never);
+        const key = keys.findVerificationKey(readKeyId(token))?.key;
+        // The types of passport-jwt allow only text, but jsonwebtoken accepts a KeyObject and checks its algorithm.
+        done(key ? null : new Error('The kid of the token is unknown'), key as never);
       },
       algorithms: ['HS256', 'ES256'],
       issuer,
@@ -36,14 +35,14 @@ export class JwtStrategy extends PassportStrategy(Strategy, 'bulwark-jwt') {
     });
   }
 
-  /** Roles and session are those of now. */
+  /** Returns the principal with the current roles; false if the session has ended. */
   async validate(request: unknown): Promise<Principal | false> {
     return (await this.principals.resolve(request)) ?? false;
   }
 }
 
-/** The `kid` that a token names; undefined where it names none, or is no token. */
-function keyIdOf(token: string): unknown {
+/** Returns the `kid` of a token, or undefined. */
+function readKeyId(token: string): unknown {
   try {
     const header = JSON.parse(Buffer.from(token.split('.', 1)[0] ?? '', 'base64url').toString()) as { kid?: unknown };
     return header.kid;

@@ -40,7 +40,7 @@ export const authVariables = {
     schema: duration('1s', '3650d'),
     default: '90d',
     description: 'Life of a session, however often it is refreshed.',
-    setting: 'auth.sessionMaximumMs',
+    setting: 'auth.sessionMaxTtlMs',
   }),
   AUTH_RETENTION: variable({
     schema: duration('0ms', '3650d'),
