@@ -1,4 +1,4 @@
-import { isSecretName, plainName, REDACTED, withoutSecrets } from '../common/index.js';
+import { isSecretName, normalizeName, REDACTED, redactSecrets } from '../common/index.js';
 
 /** Longest text of a client that is stored, in characters. */
 const MAXIMUM_TEXT = 512;
@@ -39,7 +39,7 @@ export class Redaction {
   private readonly known = new Map<string, boolean>();
 
   constructor(private readonly rules: RedactionRules) {
-    this.names = new Set(rules.redact.map(plainName));
+    this.names = new Set(rules.redact.map(normalizeName));
   }
 
   /** A text of the event itself: cut to size, control characters replaced. */
@@ -81,7 +81,7 @@ export class Redaction {
   private isSecret(name: string): boolean {
     let isSecret = this.known.get(name);
     if (isSecret === undefined) {
-      isSecret = isSecretName(name) || this.names.has(plainName(name));
+      isSecret = isSecretName(name) || this.names.has(normalizeName(name));
       if (this.known.size < MAXIMUM_KNOWN && name.length <= MAXIMUM_TEXT) this.known.set(name, isSecret);
     }
     return isSecret;
@@ -90,7 +90,7 @@ export class Redaction {
   private clean(text: string, maximum: number): string {
     // A secret that the limit would cut has to be recognised first.
     const cut = text.length <= maximum ? text : text.slice(0, maximum + MAXIMUM_SECRET);
-    const harmless = withoutSecrets(PRINTABLE.test(cut) ? cut : cut.toWellFormed().replace(UNSAFE, '?'));
+    const harmless = redactSecrets(PRINTABLE.test(cut) ? cut : cut.toWellFormed().replace(UNSAFE, '?'));
     const stored = this.rules.redactEmails ? harmless.replace(EMAIL, '$1***@$2') : harmless;
     return stored.length <= maximum ? stored : stored.slice(0, maximum).toWellFormed();
   }
