@@ -3,21 +3,23 @@ import type { AuditInput, AuditSeverity } from '../ports/index.js';
 import type { StandardSchemaV1 } from './standard-schema.js';
 
 /**
- * An action and what its metadata hold. Register it with `AuditModule.forRoot({ actions })`, and declare its type by
- * merging into `AuditActions`.
+ * An action and the schema of its metadata. Register it with `AuditModule.forRoot({ actions })`. Declare its type by
+ * declaration merging into `AuditActions`.
  *
  * @publicApi
  */
 export interface AuditActionDefinition {
-  /** Dotted name: the thing, then what happened to it (`wallet.debit`). */
+  /** Dotted name of a resource and an operation, such as `wallet.debit`. */
   readonly action: string;
-  /** Raised when the metadata change their meaning. Stored with each event. */
+  /**
+   * Version of the metadata schema. Increase it when the metadata change their meaning. It is stored with each event.
+   */
   readonly version: number;
-  /** Security events are durable, however harmless their severity. @default false */
+  /** Whether it is a security event. Security events are at least `durable`, at every severity. @default false */
   readonly isSecurity?: boolean;
   /** @default INFO on success, WARNING otherwise */
   readonly severity?: AuditSeverity;
-  /** Checks the metadata: a zod schema, or any other Standard Schema. It must be synchronous. */
+  /** Validates the metadata: a zod schema, or any other Standard Schema. It must be synchronous. */
   readonly metadata?: StandardSchemaV1;
 }
 
@@ -32,14 +34,14 @@ export const AUDIT_VOCABULARY: readonly AuditActionDefinition[] = Object.entries
   metadata,
 }));
 
-/** Actions of these groups are security events even where they are not registered. */
+/** Actions of these groups are security events, even if they are not registered. */
 const SECURITY_GROUPS = /^(?:auth|admin|security|user)\./;
 
 /** The registered actions of the suite and of the application. */
 export class AuditActionRegistry {
   private readonly definitions = new Map<string, AuditActionDefinition>();
 
-  /** @throws Error on two different definitions of one action */
+  /** @throws Error if an action is defined twice */
   constructor(definitions: readonly AuditActionDefinition[]) {
     for (const definition of [...AUDIT_VOCABULARY, ...definitions]) {
       if (this.definitions.has(definition.action)) {
@@ -58,8 +60,8 @@ export class AuditActionRegistry {
   }
 
   /**
-   * Version of the schema that the metadata match; null where the action is unknown or they do not match. No event is
-   * refused for its metadata, because it happened.
+   * Returns the schema version of the action, or null if the action is unknown or the metadata do not match the schema.
+   * An event with invalid metadata is recorded too, because it happened.
    */
   versionOf(action: string, metadata: unknown): number | null {
     const definition = this.definitions.get(action);

@@ -6,23 +6,24 @@ const MAX_EVENTS_PER_MINUTE = 1_000;
 const MAX_EVENTS_PER_CLIENT_PER_MINUTE = 100;
 
 /**
- * Events of the suite that a request without a known caller can cause. Violations have a budget of their own; events of
- * the application are its own decision.
+ * Actions that an unauthenticated request can cause, and that have a limit. Violations have their own limit. The
+ * application decides about its own actions.
  */
-const BOUNDED = /^(?:access|auth|rate_limit)\./;
-/** Bounded even when it succeeds: a route of administration may be public. */
+const LIMITED_ACTIONS = /^(?:access|auth|rate_limit)\./;
+/** This action has a limit even if it succeeds, because an admin route may be public. */
 const ADMIN_ACTION = 'admin.action';
-/** Repetitions of these say nothing new. */
-const MERGED = /^access\./;
-/** Recorded at the end of a flood, when there is no request any more. */
-const ENDS_OF_FLOODS = /^rate_limit\.(?:shadow_)?exceeded$/;
+/** Repetitions of these actions add no information, so they are recorded as streaks. */
+const STREAK_ACTIONS = /^access\./;
+/** These events are recorded at the end of a streak, outside a request. */
+const RATE_LIMIT_SUMMARIES = /^rate_limit\.(?:shadow_)?exceeded$/;
 
 type Denial = AuditInput & { readonly client: string | undefined; readonly route: string | undefined };
 
 /**
- * Keeps callers without a name from filling the audit trail. Of a repeated denial the first is recorded, and the number
- * of all when it has ended. Failed logins and the like are recorded one by one, up to a number for each client and for
- * all; how many were left out is recorded at the end of the minute.
+ * Prevents unauthenticated callers from filling the audit trail. A repeated denial is a streak: the first denial is
+ * recorded at once, and the number of all denials at the end. Other events, such as failed logins, are recorded one by
+ * one, up to a limit for each client and a limit for all clients. At the end of each minute, the number of omitted
+ * events is recorded.
  */
 export class AnonymousEvents {
   private readonly denials = new Streaks<Denial>((streak) => this.recordEnd(streak));
@@ -32,18 +33,18 @@ export class AnonymousEvents {
     onDropped: (leftOut) => this.recordLeftOut(leftOut),
   });
 
-  /** @param record stores an event that stands for many requests */
+  /** @param record stores an event that summarizes many requests */
   constructor(private readonly record: (input: AuditInput) => void) {}
 
-  /** Whether the event is to be recorded by itself. */
+  /** Returns whether the caller must record this event. */
   admit(input: AuditInput): boolean {
-    if (!isBounded(input)) return true;
+    if (!isLimited(input)) return true;
     const context = currentContext();
     if (context?.principal) return true;
-    if (!context) return !ENDS_OF_FLOODS.test(input.action) || this.budget.admit();
+    if (!context) return !RATE_LIMIT_SUMMARIES.test(input.action) || this.budget.admit();
     const { route } = context;
     const client = clientNetwork(context.clientAddress);
-    if (!MERGED.test(input.action)) return this.budget.admit(client);
+    if (!STREAK_ACTIONS.test(input.action)) return this.budget.admit(client);
     const id = JSON.stringify([
       input.action,
       client,
@@ -57,7 +58,7 @@ export class AnonymousEvents {
     return true;
   }
 
-  /** Records what was counted. */
+  /** Records the counts so far. */
   flush(): void {
     this.denials.endAll();
     this.budget.flush();
@@ -74,6 +75,6 @@ export class AnonymousEvents {
   }
 }
 
-function isBounded({ action, outcome }: AuditInput): boolean {
-  return action === ADMIN_ACTION || (outcome !== 'success' && BOUNDED.test(action));
+function isLimited({ action, outcome }: AuditInput): boolean {
+  return action === ADMIN_ACTION || (outcome !== 'success' && LIMITED_ACTIONS.test(action));
 }

@@ -1,17 +1,17 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 import type { AuditOutcome, AuditSeverity } from '../ports/index.js';
 
-/** One recorded event. Rows are only ever added. */
+/** One recorded event. Rows are added, and never changed. */
 @Entity('audit_events', { synchronize: false })
 export class AuditEvent {
-  /** UUIDv7, so that ids follow the order of recording. */
+  /** A UUIDv7. Ids therefore have the order of recording. */
   @PrimaryColumn('uuid')
   id!: string;
 
   @Column('timestamptz', { name: 'occurred_at' })
   occurredAt!: Date;
 
-  /** When it reached the database. */
+  /** Time at which the database stored the event. */
   @Column('timestamptz', { name: 'recorded_at' })
   recordedAt!: Date;
 
@@ -30,7 +30,7 @@ export class AuditEvent {
   @Column('text', { name: 'tenant_id', nullable: true })
   tenantId!: string | null;
 
-  /** The first of the targets. */
+  /** The first element of `targets`. */
   @Column('text', { nullable: true })
   target!: string | null;
 
@@ -55,7 +55,7 @@ export class AuditEvent {
   @Column('text', { name: 'idempotency_key', nullable: true })
   idempotencyKey!: string | null;
 
-  /** Version of the action's schema that the metadata keep to; null where there is none, or they do not. */
+  /** Schema version of the action; null if the action has no schema or the metadata do not match it. */
   @Column('smallint', { name: 'schema_version', nullable: true })
   schemaVersion!: number | null;
 

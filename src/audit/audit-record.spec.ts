@@ -16,7 +16,7 @@ const actions = new AuditActionRegistry([]);
 const recordOf = (input: AuditInput) => JSON.parse(auditLine(input, redaction, actions)) as AuditRecord;
 
 describe('a record', () => {
-  it('of an action that the application has declared takes its metadata and no other', () => {
+  it('accepts only the declared metadata of an action of the application', () => {
     const use = (audit: AuditTrail) => {
       audit.record({ action: 'typed.action', outcome: 'success', metadata: { amount: 1 } });
       // @ts-expect-error: the amount is a number
@@ -26,25 +26,25 @@ describe('a record', () => {
     expect(use).toBeTypeOf('function');
   });
 
-  it('has ids in the order of recording, within one millisecond too', () => {
+  it('has ids in the order of recording, also within one millisecond', () => {
     const ids = Array.from({ length: 2_000 }, () => recordOf({ action: 'a', outcome: 'success' }).id);
     expect(ids).toEqual([...ids].sort());
     expect(new Set(ids).size).toBe(2_000);
   });
 
-  it('is of severity WARNING where something failed, unless told otherwise', () => {
+  it('has severity WARNING by default if the outcome is not success', () => {
     expect(recordOf({ action: 'a', outcome: 'success' }).severity).toBe('INFO');
     expect(recordOf({ action: 'a', outcome: 'denied' }).severity).toBe('WARNING');
     expect(recordOf({ action: 'a', outcome: 'denied', severity: 'CRITICAL' }).severity).toBe('CRITICAL');
   });
 
-  it('has all its targets, the first before the others', () => {
+  it('contains target and targets, target first', () => {
     const { target, targets } = recordOf({ action: 'a', outcome: 'success', target: 'x:1', targets: ['x:2\n', 'x:3'] });
     expect(target).toBe('x:1');
     expect(targets).toEqual(['x:1', 'x:2?', 'x:3']);
   });
 
-  it('bears its time to the millisecond', () => {
+  it('has the time of recording in milliseconds', () => {
     const before = Date.now();
     const { occurred_at: at } = recordOf({ action: 'a', outcome: 'success' });
     expect(at).toBe(new Date(at).toISOString());
@@ -52,7 +52,7 @@ describe('a record', () => {
     expect(Date.parse(at)).toBeLessThanOrEqual(Date.now());
   });
 
-  it('is of the caller, the tenant and the API key of its request, unless told otherwise', () => {
+  it('has caller, tenant and API key of its request by default', () => {
     const user = { id: 'u', email: 'u@example.com', roles: [], sessionId: 's', tenantId: 'acme' };
     const request = {
       method: 'GET',

@@ -5,8 +5,8 @@ import { eventId } from './event-id.js';
 import type { Redaction } from './redaction.js';
 
 /**
- * An event as it is written: a line of JSON in the journal, and with the same names a row of `audit_events`. What it does
- * not have is left out.
+ * The serialized form of an event: a line of JSON in the journal. A row of `audit_events` has the same names. Undefined
+ * fields are omitted.
  */
 export interface AuditRecord {
   readonly id: string;
@@ -28,12 +28,12 @@ export interface AuditRecord {
   readonly metadata: object;
 }
 
-const MAXIMUM_TARGETS = 100;
+const MAX_TARGETS = 100;
 
-let second = 0;
-let secondText = '';
+let cachedSecond = 0;
+let cachedPrefix = '';
 
-/** Completes what a module reports with who, where and when. The answer is an {@link AuditRecord} as JSON. */
+/** Adds caller, request data and time to an event. Returns an {@link AuditRecord} as JSON. */
 export function auditLine(input: AuditInput, redaction: Redaction, actions: AuditActionRegistry): string {
   const context = currentContext();
   const { principal } = context ?? {};
@@ -41,7 +41,7 @@ export function auditLine(input: AuditInput, redaction: Redaction, actions: Audi
   const targets = targetsOf(input, redaction);
   const record: Omit<AuditRecord, 'metadata'> = {
     id: eventId(now),
-    occurred_at: isoTime(now),
+    occurred_at: toIsoTime(now),
     action: redaction.text(input.action),
     outcome: input.outcome,
     severity: actions.severityOf(input),
@@ -59,21 +59,21 @@ export function auditLine(input: AuditInput, redaction: Redaction, actions: Audi
   };
   const apiKeyId = principal?.apiKey?.id;
   const metadata = apiKeyId === undefined ? input.metadata : { ...input.metadata, apiKeyId };
-  // Metadata are JSON already, because their size is measured in it.
+  // The metadata are already JSON, because their limit is a length of JSON.
   return `${JSON.stringify(record).slice(0, -1)},"metadata":${redaction.metadata(metadata)}}`;
 }
 
 function targetsOf({ target, targets = [] }: AuditInput, redaction: Redaction): string[] {
   const all = target === undefined ? targets : [target, ...targets];
-  return all.slice(0, MAXIMUM_TARGETS).map((one) => redaction.text(one));
+  return all.slice(0, MAX_TARGETS).map((one) => redaction.text(one));
 }
 
-/** As `Date.toISOString()`, whose cost is paid once a second. */
-function isoTime(now: number): string {
-  const ofSecond = Math.floor(now / 1_000);
-  if (ofSecond !== second) {
-    second = ofSecond;
-    secondText = new Date(ofSecond * 1_000).toISOString().slice(0, 20);
+/** Equals `Date.toISOString()`, but calls it only once a second, because it is slow. */
+function toIsoTime(now: number): string {
+  const second = Math.floor(now / 1_000);
+  if (second !== cachedSecond) {
+    cachedSecond = second;
+    cachedPrefix = new Date(second * 1_000).toISOString().slice(0, 20);
   }
-  return `${secondText}${String(now % 1_000).padStart(3, '0')}Z`;
+  return `${cachedPrefix}${String(now % 1_000).padStart(3, '0')}Z`;
 }

@@ -39,8 +39,8 @@ class AuditRouteGuard extends RoleGuard {
 }
 
 /**
- * What was recorded, for those who may know. That they have looked is recorded as well. Who acts in a tenant sees the
- * events of that tenant and no others, whatever the filters say.
+ * Routes to read the audit trail. Each read is recorded too. A caller who acts in a tenant sees only the events of that
+ * tenant, whatever the filters say.
  */
 @Management()
 @Controller({ path: 'audit', version: ['1', VERSION_NEUTRAL] })
@@ -61,22 +61,22 @@ export class AuditController {
   async events(@Req() { user }: AdapterRequest, @Query() query: Record<string, unknown>): Promise<AuditPage> {
     const { limit, after, ...filter } = parsedQuery(pageQuery, query);
     this.audit.record({ action: 'audit.read', outcome: 'success', metadata: { ...filter } });
-    return this.reader.page(filter, limit, after, reachOf(user));
+    return this.reader.page(filter, limit, after, visibilityOf(user));
   }
 
-  /** All events that the filters name, newest first, as a file. */
+  /** All events that match the filters, newest first, as a file. */
   @Get('events/export')
   export(@Req() { user }: AdapterRequest, @Query() query: Record<string, unknown>): StreamableFile {
     const { format, ...filter } = parsedQuery(exportQuery, query);
     this.audit.record({ action: 'audit.export', outcome: 'success', metadata: { format, ...filter } });
     const to: ExportFormat = EXPORT_FORMATS[format];
-    return new StreamableFile(Readable.from(this.lines(filter, reachOf(user), to)), {
+    return new StreamableFile(Readable.from(this.lines(filter, visibilityOf(user), to)), {
       type: to.mediaType,
       disposition: `attachment; filename="audit-events.${format}"`,
     });
   }
 
-  /** Events as they are stored, on whichever replica, as server-sent events. */
+  /** New events of all replicas, as server-sent events. */
   @Get('events/stream')
   @Header('Cache-Control', 'no-store')
   @Header('X-Accel-Buffering', 'no')
@@ -87,30 +87,35 @@ export class AuditController {
   ): Promise<StreamableFile> {
     const filter = parsedQuery(streamQuery, query);
     const { user } = request;
-    const stream = await this.tail.open(filter, reachOf(user), lastEventId, () => this.isStill(user, request));
+    const stream = await this.tail.open(filter, visibilityOf(user), lastEventId, () =>
+      this.mayStillRead(user, request),
+    );
     this.audit.record({ action: 'audit.read', outcome: 'success', metadata: { live: true, ...filter } });
     return new StreamableFile(stream, { type: 'text/event-stream; charset=utf-8' });
   }
 
-  /** Recomputes the chains, and names the first event that is not what was sealed. */
+  /** Recomputes the chains. The result names the first event that does not match its seal. */
   @Get('verify')
   verify(@Req() { user }: AdapterRequest): Promise<Verification> {
-    if (reachOf(user) === 'all') return this.verifier.verify();
+    if (visibilityOf(user) === 'all') return this.verifier.verify();
     this.audit.record({ action: 'access.denied', outcome: 'denied', metadata: { reason: 'acts in a tenant' } });
-    throw new ProblemException('ACCESS_DENIED', 'The chains of all tenants are verified outside of any.');
+    throw new ProblemException(
+      'ACCESS_DENIED',
+      'Only a caller who acts in no tenant may verify the chains, because this reads all tenants.',
+    );
   }
 
   private async *lines(
     filter: AuditFilter,
-    reach: AuditVisibility,
+    visibility: AuditVisibility,
     { head, line }: ExportFormat,
   ): AsyncGenerator<string> {
     if (head !== '') yield head;
-    for await (const events of this.reader.all(filter, reach)) yield events.map((event) => line(event)).join('');
+    for await (const events of this.reader.all(filter, visibility)) yield events.map((event) => line(event)).join('');
   }
 
-  /** Whether the caller is who it was and may still read. */
-  private async isStill(before: Principal | undefined, request: AdapterRequest): Promise<boolean> {
+  /** Whether the request still has the same caller, and whether this caller may still read the audit trail. */
+  private async mayStillRead(before: Principal | undefined, request: AdapterRequest): Promise<boolean> {
     if (!this.principals) return true;
     const now = await this.principals.resolve(request);
     if (!now || now.id !== before?.id || now.tenantId !== before.tenantId) return false;
@@ -118,6 +123,6 @@ export class AuditController {
   }
 }
 
-function reachOf(user: Principal | undefined): AuditVisibility {
+function visibilityOf(user: Principal | undefined): AuditVisibility {
   return user?.tenantId === undefined ? 'all' : { tenant: user.tenantId };
 }

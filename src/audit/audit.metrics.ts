@@ -1,11 +1,11 @@
 import type { AuditDelivery, Counter, MetricFamily, Metrics } from '../ports/index.js';
 
-/** Why an event was lost, or is in the log alone. */
+/** Why an event was lost, or is only in the log. */
 export type DropReason = 'overflow' | 'rejected' | 'unavailable';
 
 const REASONS: readonly DropReason[] = ['overflow', 'rejected', 'unavailable'];
 
-/** What can be seen from outside of the way of events. */
+/** Metrics of recording and storing events. */
 export class AuditMetrics {
   private readonly recorded: Record<AuditDelivery, Counter>;
   private readonly losses: MetricFamily<Counter>;
@@ -15,7 +15,7 @@ export class AuditMetrics {
   constructor(metrics: Metrics, sizes: { pending: () => number; journalBytes: () => number }) {
     const recorded = metrics.counter({
       name: 'audit_events_recorded_total',
-      help: 'Audit events taken.',
+      help: 'Audit events recorded, by delivery mode.',
       labelNames: ['delivery'],
     });
     this.recorded = {
@@ -25,34 +25,37 @@ export class AuditMetrics {
     };
     this.losses = metrics.counter({
       name: 'audit_events_dropped_total',
-      help: 'Audit events lost or refused, by reason.',
+      help: 'Audit events not stored, by reason.',
       labelNames: ['reason'],
     });
-    // From zero on, so that the first loss is an increase.
+    // The series starts at zero. Otherwise a query would not see the first loss as an increase.
     for (const reason of REASONS) this.losses.labels({ reason }).add(0);
     this.refusals = metrics
-      .counter({ name: 'audit_journal_refusals_total', help: 'Durable events that the journal did not take.' })
+      .counter({ name: 'audit_journal_refusals_total', help: 'Durable events that the journal could not store.' })
       .labels({});
     this.damage = metrics
-      .counter({ name: 'audit_journal_damage_total', help: 'Damaged records and cut ends of journal segments.' })
+      .counter({ name: 'audit_journal_damage_total', help: 'Damaged records and incomplete ends of journal segments.' })
       .labels({});
-    metrics.gauge({ name: 'audit_events_pending', help: 'Audit events not yet stored.' }, sizes.pending);
-    metrics.gauge({ name: 'audit_journal_bytes', help: 'Size of the audit journal.' }, sizes.journalBytes);
+    metrics.gauge(
+      { name: 'audit_events_pending', help: 'Audit events in memory that are not stored yet.' },
+      sizes.pending,
+    );
+    metrics.gauge({ name: 'audit_journal_bytes', help: 'Size of the audit journal in bytes.' }, sizes.journalBytes);
   }
 
-  taken(delivery: AuditDelivery): void {
+  countRecorded(delivery: AuditDelivery): void {
     this.recorded[delivery].add();
   }
 
-  dropped(reason: DropReason): void {
+  countDropped(reason: DropReason): void {
     this.losses.labels({ reason }).add();
   }
 
-  journalRefused(): void {
+  countJournalRefusal(): void {
     this.refusals.add();
   }
 
-  journalDamaged(records: number, tornBytes: number): void {
-    this.damage.add(records + (tornBytes > 0 ? 1 : 0));
+  countJournalDamage(records: number, incompleteBytes: number): void {
+    this.damage.add(records + (incompleteBytes > 0 ? 1 : 0));
   }
 }

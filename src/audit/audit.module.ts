@@ -28,7 +28,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE, ASYNC_OPTIO
   new ConfigurableModuleBuilder<AuditModuleOptions>().setClassMethodName('forRoot').build();
 
 /**
- * Keeps the security events of all modules in PostgreSQL.
+ * Stores the security events of all modules in PostgreSQL.
  *
  * @publicApi
  */
@@ -73,7 +73,7 @@ export class AuditModule extends ConfigurableModuleClass {
     return withRoutes(super.forRoot(options), options.adminRoutes);
   }
 
-  /** `adminRoutes` stands beside the factory, because routes are known before options are. */
+  /** `adminRoutes` is not part of the factory's result, because Nest registers routes before it calls the factory. */
   static override forRootAsync(options: typeof ASYNC_OPTIONS_TYPE & { adminRoutes?: boolean }): DynamicModule {
     return withRoutes(super.forRootAsync(options), options.adminRoutes);
   }

@@ -5,97 +5,110 @@ import type { AuditSink } from './sinks/audit-sink.js';
 
 /** @publicApi */
 export interface AuditModuleOptions {
-  /** Events after which a write begins. It takes all that wait, up to 1,000 in a statement. @default 100 */
+  /**
+   * Number of pending events that starts a write. The write stores all pending events, up to 1,000 in a statement.
+   * @default 100
+   */
   batchSize?: number;
-  /** Longest wait of an event before it is written, in milliseconds. @default 5000 */
+  /** Maximum time before a pending event is written, in milliseconds. @default 5000 */
   flushIntervalMs?: number;
   /**
-   * Events kept in memory while the database is away. Beyond it, those of mode `batch` are dropped and counted, and
-   * those of mode `durable` are in the journal alone. @default 10000
+   * Maximum number of events in memory while the database is unavailable. Beyond it, `batch` events are dropped and
+   * counted, and `durable` events are only in the journal. @default 10000
    */
   maxPending?: number;
   /**
-   * Folder of the journal of durable events; each process makes its own beneath it. Without one, durable events are
-   * written to the database before the request is answered. @default none
+   * Folder of the journal for durable events. Each process creates a subfolder. Without this option, durable events are
+   * written to the database before the response is sent. @default none
    */
   journalDir?: string;
-  /** Size at which a segment of the journal is followed by a new one, in bytes. @default 8 MiB */
+  /** Size at which the journal starts a new segment, in bytes. @default 8 MiB */
   journalSegmentBytes?: number;
-  /** Size of the whole journal, in bytes. When it is full, durable events are written as strict ones. @default 256 MiB */
+  /**
+   * Maximum size of the journal, in bytes. When it is full, durable events are written as strict events.
+   * @default 256 MiB
+   */
   journalMaxBytes?: number;
   /**
-   * When an event counts as recorded, by its severity. Security events are durable at least.
+   * Delivery mode by severity: when an event counts as recorded. Security events are at least `durable`.
    * @default `{ INFO: 'batch', WARNING: 'durable', ERROR: 'durable', CRITICAL: 'durable' }`
    */
   delivery?: Partial<Record<AuditSeverity, AuditDelivery>>;
-  /** Actions of the application itself, with their schemas. @default [] */
+  /** Actions of the application, with their schemas. @default [] */
   actions?: readonly AuditActionDefinition[];
-  /** Further names of metadata whose values are never stored; case, `-` and `_` do not matter. @default [] */
+  /** More names of metadata whose values are never stored. Case, `-` and `_` are ignored. @default [] */
   redact?: readonly string[];
   /** Whether email addresses are stored as `s***@example.com`. @default false */
   redactEmails?: boolean;
   /**
-   * Calls of routes that are recorded as `api.request`: all, those whose method changes something, or none. Those of
-   * probes are not. @default 'none'
+   * Requests that are recorded as `api.request`: all, only those with an unsafe method (such as POST), or none.
+   * Operational routes are never recorded. @default 'none'
    */
   requests?: 'all' | 'mutating' | 'none';
-  /** Serves `GET /audit/events` and its siblings. @default false */
+  /** Whether the application serves `GET /audit/events` and the other routes of the audit trail. @default false */
   adminRoutes?: boolean;
-  /** Role that may read. @default 'Admin' */
+  /** Role that may read the audit trail. @default 'Admin' */
   adminRole?: string;
-  /** Pause between two runs that seal what has been stored, in milliseconds; 0 seals nothing. @default 1000 */
+  /** Time between two runs of the sealer, in milliseconds; 0 disables the sealer. @default 1000 */
   sealIntervalMs?: number;
   /**
-   * Key of the seals. Without one, whoever may write to every table can make a chain anew that verifies; with one, only
-   * who has it. All replicas have the same. @default none
+   * Secret key of the seals. Without a key, anyone who can write to all tables can create a new chain that passes
+   * verification. With a key, only its owner can. All replicas must have the same key. @default none
    */
   sealSecret?: string;
-  /** Secrets that sealed before and still verify; `none` for the time when there was none. @default [] */
+  /** Earlier seal secrets, which still verify. The value `none` accepts seals without a secret. @default [] */
   oldSealSecrets?: readonly string[];
   /** Ed25519 private key (PEM) that signs digests and checkpoints. @default an HMAC key derived from `sealSecret` */
   signingKey?: string;
-  /** Ed25519 public keys (PEM) that signed before and still verify. @default [] */
+  /** Ed25519 public keys (PEM) of earlier signing keys, which still verify. @default [] */
   oldSigningKeys?: readonly string[];
-  /** Pause between two digests of the chains, in milliseconds. @default 1 hour */
+  /** Time between two digests of the chains, in milliseconds. @default 1 hour */
   digestIntervalMs?: number;
-  /** Where digests go out of the database: a folder, or a store of one's own. @default nowhere */
+  /** Where digests are stored outside the database: a folder, or your own digest store. @default none */
   digests?: string | DigestStore;
   /**
-   * Id of the trail in this database. Pins it outside of the database, beside what the digest store knows: a person who
-   * can write to the database cannot make another trail of it. `nest-bulwark audit verify` prints the id. @default none
+   * Expected trail id. A person who can write to the database can change the id there. This setting, like the id in the
+   * digest store, reveals such a change. `nest-bulwark audit verify` prints the id. @default none
    */
   logId?: string;
   /**
-   * Lets an empty digest store take the digests of the database, which then nothing outside confirms. New replicas with a
-   * folder of their own need it. Without it, an empty store beside digests in the database is a fault. @default false
+   * Whether an empty digest store accepts the digests of the database. Nothing outside the database confirms these
+   * digests. A new replica with its own folder needs this setting. Without it, an empty store is a fault if the
+   * database has digests. @default false
    */
   adoptDigests?: boolean;
-  /** Days after which events are dropped, a month at a time; the last days of a month stay until the whole month may go. @default never */
+  /** Days after which events are dropped. Only whole months are dropped. @default never */
   retentionDays?: number;
-  /** Pause between two looks at partitions and retention, in milliseconds; 0 never looks. @default 1 hour */
+  /** Time between two runs of maintenance (partitions, retention), in milliseconds; 0 disables it. @default 1 hour */
   maintenanceIntervalMs?: number;
-  /** Further places that every stored event goes to. @default [] */
+  /** Additional destinations that receive every stored event. @default [] */
   sinks?: readonly AuditSink[];
-  /** Longest wait for a sink to take a batch, in milliseconds; then it has failed and gets it again. @default 30000 */
+  /**
+   * Time limit for one write of a sink, in milliseconds. After it, the write has failed and is repeated.
+   * @default 30000
+   */
   sinkTimeoutMs?: number;
-  /** Pause between two looks for stored events by sinks and live tails that are up to date, in milliseconds. @default 500 */
+  /** Poll interval of sinks and live tails that have no new events, in milliseconds. @default 500 */
   feedPollMs?: number;
   /**
-   * How long the order of storing is kept, in milliseconds, for live tails that come back. What a sink still needs is
-   * kept in any case. @default 3600000
+   * Retention of the feed, in milliseconds. A live tail can reconnect within this time without missing events. Rows
+   * that a sink still needs are always kept. @default 3600000
    */
-  feedKeepMs?: number;
-  /** Live tails that may be open at once, in each process. @default 20 */
-  tailClients?: number;
-  /** How long the client of a live tail may leave what was sent to it, before the tail ends, in milliseconds. @default 30000 */
-  tailPatienceMs?: number;
+  feedRetentionMs?: number;
+  /** Maximum number of open live tails in each process. @default 20 */
+  maxTailClients?: number;
+  /**
+   * Maximum time in which the client of a live tail must receive sent data, in milliseconds. After it, the tail ends.
+   * @default 30000
+   */
+  tailClientTimeoutMs?: number;
 }
 
-type Unset = 'journalDir' | 'sealSecret' | 'signingKey' | 'digests' | 'logId' | 'retentionDays';
+type OptionalSetting = 'journalDir' | 'sealSecret' | 'signingKey' | 'digests' | 'logId' | 'retentionDays';
 
 export type AuditSettings = Readonly<
-  Required<Omit<AuditModuleOptions, Unset | 'delivery'>> & {
-    [Name in Unset]: AuditModuleOptions[Name] | undefined;
+  Required<Omit<AuditModuleOptions, OptionalSetting | 'delivery'>> & {
+    [Name in OptionalSetting]: AuditModuleOptions[Name] | undefined;
   } & {
     delivery: Readonly<Record<AuditSeverity, AuditDelivery>>;
   }
@@ -141,8 +154,8 @@ export function auditSettings(options: AuditModuleOptions): AuditSettings {
     sinks: options.sinks ?? [],
     sinkTimeoutMs: options.sinkTimeoutMs ?? 30_000,
     feedPollMs: options.feedPollMs ?? 500,
-    feedKeepMs: options.feedKeepMs ?? 3_600_000,
-    tailClients: options.tailClients ?? 20,
-    tailPatienceMs: options.tailPatienceMs ?? 30_000,
+    feedRetentionMs: options.feedRetentionMs ?? 3_600_000,
+    maxTailClients: options.maxTailClients ?? 20,
+    tailClientTimeoutMs: options.tailClientTimeoutMs ?? 30_000,
   });
 }

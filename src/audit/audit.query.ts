@@ -24,17 +24,17 @@ const filter = { from: time, to: time, ...live };
 export const pageQuery = z.strictObject({
   ...filter,
   limit: z.coerce.number().int().min(1).max(500).default(50),
-  /** `next` of the page before. */
+  /** `next` of the previous page. */
   after: z.uuid().optional(),
 });
 
 export const exportQuery = z.strictObject({ ...filter, format: z.enum(['ndjson', 'csv']).default('ndjson') });
 
-/** Of a live tail, which has no times and no end. */
+/** The query of a live tail. It has no time range. */
 export const streamQuery = z.strictObject(live);
 
 /**
- * By zod, which the suite has in any case, so that the module asks for no other library of validation.
+ * Uses zod, which is a dependency of the suite, so the module needs no other validation library.
  *
  * @throws ProblemException `VALIDATION_FAILED`
  */
@@ -42,5 +42,7 @@ export function parsedQuery<T>(schema: z.ZodType<T>, query: unknown): T {
   const result = schema.safeParse(query);
   if (result.success) return result.data;
   const errors = result.error.issues.map(({ path, code, message }) => ({ path: path.join('.'), code, message }));
-  throw new ProblemException('VALIDATION_FAILED', 'The query is not valid. See errors for what is wrong.', { errors });
+  throw new ProblemException('VALIDATION_FAILED', 'The query is not valid. The field "errors" lists the problems.', {
+    errors,
+  });
 }

@@ -5,19 +5,19 @@ import { AuditEvent } from './audit-event.entity.js';
 import { AuditScope, type AuditVisibility } from './store/audit.scope.js';
 import { firstIdOf } from './store/months.js';
 
-/** Which events are meant; all that is given has to hold. @publicApi */
+/** Selects events. An event must match every given field. @publicApi */
 export interface AuditFilter {
-  /** Earliest time of the event. */
+  /** Start of the time range, inclusive. */
   from?: Date;
-  /** The first time that is not meant any more. */
+  /** End of the time range, exclusive. */
   to?: Date;
   actor?: string;
-  /** A name, or a group of them: `auth.*`. */
+  /** An action, or a group of actions such as `auth.*`. */
   action?: string;
   outcome?: AuditOutcome;
   severity?: AuditSeverity;
   tenant?: string;
-  /** Any of the targets, as `type:id`. */
+  /** One of the targets, as `type:id`. */
   target?: string;
   requestId?: string;
 }
@@ -25,15 +25,15 @@ export interface AuditFilter {
 /** @publicApi */
 export interface AuditPage {
   readonly events: readonly AuditEvent[];
-  /** Where the next page begins; null on the last one. */
+  /** Value of `after` for the next page; null on the last page. */
   readonly next: string | null;
 }
 
-const EXPORT_PAGE = 500;
+const EVENTS_PER_PAGE = 500;
 
 /**
- * Reads events, newest first. Pages are told by the last id of the one before: events that come meanwhile neither shift
- * them nor show up twice.
+ * Reads events, newest first. A page begins after the last id of the previous page. New events therefore do not shift
+ * the pages, and no event is returned twice.
  *
  * @publicApi
  */
@@ -42,12 +42,17 @@ export class AuditReader {
   constructor(private readonly scope: AuditScope) {}
 
   /**
-   * @param after `next` of the page before
-   * @param reach whose events there are at all; the database itself shows no others
+   * @param after `next` of the previous page
+   * @param visibility limits the result to one tenant; row-level security of the database enforces it too
    */
-  async page(filter: AuditFilter, limit: number, after?: string, reach: AuditVisibility = 'all'): Promise<AuditPage> {
-    const rows = await this.scope.read(reach, (manager) => {
-      const query = matching(manager, filter, reach)
+  async page(
+    filter: AuditFilter,
+    limit: number,
+    after?: string,
+    visibility: AuditVisibility = 'all',
+  ): Promise<AuditPage> {
+    const rows = await this.scope.read(visibility, (manager) => {
+      const query = createQuery(manager, filter, visibility)
         .orderBy('e.id', 'DESC')
         .limit(limit + 1);
       if (after !== undefined) query.andWhere('e.id < :after', { after });
@@ -57,28 +62,36 @@ export class AuditReader {
     return { events, next: rows.length > limit ? (events.at(-1)?.id ?? null) : null };
   }
 
-  /** Those of some events that are meant, in no order. */
-  among(ids: readonly string[], filter: AuditFilter = {}, reach: AuditVisibility = 'all'): Promise<AuditEvent[]> {
-    return this.scope.read(reach, (manager) =>
-      matching(manager, filter, reach).andWhere('e.id = ANY(:ids)', { ids }).getMany(),
+  /** Events with these ids that match the filter, in no order. */
+  findByIds(
+    ids: readonly string[],
+    filter: AuditFilter = {},
+    visibility: AuditVisibility = 'all',
+  ): Promise<AuditEvent[]> {
+    return this.scope.read(visibility, (manager) =>
+      createQuery(manager, filter, visibility).andWhere('e.id = ANY(:ids)', { ids }).getMany(),
     );
   }
 
-  /** Every event that is meant, newest first, a page of them in memory at a time. */
-  async *all(filter: AuditFilter, reach: AuditVisibility = 'all'): AsyncGenerator<readonly AuditEvent[]> {
+  /** All events that match the filter, newest first. Only one page is in memory at a time. */
+  async *all(filter: AuditFilter, visibility: AuditVisibility = 'all'): AsyncGenerator<readonly AuditEvent[]> {
     let after: string | undefined;
     do {
-      const { events, next } = await this.page(filter, EXPORT_PAGE, after, reach);
+      const { events, next } = await this.page(filter, EVENTS_PER_PAGE, after, visibility);
       if (events.length > 0) yield events;
       after = next ?? undefined;
     } while (after !== undefined);
   }
 }
 
-function matching(manager: EntityManager, filter: AuditFilter, reach: AuditVisibility): SelectQueryBuilder<AuditEvent> {
+function createQuery(
+  manager: EntityManager,
+  filter: AuditFilter,
+  visibility: AuditVisibility,
+): SelectQueryBuilder<AuditEvent> {
   const query = manager.createQueryBuilder(AuditEvent, 'e');
-  if (reach !== 'all') query.andWhere('e.tenantId = :reach', { reach: reach.tenant });
-  // An id begins with the time of its event, so that one index serves times as well.
+  if (visibility !== 'all') query.andWhere('e.tenantId = :visibleTenant', { visibleTenant: visibility.tenant });
+  // An id begins with the time of its event, so the index on ids also serves time ranges.
   if (filter.from) query.andWhere('e.id >= :from', { from: firstIdOf(filter.from) });
   if (filter.to) query.andWhere('e.id < :to', { to: firstIdOf(filter.to) });
   if (filter.actor !== undefined) query.andWhere('e.actorId = :actor', { actor: filter.actor });

@@ -35,23 +35,24 @@ import { AuditScope } from './store/audit.scope.js';
 
 const HEARTBEAT_MS = 10_000;
 
-/** Events that accompany a request and do not say what it did. */
-const ACCOMPANYING = /^(?:access\.|api\.|rate_limit\.exceeded$|security\.)/;
+/** Actions that accompany a request and do not tell the result of its operation. */
+const SECONDARY_ACTIONS = /^(?:access\.|api\.|rate_limit\.exceeded$|security\.)/;
 
 /** @publicApi */
 export interface AuditBacklog {
   /** Events in memory that are not yet stored. */
   pending: number;
   limit: number;
-  /** Bytes of the journal, which also holds what memory has no place for. */
+  /** Size of the journal. It also contains events that did not fit in memory. */
   journalBytes: number;
   journalLimitBytes: number;
   isStoreDown: boolean;
 }
 
 /**
- * Records security events: in memory, on the local disk or in the database before the request is answered, as their
- * delivery says, and in the database in the end. docs/audit.md says what survives what.
+ * Records security events. The delivery mode of an event decides where it is before the response is sent: in memory, on
+ * the local disk or in the database. All events are written to the database later. docs/audit.md describes which
+ * failures each mode survives.
  *
  * @publicApi
  */
@@ -63,9 +64,9 @@ export class AuditService extends AuditTrail implements ShutdownParticipant, OnM
   private readonly redaction: Redaction;
   private readonly writer: AuditWriter;
   private readonly metrics: AuditMetrics;
-  /** How what a request did went, where an event says what it did. */
+  /** Outcome of the operation of a request, if an event has recorded it. */
   private readonly outcomes = new WeakMap<RequestContext, AuditOutcome>();
-  private readonly anonymous = new AnonymousEvents((input) => void this.take(input)?.catch(() => undefined));
+  private readonly anonymous = new AnonymousEvents((input) => void this.deliver(input)?.catch(() => undefined));
   private journal: Journal | undefined;
   private isJournalDown = false;
   private isDropping = false;
@@ -87,8 +88,8 @@ export class AuditService extends AuditTrail implements ShutdownParticipant, OnM
     this.writer = new AuditWriter(store, () => this.journal, {
       ...settings,
       tasks,
-      onRefused: (line, error) => this.lost('rejected', line, error),
-      onDamage: (records, tornBytes) => this.metrics.journalDamaged(records, tornBytes),
+      onRefused: (line, error) => this.logLostEvent('rejected', line, error),
+      onDamage: (records, incompleteBytes) => this.metrics.countJournalDamage(records, incompleteBytes),
     });
   }
 
@@ -100,12 +101,12 @@ export class AuditService extends AuditTrail implements ShutdownParticipant, OnM
     } catch (error) {
       this.logger.warn({
         err: error,
-        msg: `no audit journal can be kept in ${journalDir}: durable events are written to the database before a request is answered; give AUDIT_JOURNAL_DIR a folder that can be written to`,
+        msg: `the audit journal cannot be created in ${journalDir}: durable events are written to the database before the response is sent; set AUDIT_JOURNAL_DIR to a writable folder`,
       });
       return;
     }
     await this.recoverOrphans(this.journal);
-    const run = () => this.keepAlive();
+    const run = () => this.sendHeartbeat();
     this.tasks.add({
       name: 'audit-journal',
       everyMs: HEARTBEAT_MS,
@@ -116,32 +117,31 @@ export class AuditService extends AuditTrail implements ShutdownParticipant, OnM
   }
 
   record<A extends string>(input: AuditInput<A> & { action: AuditActionName<A> }): void {
-    const recorded = this.anonymous.admit(input as AuditInput) ? this.take(input as AuditInput) : undefined;
+    const recorded = this.anonymous.admit(input as AuditInput) ? this.deliver(input as AuditInput) : undefined;
     const context = currentContext();
-    if (context && !ACCOMPANYING.test(input.action)) this.outcomes.set(context, input.outcome);
+    if (context && !SECONDARY_ACTIONS.test(input.action)) this.outcomes.set(context, input.outcome);
     if (!recorded) return;
     if (context) context.holdResponse(recorded);
     else recorded.catch(() => undefined);
   }
 
-  /** Whether an event says what a request did, and that it ended so. @internal */
+  /** Whether an event has recorded the operation of the request with this outcome. @internal */
   hasRecorded(context: RequestContext, outcome: AuditOutcome): boolean {
     return this.outcomes.get(context) === outcome;
   }
 
   /**
-   * Records and resolves when the event is where its delivery wants it, for jobs and for code that must not go on
-   * before.
+   * Records an event, and resolves when its delivery mode is fulfilled. For jobs, and for code that must wait for it.
    *
-   * @throws ProblemException `AUDIT_UNAVAILABLE` where it can be kept nowhere
+   * @throws ProblemException `AUDIT_UNAVAILABLE` if the event cannot be stored
    */
   async recordAndWait<A extends string>(input: AuditInput<A> & { action: AuditActionName<A> }): Promise<void> {
-    await this.take(input as AuditInput);
+    await this.deliver(input as AuditInput);
   }
 
-  /** Writes what is pending now. Resolves when it stands in the database, rejects when it could not. */
+  /** Writes all pending events. Resolves when they are in the database, rejects if that fails. */
   async flush(): Promise<void> {
-    await this.journal?.settled();
+    await this.journal?.waitForWrites();
     await this.writer.flush();
   }
 
@@ -152,7 +152,7 @@ export class AuditService extends AuditTrail implements ShutdownParticipant, OnM
     );
   }
 
-  /** Events that are recorded and not yet stored, and whether the store takes them. */
+  /** Recorded events that are not stored yet, and whether the database accepts events. */
   get backlog(): AuditBacklog {
     return {
       pending: this.writer.size,
@@ -168,7 +168,7 @@ export class AuditService extends AuditTrail implements ShutdownParticipant, OnM
     return this.flush();
   }
 
-  /** For applications without ShutdownModule; with it, little is left to write here. */
+  /** For applications without ShutdownModule. With it, most events are already written. */
   async beforeApplicationShutdown(): Promise<void> {
     this.anonymous.flush();
     try {
@@ -180,27 +180,29 @@ export class AuditService extends AuditTrail implements ShutdownParticipant, OnM
     const journal = this.journal;
     this.journal = undefined;
     for (const line of this.writer.stop()) {
-      // The next process stores what a journal has.
-      const kept = journal?.append(line) ?? Promise.reject(new Error('there is no journal'));
-      kept.catch((error: unknown) => this.lost('unavailable', line, error));
+      // Another process stores the events of the journal later.
+      const kept =
+        journal?.append(line) ??
+        Promise.reject(new Error('AUDIT_JOURNAL_DIR is not set or not usable, so there is no journal'));
+      kept.catch((error: unknown) => this.logLostEvent('unavailable', line, error));
     }
     await journal?.close();
   }
 
-  /** Undefined where there is nothing to wait for. Never throws. */
-  private take(input: AuditInput): Promise<void> | undefined {
+  /** Returns undefined if the caller need not wait. Never throws synchronously. */
+  private deliver(input: AuditInput): Promise<void> | undefined {
     let line: string;
     try {
       line = auditLine(input, this.redaction, this.actions);
     } catch (error) {
-      // A getter of what was handed in has thrown: the event counts more than its metadata.
+      // A getter of the metadata has thrown. The event is recorded without them.
       this.logger.error({ err: error, action: input.action, msg: 'the metadata of an audit event cannot be read' });
       line = auditLine({ ...input, metadata: { unreadable: true } }, this.redaction, this.actions);
     }
     const delivery = this.deliveryOf(input);
-    this.metrics.taken(delivery);
-    if (delivery === 'batch') this.takeBatch(line);
-    else return delivery === 'strict' ? this.takeStrict(line) : this.takeDurable(line);
+    this.metrics.countRecorded(delivery);
+    if (delivery === 'batch') this.deliverBatch(line);
+    else return delivery === 'strict' ? this.deliverStrict(line) : this.deliverDurable(line);
     return undefined;
   }
 
@@ -210,46 +212,49 @@ export class AuditService extends AuditTrail implements ShutdownParticipant, OnM
     return bySeverity === 'batch' && this.actions.isSecurity(input.action) ? 'durable' : bySeverity;
   }
 
-  private takeBatch(line: string): void {
+  private deliverBatch(line: string): void {
     if (!this.writer.isFull) {
       this.isDropping = false;
       this.writer.add({ line });
       return;
     }
-    this.metrics.dropped('overflow');
+    this.metrics.countDropped('overflow');
     if (!this.isDropping) {
-      this.logger.error('audit events of mode batch are dropped: as many as memory may hold wait for the database');
+      this.logger.error('audit events of mode batch are dropped: the limit of pending events is reached (maxPending)');
     }
     this.isDropping = true;
   }
 
-  private async takeDurable(line: string): Promise<void> {
+  private async deliverDurable(line: string): Promise<void> {
     const { journal } = this;
-    if (!journal || !fitsRecord(line)) return this.takeStrict(line);
+    if (!journal || !fitsRecord(line)) return this.deliverStrict(line);
     try {
       const segment = await journal.append(line);
-      if (this.isJournalDown) this.logger.log('the audit journal takes events again');
+      if (this.isJournalDown) this.logger.log('the audit journal stores events again');
       this.isJournalDown = false;
       if (!this.writer.isFull) {
         this.writer.add({ line, segment });
         return;
       }
       segment.markDiskOnly();
-      segment.leave();
+      segment.release();
     } catch (error) {
-      this.metrics.journalRefused();
+      this.metrics.countJournalRefusal();
       if (!this.isJournalDown) {
-        this.logger.error({ err: error, msg: 'the audit journal is not available: events go to the database at once' });
+        this.logger.error({
+          err: error,
+          msg: 'the audit journal is not available: durable events are written to the database before the response is sent',
+        });
       }
       this.isJournalDown = true;
-      await this.takeStrict(line);
+      await this.deliverStrict(line);
     }
   }
 
-  /** @throws ProblemException where the database does not take it; it is tried again nevertheless, while there is room */
-  private async takeStrict(line: string): Promise<void> {
+  /** @throws ProblemException if the first write fails. The event stays pending, and the write is repeated. */
+  private async deliverStrict(line: string): Promise<void> {
     if (this.writer.isFull) {
-      this.lost('unavailable', line, undefined);
+      this.logLostEvent('unavailable', line, undefined);
       throw unavailable(undefined);
     }
     try {
@@ -259,27 +264,31 @@ export class AuditService extends AuditTrail implements ShutdownParticipant, OnM
     }
   }
 
-  /** The log is the last place that can keep it. */
-  private lost(reason: DropReason, line: string, error: unknown): void {
-    this.metrics.dropped(reason);
-    const fields = { err: error, event: line, msg: 'an audit event could not be stored, and stands here alone' };
-    // Outside the request, because the log bounds the lines of callers without a name.
+  /** Writes the event to the log, because nothing else can store it. */
+  private logLostEvent(reason: DropReason, line: string, error: unknown): void {
+    this.metrics.countDropped(reason);
+    const fields = {
+      err: error,
+      event: line,
+      msg: 'an audit event could not be stored: this log line is its only copy',
+    };
+    // Outside the request, because the log limits the lines of unauthenticated callers.
     runOutsideRequests(() => this.logger.error(fields));
   }
 
   private async recoverOrphans(journal: Journal): Promise<void> {
     const count = await journal.recoverOrphans();
     if (count === 0) return;
-    this.logger.log(`taking over ${count} segments of the audit journal that a dead process has left`);
+    this.logger.log(`recovering ${count} segments of the audit journal of a process that has ended`);
   }
 
-  private async keepAlive(): Promise<void> {
-    await this.journal?.beat();
+  private async sendHeartbeat(): Promise<void> {
+    await this.journal?.sendHeartbeat();
     if (this.journal) await this.recoverOrphans(this.journal);
   }
 }
 
 function unavailable(cause: unknown): ProblemException {
-  const detail = 'What this request did could not be recorded. Try again later.';
+  const detail = 'The audit event of this request could not be stored. Try again later.';
   return new ProblemException('AUDIT_UNAVAILABLE', detail, { cause });
 }

@@ -3,13 +3,13 @@ import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
 
 /**
- * One parameter, whatever the number of events, which PostgreSQL takes apart: the text that stands in the journal is
- * what is sent. A batch whose answer was lost, or that a journal holds as well, may come again; its ids tell. The
- * function runs as a role that may only insert.
+ * The statement has one parameter, a JSON array. Its elements are the lines of the journal, and PostgreSQL parses them.
+ * The same event may be sent twice: after a lost answer, or from memory and from the journal. The function ignores ids
+ * that are already stored. It runs as a role that may only insert.
  */
 const INSERT = 'SELECT audit_append($1)';
 
-/** Puts events into PostgreSQL. */
+/** Inserts events into PostgreSQL. */
 @Injectable()
 export class AuditStore {
   constructor(@InjectDataSource() private readonly source: DataSource) {}
@@ -20,7 +20,7 @@ export class AuditStore {
   }
 }
 
-/** Whether the database refuses an event for what it is (SQLSTATE classes 22 and 23), so that to try again is of no use. */
+/** Whether the database rejects the data of an event (SQLSTATE classes 22 and 23), so that a retry cannot succeed. */
 export function isRefusal(error: unknown): boolean {
   const { code } = (error ?? {}) as { code?: unknown };
   return typeof code === 'string' && /^2[23]/.test(code);

@@ -4,12 +4,12 @@ import type { Journal } from './journal/journal.js';
 import type { Segment } from './journal/segment.js';
 import { isRefusal, type AuditStore } from './audit.store.js';
 
-/** An event on its way to the database. */
+/** An event that is not in the database yet. */
 export interface PendingEvent {
   readonly line: string;
-  /** Segment of the journal that holds it too. */
+  /** Segment of the journal that contains the event too. */
   readonly segment?: Segment;
-  /** Told once: the event is in the database, or the first try to put it there has failed. */
+  /** Called once: without an error when the event is in the database, or with the error of the first failed write. */
   readonly settle?: (error?: unknown) => void;
 }
 
@@ -18,26 +18,28 @@ export interface WriterOptions {
   readonly flushIntervalMs: number;
   readonly maxPending: number;
   readonly tasks: PeriodicTasks;
-  /** The database refuses an event for what it is. */
+  /** The database rejects the data of an event. */
   readonly onRefused: (line: string, error: unknown) => void;
   readonly onDamage: (records: number, bytes: number) => void;
 }
 
-/** Of what has come together while the database was busy or away, one statement takes so many: it costs half as much. */
-const FULL_STATEMENT = 1_000;
+/** Larger statements cost less for each event. They occur when many events are pending. */
+const MAX_EVENTS_PER_STATEMENT = 1_000;
 
-/** Statements at once where that is not enough. Each has a connection and a server process, and so a core, of its own. */
-const STATEMENTS_AT_ONCE = 2;
+/**
+ * Parallel statements when more than one full statement is pending. Each uses its own connection and server process.
+ */
+const MAX_CONCURRENT_STATEMENTS = 2;
 
 const MIN_RETRY_MS = 100;
 const MAX_RETRY_MS = 5_000;
 
-/** Takes events to the database, in batches, and tries again for as long as it is away. */
+/** Writes events to the database in batches, and retries while the database is unavailable. */
 export class AuditWriter {
   private readonly logger = new Logger('Audit');
   private pending: PendingEvent[] = [];
-  /** Taken from those, and on their way. */
-  private underway = 0;
+  /** Number of events in the statements that are running. */
+  private inFlight = 0;
   private readonly writing: PeriodicTaskRunner;
   private isStopped = false;
 
@@ -61,15 +63,15 @@ export class AuditWriter {
   }
 
   get size(): number {
-    return this.pending.length + this.underway;
+    return this.pending.length + this.inFlight;
   }
 
   get isFull(): boolean {
     return this.size >= this.options.maxPending;
   }
 
-  private get statementSize(): number {
-    return Math.max(this.options.batchSize, FULL_STATEMENT);
+  private get eventsPerStatement(): number {
+    return Math.max(this.options.batchSize, MAX_EVENTS_PER_STATEMENT);
   }
 
   add(event: PendingEvent): void {
@@ -77,9 +79,10 @@ export class AuditWriter {
     if (this.pending.length >= this.options.batchSize) this.writing.wake();
   }
 
-  /** Resolves when the event stands in the database, which is tried at once; rejects when that fails. */
+  /** Writes an event at once. Resolves when it is in the database, rejects if the first write fails. */
   addUrgent(line: string): Promise<void> {
-    if (this.isStopped) return Promise.reject(new Error('the application has ended'));
+    if (this.isStopped)
+      return Promise.reject(new Error('the audit writer has stopped, because the application shuts down'));
     return new Promise((resolve, reject) => {
       const settle = (error?: unknown) => (error === undefined ? resolve() : reject(error as Error));
       this.pending.unshift({ line, settle });
@@ -87,12 +90,12 @@ export class AuditWriter {
     });
   }
 
-  /** Writes what is pending now. Resolves when it stands in the database, rejects when it could not. */
+  /** Writes all pending events. Resolves when they are in the database, rejects if that fails. */
   flush(): Promise<void> {
     return this.writing.runNow();
   }
 
-  /** Ends the tries. Answers with the events that nothing but memory holds. */
+  /** Stops writing. Returns the events that are only in memory. */
   stop(): string[] {
     this.isStopped = true;
     void this.writing.stop().catch(() => undefined);
@@ -100,13 +103,13 @@ export class AuditWriter {
   }
 
   /**
-   * Writes what is there when it begins, in memory and then in the journal, and ends, whatever comes meanwhile: neither
-   * does the one wait for ever for an end of the other, nor who asked for it for an end of both.
+   * Writes the events in memory, then the events that are only in the journal. It counts each part before it starts,
+   * and does not wait for events that arrive later. So it ends even if events arrive all the time.
    */
   private async writeAll(): Promise<void> {
     const journal = this.journal();
     await this.writePending();
-    for (let left = journal?.toReplay ?? 0; left > 0; left--) {
+    for (let remaining = journal?.replayCount ?? 0; remaining > 0; remaining--) {
       const segment = await journal?.nextToReplay();
       if (segment) await this.replay(segment);
     }
@@ -114,15 +117,15 @@ export class AuditWriter {
   }
 
   private async writePending(): Promise<void> {
-    for (let left = this.pending.length; left > 0;) {
+    for (let remaining = this.pending.length; remaining > 0;) {
       const batches = this.nextBatches();
-      left -= this.underway;
+      remaining -= this.inFlight;
       const results = await Promise.allSettled(batches.map((batch) => this.storeBatch(batch)));
-      this.underway = 0;
+      this.inFlight = 0;
       const failed = results.find((result) => result.status === 'rejected');
       if (!failed) continue;
       const kept = batches.filter((_batch, i) => results[i]?.status === 'rejected').flat();
-      // Whoever waits is told now, and not after tries that may take as long as the database is away.
+      // Callers get the error now. The retries may take as long as the database is unavailable.
       this.pending = [...kept, ...this.pending].map(({ line, segment, settle }) => {
         settle?.(failed.reason);
         return segment ? { line, segment } : { line };
@@ -131,41 +134,46 @@ export class AuditWriter {
     }
   }
 
-  /** One statement, or several where all of them are full. */
+  /** Returns one batch, or several batches if each of them is full. */
   private nextBatches(): PendingEvent[][] {
-    const count = Math.floor(this.pending.length / this.statementSize);
-    const batches = Array.from({ length: Math.min(Math.max(count, 1), STATEMENTS_AT_ONCE) }, () =>
-      this.pending.splice(0, this.statementSize),
+    const count = Math.floor(this.pending.length / this.eventsPerStatement);
+    const batches = Array.from({ length: Math.min(Math.max(count, 1), MAX_CONCURRENT_STATEMENTS) }, () =>
+      this.pending.splice(0, this.eventsPerStatement),
     );
-    for (const batch of batches) this.underway += batch.length;
+    for (const batch of batches) this.inFlight += batch.length;
     return batches;
   }
 
   private async storeBatch(batch: readonly PendingEvent[]): Promise<void> {
     await this.insert(batch.map(({ line }) => line));
     for (const { segment, settle } of batch) {
-      segment?.leave();
+      segment?.release();
       settle?.();
     }
   }
 
-  /** Stores a whole segment. What memory holds of it as well, or the database already has, is told by its id. */
+  /** Stores all events of a segment. The database ignores events that it already has, by their ids. */
   private async replay(segment: Segment): Promise<void> {
-    const { records, damaged, tornBytes } = await segment.read();
-    for (let start = 0; start < records.length; start += this.statementSize) {
-      await this.insert(records.slice(start, start + this.statementSize));
-      // Nobody waits for the past.
+    const { records, damaged, incompleteBytes } = await segment.read();
+    for (let start = 0; start < records.length; start += this.eventsPerStatement) {
+      await this.insert(records.slice(start, start + this.eventsPerStatement));
+      // New events must not wait until the whole segment is stored.
       await this.writePending();
     }
-    segment.replayed();
-    if (damaged > 0 || tornBytes > 0) {
-      this.logger.warn({ path: segment.path, damaged, tornBytes, msg: 'a segment of the audit journal was not whole' });
-      this.options.onDamage(damaged, tornBytes);
+    segment.markReplayed();
+    if (damaged > 0 || incompleteBytes > 0) {
+      this.logger.warn({
+        path: segment.path,
+        damaged,
+        incompleteBytes,
+        msg: 'a segment of the audit journal is damaged: its intact records are stored',
+      });
+      this.options.onDamage(damaged, incompleteBytes);
     }
     await this.journal()?.removeStored();
   }
 
-  /** One event that the database refuses for what it is must not hold up the others: it is found and set aside. */
+  /** Inserts events. If the database rejects one of them, a binary search finds it, and the others are still stored. */
   private async insert(lines: readonly string[]): Promise<void> {
     try {
       await this.store.insert(lines);

@@ -21,7 +21,10 @@ type RouteRequest = AdapterRequest & { readonly params?: Readonly<Record<string,
 export interface AuditedOptions {
   /** Dotted name, such as `wallet.debit`. */
   action: string;
-  /** What is acted upon: a text with the route's parameters in braces, `wallet:{id}`, or a function. @default none */
+  /**
+   * Target of the action: a text with route parameters in braces, such as `wallet:{id}`, or a function.
+   * @default none
+   */
   target?: string | ((request: RouteRequest) => string | undefined);
   /** @default INFO on success, WARNING otherwise */
   severity?: AuditSeverity;
@@ -31,7 +34,7 @@ export interface AuditedOptions {
 
 const AUDITED = Symbol('bulwark.audited');
 
-/** Records what a handler did, and whether it did. What guards refuse never gets here; they record it themselves. */
+/** Records the call of a handler and its outcome. A refused request does not get here; the guard records it. */
 @Injectable()
 class AuditedInterceptor implements NestInterceptor {
   private readonly routes = new RouteMemo((handler) => new Reflector().get<AuditedOptions>(AUDITED, handler));
@@ -53,8 +56,8 @@ class AuditedInterceptor implements NestInterceptor {
 }
 
 /**
- * Records an audit event for each call of a handler: who called, what for, and how it ended. Only routes that carry it
- * pay for it.
+ * Records an audit event for each call of a handler: caller, action, target and outcome. Routes without the decorator
+ * have no extra cost.
  *
  * @publicApi
  */

@@ -18,10 +18,12 @@ const COLUMNS = [
   'metadata',
 ] as const satisfies readonly (keyof AuditEvent)[];
 
-/** What a spreadsheet takes for a formula, also behind spaces and in full width (OWASP, CSV injection). */
+/**
+ * Texts that a spreadsheet treats as a formula, also after spaces and in full-width characters (OWASP, CSV injection).
+ */
 const FORMULA = /^[\s\uFEFF]*[=+\-@\t\r\uFF1D\uFF0B\uFF0D\uFF20]/;
 
-/** A way to write events to a file. */
+/** A file format for events. */
 export interface ExportFormat {
   readonly mediaType: string;
   readonly head: string;

@@ -26,7 +26,7 @@ export * from './sinks/redis-stream.sink.js';
 export { type SinkState } from './sinks/sink.runner.js';
 export { type StandardSchemaV1 } from './standard-schema.js';
 export { ocsfOf, owaspNameOf } from './vocabulary-map.js';
-export { AuditDigests, type KeptDigests } from './integrity/audit.digests.js';
+export { AuditDigests, type DigestCheck } from './integrity/audit.digests.js';
 export { AuditSealer } from './integrity/audit.sealer.js';
 export { AuditVerifier } from './integrity/audit.verifier.js';
 export * from './integrity/digest.store.js';

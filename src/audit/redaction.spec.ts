@@ -5,7 +5,7 @@ const plain = new Redaction({ redact: [], redactEmails: false });
 const kept = (metadata: Record<string, unknown>) => JSON.parse(plain.metadata(metadata)) as unknown;
 const JWT = 'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2lnbmF0dXJl';
 
-describe('what may be stored of metadata', () => {
+describe('Redaction of metadata', () => {
   it.each([
     'password',
     'newPassword',
@@ -24,7 +24,7 @@ describe('what may be stored of metadata', () => {
     'pin',
     'cvv',
     'cardNumber',
-  ])('leaves out the value of %s', (name) => {
+  ])('removes the value of %s', (name) => {
     expect(plain.metadata({ deep: [{ [name]: 'hunter2' }] })).not.toContain('hunter2');
   });
 
@@ -41,12 +41,12 @@ describe('what may be stored of metadata', () => {
     ['a bearer token', 'Authorization: Bearer abcdef0123456789', 'abcdef0123456789'],
     ['a private key', '-----BEGIN PRIVATE KEY-----\nMIIEvQ\n-----END PRIVATE KEY-----', 'MIIEvQ'],
     ['a password in a URL', 'postgres://app:hunter2@db/app', 'hunter2'],
-  ])('leaves out %s wherever it stands', (_what, text, secret) => {
+  ])('removes %s at any place in a text', (_what, text, secret) => {
     expect(plain.metadata({ note: text })).not.toContain(secret);
     expect(plain.text(text)).not.toContain(secret);
   });
 
-  it('leaves out what is named, and emails where told', () => {
+  it('removes the values of configured names, and email addresses if configured', () => {
     const strict = new Redaction({ redact: ['ssn-number'], redactEmails: true });
     expect(JSON.parse(strict.metadata({ ssnNumber: '078', by: 'some.one@example.com' }))).toEqual({
       ssnNumber: '[redacted]',
@@ -54,15 +54,15 @@ describe('what may be stored of metadata', () => {
     });
   });
 
-  it('holds nothing that forges a line or that PostgreSQL refuses', () => {
+  it('replaces characters that forge a log line or that PostgreSQL rejects', () => {
     expect(kept({ 'a\nb': 'x\r\n\u0000\u001b[31m\u2028\ud800y' })).toEqual({ 'a?b': 'x????[31m?\ufffdy' });
   });
 
-  it('holds nothing that shows as another text than it is', () => {
+  it('replaces characters that change the direction of text', () => {
     expect(kept({ file: 'invoice\u202Efdp.exe\u2066' })).toEqual({ file: 'invoice?fdp.exe?' });
   });
 
-  it('is limited, however long, wide, deep or circular it is', () => {
+  it('limits metadata that are long, wide, deep or circular', () => {
     const circular: Record<string, unknown> = {};
     for (let i = 0; i < 50; i++) circular[`n${i}`] = circular;
     for (const metadata of [
@@ -74,7 +74,7 @@ describe('what may be stored of metadata', () => {
     }
   });
 
-  it('stays JSON', () => {
+  it('writes valid JSON for every type of value', () => {
     const date = new Date(0);
     expect(kept({ big: 2n ** 70n, date, nan: NaN, none: undefined, fn: () => 1, invalid: new Date(NaN) })).toEqual({
       big: '1180591620717411303424',
@@ -84,7 +84,7 @@ describe('what may be stored of metadata', () => {
     });
   });
 
-  it('has names that objects inherit as names like any other', () => {
+  it('treats names that objects inherit as ordinary names', () => {
     expect(plain.metadata(JSON.parse('{"__proto__":{"a":1},"constructor":2}'))).toBe(
       '{"__proto__":{"a":1},"constructor":2}',
     );

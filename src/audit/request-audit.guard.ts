@@ -6,12 +6,12 @@ import type { AuditOutcome } from '../ports/index.js';
 import { AUDIT_SETTINGS, type AuditSettings } from './audit.options.js';
 import { AuditService } from './audit.service.js';
 
-/** Before all others, so that what they refuse is a request, too. */
-const FIRST = 0;
+/** This guard runs before all others, so requests that they refuse are recorded too. */
+const FIRST_IN_CHAIN = 0;
 
 const TOO_MANY_REQUESTS = 429;
 
-const READING = new Set(['GET', 'HEAD', 'OPTIONS']);
+const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
 
 type RouteRequest = AdapterRequest & { readonly params?: Readonly<Record<string, string>> };
 
@@ -19,7 +19,7 @@ interface Call {
   readonly context: RequestContext;
   readonly params: Readonly<Record<string, string>>;
   readonly isAdmin: boolean;
-  readonly isCall: boolean;
+  readonly isRecordedCall: boolean;
 }
 
 interface RecordedRoute {
@@ -28,12 +28,12 @@ interface RecordedRoute {
 }
 
 /**
- * Records calls as such: those of administration (`@Management()`) for which no other event says what was done, and
- * others where told so. It is a guard only to learn of the route; the event is recorded when the answer is about to go
- * out, and says how it went.
+ * Records requests: those of admin routes (`@Management()`) that have caused no other event, and those that the option
+ * `requests` selects. It is a guard because a guard knows the route. The event is recorded before the response is sent,
+ * when the outcome is known.
  */
 @Injectable()
-@ChainedGuard({ order: FIRST })
+@ChainedGuard({ order: FIRST_IN_CHAIN })
 export class RequestAuditGuard implements CanActivate {
   private readonly routes = new RouteMemo((handler, controller): RecordedRoute => {
     const isManagement = hasRouteFlag(this.reflector, MANAGEMENT_ROUTE, handler, controller);
@@ -51,29 +51,33 @@ export class RequestAuditGuard implements CanActivate {
     if (context.getType() !== 'http') return true;
     const { isAdmin, isOperational } = this.routes.get(context);
     const request = getRequest<RouteRequest>(context);
-    const isCall = !isOperational && this.recordsCall(request.method);
-    if (!isAdmin && !isCall) return true;
-    const call = { context: getRequestContext(request), params: { ...request.params }, isAdmin, isCall };
+    const isRecordedCall = !isOperational && this.shouldRecordCall(request.method);
+    if (!isAdmin && !isRecordedCall) return true;
+    const call = { context: getRequestContext(request), params: { ...request.params }, isAdmin, isRecordedCall };
     call.context.beforeResponse((status) => this.record(call, status));
     return true;
   }
 
-  private recordsCall(method: string): boolean {
+  private shouldRecordCall(method: string): boolean {
     const { requests } = this.settings;
-    return requests === 'all' || (requests === 'mutating' && !READING.has(method));
+    return requests === 'all' || (requests === 'mutating' && !SAFE_METHODS.has(method));
   }
 
-  private record({ context, params, isAdmin, isCall }: Call, status: number): void {
-    // The throttler records refused calls as streaks.
+  private record({ context, params, isAdmin, isRecordedCall }: Call, status: number): void {
+    // The throttler records these requests as streaks.
     if (status === TOO_MANY_REQUESTS) return;
     const outcome = outcomeOf(status);
     const metadata = { status, params };
-    if (isAdmin && this.isAct(context, outcome)) this.audit.record({ action: 'admin.action', outcome, metadata });
-    if (isCall) this.audit.record({ action: 'api.request', outcome, metadata });
+    if (isAdmin && this.isUnrecordedAdminAction(context, outcome))
+      this.audit.record({ action: 'admin.action', outcome, metadata });
+    if (isRecordedCall) this.audit.record({ action: 'api.request', outcome, metadata });
   }
 
-  /** A refusal is no act, and its guard has recorded it. A caller without a name has not passed the guards either. */
-  private isAct(context: RequestContext, outcome: AuditOutcome): boolean {
+  /**
+   * A denied request did nothing, and the guard has recorded it. An unauthenticated caller with a failure has not
+   * passed the guards.
+   */
+  private isUnrecordedAdminAction(context: RequestContext, outcome: AuditOutcome): boolean {
     if (outcome === 'denied' || this.audit.hasRecorded(context, outcome)) return false;
     return outcome === 'success' || context.principal !== undefined;
   }

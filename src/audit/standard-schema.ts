@@ -1,4 +1,8 @@
-/** The part of https://standardschema.dev that is needed here, so that any validation library will do. @publicApi */
+/**
+ * The part of https://standardschema.dev that the audit trail uses. Many validation libraries support it.
+ *
+ * @publicApi
+ */
 export interface StandardSchemaV1 {
   readonly '~standard': {
     validate(value: unknown): StandardResult | Promise<StandardResult>;

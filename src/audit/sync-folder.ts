@@ -1,6 +1,6 @@
 import { open } from 'node:fs/promises';
 
-/** Makes the names of files in a folder as durable as their content. */
+/** Writes the folder entries to the disk (`fsync`), so that new file names survive a power failure. */
 export async function syncFolder(path: string): Promise<void> {
   const handle = await open(path, 'r');
   try {

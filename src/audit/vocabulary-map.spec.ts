@@ -23,8 +23,8 @@ const eventOf = (action: string): AuditEvent => ({
   metadata: {},
 });
 
-describe('an event for others', () => {
-  it('has the name that OWASP gives it', () => {
+describe('an event in other vocabularies', () => {
+  it('has its OWASP name', () => {
     expect(owaspNameOf('auth.failed_login')).toBe('authn_login_fail');
     expect(owaspNameOf('wallet.debit')).toBeUndefined();
   });
@@ -39,7 +39,7 @@ describe('an event for others', () => {
     });
   });
 
-  it('is API activity where its action is of the application', () => {
+  it('is API activity if its action belongs to the application', () => {
     expect(ocsfOf(eventOf('wallet.debit'))).toMatchObject({ class_uid: 6003, type_uid: 600_399 });
   });
 });

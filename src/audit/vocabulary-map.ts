@@ -7,12 +7,12 @@ const ACTIONS: Readonly<Record<string, SuiteAction<unknown>>> = SUITE_ACTIONS;
 
 const SEVERITY_IDS = { INFO: 1, WARNING: 3, ERROR: 4, CRITICAL: 5 } as const;
 
-/** Name of an action in the OWASP logging vocabulary; undefined where it has none. @publicApi */
+/** Name of an action in the OWASP logging vocabulary; undefined if it has none. @publicApi */
 export function owaspNameOf(action: string): string | undefined {
   return ACTIONS[action]?.owasp;
 }
 
-/** An event in the format of OCSF 1.3. An action of the application is API activity. @publicApi */
+/** Converts an event to the format of OCSF 1.3. An action of the application is API activity. @publicApi */
 export function ocsfOf(event: AuditEvent): Readonly<Record<string, unknown>> {
   const { classUid, activityId } = ACTIONS[event.action]?.ocsf ?? OTHER_API_ACTIVITY;
   return {

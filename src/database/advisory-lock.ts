@@ -17,14 +17,14 @@ export type AdvisoryLockName =
   | `audit-seal:${string}`
   | `app:${string}`;
 
-/** A lock's key: 64 bits of the hash of its name, because PostgreSQL knows locks by numbers only. */
+/** The key of a lock: a 64-bit hash of its name, because PostgreSQL identifies advisory locks by numbers. */
 const keyOf = (name: string) => `hashtextextended('bulwark:' || ${name}, 0)`;
 
 /**
- * Runs `work` in a transaction that holds an advisory lock, on one replica at a time. It is a transaction's lock, not a
- * session's, so that it also holds behind a pooler in transaction mode.
+ * Runs `work` in a transaction that holds an advisory lock, on one replica at a time. The lock belongs to the
+ * transaction and not to the session, so it also works behind a pooler in transaction mode.
  *
- * @returns undefined where another replica holds the lock
+ * @returns undefined if another replica holds the lock
  * @publicApi
  */
 export function tryWithAdvisoryLock<T>(
@@ -47,14 +47,14 @@ export async function tryAdvisoryLock(
   transaction: Pick<EntityManager | QueryRunner, 'query'>,
   name: AdvisoryLockName,
 ): Promise<boolean> {
-  const sql = `SELECT pg_try_advisory_xact_lock(${keyOf('$1::text')}) AS "isMine"`;
-  const [lock] = (await transaction.query(sql, [name])) as { isMine: boolean }[];
-  return lock?.isMine === true;
+  const sql = `SELECT pg_try_advisory_xact_lock(${keyOf('$1::text')}) AS "isAcquired"`;
+  const [lock] = (await transaction.query(sql, [name])) as { isAcquired: boolean }[];
+  return lock?.isAcquired === true;
 }
 
 /**
- * Takes advisory locks until the end of the open transaction, in the order of the array, and waits for each. Callers that
- * take several locks must take them in the same order.
+ * Takes advisory locks until the end of the open transaction, in the order of the array, and waits for each. Callers
+ * that take several locks must take them in the same order.
  *
  * @publicApi
  */

@@ -1,13 +1,13 @@
 import type { QueryRunner } from 'typeorm';
 import { MIGRATIONS_TABLE } from './migrations-table.js';
 
-/** Group of the logins that use the tables without owning them; deploy/postgres/roles.sql makes it. */
+/** Group role of the logins that use the tables without owning them. deploy/postgres/roles.sql creates it. */
 export const APPLICATION_ROLE = 'bulwark_application';
 
 /**
- * Rows of every table, except that the list of migrations is read only, and that what a trigger named `…_immutable`
- * protects cannot be changed or deleted. Policies for the owner of the tables hold for the application as well. Functions
- * are granted as their owner, where that is another role.
+ * Grants rights on the rows of every table. The migrations table is read-only. Rows that a trigger named `…_immutable`
+ * protects cannot be changed or deleted. Policies for the owner of the tables also apply to the application. The right
+ * to run a function is granted by its owner.
  */
 const GRANTS = `
 DO $$
@@ -49,8 +49,8 @@ BEGIN
 END $$`;
 
 /**
- * Grants the application what it needs of the tables that the migrating login owns. Does nothing where there is no such
- * group, or where the migrating login belongs to it itself.
+ * Grants the application its rights on the tables of the migrating login. Does nothing if the group role does not
+ * exist, or if the migrating login is a member of it.
  */
 export async function grantToApplication(runner: Pick<QueryRunner, 'query'>): Promise<void> {
   const [row] = (await runner.query(
@@ -58,8 +58,8 @@ export async function grantToApplication(runner: Pick<QueryRunner, 'query'>): Pr
        SELECT FROM pg_roles app WHERE app.rolname = $1 AND NOT EXISTS (
          SELECT FROM pg_auth_members m JOIN pg_roles me ON me.oid = m.member
          WHERE m.roleid = app.oid AND me.rolname = current_user)
-     ) AS "isApart"`,
+     ) AS "isSeparate"`,
     [APPLICATION_ROLE],
-  )) as { isApart: boolean }[];
-  if (row?.isApart === true) await runner.query(GRANTS);
+  )) as { isSeparate: boolean }[];
+  if (row?.isSeparate === true) await runner.query(GRANTS);
 }

@@ -10,8 +10,9 @@ import { MIGRATIONS_TABLE } from './migrations-table.js';
 import { reachDatabase, type ServerTimeouts } from './reach-database.js';
 
 /**
- * Brings the database up: starts the embedded server where no URL is given, waits for the server, migrates, opens the
- * pool. Destroying the data source stops the embedded server after the pool, whatever the order of Nest's hooks.
+ * Starts the embedded server if no URL is given, waits for the server, runs the migrations and opens the pool. The
+ * `destroy()` of the data source closes the pool and then stops the embedded server. The order of Nest's hooks does not
+ * matter.
  */
 export async function openDataSource(
   settings: DatabaseSettings,
@@ -45,11 +46,11 @@ function poolOptions(url: string, settings: DatabaseSettings, timeouts: ServerTi
     url,
     applicationName: settings.applicationName,
     synchronize: false,
-    // Known here so that the health check can tell which are pending; they ran before, over a connection of their own.
+    // The health check needs the list to find pending migrations. They have already run, on another connection.
     migrations: [...settings.migrations] as never[],
     migrationsRun: false,
     migrationsTableName: MIGRATIONS_TABLE,
-    // Ids are made by the application, so that no extension has to be installed.
+    // The application creates the ids, so no extension is needed.
     installExtensions: false,
     connectTimeoutMS: settings.connectTimeoutMs,
     poolErrorHandler: (error: Error) => logger.warn(`an idle connection was lost: ${error.message}`),
@@ -57,7 +58,7 @@ function poolOptions(url: string, settings: DatabaseSettings, timeouts: ServerTi
       ...timeouts,
       min: settings.poolMin,
       max: settings.poolMax,
-      // The server ends a statement at its own limit; this ends the wait for a server that no longer answers at all.
+      // The server ends a long statement itself. This limit is for a server that does not answer any more.
       query_timeout: settings.statementTimeoutMs && settings.statementTimeoutMs + settings.connectTimeoutMs,
       keepAlive: true,
       keepAliveInitialDelayMillis: 10_000,
@@ -66,17 +67,17 @@ function poolOptions(url: string, settings: DatabaseSettings, timeouts: ServerTi
 }
 
 async function preparePool(pool: Pool, count: number): Promise<void> {
-  pool.on('release', (_error, client) => dropUnanswered(client));
-  // pg-pool keeps a minimum but opens connections on demand only. What cannot be opened now is opened then.
+  pool.on('release', (_error, client) => closeIfQueryIsActive(client));
+  // pg-pool keeps `min` connections open, but opens them only on demand. If opening fails here, it happens on demand.
   const clients = await Promise.allSettled(Array.from({ length: count }, () => pool.connect()));
   for (const client of clients) if (client.status === 'fulfilled') client.value.release();
 }
 
 /**
- * Closes a connection that comes back while the server still owes an answer: `query_timeout` gave up on it. TypeORM does
- * not tell the pool, and the next user would queue behind the dead query.
+ * Closes a released connection that still has an active query, because the query has exceeded `query_timeout`. TypeORM
+ * does not report this to the pool, and the next query on the connection would wait for the old one.
  */
-function dropUnanswered(client: PoolClient): void {
+function closeIfQueryIsActive(client: PoolClient): void {
   const { _activeQuery } = client as unknown as { _activeQuery?: unknown };
   if (_activeQuery) void (client as unknown as Client).end();
 }

@@ -5,12 +5,13 @@ import { DataSource, MigrationExecutor } from 'typeorm';
 import { HealthCheckOf, type HealthContributor, type HealthReport } from '../ports/index.js';
 import { excessOf, readLogin } from './login.js';
 
-/** A pool that has given a connection back this recently is busy, not stuck. */
-const RECENTLY_MS = 1_000;
+/** A pool in which a connection was released within this time is busy and not blocked. */
+const RECENT_RELEASE_MS = 1_000;
 
 /**
- * Asks the database through the application's own pool. When every connection is taken the check would stand in line
- * with the requests, and a busy hour would look like an outage; that connections come back is then proof enough.
+ * Checks the database through the pool of the application. If all connections are in use, a query would wait behind the
+ * requests, and high load would look like an outage. In that case a recently released connection proves that the
+ * database works.
  */
 @Injectable()
 @HealthCheckOf({ key: 'database', groups: ['ready', 'startup', 'full', 'deep'] })
@@ -25,12 +26,12 @@ export class DatabaseHealth implements HealthContributor {
     const pool = poolOf(this.source);
     const { totalCount: connections, idleCount: idle, waitingCount: waiting } = pool;
     const isExhausted = idle === 0 && connections >= (pool.options.max ?? Infinity);
-    if (isExhausted && performance.now() - this.lastReleaseAt < RECENTLY_MS) {
+    if (isExhausted && performance.now() - this.lastReleaseAt < RECENT_RELEASE_MS) {
       return {
         connections,
         idle,
         waiting,
-        degraded: `all ${connections} connections are in use, ${waiting} wait for one`,
+        degraded: `all ${connections} connections are in use, and ${waiting} requests wait for a connection`,
       };
     }
     await this.source.query('SELECT 1');
@@ -38,7 +39,9 @@ export class DatabaseHealth implements HealthContributor {
   }
 }
 
-/** Migrations of this build that the database has not seen: a restored backup, or a rollback by hand. */
+/**
+ * Reports migrations of this build that the database does not have, for example after a restore or a manual rollback.
+ */
 @Injectable()
 @HealthCheckOf({ key: 'migrations', critical: false, groups: ['startup', 'full', 'deep'], cacheMs: 30_000 })
 export class MigrationsHealth implements HealthContributor {
@@ -51,7 +54,7 @@ export class MigrationsHealth implements HealthContributor {
   }
 }
 
-/** Whether the application's login can do more than an application should. */
+/** Reports a login with more privileges than an application should have. */
 @Injectable()
 @HealthCheckOf({ key: 'database-login', critical: false, groups: ['full', 'deep'], cacheMs: 30_000 })
 export class DatabaseLoginHealth implements HealthContributor {
@@ -64,7 +67,7 @@ export class DatabaseLoginHealth implements HealthContributor {
   }
 }
 
-/** The pg pool below a data source. */
+/** The pg pool of a data source. */
 export function poolOf(source: DataSource): Pool {
   return (source.driver as unknown as { master: Pool }).master;
 }

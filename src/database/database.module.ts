@@ -9,7 +9,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE, ASYNC_OPTIO
 
 const DATABASE_SETTINGS = Symbol('bulwark.databaseSettings');
 
-/** Carries the settings to TypeORM's module, which asks for them by an import of its own. */
+/** Provides the settings to TypeORM's module, which injects them from its own imports. */
 @Module({})
 class DatabaseSettingsModule {
   static with(providers: Provider[], imports: DynamicModule['imports']): DynamicModule {
@@ -26,8 +26,9 @@ class DatabaseSettingsModule {
 }
 
 /**
- * TypeORM on PostgreSQL: migrated before the application starts, limited in connections and time, with an embedded
- * server where no URL is given. Entities come from `TypeOrmModule.forFeature` in the modules that own them.
+ * Connects TypeORM to PostgreSQL. It runs the migrations before the application starts, limits connections and
+ * statement times, and starts an embedded server if no URL is given. Each module registers its entities with
+ * `TypeOrmModule.forFeature`.
  *
  * @publicApi
  */
@@ -51,7 +52,7 @@ export class DatabaseModule extends ConfigurableModuleClass {
           useFactory: (settings: DatabaseSettings) => ({
             type: 'postgres' as const,
             autoLoadEntities: true,
-            // The start waits and retries by itself, with messages that say what is wrong.
+            // `openDataSource` waits and retries itself, with messages that name the cause.
             toRetry: () => false,
             entities: settings.entities,
             settings,

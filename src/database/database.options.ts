@@ -4,29 +4,35 @@ type MigrationClass = new () => { up(queryRunner: never): Promise<void>; down(qu
 
 /** @publicApi */
 export interface DatabaseOptions {
-  /** PostgreSQL URL, TLS by `sslmode` and `sslrootcert`. @default an embedded server under `dataDir` */
+  /**
+   * PostgreSQL URL. Its parameters `sslmode` and `sslrootcert` configure TLS.
+   * @default an embedded server in `dataDir`
+   */
   url?: string;
-  /** URL of the login that migrates and owns the tables, where that is another one. @default `url` */
+  /** URL of the login that runs the migrations and owns the tables. @default `url` */
   migrationUrl?: string;
   /** Folder of the embedded server. @default '.data' */
   dataDir?: string;
-  /** Migration classes of every module that keeps tables, run at start in the order of their time stamps. */
+  /**
+   * Migration classes of all modules that have tables. They run at start, in the order of their timestamps.
+   * @default []
+   */
   migrations?: readonly MigrationClass[];
-  /** Entities beyond those that modules register by `TypeOrmModule.forFeature`. */
+  /** Entities that no module registers with `TypeOrmModule.forFeature`. @default [] */
   entities?: MixedList<new () => unknown>;
-  /** Shown in pg_stat_activity. @default 'nest-bulwark' */
+  /** Application name in pg_stat_activity. @default 'nest-bulwark' */
   applicationName?: string;
-  /** Connections kept open when idle. @default 5 */
+  /** Minimum number of open connections. @default 5 */
   poolMin?: number;
-  /** Connections at most. @default 20 */
+  /** Maximum number of connections. @default 20 */
   poolMax?: number;
-  /** Wait for a connection, from the pool or a new one, in milliseconds. @default 5000 */
+  /** Maximum wait for a connection, from the pool or a new one, in milliseconds. @default 5000 */
   connectTimeoutMs?: number;
-  /** Longest run of one statement, in milliseconds; 0 sets no limit. @default 30000 */
+  /** Maximum duration of one statement, in milliseconds; 0 sets no limit. @default 30000 */
   statementTimeoutMs?: number;
-  /** Longest pause inside a transaction, in milliseconds; 0 sets no limit. @default 30000 */
+  /** Maximum idle time inside a transaction, in milliseconds; 0 sets no limit. @default 30000 */
   idleInTransactionTimeoutMs?: number;
-  /** How long a start waits for the database before it gives up, in milliseconds. @default 30000 */
+  /** Maximum wait for the database at start, in milliseconds. @default 30000 */
   startTimeoutMs?: number;
 }
 

@@ -3,7 +3,7 @@ import type { DatabaseSettings } from './database.options.js';
 
 const running = new Set<EmbeddedPostgres>();
 
-/** Where the database is: the server that the settings name, or an embedded one that this starts. */
+/** The database server: the one in the settings, or an embedded one. */
 export interface DatabaseServer {
   readonly url: string;
   stop(): Promise<void>;
@@ -22,7 +22,7 @@ export async function databaseServer(settings: DatabaseSettings): Promise<Databa
   };
 }
 
-/** Stops what a failed start has left running: Nest gives out no application to close then. */
+/** Stops embedded servers after a failed start. In that case Nest returns no application that could be closed. */
 export async function stopEmbeddedServers(): Promise<void> {
   const servers = [...running];
   running.clear();

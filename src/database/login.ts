@@ -1,7 +1,7 @@
 import { Client } from 'pg';
 import type { DataSource } from 'typeorm';
 
-/** The role that the application has logged in as. */
+/** The role with which the application has logged in. */
 export interface DatabaseLogin {
   readonly name: string;
   readonly isSuperuser: boolean;
@@ -18,7 +18,7 @@ export async function readLogin(source: Pick<DataSource, 'query'>): Promise<Data
   return login;
 }
 
-/** Over a connection of its own. @throws Error where the database does not answer in time */
+/** Reads the login on a new connection. @throws Error if the database does not answer in time */
 export async function readLoginAt(url: string, timeoutMs: number): Promise<DatabaseLogin> {
   const client = new Client({ connectionString: url, connectionTimeoutMillis: timeoutMs, query_timeout: timeoutMs });
   client.on('error', () => undefined);
@@ -30,12 +30,12 @@ export async function readLoginAt(url: string, timeoutMs: number): Promise<Datab
   }
 }
 
-/** Why the login is too powerful for an application; undefined where it is not. */
+/** Describes why the login has too many privileges for an application; undefined if it does not. */
 export function excessOf({ name, isSuperuser, bypassesRls }: DatabaseLogin): string | undefined {
   if (isSuperuser) return `the database login "${name}" is a superuser`;
   return bypassesRls ? `the database login "${name}" bypasses row-level security` : undefined;
 }
 
 export const LOGIN_REMEDY =
-  'run deploy/postgres/roles.sql, give the application the login bulwark_app by DATABASE_URL, and migrate as ' +
-  'bulwark_owner by DATABASE_MIGRATION_URL';
+  'run deploy/postgres/roles.sql, set DATABASE_URL to the login bulwark_app, and set DATABASE_MIGRATION_URL to the ' +
+  'login bulwark_owner';

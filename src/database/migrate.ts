@@ -9,16 +9,16 @@ import { DatabaseUnavailableError } from './reach-database.js';
 
 const INSUFFICIENT_PRIVILEGE = '42501';
 
-const ASK_OWNER = 'run nest-bulwark migrate first, with the login that owns the tables in DATABASE_MIGRATION_URL';
+const OWNER_REMEDY = 'run nest-bulwark migrate first, with the login that owns the tables in DATABASE_MIGRATION_URL';
 
 const LOCK_POLL_MS = 50;
 
 /**
- * Runs the migrations that have not run yet, all in one transaction, grants the application what it needs of the tables, and
- * answers with the names of the migrations.
+ * Runs the pending migrations in one transaction, and grants the application its rights on the tables. Returns the
+ * names of the migrations.
  *
- * The lock belongs to the transaction, not to the session, so that it also holds behind a pooler in transaction mode,
- * and it is tried for instead of waited for, so that no statement timeout cuts the wait short.
+ * The lock belongs to the transaction and not to the session, so it also works behind a pooler in transaction mode. The
+ * function polls for the lock, because a statement timeout could end a statement that waits for it.
  */
 export async function migrate(url: string, settings: DatabaseSettings): Promise<string[]> {
   const source = await new DataSource({
@@ -29,7 +29,7 @@ export async function migrate(url: string, settings: DatabaseSettings): Promise<
     migrationsTableName: MIGRATIONS_TABLE,
     connectTimeoutMS: settings.connectTimeoutMs,
     installExtensions: false,
-    logger: failuresOnly,
+    logger: migrationLogger,
     extra: { max: 1 },
   }).initialize();
   try {
@@ -44,8 +44,8 @@ export async function migrate(url: string, settings: DatabaseSettings): Promise<
   }
 }
 
-/** TypeORM's own would write to standard output past the application's. It tells here which migration failed. */
-const failuresOnly: TypeOrmLogger = {
+/** The default logger of TypeORM writes to standard output. This one writes failed migrations to the log of Nest. */
+const migrationLogger: TypeOrmLogger = {
   logMigration: (message: string) => new Logger('Database').error(message),
   logQuery: () => undefined,
   logQueryError: () => undefined,
@@ -54,23 +54,24 @@ const failuresOnly: TypeOrmLogger = {
   log: () => undefined,
 };
 
-/** One try; undefined while another process holds the lock. */
+/** Runs the migrations once; returns undefined if another process holds the lock. */
 async function tryMigrate(source: DataSource): Promise<string[] | undefined> {
   const runner = source.createQueryRunner();
   try {
-    // Whatever the role's default: what the holder of the lock before has committed has to be seen.
+    // The role may have another default. READ COMMITTED sees the migrations that the previous lock holder has
+    // committed.
     await runner.startTransaction('READ COMMITTED');
     await runner.query('SET LOCAL statement_timeout = 0');
     await runner.query('SET LOCAL idle_in_transaction_session_timeout = 0');
-    const isMine = await tryAdvisoryLock(runner, 'migrations');
-    const done = isMine ? await new MigrationExecutor(source, runner).executePendingMigrations() : undefined;
+    const isAcquired = await tryAdvisoryLock(runner, 'migrations');
+    const done = isAcquired ? await new MigrationExecutor(source, runner).executePendingMigrations() : undefined;
     if (done) await grantToApplication(runner);
     await runner.commitTransaction();
     return done?.map(({ name }) => name);
   } catch (error) {
     if (runner.isTransactionActive) await runner.rollbackTransaction().catch(() => undefined);
     throw isForbidden(error)
-      ? new DatabaseUnavailableError('The database cannot be migrated', ASK_OWNER, error)
+      ? new DatabaseUnavailableError('The database cannot be migrated', OWNER_REMEDY, error)
       : error;
   } finally {
     await runner.release();

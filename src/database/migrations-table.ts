@@ -1,2 +1,2 @@
-/** Table in which TypeORM keeps the names of migrations that have run. */
+/** Table in which TypeORM stores the names of completed migrations. */
 export const MIGRATIONS_TABLE = 'migrations';

@@ -24,7 +24,7 @@ afterEach(() => Logger.overrideLogger(false));
 /** Longer than a test may take. */
 const NEVER_MS = 86_400_000;
 
-/** What `reachDatabase` fails with, where nothing but the start timeout may end it. */
+/** Returns the error message of `reachDatabase`. Only the start timeout can end the attempt. */
 async function failure(url: string, startTimeoutMs: number): Promise<string> {
   const settings = databaseSettings({ startTimeoutMs, connectTimeoutMs: NEVER_MS });
   const error: unknown = await reachDatabase(url, settings).then(
@@ -39,7 +39,7 @@ async function failure(url: string, startTimeoutMs: number): Promise<string> {
   return message;
 }
 
-/** Speaks just enough of the protocol to refuse every connection, the first, the second and so on, with a code. */
+/** A server that rejects each connection with an error code, which may depend on the number of the connection. */
 async function refusingServer(
   refusal: (count: number) => [code: string, message: string],
 ): Promise<{ server: Server; url: string; tries: Socket[] }> {
@@ -61,7 +61,7 @@ async function refusingServer(
 }
 
 describe('a database that does not answer', () => {
-  it('is tried again with growing pauses, and given up within the start timeout', async () => {
+  it('is tried again with growing pauses until the start timeout', async () => {
     const port = await freePort();
     const message = await failure(`postgres://user:hush@127.0.0.1:${port}/shop`, 2_500);
     expect(message).toBe(
@@ -72,14 +72,14 @@ describe('a database that does not answer', () => {
     expect(pauses.slice(0, 3)).toEqual([100, 200, 400]);
   });
 
-  it('may take the connection and say nothing: the start timeout holds all the same', async () => {
+  it('causes an error at the start timeout, even if it accepts the connection', async () => {
     const { port, close } = await silentServer();
     const message = await failure(`postgres://user:hush@127.0.0.1:${port}/shop`, 500);
     close();
     expect(message).toContain('could not be reached within 0.5 s');
   });
 
-  it('that says it is starting is waited for', async () => {
+  it('is tried again while it reports that it is starting', async () => {
     const said = 'the database system is starting up';
     const { server, url, tries } = await refusingServer((count) => (count < 3 ? ['57P03', said] : ['3D000', 'none']));
     expect(await failure(url, NEVER_MS)).toContain('cannot be used: none.');
@@ -88,23 +88,23 @@ describe('a database that does not answer', () => {
     expect(lines).toEqual([expect.stringContaining(said), expect.stringContaining(said)]);
   });
 
-  it('is used once it is there', async () => {
+  it('is used when it becomes available', async () => {
     const proxy = await TcpProxy.to(inject('databaseUrl'));
     const reached = reachDatabase(proxy.url, databaseSettings({ statementTimeoutMs: 1_234 }));
-    await until('it has been tried', () => lines.length > 0);
+    await until('a connection was attempted', () => lines.length > 0);
     await proxy.open();
     await expect(reached).resolves.toEqual({ statement_timeout: 1_234, idle_in_transaction_session_timeout: 30_000 });
     await proxy.close();
   });
 });
 
-describe('an answer that waiting would not mend', () => {
+describe('a permanent error', () => {
   it.each([
     ['28P01', 'password authentication failed for user "user"'],
     ['28000', 'no pg_hba.conf entry'],
     ['3D000', 'database "shop" does not exist'],
     ['42501', 'permission denied for database "shop"'],
-  ])('%s ends the start at the first try', async (code, said) => {
+  ])('%s ends the start at the first attempt', async (code, said) => {
     const { server, url, tries } = await refusingServer(() => [code, said]);
     const message = await failure(url, NEVER_MS);
     server.close();
@@ -114,7 +114,7 @@ describe('an answer that waiting would not mend', () => {
     expect(message).toContain('→ check the user, the password and the database in DATABASE_URL');
   });
 
-  it('is also a certificate file that is not there', async () => {
+  it('is also a missing certificate file', async () => {
     const message = await failure(
       'postgres://u:hush@127.0.0.1:1/d?sslmode=verify-full&sslrootcert=/no/ca.pem',
       NEVER_MS,
@@ -122,7 +122,7 @@ describe('an answer that waiting would not mend', () => {
     expect(message).toMatch(/cannot be used: ENOENT.*ca\.pem'\.\n {2}→ check the files that DATABASE_URL names/);
   });
 
-  it('is also a server without TLS where the URL asks for it', async () => {
+  it('is also a server without TLS if the URL requires TLS', async () => {
     const message = await failure(`${inject('databaseUrl')}?sslmode=verify-full`, NEVER_MS);
     expect(message).toContain('cannot be used: The server does not support SSL connections.');
     expect(message).toContain('→ check sslmode');

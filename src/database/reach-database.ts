@@ -4,7 +4,7 @@ import { Client, type ClientConfig } from 'pg';
 import type { DatabaseSettings } from './database.options.js';
 
 /**
- * The database did not answer within the start timeout, or answered that waiting is of no use.
+ * The database did not answer within the start timeout, or it answered with a permanent error.
  *
  * @publicApi
  */
@@ -18,43 +18,43 @@ export class DatabaseUnavailableError extends Error {
   }
 }
 
-const ASK_URL = 'check that it runs and that DATABASE_URL is right';
-const ASK_LOGIN = 'check the user, the password and the database in DATABASE_URL, and what the user may do';
-const ASK_TLS =
-  'check sslmode in DATABASE_URL, that its host is one the certificate names, and that sslrootcert is the ' +
+const CHECK_URL = 'check that it runs and that DATABASE_URL is right';
+const CHECK_LOGIN = 'check the user, the password and the database in DATABASE_URL, and what the user may do';
+const CHECK_TLS =
+  'check sslmode in DATABASE_URL, that the certificate is valid for its host, and that sslrootcert is the ' +
   'certificate of the authority that signed it';
 
-/** Errors that waiting would not mend, by code: those of a database that answers, and those of its certificate. */
-const PERMANENT: Readonly<Record<string, string>> = {
-  '28P01': ASK_LOGIN,
-  '28000': ASK_LOGIN,
-  '3D000': ASK_LOGIN,
-  '42501': ASK_LOGIN,
-  SELF_SIGNED_CERT_IN_CHAIN: ASK_TLS,
-  DEPTH_ZERO_SELF_SIGNED_CERT: ASK_TLS,
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: ASK_TLS,
-  UNABLE_TO_GET_ISSUER_CERT: ASK_TLS,
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: ASK_TLS,
-  CERT_SIGNATURE_FAILURE: ASK_TLS,
-  CERT_HAS_EXPIRED: ASK_TLS,
-  ERR_TLS_CERT_ALTNAME_INVALID: ASK_TLS,
+/** Remedies for permanent errors, by code: errors that the database returns, and errors of its certificate. */
+const PERMANENT_ERROR_REMEDIES: Readonly<Record<string, string>> = {
+  '28P01': CHECK_LOGIN,
+  '28000': CHECK_LOGIN,
+  '3D000': CHECK_LOGIN,
+  '42501': CHECK_LOGIN,
+  SELF_SIGNED_CERT_IN_CHAIN: CHECK_TLS,
+  DEPTH_ZERO_SELF_SIGNED_CERT: CHECK_TLS,
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: CHECK_TLS,
+  UNABLE_TO_GET_ISSUER_CERT: CHECK_TLS,
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: CHECK_TLS,
+  CERT_SIGNATURE_FAILURE: CHECK_TLS,
+  CERT_HAS_EXPIRED: CHECK_TLS,
+  ERR_TLS_CERT_ALTNAME_INVALID: CHECK_TLS,
 };
 
-const FIRST_PAUSE_MS = 100;
+const MIN_PAUSE_MS = 100;
 const MAX_PAUSE_MS = 3_000;
-/** What the last try gets of the start timeout, at least. */
-const LAST_TRY_MS = 250;
+/** Minimum time for the last attempt, within the start timeout. */
+const MIN_LAST_TRY_MS = 250;
 
-/** Settings that the server is asked for in the start-up packet of a connection. */
+/** Time limits that a client requests in the start-up packet of a connection. */
 export type ServerTimeouts = Pick<ClientConfig, 'statement_timeout' | 'idle_in_transaction_session_timeout'>;
 
 /**
- * Waits until the database accepts a connection, pausing longer from try to try.
+ * Waits until the database accepts a connection, with growing pauses between attempts.
  *
- * Answers with the time limits that connections may ask for: none behind a PgBouncer that refuses start-up parameters,
- * where a `SET` would be no remedy, since in transaction mode it would stick to a connection shared with others.
+ * Returns the time limits that connections may request. There are none behind a PgBouncer that rejects start-up
+ * parameters. `SET` is not an alternative: in transaction mode it would affect a server connection that others share.
  *
- * @throws DatabaseUnavailableError when the start timeout has passed, or at once where waiting cannot help
+ * @throws DatabaseUnavailableError after the start timeout, or at once after a permanent error
  */
 export async function reachDatabase(url: string, settings: DatabaseSettings): Promise<ServerTimeouts> {
   const logger = new Logger('Database');
@@ -64,11 +64,11 @@ export async function reachDatabase(url: string, settings: DatabaseSettings): Pr
     statement_timeout: settings.statementTimeoutMs,
     idle_in_transaction_session_timeout: settings.idleInTransactionTimeoutMs,
   };
-  for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, MAX_PAUSE_MS)) {
+  for (let pauseMs = MIN_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, MAX_PAUSE_MS)) {
     try {
-      const limitMs = Math.min(settings.connectTimeoutMs, Math.max(deadline - performance.now(), LAST_TRY_MS));
+      const limitMs = Math.min(settings.connectTimeoutMs, Math.max(deadline - performance.now(), MIN_LAST_TRY_MS));
       const unlimited = await connectOnce(url, settings, timeouts, Math.ceil(limitMs));
-      if (unlimited.length > 0) logger.warn(advice(unlimited, settings));
+      if (unlimited.length > 0) logger.warn(unlimitedWarning(unlimited, settings));
       return timeouts;
     } catch (error) {
       if (reasonOf(error).includes('unsupported startup parameter') && Object.keys(timeouts).length > 0) {
@@ -79,11 +79,11 @@ export async function reachDatabase(url: string, settings: DatabaseSettings): Pr
       if (remedy !== undefined) {
         throw new DatabaseUnavailableError(`The database at ${address} cannot be used`, remedy, error);
       }
-      const leftMs = deadline - performance.now() - LAST_TRY_MS;
+      const leftMs = deadline - performance.now() - MIN_LAST_TRY_MS;
       if (leftMs <= 0) {
         throw new DatabaseUnavailableError(
           `The database at ${address} could not be reached within ${settings.startTimeoutMs / 1000} s`,
-          `${ASK_URL}; DATABASE_START_TIMEOUT sets how long a start waits`,
+          `${CHECK_URL}; DATABASE_START_TIMEOUT sets how long a start waits`,
           error,
         );
       }
@@ -94,7 +94,7 @@ export async function reachDatabase(url: string, settings: DatabaseSettings): Pr
   }
 }
 
-/** One connection, opened and closed. Tells which time limits are not in force on it although they were wanted. */
+/** Opens and closes one connection. Returns the names of requested time limits that are not active on it. */
 async function connectOnce(
   url: string,
   settings: DatabaseSettings,
@@ -108,7 +108,7 @@ async function connectOnce(
     query_timeout: limitMs,
     ...timeouts,
   });
-  // A connection that breaks while it is being closed has nobody else to tell.
+  // Without a listener, an error while the connection closes would end the process.
   client.on('error', () => undefined);
   try {
     await client.connect();
@@ -124,24 +124,24 @@ async function connectOnce(
   }
 }
 
-function advice(unlimited: string[], settings: DatabaseSettings): string {
+function unlimitedWarning(unlimited: string[], settings: DatabaseSettings): string {
   const wanted: Record<string, number> = {
     statement_timeout: settings.statementTimeoutMs,
     idle_in_transaction_session_timeout: settings.idleInTransactionTimeoutMs,
   };
   const statements = unlimited.map((name) => `ALTER ROLE … SET ${name} = ${wanted[name]}`);
   return (
-    `The pooler in front of the database does not pass on ${unlimited.join(' and ')}, and no limit is in force. ` +
+    `The pooler in front of the database does not pass on ${unlimited.join(' and ')}, and no limit is active. ` +
     `Set it for the role instead: ${statements.join('; ')}`
   );
 }
 
 function remedyIfPermanent(error: unknown): string | undefined {
   const { code = '', syscall } = error as NodeJS.ErrnoException;
-  if (PERMANENT[code] !== undefined) return PERMANENT[code];
-  // A file that sslrootcert, sslcert or sslkey names. A socket that is missing comes with another call, connect.
+  if (PERMANENT_ERROR_REMEDIES[code] !== undefined) return PERMANENT_ERROR_REMEDIES[code];
+  // `open` means a file of sslrootcert, sslcert or sslkey. A missing socket has the system call `connect`.
   if (syscall === 'open') return 'check the files that DATABASE_URL names';
-  return reasonOf(error).includes('does not support SSL') ? ASK_TLS : undefined;
+  return reasonOf(error).includes('does not support SSL') ? CHECK_TLS : undefined;
 }
 
 /** Host, port and database of a URL, without user and password. */
@@ -152,7 +152,7 @@ function addressOf(url: string): string {
 }
 
 function reasonOf(error: unknown): string {
-  // What a host name with several addresses fails with: one error for each.
+  // A host name with several addresses causes one error for each address.
   if (error instanceof AggregateError && error.errors.length > 0) return reasonOf(error.errors[0]);
   return error instanceof Error ? error.message || error.name : String(error);
 }

@@ -11,12 +11,12 @@ interface OpenTransaction {
 const storage = new AsyncLocalStorage<OpenTransaction | undefined>();
 
 /**
- * Runs `work` in one transaction. What `work` calls takes part in it, as far as it asks {@link managerOf} for its
- * connection; it needs no parameter for that. Inside an open transaction of the same data source `work` joins that one.
- * A service that shares its result with other callers (a cache, a single flight) must load it by
+ * Runs `work` in one transaction. Code that `work` calls joins the transaction if it gets its entity manager from
+ * {@link managerOf}; it needs no parameter. Inside an open transaction of the same data source, `work` joins that
+ * transaction. A service that shares its result with other callers (a cache, a single flight) must load it with
  * {@link outsideTransaction}.
  *
- * @throws what `work` throws, after the rollback
+ * @throws the error of `work`, after the rollback
  */
 export async function inTransaction<T>(source: DataSource, work: () => Promise<T>): Promise<T> {
   if (current(source)) return work();
@@ -38,19 +38,19 @@ export function isInTransaction(source: DataSource): boolean {
   return current(source) !== undefined;
 }
 
-/** The connection of the open transaction; the pool of the data source where none is open. */
+/** The entity manager of the open transaction, or of the data source if no transaction is open. */
 export function managerOf(source: DataSource): EntityManager {
   return current(source)?.manager ?? source.manager;
 }
 
-/** Runs `work` as if no transaction were open: on a connection of its own, on committed data only. */
+/** Runs `work` as if no transaction were open. It uses another connection and sees only committed data. */
 export function outsideTransaction<T>(work: () => T): T {
   return storage.run(undefined, work);
 }
 
 /**
- * Runs `work` when the open transaction has committed, before the caller of {@link inTransaction} gets its result; at
- * once where none is open. After a rollback it does not run. It must not throw: the transaction stays committed.
+ * Runs `work` after the commit of the open transaction, before {@link inTransaction} returns. Runs `work` at once if no
+ * transaction is open. After a rollback, `work` does not run. It must not throw: the transaction stays committed.
  */
 export async function afterCommit(work: () => unknown): Promise<void> {
   const transaction = storage.getStore();

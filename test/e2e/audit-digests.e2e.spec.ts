@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { AuditMaintenance, S3DigestStore, type AuditModuleOptions } from '../../src/audit/index.js';
 import { AuditStoreHealth } from '../../src/audit/store/audit-store.health.js';
-import { signedHeaders } from '../../src/audit/integrity/s3-signature.js';
+import { signHeaders } from '../../src/audit/integrity/s3-signature.js';
 import { AuditApp } from '../support/audit-app.js';
 import { ownDatabase } from '../support/database.js';
 import { testFolder } from '../support/folder.js';
@@ -106,9 +106,9 @@ describe('digests in a file', () => {
       ...tables.flatMap((table) => [`DELETE FROM ${table}`, `INSERT INTO ${table} TABLE kept_${table}`]),
     );
     await app.get(AuditMaintenance).run();
-    expect(app.digests.contradiction).toContain('digest 3 is not there');
+    expect(app.digests.contradiction).toContain('digest 3 is missing in the database');
     await app.digests.run({ now: true });
-    expect(app.digests.contradiction).toContain('digest 3 is another one');
+    expect(app.digests.contradiction).toContain('digest 3 of the database differs from the store');
     expect(await linesOf()).toHaveLength(3);
     expect(await app.verifier.verify()).toMatchObject({ valid: false, fault: { kind: 'digest' } });
   });
@@ -148,7 +148,7 @@ describe('digests in a file', () => {
     const app = await withDigests();
     await rm(join(folder.path, 'manifest.json'));
     await app.tamper(...CUT_AND_RENAME);
-    const fault = { kind: 'digest', detail: expect.stringContaining('another trail') };
+    const fault = { kind: 'digest', detail: expect.stringContaining('other trails') };
     expect(await app.verifier.verify()).toMatchObject({ valid: false, fault });
   });
 
@@ -208,7 +208,7 @@ describe('digests in a file', () => {
     const app = await withDigests();
     await app.tamper(`INSERT INTO audit_digests VALUES (3, now(), 'x', '{"seq":3,"keyId":"","signature":""}')`);
     await app.digests.run();
-    expect(app.digests.contradiction).toContain('digest 3 of the database is not one');
+    expect(app.digests.contradiction).toContain('digest 3 of the database is not valid');
     expect(await linesOf()).toHaveLength(2);
   });
 
@@ -250,7 +250,7 @@ describe('digests in a file', () => {
     const stranger = await start({ signingKey: pem(key()) });
     expect(await stranger.verifier.verify()).toMatchObject({ valid: false, fault: { kind: 'digest', seq: 1 } });
     const rsa = generateKeyPairSync('rsa', { modulusLength: 1024 });
-    await expect(start({ signingKey: pem(rsa as never) })).rejects.toThrow('no Ed25519 key');
+    await expect(start({ signingKey: pem(rsa as never) })).rejects.toThrow('not an Ed25519 key');
   });
 });
 
@@ -297,7 +297,7 @@ describe('digests in a bucket', () => {
     const detail = expect.stringContaining('the digest store belongs to');
     expect(await app.verifier.verify()).toMatchObject({ valid: false, fault: { kind: 'digest', detail } });
     server.objects.delete('one/manifest.json');
-    const other = expect.stringContaining('another trail');
+    const other = expect.stringContaining('other trails');
     expect(await app.verifier.verify()).toMatchObject({ valid: false, fault: { kind: 'digest', detail: other } });
     await app.stop();
     await server.stop();
@@ -328,7 +328,7 @@ describe('digests in a bucket', () => {
       secretAccessKey: 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY',
       region: 'us-east-1',
     };
-    expect(signedHeaders(request, credentials)['authorization']).toContain(
+    expect(signHeaders(request, credentials)['authorization']).toContain(
       'Signature=34b48302e7b5fa45bde8084f4b7868a86f0a534bc59db6670ed5711ef69dc6f7',
     );
   });

@@ -23,8 +23,8 @@ describe('row-level security', () => {
   });
   afterAll(() => app.stop());
 
-  const targetsSeen = (reach: 'all' | { tenant: string }) =>
-    app.get(AuditScope).read(reach, async (manager) => {
+  const targetsSeen = (visibility: 'all' | { tenant: string }) =>
+    app.get(AuditScope).read(visibility, async (manager) => {
       const rows = (await manager.query('SELECT target FROM audit_events ORDER BY id')) as { target: string }[];
       return rows.map(({ target }) => target);
     });

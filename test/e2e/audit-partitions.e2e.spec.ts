@@ -3,13 +3,13 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { AuditMaintenance } from '../../src/audit/index.js';
 import { exactTime, genesis, seal } from '../../src/audit/integrity/chain.js';
 import { SealKeys } from '../../src/audit/integrity/seal-keys.js';
-import { firstIdOf, monthName, monthOf } from '../../src/audit/store/months.js';
+import { firstIdOf, monthName, startOfMonth } from '../../src/audit/store/months.js';
 import { AuditApp } from '../support/audit-app.js';
 import { freshDatabase } from '../support/database.js';
 
 const DAY_MS = 86_400_000;
 /** The middle of this month: these tests are about months, and are not to see one end while they run. */
-const NOW = new Date(monthOf(new Date()).getTime() + 14.5 * DAY_MS);
+const NOW = new Date(startOfMonth(new Date()).getTime() + 14.5 * DAY_MS);
 
 /** The id of an event of another time. */
 const idAt = (time: Date) => `${firstIdOf(time).slice(0, 14)}7${randomUUID().slice(15)}`;
@@ -63,19 +63,19 @@ describe('partitions', () => {
   afterAll(() => app.stop());
 
   it.each(['audit_events', 'audit_seals'])('of %s are there for this month and three more', async (table) => {
-    const months = [0, 1, 2, 3].map((later) => `${table}_${monthName(monthOf(NOW, later))}`);
+    const months = [0, 1, 2, 3].map((later) => `${table}_${monthName(startOfMonth(NOW, later))}`);
     expect(await partitionsOf(app, table)).toEqual([...months, `${table}_default`]);
   });
 
   it('are made once, whoever looks after them at the same time', async () => {
-    const later = monthOf(NOW, 2);
+    const later = startOfMonth(NOW, 2);
     await Promise.all([1, 2, 3].map(() => app.get(AuditMaintenance).run(later)));
     expect(app.get(AuditMaintenance).failures).toEqual(new Map());
     expect(await partitionsOf(app)).toHaveLength(7);
   });
 
   it('that are missing cost no event: it waits in the default one, and moves', async () => {
-    const [past, future] = [monthOf(NOW, -5), monthOf(NOW, 7)];
+    const [past, future] = [startOfMonth(NOW, -5), startOfMonth(NOW, 7)];
     await append(app, [eventAt(past, 'past'), eventAt(future, 'future')]);
     await app.sql(`INSERT INTO audit_events (id, occurred_at, action, outcome, severity, target, metadata)
       VALUES ('ffffffff-ffff-4fff-bfff-ffffffffffff', now(), 'x', 'success', 'INFO', 'of no time', '{}')`);
@@ -84,7 +84,7 @@ describe('partitions', () => {
     const before = await app.verifier.verify();
     const batches = () => app.sql('SELECT count(*)::int FROM audit_batches');
     const stored = await batches();
-    await app.get(AuditMaintenance).run(monthOf(NOW, 6));
+    await app.get(AuditMaintenance).run(startOfMonth(NOW, 6));
     expect(app.get(AuditMaintenance).failures).toEqual(new Map());
     expect(await placeOf(app, 'past')).toEqual([`audit_events_${monthName(past)}`]);
     expect(await placeOf(app, 'future')).toEqual([`audit_events_${monthName(future)}`]);
@@ -95,14 +95,14 @@ describe('partitions', () => {
   });
 
   it('keep an event once, however often and however late it comes', async () => {
-    const event = eventAt(monthOf(NOW, -5), 'again');
+    const event = eventAt(startOfMonth(NOW, -5), 'again');
     await append(app, [event]);
     await append(app, [event, event]);
     expect(await placeOf(app, 'again')).toHaveLength(1);
   });
 
   it('keep the first event of an idempotency key, across months and within a batch', async () => {
-    const [month, next] = [monthOf(NOW), monthOf(NOW, 1)];
+    const [month, next] = [startOfMonth(NOW), startOfMonth(NOW, 1)];
     const first = eventAt(month, 'keyed', 'a', 'key');
     await append(app, [first, eventAt(month, 'keyed', 'a', 'key'), eventAt(month, 'keyed', 'b', 'key')]);
     await append(app, [eventAt(next, 'keyed', 'a', 'key'), first]);
@@ -117,7 +117,7 @@ describe('retention', () => {
   /** Events of three months ago and of now, sealed in their time; the oldest month is due to be dropped. */
   async function withHistory(): Promise<AuditApp> {
     const app = await AuditApp.start(await freshDatabase(), OPTIONS);
-    const old = monthOf(NOW, -3);
+    const old = startOfMonth(NOW, -3);
     await append(
       app,
       ['a', 'b', null].map((tenant) => eventAt(old, `first of ${tenant}`, tenant)),
@@ -184,7 +184,7 @@ describe('retention', () => {
     [
       'brings in an old event',
       `INSERT INTO audit_events (id, occurred_at, action, outcome, severity, metadata)
-      VALUES ('${idAt(monthOf(NOW, -3))}', now(), 'x', 'success', 'INFO', '{}')`,
+      VALUES ('${idAt(startOfMonth(NOW, -3))}', now(), 'x', 'success', 'INFO', '{}')`,
       'unsealed',
     ],
   ])('does not cover who %s', async (_what, sql, kind) => {
@@ -197,7 +197,7 @@ describe('retention', () => {
   it('never drops what is within it, nor what has no seal', async () => {
     const app = await AuditApp.start(await freshDatabase(), { ...OPTIONS, retentionDays: 30 });
     const edge = new Date(NOW.getTime() - 29 * DAY_MS);
-    await append(app, [eventAt(edge, 'young'), eventAt(monthOf(NOW, -3), 'old')]);
+    await append(app, [eventAt(edge, 'young'), eventAt(startOfMonth(NOW, -3), 'old')]);
     await app.get(AuditMaintenance).run(NOW);
     expect(await placeOf(app, 'old')).toHaveLength(1);
     await app.sealer.seal();
@@ -205,7 +205,7 @@ describe('retention', () => {
     expect(await placeOf(app, 'old')).toEqual([]);
     expect(await placeOf(app, 'young')).toHaveLength(1);
     // It comes once more, from a journal: it is stored, sealed, and dropped at the next time.
-    await append(app, [eventAt(monthOf(NOW, -3), 'old')]);
+    await append(app, [eventAt(startOfMonth(NOW, -3), 'old')]);
     await app.sealer.seal();
     await app.get(AuditMaintenance).run(NOW);
     await app.get(AuditMaintenance).run(NOW);
@@ -217,7 +217,7 @@ describe('retention', () => {
 
   it('drops nothing where none is set', async () => {
     const app = await AuditApp.start(await freshDatabase(), { sealIntervalMs: 0, maintenanceIntervalMs: 0 });
-    await append(app, [eventAt(monthOf(NOW, -50), 'old')]);
+    await append(app, [eventAt(startOfMonth(NOW, -50), 'old')]);
     await app.sealer.seal();
     await app.get(AuditMaintenance).run(NOW);
     expect(await placeOf(app, 'old')).toHaveLength(1);

@@ -133,17 +133,17 @@ describe('the order of storing', () => {
     async (end) => {
       const app = await AuditApp.start(await ownDatabase());
       const feed = app.get(AuditFeed);
-      const start = await feed.end();
+      const start = await feed.lastPosition();
       const slow = app.get(DataSource).createQueryRunner();
       await slow.query('BEGIN');
       await slow.query(insert, [eventId(Date.now())]);
       const quick = eventId(Date.now());
       await app.sql(insert, [quick]);
-      for (let i = 0; i < 3; i++) expect(await feed.after(start, 10)).toEqual([]);
+      for (let i = 0; i < 3; i++) expect(await feed.readAfter(start, 10)).toEqual([]);
       await slow.query(end);
       await slow.release();
-      await until('the later one comes', async () => (await feed.after(start, 10)).length > 0);
-      const batches = await feed.after(start, 10);
+      await until('the later one comes', async () => (await feed.readAfter(start, 10)).length > 0);
+      const batches = await feed.readAfter(start, 10);
       expect(batches).toHaveLength(end === 'COMMIT' ? 2 : 1);
       expect(batches.at(-1)?.eventIds).toEqual([quick]);
       await app.stop();

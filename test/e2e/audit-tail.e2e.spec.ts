@@ -140,19 +140,19 @@ onBothAdapters('GET /audit/events/stream', (HTTP_ADAPTER) => {
 describe('a live tail', () => {
   let app: AuditApp;
   beforeAll(async () => {
-    app = await AuditApp.start(await ownDatabase(), { tailClients: 2 });
+    app = await AuditApp.start(await ownDatabase(), { maxTailClients: 2 });
   });
   afterAll(() => app.stop());
 
   const tailOf = async (options: Partial<TailOptions>) => {
     const feed = app.get(AuditFeed);
-    const start = { position: await feed.end(), index: Number.MAX_SAFE_INTEGER };
-    const times = { pollMs: 5, heartbeatMs: 60_000, patienceMs: 60_000, recheckMs: 60_000 };
+    const start = { position: await feed.lastPosition(), index: Number.MAX_SAFE_INTEGER };
+    const times = { pollMs: 5, heartbeatMs: 60_000, clientTimeoutMs: 60_000, recheckMs: 60_000 };
     return new TailStream(feed, app.get(FeedEvents), {
       filter: {},
-      reach: 'all',
+      visibility: 'all',
       start,
-      isCut: false,
+      isPruned: false,
       isAllowed: async () => true,
       ...times,
       ...options,
@@ -165,7 +165,7 @@ describe('a live tail', () => {
   };
 
   it('whose client takes nothing keeps little in memory, and ends', async () => {
-    const stream = await tailOf({ patienceMs: 300 });
+    const stream = await tailOf({ clientTimeoutMs: 300 });
     const metadata = { filler: 'x'.repeat(2_000) };
     for (let i = 0; i < 3_000; i++) app.audit.record({ action: 'test.flood', outcome: 'success', metadata });
     await app.audit.flush();
@@ -178,7 +178,7 @@ describe('a live tail', () => {
   });
 
   it('whose client was too slow tells it so, after what was sent', async () => {
-    const stream = await tailOf({ patienceMs: 1_000 });
+    const stream = await tailOf({ clientTimeoutMs: 1_000 });
     let text = '';
     let goOn: (() => void) | undefined;
     // In the moment in which it gives up: a moment later it may not wait for its client any more.
@@ -214,7 +214,7 @@ describe('a live tail', () => {
     stream.on('data', (part) => (text += String(part)));
     app.audit.record({ action: 'test.else', outcome: 'success' });
     await app.audit.flush();
-    const end = await app.get(AuditFeed).end();
+    const end = await app.get(AuditFeed).lastPosition();
     await until('the heartbeat tells the place', () => text.includes(`: heartbeat\nid: ${end}\n\n`));
     expect(text).not.toContain('event: audit');
     stream.destroy();

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setImmediate as turn } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { AuditMaintenance } from '../../src/audit/index.js';
-import { firstIdOf, monthOf } from '../../src/audit/store/months.js';
+import { firstIdOf, startOfMonth } from '../../src/audit/store/months.js';
 import { AuditApp } from '../support/audit-app.js';
 import { ownDatabase } from '../support/database.js';
 import { testFolder } from '../support/folder.js';
@@ -67,10 +67,10 @@ describe('a verification while everything goes on', () => {
     // Months that have no partition, the past ones due to be dropped as soon as they are sealed.
     goOn(async (round) => {
       const months = [-4 - (round % 3), 5 + (round % 3)];
-      const events = months.map((later) => lateEvent(monthOf(NOW, later)));
+      const events = months.map((later) => lateEvent(startOfMonth(NOW, later)));
       await second.sql('SELECT audit_append($1)', [JSON.stringify(events)]);
     });
-    goOn((round) => first.get(AuditMaintenance).run(monthOf(NOW, round % 8)));
+    goOn((round) => first.get(AuditMaintenance).run(startOfMonth(NOW, round % 8)));
   });
 
   afterAll(async () => {

@@ -72,7 +72,7 @@ describe('PgBouncer in transaction mode', () => {
     const app = await start(pooled);
     expect(warnings(app)).toEqual([
       'The pooler in front of the database does not pass on statement_timeout and idle_in_transaction_session_timeout, ' +
-        'and no limit is in force. Set it for the role instead: ALTER ROLE … SET statement_timeout = 7000; ' +
+        'and no limit is active. Set it for the role instead: ALTER ROLE … SET statement_timeout = 7000; ' +
         'ALTER ROLE … SET idle_in_transaction_session_timeout = 30000',
     ]);
 

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
-import { signedHeaders, type S3Credentials } from '../../src/audit/integrity/s3-signature.js';
+import { signHeaders, type S3Credentials } from '../../src/audit/integrity/s3-signature.js';
 
 const PAGE = 2;
 
@@ -59,7 +59,7 @@ export class S3Server {
     const time = headers['x-amz-date'] ?? '';
     const now = new Date(time.replace(/^(....)(..)(..T..)(..)(..Z)$/, '$1-$2-$3:$4:$5'));
     const own = Object.fromEntries(Object.entries(headers).filter(([name]) => name === 'if-none-match'));
-    const expected = signedHeaders({ method, url, headers: own, body, now }, this.credentials)['authorization'];
+    const expected = signHeaders({ method, url, headers: own, body, now }, this.credentials)['authorization'];
     return headers['authorization'] === expected;
   }
 

@@ -11,14 +11,14 @@ import { parseCursor, TailStream, type TailCursor } from './tail.stream.js';
 const HEARTBEAT_MS = 15_000;
 const RECHECK_MS = 60_000;
 
-/** Live tails, each with a pace of its own. They end when a shutdown begins, so that it need not wait for them. */
+/** Opens live tails. They end when a shutdown begins, so that the drain need not wait for them. */
 @Injectable()
 @OnShutdown({ phase: ShutdownPhase.Drain })
 export class AuditTail implements ShutdownParticipant, BeforeApplicationShutdown {
   private readonly streams = new Set<TailStream>();
-  /** Tails that are on their way to be open, and have a place already. */
+  /** Number of tails that are being opened. They count against the limit too. */
   private opening = 0;
-  private isEnding = false;
+  private isShuttingDown = false;
 
   constructor(
     @Inject(AUDIT_SETTINGS) private readonly settings: AuditSettings,
@@ -27,33 +27,36 @@ export class AuditTail implements ShutdownParticipant, BeforeApplicationShutdown
   ) {}
 
   /**
-   * @param lastEventId where the client was; without one, the tail begins now
+   * @param lastEventId id of the last event that the client received; without it, the tail begins with new events
    * @throws ProblemException `VALIDATION_FAILED`, `SERVICE_UNAVAILABLE`
    */
   async open(
     filter: AuditFilter,
-    reach: AuditVisibility,
+    visibility: AuditVisibility,
     lastEventId: string | undefined,
     isAllowed: () => Promise<boolean>,
   ): Promise<TailStream> {
-    const { tailClients, tailPatienceMs: patienceMs, feedPollMs: pollMs } = this.settings;
-    if (this.isEnding || this.streams.size + this.opening >= tailClients) {
-      throw new ProblemException(
-        'SERVICE_UNAVAILABLE',
-        'There are as many live tails as there may be. Try again later.',
-        {
-          headers: { 'Retry-After': '5' },
-        },
-      );
+    const { maxTailClients, tailClientTimeoutMs: clientTimeoutMs, feedPollMs: pollMs } = this.settings;
+    if (this.isShuttingDown || this.streams.size + this.opening >= maxTailClients) {
+      throw new ProblemException('SERVICE_UNAVAILABLE', 'The limit of open live tails is reached. Try again later.', {
+        headers: { 'Retry-After': '5' },
+      });
     }
     this.opening++;
     try {
-      const { start, isCut } = await this.startOf(lastEventId);
-      const times = { pollMs, patienceMs, heartbeatMs: HEARTBEAT_MS, recheckMs: RECHECK_MS };
-      const stream = new TailStream(this.feed, this.events, { filter, reach, start, isCut, isAllowed, ...times });
+      const { start, isPruned } = await this.findStart(lastEventId);
+      const times = { pollMs, clientTimeoutMs, heartbeatMs: HEARTBEAT_MS, recheckMs: RECHECK_MS };
+      const stream = new TailStream(this.feed, this.events, {
+        filter,
+        visibility,
+        start,
+        isPruned,
+        isAllowed,
+        ...times,
+      });
       this.streams.add(stream);
       stream.once('close', () => this.streams.delete(stream));
-      if (this.isEnding) stream.finish('shutdown');
+      if (this.isShuttingDown) stream.finish('shutdown');
       return stream;
     } finally {
       this.opening--;
@@ -61,7 +64,7 @@ export class AuditTail implements ShutdownParticipant, BeforeApplicationShutdown
   }
 
   onShutdown(): void {
-    this.isEnding = true;
+    this.isShuttingDown = true;
     for (const stream of this.streams) stream.finish('shutdown');
   }
 
@@ -70,15 +73,15 @@ export class AuditTail implements ShutdownParticipant, BeforeApplicationShutdown
     this.onShutdown();
   }
 
-  private async startOf(lastEventId: string | undefined): Promise<{ start: TailCursor; isCut: boolean }> {
-    const end = { position: await this.feed.end(), index: Number.MAX_SAFE_INTEGER };
-    if (lastEventId === undefined) return { start: end, isCut: false };
+  private async findStart(lastEventId: string | undefined): Promise<{ start: TailCursor; isPruned: boolean }> {
+    const end = { position: await this.feed.lastPosition(), index: Number.MAX_SAFE_INTEGER };
+    if (lastEventId === undefined) return { start: end, isPruned: false };
     const start = parseCursor(lastEventId);
     if (!start) {
-      throw new ProblemException('VALIDATION_FAILED', 'The header Last-Event-ID is none of the ids of this stream.');
+      throw new ProblemException('VALIDATION_FAILED', 'The header Last-Event-ID is not an id of this stream.');
     }
-    // Beyond the end: the database is another one than then.
-    if (start.position > end.position) return { start: end, isCut: true };
-    return { start, isCut: await this.feed.isCutAfter(start.position) };
+    // A position beyond the end comes from another database, or from a state before a restore.
+    if (start.position > end.position) return { start: end, isPruned: true };
+    return { start, isPruned: await this.feed.isPrunedAfter(start.position) };
   }
 }

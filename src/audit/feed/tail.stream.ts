@@ -5,7 +5,7 @@ import type { AuditVisibility } from '../store/audit.scope.js';
 import type { AuditFeed } from './audit.feed.js';
 import type { FeedEvents } from './feed-events.js';
 
-/** Where a tail begins: after one event of a batch, or after all of it. */
+/** Start of a tail: after one event of a batch, or after the whole batch. */
 export interface TailCursor {
   readonly position: bigint;
   readonly index: number;
@@ -13,28 +13,28 @@ export interface TailCursor {
 
 export interface TailOptions {
   readonly filter: AuditFilter;
-  readonly reach: AuditVisibility;
+  readonly visibility: AuditVisibility;
   readonly start: TailCursor;
-  /** What came next after `start` is not kept any more. */
-  readonly isCut: boolean;
-  /** Asked again and again, because a stream outlives the token that opened it. */
+  /** Whether events after `start` are already pruned. */
+  readonly isPruned: boolean;
+  /** Called regularly, because a stream may stay open longer than its access token is valid. */
   readonly isAllowed: () => Promise<boolean>;
   readonly pollMs: number;
   readonly heartbeatMs: number;
-  /** How long a client may take for what was sent. */
-  readonly patienceMs: number;
+  /** Maximum time in which the client must receive sent data. */
+  readonly clientTimeoutMs: number;
   readonly recheckMs: number;
 }
 
-/** Why a stream has ended. A client may come back after all but `unauthorized`. */
+/** Why a stream has ended. A client may reconnect, except after `unauthorized`. */
 export type TailEnd = 'shutdown' | 'too-slow' | 'unauthorized';
 
-const EVENTS_AT_ONCE = 200;
+const MAX_EVENTS_PER_READ = 200;
 const BUFFER_BYTES = 64 * 1024;
 const WHOLE_BATCH = Number.MAX_SAFE_INTEGER;
 const CURSOR = /^(\d{1,18})(?:-(\d{1,9}))?$/;
 
-/** @returns undefined for what is none */
+/** @returns undefined if the text is not a cursor */
 export function parseCursor(text: string): TailCursor | undefined {
   const [, position, index] = CURSOR.exec(text) ?? [];
   return position === undefined
@@ -43,14 +43,14 @@ export function parseCursor(text: string): TailCursor | undefined {
 }
 
 /**
- * Stored events as server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html), as they come. It
- * reads on only when the client has taken what was sent: one page and the stream's own buffer are all that a client
- * costs, however far it is behind.
+ * A stream of stored events as server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html). It
+ * reads more events only when the client has received the sent data. A slow client therefore needs only the memory of
+ * one page and of the stream's buffer.
  */
 export class TailStream extends Readable {
   private position: bigint;
-  private isTaken = false;
-  private onTaken: (() => void) | undefined;
+  private isDrained = false;
+  private onDrain: (() => void) | undefined;
   private readonly ending = new AbortController();
   private lastSentAt = performance.now();
   private lastCheckAt = performance.now();
@@ -67,8 +67,8 @@ export class TailStream extends Readable {
   }
 
   override _read(): void {
-    this.isTaken = true;
-    this.onTaken?.();
+    this.isDrained = true;
+    this.onDrain?.();
   }
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
@@ -76,29 +76,34 @@ export class TailStream extends Readable {
     done(error);
   }
 
-  /** Says why, and ends after what was sent before. */
+  /** Sends the reason, and ends the stream. */
   finish(reason: TailEnd): void {
     if (this.ending.signal.aborted) return;
     this.ending.abort();
-    this.push(message('end', { reason }));
+    this.push(formatMessage('end', { reason }));
     this.push(null);
-    // Who takes nothing at all shall not hold the connection.
-    setTimeout(() => this.destroy(), this.options.patienceMs).unref();
+    // A client that receives nothing must not keep the connection open.
+    setTimeout(() => this.destroy(), this.options.clientTimeoutMs).unref();
   }
 
   private async run(): Promise<void> {
     this.send('retry: 3000\n\n');
-    if (this.options.isCut) this.send(message('reset', { detail: 'Events before this are in GET /audit/events.' }));
+    if (this.options.isPruned)
+      this.send(
+        formatMessage('reset', {
+          detail: 'Older events are missing in this stream. Read them with GET /audit/events.',
+        }),
+      );
     const { signal } = this.ending;
     while (!signal.aborted) {
-      const hasSent = await this.step().catch(() => false);
+      const hasSent = await this.sendNext().catch(() => false);
       if (!hasSent) await sleep(this.options.pollMs, undefined, { signal, ref: false }).catch(() => undefined);
     }
   }
 
-  /** Sends what is new. Answers with whether there was anything; fails while the database is away. */
-  private async step(): Promise<boolean> {
-    if (!(await this.taken())) {
+  /** Sends new events. Returns whether there were any. Throws while the database is unavailable. */
+  private async sendNext(): Promise<boolean> {
+    if (!(await this.waitForDrain())) {
       this.finish('too-slow');
       return false;
     }
@@ -109,18 +114,18 @@ export class TailStream extends Readable {
         return false;
       }
     }
-    const batches = await this.feed.after(this.position, EVENTS_AT_ONCE);
+    const batches = await this.feed.readAfter(this.position, MAX_EVENTS_PER_READ);
     const last = batches.at(-1);
     if (last) {
-      const { filter, reach } = this.options;
-      const found = await this.events.of(batches, filter, reach);
+      const { filter, visibility } = this.options;
+      const found = await this.events.load(batches, filter, visibility);
       const text = found
         .filter(({ cursor }) => this.isNew(cursor))
-        .map(({ cursor, event }) => message('audit', event, cursor));
+        .map(({ cursor, event }) => formatMessage('audit', event, cursor));
       this.position = last.position;
       if (text.length > 0) this.send(text.join(''));
     }
-    // An id without data is no event: it only moves the place to which the client comes back.
+    // A message with only an id is not an event for the client. It only updates the client's Last-Event-ID.
     if (this.isDue(this.lastSentAt, this.options.heartbeatMs)) this.send(`: heartbeat\nid: ${this.position}\n\n`);
     return last !== undefined;
   }
@@ -134,21 +139,21 @@ export class TailStream extends Readable {
   private send(text: string): void {
     if (this.ending.signal.aborted) return;
     this.lastSentAt = performance.now();
-    this.isTaken = this.push(text);
+    this.isDrained = this.push(text);
   }
 
-  /** Resolves with true when the client has taken what was sent, with false when it takes too long. */
-  private taken(): Promise<boolean> {
-    if (this.isTaken) return Promise.resolve(true);
+  /** Resolves with true when the client has received the sent data, and with false after the time limit. */
+  private waitForDrain(): Promise<boolean> {
+    if (this.isDrained) return Promise.resolve(true);
     return new Promise((resolve) => {
-      const end = (isTaken: boolean) => {
+      const settle = (isDrained: boolean) => {
         clearTimeout(timer);
-        this.onTaken = undefined;
-        resolve(isTaken);
+        this.onDrain = undefined;
+        resolve(isDrained);
       };
-      const timer = setTimeout(() => end(false), this.options.patienceMs).unref();
-      this.onTaken = () => end(true);
-      this.ending.signal.addEventListener('abort', () => end(true), { once: true });
+      const timer = setTimeout(() => settle(false), this.options.clientTimeoutMs).unref();
+      this.onDrain = () => settle(true);
+      this.ending.signal.addEventListener('abort', () => settle(true), { once: true });
     });
   }
 
@@ -157,7 +162,7 @@ export class TailStream extends Readable {
   }
 }
 
-/** JSON has no line breaks of its own, so that nothing an event holds can end its message or begin another. */
-function message(name: string, data: object, id?: string): string {
+/** `JSON.stringify` writes no line breaks, so the content of an event cannot end its message or start another one. */
+function formatMessage(name: string, data: object, id?: string): string {
   return `event: ${name}\n${id === undefined ? '' : `id: ${id}\n`}data: ${JSON.stringify(data)}\n\n`;
 }

@@ -5,24 +5,26 @@ import { tryWithAdvisoryLock } from '../../database/index.js';
 import { AUDIT_SETTINGS, type AuditSettings } from '../audit.options.js';
 import { SEE_ALL } from '../store/audit.scope.js';
 import { AuditSigner } from './audit.signer.js';
-import { findLogId, logId, SEALED_TENANTS } from './checkpoint.js';
-import { digestHash, digestLine, linkAfter, parsedDigest, type Digest, type DigestLink } from './digest.js';
+import { findLogId, requireLogId, SEALED_TENANTS } from './checkpoint.js';
+import { digestHash, formatDigest, linkAfter, parseDigest, type Digest, type DigestLink } from './digest.js';
 import { DigestStore } from './digest.store.js';
 import { FileDigestStore } from './file-digest.store.js';
 import { TrailIdentity } from './trail-identity.js';
 import type { ChainFault, ChainHead } from './verification.js';
 
-/** A chain's head may be older than the digest that does not have it: its transaction was not over. */
+/** A head may be older than a digest that does not contain it, because its transaction had not committed yet. */
 const OVERLAP = `interval '10 minutes'`;
 
-/** Replicas that start together with a new trail may find its first digests in the database before they have a store. */
+/**
+ * For this time a trail counts as new. A replica may find the first digests in the database while its store is empty.
+ */
 const NEW_TRAIL_MS = 10 * 60_000;
 
-const PAGE = 100;
+const LINES_PER_PAGE = 100;
 
 const EMPTY_STORE =
-  'the digest store is empty, and the database has digests: bring the store back, or set AUDIT_DIGEST_ADOPT=true to take ' +
-  'what the database has';
+  'the digest store is empty, and the database has digests: restore the store, or set AUDIT_DIGEST_ADOPT=true to copy ' +
+  'the digests of the database';
 
 interface DigestRow {
   readonly seq: string;
@@ -30,8 +32,8 @@ interface DigestRow {
   readonly line: string;
 }
 
-/** What the digests say, and what is wrong with them. */
-export interface KeptDigests {
+/** The result of checking the digests. */
+export interface DigestCheck {
   /** The newest head of each tenant. */
   readonly heads: ReadonlyMap<string, ChainHead>;
   readonly count: number;
@@ -39,20 +41,20 @@ export interface KeptDigests {
 }
 
 /**
- * Says from time to time where the chains stand, signed, each time naming what was said before, and has it kept where
- * who changes the database cannot reach it.
+ * Creates signed digests of the heads of all chains. Each digest contains the hash of the previous one. The digests are
+ * copied to a store outside the database, where a person who can change the database has no access.
  *
  * @publicApi
  */
 @Injectable()
 export class AuditDigests {
-  /** Set while the store outside and the database contradict each other. */
+  /** The contradiction between the digest store and the database; undefined if there is none. */
   contradiction: string | undefined;
   private readonly logger = new Logger('Audit');
   private readonly store: DigestStore | undefined;
   private readonly identity: TrailIdentity;
-  /** The store has been seen with lines, so that it cannot be a new one. */
-  private hasSeenLines = false;
+  /** Whether this process has seen lines in the store. Such a store is not new, even if it is empty later. */
+  private storeHasHadLines = false;
 
   constructor(
     @InjectDataSource() private readonly source: DataSource,
@@ -65,48 +67,48 @@ export class AuditDigests {
   }
 
   /**
-   * Makes a digest, if one is due or `now` is set, and brings to the store what it does not have. While another replica
-   * makes one, it is left to that one.
+   * Creates a digest if it is due or `now` is true, and copies missing digests to the store. Only one replica creates a
+   * digest at a time; the others skip this step.
    */
   async run({ now = false } = {}): Promise<void> {
     await tryWithAdvisoryLock(this.source, 'audit-digests', async (manager) => {
       await manager.query(`SELECT ${SEE_ALL}`);
-      await this.make(manager, now);
+      await this.create(manager, now);
     });
-    if (this.store) await this.bringOut(this.store);
+    if (this.store) await this.copyToStore(this.store);
   }
 
-  /** Whether the digests are whole, signed, in order and those of this trail, and what they say. */
-  async check(): Promise<KeptDigests> {
+  /** Checks that the digests are complete, signed, in order, and of this trail. Returns the heads that they contain. */
+  async check(): Promise<DigestCheck> {
     const heads = new Map<string, ChainHead>();
     const log = await this.transaction(findLogId);
-    const mismatch = await this.identity.faultOf(log);
+    const mismatch = await this.identity.findFault(log);
     if (log === undefined || mismatch !== undefined) return { heads, count: 0, fault: digestFault(mismatch) };
     const lines = this.store ? this.store.lines(log) : this.storedLines();
     let last: DigestLink = { seq: 0, hash: '' };
     for await (const line of lines) {
-      const digest = parsedDigest(line, this.signer);
+      const digest = parseDigest(line, this.signer);
       const next = linkAfter(last, log, line, digest);
       if (!next || !digest) {
-        return { heads, count: last.seq, fault: { ...digestFault(wrong(digest)), seq: last.seq + 1 } };
+        return { heads, count: last.seq, fault: { ...digestFault(describeInvalid(digest)), seq: last.seq + 1 } };
       }
       for (const head of digest.heads) heads.set(head.tenant, head);
       last = next;
     }
-    const fault = this.store ? await this.compare(last) : undefined;
+    const fault = this.store ? await this.compareWithDatabase(last) : undefined;
     return { heads, count: last.seq, ...(fault && { fault }) };
   }
 
-  private async make(manager: EntityManager, isWanted: boolean): Promise<void> {
+  private async create(manager: EntityManager, isForced: boolean): Promise<void> {
     const [last] = (await manager.query(
       'SELECT seq, hash, line FROM audit_digests ORDER BY audit_digests.seq DESC LIMIT 1',
     )) as DigestRow[];
-    // As signed, and not as the columns say: those could keep a digest from being made, or heads out of it.
-    const lastMadeAt = last && parsedDigest(last.line, this.signer)?.madeAt;
+    // The time comes from the signed line and not from a column. A changed column could prevent a digest or omit heads.
+    const lastMadeAt = last && parseDigest(last.line, this.signer)?.madeAt;
     const madeAt = new Date();
     const isDue =
       lastMadeAt === undefined || Date.parse(lastMadeAt) <= madeAt.getTime() - this.settings.digestIntervalMs;
-    if (!isDue && !isWanted) return;
+    if (!isDue && !isForced) return;
     const heads = (await manager.query(
       `SELECT t.tenant, head.seq, encode(head.hash, 'hex') AS hash, encode(head.root, 'hex') AS root
        FROM (${SEALED_TENANTS}) AS t CROSS JOIN LATERAL (
@@ -117,10 +119,10 @@ export class AuditDigests {
       [lastMadeAt ?? null],
     )) as ChainHead[];
     const seq = Number(last?.seq ?? 0) + 1;
-    const line = digestLine(
+    const line = formatDigest(
       {
         version: 1,
-        log: await logId(manager),
+        log: await requireLogId(manager),
         seq,
         previous: last?.hash ?? '',
         madeAt: madeAt.toISOString(),
@@ -135,67 +137,69 @@ export class AuditDigests {
     ]);
   }
 
-  /** Nothing is added to a store that says otherwise: it is the witness. */
-  private async bringOut(store: DigestStore): Promise<void> {
+  /** Copies missing digests to the store. If the store contradicts the database, it stays unchanged as evidence. */
+  private async copyToStore(store: DigestStore): Promise<void> {
     const log = await this.transaction(findLogId);
-    const contradiction = (await this.identity.faultOf(log)) ?? (log && (await this.addTo(store, log)));
+    const contradiction = (await this.identity.findFault(log)) ?? (log && (await this.appendMissing(store, log)));
     if (contradiction !== undefined && this.contradiction === undefined) {
       this.logger.error(`the digests of the audit trail contradict the database: ${contradiction}`);
     }
     this.contradiction = contradiction;
   }
 
-  /** What keeps digests from being added; undefined where the store has them all. */
-  private async addTo(store: DigestStore, log: string): Promise<string | undefined> {
+  /** Appends missing digests to the store. Returns the contradiction that prevents it, or undefined. */
+  private async appendMissing(store: DigestStore, log: string): Promise<string | undefined> {
     const line = await store.last(log);
     let last: DigestLink = { seq: 0, hash: '' };
     if (line === undefined) {
-      if (!(await this.mayFill(store))) return EMPTY_STORE;
+      if (!(await this.mayFillEmptyStore(store))) return EMPTY_STORE;
     } else {
-      const digest = parsedDigest(line, this.signer);
+      const digest = parseDigest(line, this.signer);
       if (!digest) return 'the last digest in the store is not signed by a known key';
       last = { seq: digest.seq, hash: digestHash(line) };
-      this.hasSeenLines = true;
-      const fault = await this.compare(last);
+      this.storeHasHadLines = true;
+      const fault = await this.compareWithDatabase(last);
       if (fault) return fault.detail;
     }
     for await (const added of this.storedLines(last.seq)) {
-      const digest = parsedDigest(added, this.signer);
+      const digest = parseDigest(added, this.signer);
       const next = linkAfter(last, log, added, digest);
-      if (!next) return `digest ${last.seq + 1} of the database is not one: ${wrong(digest)}`;
+      if (!next) return `digest ${last.seq + 1} of the database is not valid: ${describeInvalid(digest)}`;
       await store.append(log, next.seq, added);
       last = next;
-      this.hasSeenLines = true;
+      this.storeHasHadLines = true;
     }
-    // After the first line: a store that is pinned and empty has lost something.
+    // The store is pinned after the first line. A store that is pinned and empty has therefore lost lines.
     if (last.seq > 0 && (await store.pinned()) === undefined) await store.pin(log);
     return undefined;
   }
 
-  /** Whether an empty store may take what the database has, which nothing outside confirms. */
-  private async mayFill(store: DigestStore): Promise<boolean> {
+  /** Whether digests of the database may be copied to the empty store. Nothing outside the database confirms them. */
+  private async mayFillEmptyStore(store: DigestStore): Promise<boolean> {
     if (!(await this.isUnused(store))) return false;
     if (await this.isNewTrail()) return true;
     if (!this.settings.adoptDigests) return false;
-    this.logger.warn('the digest store was empty and takes the digests of the database; nothing outside confirms them');
+    this.logger.warn(
+      'the digests of the database are copied to the empty digest store; nothing outside the database confirms them',
+    );
     return true;
   }
 
-  /** Whether nothing shows that the store has ever had a digest. */
+  /** Whether the store has never had a digest, as far as this process knows. */
   private async isUnused(store: DigestStore): Promise<boolean> {
-    return !this.hasSeenLines && (await store.pinned()) === undefined;
+    return !this.storeHasHadLines && (await store.pinned()) === undefined;
   }
 
-  /** Whether the first digest, by its signed time, is so recent that the store may not have it yet. */
+  /** Whether the first digest is so recent, by its signed time, that the store may not have it yet. */
   private async isNewTrail(): Promise<boolean> {
     const [first] = await this.storedPage(0, 1);
     if (!first) return true;
-    const madeAt = parsedDigest(first.line, this.signer)?.madeAt;
+    const madeAt = parseDigest(first.line, this.signer)?.madeAt;
     return madeAt !== undefined && Date.now() - Date.parse(madeAt) < NEW_TRAIL_MS;
   }
 
-  /** What the store has last has to be in the database as well. */
-  private async compare({ seq, hash }: DigestLink): Promise<ChainFault | undefined> {
+  /** Checks that the last digest of the store is also in the database. */
+  private async compareWithDatabase({ seq, hash }: DigestLink): Promise<ChainFault | undefined> {
     if (seq === 0) {
       const mayBeEmpty = this.store && (await this.isUnused(this.store)) && (await this.isNewTrail());
       return mayBeEmpty ? undefined : digestFault(EMPTY_STORE);
@@ -204,16 +208,16 @@ export class AuditDigests {
     if (row?.hash === hash && Number(row.seq) === seq) return undefined;
     return digestFault(
       Number(row?.seq) === seq
-        ? `digest ${seq} is another one there`
-        : `digest ${seq} is not there: an older state was restored`,
+        ? `digest ${seq} of the database differs from the store`
+        : `digest ${seq} is missing in the database: an older state was restored`,
     );
   }
 
   private async *storedLines(after = 0): AsyncGenerator<string> {
     for (let last = after; ;) {
-      const rows = await this.storedPage(last, PAGE);
+      const rows = await this.storedPage(last, LINES_PER_PAGE);
       for (const { line } of rows) yield line;
-      if (rows.length < PAGE) return;
+      if (rows.length < LINES_PER_PAGE) return;
       last = Number(rows.at(-1)?.seq);
     }
   }
@@ -232,9 +236,9 @@ export class AuditDigests {
   }
 }
 
-function wrong(digest: Digest | undefined): string {
+function describeInvalid(digest: Digest | undefined): string {
   if (!digest) return 'not signed by a known key';
-  return `digest ${digest.seq} stands here, or does not follow the one before`;
+  return `it has the number ${digest.seq}, and does not follow the previous digest of this trail`;
 }
 
 const digestFault = (detail: string | undefined): ChainFault => ({

@@ -9,31 +9,31 @@ import { CANONICAL, exactTime, genesis, seal } from './chain.js';
 import { CompactRange, leafHash } from './merkle.js';
 import { SealKeys } from './seal-keys.js';
 
-const BATCH = 1_000;
+const MAX_EVENTS_PER_BATCH = 1_000;
 
-/** Events that wait for a seal are not protected by the chain yet. */
+/** The retries are frequent, because the chain does not protect events without a seal. */
 const MAX_RETRY_MS = 5_000;
 
-/** Before every id. */
-const FIRST = '00000000-0000-0000-0000-000000000000';
+/** Smaller than every id. */
+const MIN_ID = '00000000-0000-0000-0000-000000000000';
 
-interface Waiting {
+interface UnsealedEvent {
   readonly id: string;
-  /** Null where the event is not there any more, which the verifier tells. */
+  /** Null if the event is missing. The verifier reports it. */
   readonly canonical: string | null;
 }
 
-type Stored = Waiting & { readonly canonical: string };
+type ExistingEvent = UnsealedEvent & { readonly canonical: string };
 
-const isThere = (event: Waiting): event is Stored => event.canonical !== null;
+const exists = (event: UnsealedEvent): event is ExistingEvent => event.canonical !== null;
 
-interface Batch {
+interface BatchResult {
   readonly sealed: number;
-  /** After which event the next one begins; undefined where nothing more waits, or another replica seals. */
+  /** Id after which the next batch begins; undefined if no event is left, or another replica seals this tenant. */
   readonly next?: string | undefined;
 }
 
-interface End {
+interface ChainEnd {
   readonly seq: string;
   readonly hash: string;
   readonly frontier: Buffer;
@@ -41,18 +41,18 @@ interface End {
 }
 
 /**
- * The events that wait, one index probe each. `OFFSET 0` keeps PostgreSQL from merging both tables instead, which walks
- * over all that is sealed already, at every batch.
+ * Reads unsealed events with one index lookup each. `OFFSET 0` prevents a merge join, which would read all sealed
+ * events for every batch.
  */
-const WAITING = `
+const SELECT_UNSEALED = `
   SELECT u.id, e.canonical
   FROM (SELECT event_id AS id FROM audit_unsealed WHERE tenant = $1 AND event_id > $2
-        ORDER BY event_id LIMIT ${BATCH}) AS u
+        ORDER BY event_id LIMIT ${MAX_EVENTS_PER_BATCH}) AS u
   LEFT JOIN LATERAL (SELECT ${CANONICAL} AS canonical FROM audit_events e WHERE e.id = u.id OFFSET 0) AS e ON true
   ORDER BY u.id`;
 
-/** Where a chain goes on: after its last seal, or after what stands for the seals that were dropped. */
-const END = `
+/** Reads the end of a chain: its last seal, or the checkpoint that represents dropped seals. */
+const SELECT_CHAIN_END = `
   SELECT coalesce(seq, 0) AS seq, encode(hash, 'hex') AS hash, frontier,
     ${exactTime('greatest(clock_timestamp(), sealed_at)')} AS now
   FROM (SELECT) AS one LEFT JOIN LATERAL (
@@ -63,8 +63,8 @@ const END = `
     ORDER BY seq DESC LIMIT 1
   ) AS last ON true`;
 
-/** Deletes by a list, not by a join: that reads all that waits of the tenant, at every batch. */
-const LINK = `
+/** Deletes by a list of ids. A join would read all unsealed events of the tenant for every batch. */
+const INSERT_SEALS = `
   WITH link AS (
     SELECT $2::bigint + place AS seq, id, decode(leaf, 'hex') AS leaf, decode(hash, 'hex') AS hash, place
     FROM unnest($3::uuid[], $4::text[], $5::text[]) WITH ORDINALITY AS link(id, leaf, hash, place)
@@ -77,8 +77,8 @@ const LINK = `
   FROM link`;
 
 /**
- * Links stored events to the chain of their tenant, and to its Merkle tree. Writers know nothing of chains: they insert
- * side by side, and whichever replica gets the tenant's lock seals what has come, in one transaction for many events.
+ * Adds stored events to the chain and the Merkle tree of their tenant. Writers insert events in parallel and do not use
+ * the chain. The replica that gets the lock of a tenant seals the new events, many in one transaction.
  */
 @Injectable()
 export class AuditSealer {
@@ -95,7 +95,7 @@ export class AuditSealer {
     tasks.add({ name: 'audit-sealer', everyMs, retryMaxMs: MAX_RETRY_MS, run, runsUntilClose: true });
   }
 
-  /** Seals all that is stored, and answers with the number of events; those that another replica seals are not in it. */
+  /** Seals all stored events. Returns their number, without events that another replica seals. */
   async seal(signal?: AbortSignal): Promise<number> {
     const rows = await this.source.transaction('READ COMMITTED', async (manager) => {
       await manager.query(`SELECT ${SEE_ALL}`);
@@ -103,8 +103,8 @@ export class AuditSealer {
     });
     let sum = 0;
     for (const { tenant } of rows) {
-      for (let after: string | undefined = FIRST; after !== undefined && signal?.aborted !== true;) {
-        const { sealed, next }: Batch = await this.sealBatch(tenant, after);
+      for (let after: string | undefined = MIN_ID; after !== undefined && signal?.aborted !== true;) {
+        const { sealed, next }: BatchResult = await this.sealBatch(tenant, after);
         sum += sealed;
         after = next;
       }
@@ -113,20 +113,20 @@ export class AuditSealer {
   }
 
   /** Seals the next events after an id. */
-  private async sealBatch(tenant: string, after: string): Promise<Batch> {
+  private async sealBatch(tenant: string, after: string): Promise<BatchResult> {
     const sealed = await tryWithAdvisoryLock(this.source, `audit-seal:${tenant}`, async (manager) => {
       await manager.query(`SELECT ${SEE_ALL}`);
-      const waiting = (await manager.query(WAITING, [tenant, after])) as Waiting[];
-      const events = waiting.filter(isThere);
-      await this.link(manager, tenant, events);
-      return { sealed: events.length, next: waiting.length === BATCH ? waiting.at(-1)?.id : undefined };
+      const waiting = (await manager.query(SELECT_UNSEALED, [tenant, after])) as UnsealedEvent[];
+      const events = waiting.filter(exists);
+      await this.insertSeals(manager, tenant, events);
+      return { sealed: events.length, next: waiting.length === MAX_EVENTS_PER_BATCH ? waiting.at(-1)?.id : undefined };
     });
     return sealed ?? { sealed: 0 };
   }
 
-  private async link(manager: EntityManager, tenant: string, rows: Stored[]): Promise<void> {
+  private async insertSeals(manager: EntityManager, tenant: string, rows: ExistingEvent[]): Promise<void> {
     if (rows.length === 0) return;
-    const [end] = (await manager.query(END, [tenant])) as End[];
+    const [end] = (await manager.query(SELECT_CHAIN_END, [tenant])) as ChainEnd[];
     const [start, sealedAt] = [Number(end?.seq ?? 0), end?.now ?? ''];
     const tree = CompactRange.of(start, end?.frontier ?? undefined);
     const { current } = this.keys;
@@ -141,6 +141,6 @@ export class AuditSealer {
     }
     const ids = rows.map(({ id }) => id);
     const values = [tenant, start, ids, leaves, hashes, current.id, sealedAt, tree.root(), tree.frontier()];
-    await manager.query(LINK, values);
+    await manager.query(INSERT_SEALS, values);
   }
 }

@@ -4,7 +4,7 @@ import { isSameSecret } from '../../common/index.js';
 import { AUDIT_SETTINGS, type AuditSettings } from '../audit.options.js';
 import { NO_SECRET } from './seal-keys.js';
 
-/** A signature, and which key made it; both are empty where there is no key. */
+/** A signature and the id of its key. Both are empty if there is no key. */
 export interface Signature {
   readonly keyId: string;
   readonly signature: string;
@@ -13,22 +13,23 @@ export interface Signature {
 type Check = (text: string, signature: string) => boolean;
 
 /**
- * Signs what is said of a chain: by Ed25519 (RFC 8032), which anybody can check who has the public key, else by HMAC
- * under a key derived from the secret of the seals. Old keys go on verifying.
+ * Signs digests and checkpoints, with Ed25519 (RFC 8032) or with HMAC. An Ed25519 signature can be verified with the
+ * public key. The HMAC key is derived from the seal secret. Old keys still verify.
  */
 @Injectable()
 export class AuditSigner {
   private readonly current: (text: string) => Signature;
   private readonly checks = new Map<string, Check>();
 
-  /** @throws Error where a key is no Ed25519 key */
+  /** @throws Error if a key is not an Ed25519 key */
   constructor(@Inject(AUDIT_SETTINGS) settings: Pick<AuditSettings, SigningSetting>) {
     const { signingKey, oldSigningKeys, sealSecret, oldSealSecrets } = settings;
     for (const pem of oldSigningKeys) this.addPublic(createPublicKey(pem));
     const secrets = oldSealSecrets.filter((secret) => secret !== NO_SECRET).map((secret) => this.addSecret(secret));
     const byHmac = sealSecret === undefined ? undefined : this.addSecret(sealSecret);
-    const isOpen = secrets.length < oldSealSecrets.length || (sealSecret === undefined && signingKey === undefined);
-    if (isOpen) this.checks.set('', (_text, signature) => signature === '');
+    const allowsUnsigned =
+      secrets.length < oldSealSecrets.length || (sealSecret === undefined && signingKey === undefined);
+    if (allowsUnsigned) this.checks.set('', (_text, signature) => signature === '');
     this.current = signingKey === undefined ? (byHmac ?? unsigned) : this.addPrivate(createPrivateKey(signingKey));
   }
 
@@ -47,7 +48,9 @@ export class AuditSigner {
 
   private addPublic(key: KeyObject): string {
     if (key.asymmetricKeyType !== 'ed25519') {
-      throw new Error('a key of the audit trail is no Ed25519 key; make one with: openssl genpkey -algorithm ed25519');
+      throw new Error(
+        'a key of the audit trail is not an Ed25519 key; create one with: openssl genpkey -algorithm ed25519',
+      );
     }
     const keyId = `ed25519:${hash('sha256', key.export({ type: 'spki', format: 'der' }), 'hex').slice(0, 16)}`;
     this.checks.set(keyId, (text, signature) => verify(null, Buffer.from(text), key, Buffer.from(signature, 'base64')));

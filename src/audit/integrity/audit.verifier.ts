@@ -12,10 +12,10 @@ import { checkpointText, findLogId, newestCheckpoints, SEALED_TENANTS, type Chec
 import { SealKeys } from './seal-keys.js';
 import type { ChainFault, ChainHead, KnownHead, Verification, VerifyOptions } from './verification.js';
 
-const FETCH = 5_000;
-const PAGE = 20_000;
+const ROWS_PER_FETCH = 5_000;
+const EVENTS_PER_PAGE = 20_000;
 
-/** One narrow text a row for the event, hashes as text: what is parsed least, and hashed as it comes. */
+/** Each row has the event as one text, and hashes as text, because these are fast to parse and to hash. */
 const SEALS = `
   SELECT s.tenant, s.seq, s.event_id, encode(s.leaf, 'hex'), encode(s.hash, 'hex'), s.key_id,
     ${exactTime('s.sealed_at')}, encode(s.root, 'hex'), encode(s.frontier, 'hex'),
@@ -24,25 +24,25 @@ const SEALS = `
   WHERE ($1::text IS NULL OR s.tenant = $1) AND ($2::timestamptz IS NULL OR s.sealed_at >= $2)
   ORDER BY s.tenant, s.seq`;
 
-/** An event of a range of ids that neither has a seal nor waits for one. */
-const OUTSIDER = `
+/** Finds an event in a range of ids that has no seal and does not wait for one. */
+const SELECT_EVENT_OUTSIDE_CHAIN = `
   SELECT 'unsealed' AS kind, coalesce(e.tenant_id, '') AS tenant, e.id AS "eventId" FROM audit_events e
   WHERE e.id > $1 AND e.id <= $2 AND ($3::text IS NULL OR coalesce(e.tenant_id, '') = $3)
     AND NOT EXISTS (SELECT FROM audit_seals s WHERE s.event_id = e.id AND s.event_id > $1 AND s.event_id <= $2)
     AND NOT EXISTS (SELECT FROM audit_unsealed u WHERE u.event_id = e.id AND u.tenant = coalesce(e.tenant_id, ''))
   ORDER BY e.id LIMIT 1`;
 
-const LAST_ID = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
+const MAX_ID = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
 
 type Columns = [string, string, string, string, string, string, string, string | null, string | null, string | null];
 
-/** What pg's client can do beyond TypeORM's: rows as arrays, and statements sent before the last was answered. */
+/** The client of pg. Unlike TypeORM, it returns rows as arrays, and queues a statement before the previous one ends. */
 interface RawClient {
   query(query: { text: string; values?: unknown[]; rowMode: 'array' }): Promise<{ rows: Columns[] }>;
 }
 
 /**
- * Recomputes the chains from the rows, and compares them with what is known of them elsewhere.
+ * Recomputes the chains from the rows, and compares them with heads that are stored outside the database.
  *
  * @publicApi
  */
@@ -59,16 +59,16 @@ export class AuditVerifier {
     this.keys = new SealKeys(settings.sealSecret, settings.oldSealSecrets);
   }
 
-  /** Everything is seen as it stood at one moment, however long it takes. */
+  /** Verifies one snapshot of the database, however long it takes. */
   async verify(options: VerifyOptions = {}): Promise<Verification> {
-    // Before the moment, because a digest made after it would know more.
-    const kept = await this.digests.check();
+    // The digests are read before the snapshot. A later digest would contain heads that the snapshot does not have.
+    const digests = await this.digests.check();
     return this.source.transaction('REPEATABLE READ', async (manager) => {
       await manager.query('SET TRANSACTION READ ONLY');
-      // Before the moment as well: partitions come and go for everybody at once, and rows that move to another would be
-      // in neither for who looks at an earlier moment. All at once, so that nobody waits for this and is waited for.
+      // The tables are locked before the snapshot. Rows that move to a new partition after the snapshot would be
+      // visible in neither partition. Both locks are taken first, to avoid deadlocks.
       await manager.query('LOCK TABLE audit_events, audit_seals IN ACCESS SHARE MODE');
-      return this.verifyWithin(manager, options, kept);
+      return this.verifyWithin(manager, options, digests);
     });
   }
 
@@ -76,22 +76,22 @@ export class AuditVerifier {
   async verifyWithin(
     manager: EntityManager,
     options: VerifyOptions,
-    kept: { heads: ReadonlyMap<string, ChainHead>; count: number; fault?: ChainFault | undefined },
+    digests: { heads: ReadonlyMap<string, ChainHead>; count: number; fault?: ChainFault | undefined },
   ): Promise<Verification> {
     await manager.query(`SELECT ${SEE_ALL}`);
     const checkpoints = new Map<string, Checkpoint>();
-    // Where there is none, that is a fault already, and no signature holds.
+    // A database without a trail id has already caused a fault. No signature is valid for an empty id.
     const log = (await findLogId(manager)) ?? '';
-    let { fault } = kept;
+    let { fault } = digests;
     for (const checkpoint of await newestCheckpoints(manager, options.tenant)) {
       checkpoints.set(checkpoint.tenant, checkpoint);
       const isSigned = this.signer.verify(checkpointText(log, checkpoint), checkpoint);
       if (!isSigned) fault ??= { kind: 'checkpoint', tenant: checkpoint.tenant, seq: checkpoint.seq };
     }
     const starts = options.from ? await this.sealsBefore(manager, options.from, options.tenant) : undefined;
-    const known = headsByTenant([...kept.heads.values(), ...(options.known ?? [])], options.tenant);
+    const known = headsByTenant([...digests.heads.values(), ...(options.known ?? [])], options.tenant);
     const checks = new Map<string, ChainCheck>();
-    const checkOf = (tenant: string) => {
+    const startCheck = (tenant: string) => {
       const checkpoint = checkpoints.get(tenant);
       const start: ChainStart | undefined = starts?.get(tenant) ?? checkpoint;
       const check = new ChainCheck(tenant, this.keys, known.get(tenant) ?? [], checkpoint?.droppedBefore, start);
@@ -100,16 +100,16 @@ export class AuditVerifier {
     };
     let check: ChainCheck | undefined;
     for await (const row of this.seals(manager, options)) {
-      if (row.tenant !== check?.tenant) check = checkOf(row.tenant);
+      if (row.tenant !== check?.tenant) check = startCheck(row.tenant);
       check.add(row);
     }
-    for (const tenant of [...known.keys(), ...checkpoints.keys()]) if (!checks.has(tenant)) checkOf(tenant);
+    for (const tenant of [...known.keys(), ...checkpoints.keys()]) if (!checks.has(tenant)) startCheck(tenant);
     const all = [...checks.values()].sort((a, b) => (a.tenant < b.tenant ? -1 : 1));
     for (const one of all) {
-      one.end();
+      one.finish();
       fault ??= one.fault;
     }
-    fault ??= await this.findOutsiders(manager, options);
+    fault ??= await this.findEventOutsideChain(manager, options);
     const waiting = (await manager.query(
       'SELECT count(*)::int AS count FROM audit_unsealed WHERE $1::text IS NULL OR tenant = $1',
       [options.tenant ?? null],
@@ -119,21 +119,23 @@ export class AuditVerifier {
       verified: all.reduce((sum, { verified }) => sum + verified, 0),
       dropped: all.reduce((sum, { dropped }) => sum + dropped, 0),
       unsealed: waiting[0]?.count ?? 0,
-      digests: kept.count,
+      digests: digests.count,
       log,
       heads: all.filter(({ fault: bad, head }) => !bad && head.seq > 0).map(({ head }) => head),
       ...(fault && { fault }),
     };
   }
 
-  /** By a cursor; the next rows are asked for before these are hashed, so that server and client work side by side. */
+  /**
+   * Reads with a cursor. It requests the next rows before it returns these, so that server and client work in parallel.
+   */
   private async *seals(manager: EntityManager, { tenant, from }: VerifyOptions): AsyncGenerator<SealRow> {
     const client = (await manager.queryRunner?.connect()) as RawClient;
     const values = [tenant ?? null, from ?? null];
-    // It will be read to its end, and is to be planned for that.
+    // The cursor is read to its end, so the planner must optimize for all rows.
     await manager.query('SET LOCAL cursor_tuple_fraction = 1');
     await client.query({ text: `DECLARE seals NO SCROLL CURSOR FOR ${SEALS}`, values, rowMode: 'array' });
-    const fetch = () => client.query({ text: `FETCH ${FETCH} FROM seals`, rowMode: 'array' });
+    const fetch = () => client.query({ text: `FETCH ${ROWS_PER_FETCH} FROM seals`, rowMode: 'array' });
     for (let coming = fetch(); ;) {
       const { rows } = await coming;
       if (rows.length === 0) break;
@@ -146,7 +148,7 @@ export class AuditVerifier {
     await manager.query('CLOSE seals');
   }
 
-  /** The last seal of each tenant before a time. It ends a batch, so that its tree is known. */
+  /** The last seal of each tenant before a time. It is the end of a batch, so it has the Merkle tree. */
   private async sealsBefore(manager: EntityManager, from: Date, tenant?: string): Promise<Map<string, ChainStart>> {
     const rows = (await manager.query(
       `SELECT t.tenant, seq, hash, frontier FROM (${SEALED_TENANTS}) AS t JOIN LATERAL (
@@ -158,19 +160,23 @@ export class AuditVerifier {
     return new Map(rows.map((row) => [row.tenant, { ...row, seq: Number(row.seq) }]));
   }
 
-  /** Events that neither have a seal nor wait for one, and what waits for one and is gone. */
-  private async findOutsiders(
+  /** Finds an event that has no seal and does not wait for one, or an event that waits for a seal and is missing. */
+  private async findEventOutsideChain(
     manager: EntityManager,
     { tenant, from }: VerifyOptions,
   ): Promise<ChainFault | undefined> {
-    // A policy lets the planner expect few rows, and many are then looked up in a list, each from its beginning.
+    // Because of a policy, the planner expects few rows and would use a nested loop, which is slow for many rows.
     await manager.query('SET LOCAL enable_nestloop = off');
     for (let after: string | undefined = firstIdOf(from ?? new Date(0)); after !== undefined;) {
       const [end] = (await manager.query(
-        `SELECT id FROM audit_events WHERE id > $1 ORDER BY id OFFSET ${PAGE - 1} LIMIT 1`,
+        `SELECT id FROM audit_events WHERE id > $1 ORDER BY id OFFSET ${EVENTS_PER_PAGE - 1} LIMIT 1`,
         [after],
       )) as { id: string }[];
-      const [outsider] = (await manager.query(OUTSIDER, [after, end?.id ?? LAST_ID, tenant ?? null])) as ChainFault[];
+      const [outsider] = (await manager.query(SELECT_EVENT_OUTSIDE_CHAIN, [
+        after,
+        end?.id ?? MAX_ID,
+        tenant ?? null,
+      ])) as ChainFault[];
       if (outsider) return outsider;
       after = end?.id;
     }

@@ -4,7 +4,7 @@ import { CompactRange, leafHash } from './merkle.js';
 import type { SealKeys } from './seal-keys.js';
 import type { ChainFault, ChainHead, KnownHead } from './verification.js';
 
-/** A seal and its event, as the database gives them; hashes are hexadecimal. */
+/** A seal and its event, as read from the database. Hashes are hexadecimal. */
 export interface SealRow {
   readonly tenant: string;
   readonly seq: number;
@@ -13,24 +13,24 @@ export interface SealRow {
   readonly hash: string;
   readonly keyId: string;
   readonly sealedAt: string;
-  /** On the last seal of a batch. */
+  /** Only the last seal of a batch has it. */
   readonly root: string | null;
   readonly frontier: string | null;
-  /** Null where the event is not there. */
+  /** Null if the event is missing. */
   readonly canonical: string | null;
 }
 
-/** Where a chain begins that is not checked from its first event on. */
+/** The start of a check that does not begin with the first event of the chain. */
 export type ChainStart = Pick<Checkpoint, 'seq' | 'hash' | 'frontier'>;
 
-/** Recomputes the chain of one tenant and its tree, seal by seal. */
+/** Recomputes the chain and the Merkle tree of one tenant, seal by seal. */
 export class ChainCheck {
   verified = 0;
   dropped: number;
   fault: ChainFault | undefined;
   private hash: string;
   private readonly tree: CompactRange;
-  private isWhole = true;
+  private isBatchComplete = true;
   private readonly expected: Map<number, KnownHead>;
 
   constructor(
@@ -52,9 +52,9 @@ export class ChainCheck {
     const at = { tenant: this.tenant, seq: row.seq, eventId: row.eventId };
     const next = this.tree.size + 1;
     if (row.seq > next) return this.fail({ kind: 'gap', tenant: this.tenant, seq: next });
-    if (row.seq < next) return this.fail({ kind: 'changed', ...at, detail: 'a seal stands twice' });
+    if (row.seq < next) return this.fail({ kind: 'changed', ...at, detail: 'a seal occurs twice' });
     const key = this.keys.byId(row.keyId);
-    if (!key) return this.fail({ kind: 'changed', ...at, detail: 'sealed by a key that is not known' });
+    if (!key) return this.fail({ kind: 'changed', ...at, detail: 'sealed with an unknown key' });
     if (row.canonical !== null) {
       if (leafHash(row.canonical) !== row.leaf) return this.fail({ kind: 'changed', ...at });
       this.verified++;
@@ -63,18 +63,19 @@ export class ChainCheck {
     this.hash = seal(this.hash, row, key);
     if (this.hash !== row.hash) return this.fail({ kind: 'changed', ...at });
     this.tree.append(Buffer.from(row.leaf, 'hex'));
-    this.isWhole = row.root !== null;
-    const isTold = row.root !== null || row.frontier !== null;
-    if (isTold && !this.hasTree(row)) return this.fail({ kind: 'changed', ...at, detail: 'Merkle root' });
+    this.isBatchComplete = row.root !== null;
+    const hasStoredTree = row.root !== null || row.frontier !== null;
+    if (hasStoredTree && !this.matchesTree(row))
+      return this.fail({ kind: 'changed', ...at, detail: 'the Merkle tree differs' });
     this.compareHead();
   }
 
-  /** A head that is known and was not met has been cut off; so has the end of a batch that does not end. */
-  end(): void {
+  /** The chain is truncated if a known head was not reached, or if its last batch is incomplete. */
+  finish(): void {
     if (this.fault) return;
-    const [lost] = [...this.expected.keys()].sort((a, b) => a - b);
-    if (lost !== undefined) this.fail({ kind: 'truncated', tenant: this.tenant, seq: lost });
-    else if (!this.isWhole) this.fail({ kind: 'truncated', tenant: this.tenant, seq: this.tree.size + 1 });
+    const [missing] = [...this.expected.keys()].sort((a, b) => a - b);
+    if (missing !== undefined) this.fail({ kind: 'truncated', tenant: this.tenant, seq: missing });
+    else if (!this.isBatchComplete) this.fail({ kind: 'truncated', tenant: this.tenant, seq: this.tree.size + 1 });
   }
 
   get head(): ChainHead {
@@ -82,7 +83,7 @@ export class ChainCheck {
     return { tenant, seq: tree.size, hash, root: tree.root().toString('hex') };
   }
 
-  private hasTree({ root, frontier }: SealRow): boolean {
+  private matchesTree({ root, frontier }: SealRow): boolean {
     return this.tree.root().toString('hex') === root && this.tree.frontier().toString('hex') === frontier;
   }
 
@@ -91,8 +92,8 @@ export class ChainCheck {
     const known = this.expected.get(seq);
     if (!known) return;
     this.expected.delete(seq);
-    const isOther = known.hash !== this.hash || (known.root ?? this.head.root) !== this.head.root;
-    if (isOther) this.fail({ kind: 'truncated', tenant: this.tenant, seq, detail: 'another head was known here' });
+    const isDifferent = known.hash !== this.hash || (known.root ?? this.head.root) !== this.head.root;
+    if (isDifferent) this.fail({ kind: 'truncated', tenant: this.tenant, seq, detail: 'the known head differs' });
   }
 
   private fail(fault: ChainFault): void {

@@ -3,13 +3,13 @@ import type { SealKey } from './seal-keys.js';
 
 const TIME = `'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'`;
 
-/** A time as the database has it, to the microsecond, which a `Date` has not. */
+/** A time with the microseconds of the database. A `Date` has only milliseconds. */
 export const exactTime = (column: string) => `to_char(${column} AT TIME ZONE 'UTC', ${TIME})`;
 
 /**
- * The canonical form of an event `e`: RFC 8785's JSON of its columns as text. PostgreSQL makes it, so that one text a row
- * goes over the wire: `row_to_json` writes no spaces, and the names stand here in the order that the RFC wants. It
- * writes a jsonb value in one way only, whatever the order and the spaces it came with, and its numbers digit by digit.
+ * The canonical form of an event `e`: its columns, as text values, in JSON of RFC 8785. PostgreSQL creates it, so that
+ * each row is sent as one text. `row_to_json` writes no spaces, and the names below have the order of the RFC. A jsonb
+ * value has only one text form, independent of the order and the spaces of its input.
  */
 export const CANONICAL = `(SELECT row_to_json(c)::text FROM (SELECT
   e.action, e.actor_id, e.address, e.id::text AS id, e.idempotency_key, e.metadata::text AS metadata,
@@ -17,7 +17,7 @@ export const CANONICAL = `(SELECT row_to_json(c)::text FROM (SELECT
   e.request_id, e.route, e.schema_version::text AS schema_version, e.severity, e.target, e.targets::text AS targets,
   e.tenant_id, e.trace_id, e.user_agent) c)`;
 
-/** What a seal covers: the seal before it, the leaf of its event, its place and its time. */
+/** The content of a seal, together with the previous seal. */
 export interface Link {
   readonly seq: number;
   /** Hexadecimal; see `leafHash()`. */
@@ -25,7 +25,7 @@ export interface Link {
   readonly sealedAt: string;
 }
 
-/** What stands before the first event of a tenant, in hexadecimal. */
+/** The hash before the first event of a tenant, in hexadecimal. */
 export function genesis(tenant: string): string {
   return hash('sha256', `nest-bulwark audit chain 2\n${tenant}`, 'hex');
 }

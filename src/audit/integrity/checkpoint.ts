@@ -1,16 +1,16 @@
 import type { EntityManager } from 'typeorm';
 import { exactTime } from './chain.js';
 
-/** What stands for the seals of a tenant that retention has dropped: where the chain and the tree then stood. */
+/** Represents the seals of a tenant that retention has dropped: the state of the chain and the tree after them. */
 export interface Checkpoint {
   readonly tenant: string;
-  /** Events whose id is below are gone, and that is as it should be. */
+  /** Retention has dropped the events with smaller ids. */
   readonly droppedBefore: string;
-  /** The last dropped seal, and so the number of all that were dropped. */
+  /** Number of the last dropped seal. It is also the number of dropped seals. */
   readonly seq: number;
-  /** Hexadecimal, as are root and frontier. */
+  /** Hash of the last dropped seal. Hash, root and frontier are hexadecimal. */
   readonly hash: string;
-  /** Merkle root of all that was dropped. */
+  /** Merkle root of all dropped events. */
   readonly root: string;
   readonly frontier: string;
   readonly sealedAt: string | null;
@@ -19,7 +19,7 @@ export interface Checkpoint {
   readonly signature: string;
 }
 
-/** What is signed of a checkpoint, for one trail and no other. */
+/** The signed text of a checkpoint. It contains the trail id, so it is not valid for another trail. */
 export function checkpointText(log: string, checkpoint: Omit<Checkpoint, 'keyId' | 'signature'>): string {
   const { tenant, droppedBefore, seq, hash, root, frontier, sealedAt, madeAt } = checkpoint;
   return JSON.stringify([
@@ -48,7 +48,7 @@ export async function newestCheckpoints(manager: EntityManager, tenant?: string)
   return rows.map((row) => ({ ...row, seq: Number(row.seq) }));
 }
 
-/** Every tenant that has seals, one step along the index for each. */
+/** Reads the tenants that have seals, with one index lookup for each tenant. */
 export const SEALED_TENANTS = `
   WITH RECURSIVE sealed AS (
     (SELECT tenant FROM audit_seals ORDER BY tenant LIMIT 1)
@@ -57,15 +57,18 @@ export const SEALED_TENANTS = `
     FROM sealed WHERE sealed.tenant IS NOT NULL
   ) SELECT tenant FROM sealed WHERE tenant IS NOT NULL`;
 
-/** What the database calls its trail; undefined where it does not hold exactly one id. */
+/** Reads the trail id of the database. Undefined if the table does not contain exactly one id. */
 export async function findLogId(manager: EntityManager): Promise<string | undefined> {
   const rows = (await manager.query('SELECT id FROM audit_log LIMIT 2')) as { id: string }[];
   return rows.length === 1 ? rows[0]?.id : undefined;
 }
 
-/** @throws Error where the database does not hold exactly one id */
-export async function logId(manager: EntityManager): Promise<string> {
+/** @throws Error if the table does not contain exactly one id */
+export async function requireLogId(manager: EntityManager): Promise<string> {
   const id = await findLogId(manager);
-  if (id === undefined) throw new Error('audit_log does not hold exactly one id: the identity of the trail is gone');
+  if (id === undefined)
+    throw new Error(
+      'the table audit_log does not contain exactly one id: the trail id is lost; restore it from a backup',
+    );
   return id;
 }

@@ -1,25 +1,25 @@
 /**
- * Where the digests of one trail are kept, out of reach of those who can write to the database. It only ever adds. The
- * store itself knows which trail it belongs to, because the database could be made to say that it is another one.
+ * Stores the digests of one trail, where a person who can write to the database has no access. Lines are added, and
+ * never changed. The store contains the id of its trail, because the id in the database can be changed.
  *
  * @publicApi
  */
 export abstract class DigestStore {
-  /** The newest line of a trail. */
+  /** Returns the newest line of a trail. */
   abstract last(log: string): Promise<string | undefined>;
 
-  /** Resolves when the line is safe. The same line may come again, from a replica that shares the store. */
+  /** Resolves when the line is stored. A replica that shares the store may append the same line again. */
   abstract append(log: string, seq: number, line: string): Promise<void>;
 
-  /** Every line of a trail, oldest first. */
+  /** Returns all lines of a trail, oldest first. */
   abstract lines(log: string): AsyncIterable<string>;
 
-  /** Ids of all trails that have lines here. There should be one. */
+  /** Returns the ids of all trails that have lines in the store. There should be only one. */
   abstract logs(): Promise<readonly string[]>;
 
-  /** Id of the trail that the store was given to; undefined before {@link pin}. */
+  /** Returns the id of the trail that owns the store; undefined before {@link pin}. */
   abstract pinned(): Promise<string | undefined>;
 
-  /** Gives the store to a trail, for good. Of several calls the first one counts. */
+  /** Assigns the store to a trail permanently. Later calls have no effect. */
   abstract pin(log: string): Promise<void>;
 }

@@ -3,16 +3,16 @@ import type { AuditSigner } from './audit.signer.js';
 import type { ChainHead } from './verification.js';
 
 /**
- * What the trail was at a moment: the heads of the chains that moved since the digest before, which it names by its
- * hash. As with CloudTrail's digest files, a digest comes in each period even if nothing happened, so that it also
- * proves absence.
+ * The state of the trail at one moment: the heads of the chains that have grown since the previous digest, and the hash
+ * of that digest. As with the digest files of CloudTrail, each period has a digest, even if nothing happened. So a
+ * digest also proves that there were no events.
  */
 export interface Digest {
   readonly version: 1;
-  /** The trail it belongs to. */
+  /** Trail id. */
   readonly log: string;
   readonly seq: number;
-  /** SHA-256 of the line before, in hexadecimal; empty for the first. */
+  /** SHA-256 of the previous line, in hexadecimal; empty for the first digest. */
   readonly previous: string;
   readonly madeAt: string;
   readonly heads: readonly ChainHead[];
@@ -21,16 +21,16 @@ export interface Digest {
 
 const SIGNATURE = ',"signature":"';
 
-/** A digest as a line of JSON, signed over all that stands before the signature. */
-export function digestLine(digest: Omit<Digest, 'keyId'>, signer: AuditSigner): string {
+/** Returns a digest as a line of JSON. The signature covers all other fields. */
+export function formatDigest(digest: Omit<Digest, 'keyId'>, signer: AuditSigner): string {
   const textFor = (keyId: string) => JSON.stringify({ ...digest, keyId });
   const { keyId } = signer.sign('');
   const text = textFor(keyId);
   return `${text.slice(0, -1)}${SIGNATURE}${signer.sign(text).signature}"}`;
 }
 
-/** Undefined where the line is no digest, or its signature is not that of a known key. */
-export function parsedDigest(line: string, signer: AuditSigner): Digest | undefined {
+/** Returns undefined if the line is not a digest, or its signature is not valid for a known key. */
+export function parseDigest(line: string, signer: AuditSigner): Digest | undefined {
   const end = line.lastIndexOf(SIGNATURE);
   if (end < 0 || !line.endsWith('"}')) return undefined;
   const text = `${line.slice(0, end)}}`;
@@ -45,14 +45,14 @@ export function parsedDigest(line: string, signer: AuditSigner): Digest | undefi
 
 export const digestHash = (line: string) => hash('sha256', line, 'hex');
 
-/** Where a sequence of digests stands. */
+/** The end of a sequence of digests. */
 export interface DigestLink {
   readonly seq: number;
   /** Hash of the last line; empty before the first. */
   readonly hash: string;
 }
 
-/** The place after a line; undefined where the line is not the next digest of the trail. */
+/** The end of the sequence after a line; undefined if the line is not the next digest of the trail. */
 export function linkAfter(
   { seq, hash: previous }: DigestLink,
   log: string,

@@ -6,14 +6,14 @@ import { createInterface } from 'node:readline';
 import { syncFolder } from '../sync-folder.js';
 import { digestHash } from './digest.js';
 import { DigestStore } from './digest.store.js';
-import { manifestOf, pinnedIn } from './store-manifest.js';
+import { formatManifest, parseManifest } from './store-manifest.js';
 
 const MANIFEST = 'manifest.json';
 const LINES = '.ndjson';
 
 /**
- * One file a trail, one line a digest, each on the disk before it counts. Every replica keeps a file of its own, so that
- * who forges the database would have to change the disks of all of them.
+ * Stores digests in a file for each trail, one line for each digest. A digest counts as stored when it is on disk. Each
+ * replica has its own file, so an attacker who changes the database must also change the disks of all replicas.
  *
  * @publicApi
  */
@@ -30,7 +30,7 @@ export class FileDigestStore extends DigestStore {
 
   async append(log: string, _seq: number, line: string): Promise<void> {
     await mkdir(this.folder, { recursive: true });
-    await this.cutTornEnd(log);
+    await this.removeIncompleteLine(log);
     const file = await open(this.pathOf(log), 'a', 0o640);
     try {
       await file.writeFile(`${line}\n`);
@@ -43,8 +43,8 @@ export class FileDigestStore extends DigestStore {
 
   async *lines(log: string): AsyncGenerator<string> {
     const input = createReadStream(this.pathOf(log), 'utf8');
-    // Processes on one machine share the file, and each brings what it has not seen there: a line may come again, also
-    // after later ones. What was cut off by a crash comes again whole.
+    // Processes on one machine share the file. Each appends the lines that it has not seen there, so a line may occur
+    // again, also after later lines. A line that a crash has cut is appended again completely.
     const seen = new Set<string>();
     try {
       for await (const line of createInterface({ input, crlfDelay: Infinity })) {
@@ -59,7 +59,7 @@ export class FileDigestStore extends DigestStore {
   }
 
   async logs(): Promise<readonly string[]> {
-    const names = await readdir(this.folder).catch(emptyWhereMissing);
+    const names = await readdir(this.folder).catch(emptyIfMissing);
     return names.filter((name) => name.endsWith(LINES)).map((name) => name.slice(0, -LINES.length));
   }
 
@@ -68,20 +68,20 @@ export class FileDigestStore extends DigestStore {
       if (isMissing(error)) return undefined;
       throw error;
     });
-    return text === undefined ? undefined : pinnedIn(text);
+    return text === undefined ? undefined : parseManifest(text);
   }
 
   async pin(log: string): Promise<void> {
     const draft = join(this.folder, `${MANIFEST}.${randomUUID()}`);
     const file = await open(draft, 'wx', 0o640);
     try {
-      await file.writeFile(manifestOf(log));
+      await file.writeFile(formatManifest(log));
       await file.datasync();
     } finally {
       await file.close();
     }
     try {
-      // A link is made once, and whole.
+      // `link` fails if the file exists, and the file is never visible with partial content.
       await link(draft, join(this.folder, MANIFEST));
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
@@ -91,7 +91,7 @@ export class FileDigestStore extends DigestStore {
     await syncFolder(this.folder);
   }
 
-  private async cutTornEnd(log: string): Promise<void> {
+  private async removeIncompleteLine(log: string): Promise<void> {
     const content = await readFile(this.pathOf(log)).catch(() => Buffer.alloc(0));
     const end = content.lastIndexOf('\n') + 1;
     if (end < content.length) await truncate(this.pathOf(log), end);
@@ -104,7 +104,7 @@ export class FileDigestStore extends DigestStore {
 
 const isMissing = (error: unknown) => (error as NodeJS.ErrnoException).code === 'ENOENT';
 
-function emptyWhereMissing(error: unknown): string[] {
+function emptyIfMissing(error: unknown): string[] {
   if (isMissing(error)) return [];
   throw error;
 }

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { CompactRange, leafHash, MerkleTree, verifyConsistency, verifyInclusion } from './merkle.js';
 
-/** The inputs and roots of the tests of certificate-transparency-go, which RFC 6962's authors wrote. */
+/** Inputs and roots from the tests of certificate-transparency-go, whose authors also wrote RFC 6962. */
 const INPUTS = ['', '00', '10', '2021', '3031', '40414243', '5051525354555657', '606162636465666768696a6b6c6d6e6f'];
 const ROOTS = [
   '6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d',
@@ -18,7 +18,7 @@ const ROOTS = [
 const leaves = INPUTS.map((hex) => Buffer.from(leafHash(Buffer.from(hex, 'hex').toString('latin1')), 'hex'));
 const many = (count: number) => Array.from({ length: count }, (_, i) => Buffer.from(leafHash(`leaf ${i}`), 'hex'));
 
-/** The definition of RFC 6962, section 2.1, and nothing else. */
+/** A direct implementation of the definition in RFC 6962, section 2.1. */
 function definition(of: readonly Buffer[]): Buffer {
   const [only] = of;
   if (of.length === 1 && only) return only;
@@ -34,7 +34,7 @@ function definition(of: readonly Buffer[]): Buffer {
 const at = (all: readonly Buffer[], index: number) => all[index] ?? Buffer.alloc(32);
 
 describe('a Merkle tree', () => {
-  it('has the roots of the published vectors', () => {
+  it('computes the roots of the published test vectors', () => {
     const range = CompactRange.of();
     expect(range.root().toString('hex')).toBe(createHash('sha256').digest('hex'));
     leaves.forEach((leaf, i) => {
@@ -44,7 +44,7 @@ describe('a Merkle tree', () => {
     });
   });
 
-  it('gives the proofs of the published vectors', () => {
+  it('computes the proofs of the published test vectors', () => {
     const hex = (proof: Buffer[]) => proof.map((one) => one.toString('hex'));
     const tree = new MerkleTree(leaves);
     expect(hex(tree.inclusionProof(0, 8))).toEqual([
@@ -59,7 +59,7 @@ describe('a Merkle tree', () => {
     ]);
   });
 
-  it('proves each leaf of each size, and nothing else', () => {
+  it('proves the inclusion of each leaf at each size, and rejects wrong proofs', () => {
     const all = many(40);
     const tree = new MerkleTree(all);
     for (let size = 1; size <= all.length; size++) {
@@ -76,7 +76,7 @@ describe('a Merkle tree', () => {
     }
   });
 
-  it('proves that it only grew, from each size to each, and nothing else', () => {
+  it('proves the consistency of each pair of sizes, and rejects wrong proofs', () => {
     const all = many(40);
     const tree = new MerkleTree(all);
     const other = new MerkleTree([...many(39), at(all, 0)]);
@@ -91,7 +91,7 @@ describe('a Merkle tree', () => {
     }
   });
 
-  it('goes on, and proves, from the frontier of leaves that are gone', () => {
+  it('continues and creates proofs from the frontier of removed leaves', () => {
     const all = many(40);
     const whole = new MerkleTree(all);
     for (let start = 0; start < all.length; start++) {
@@ -109,7 +109,7 @@ describe('a Merkle tree', () => {
     }
   });
 
-  it('refuses a frontier of another size, and leaves it does not know', () => {
+  it('rejects a frontier of another size, and indexes of unknown leaves', () => {
     expect(() => CompactRange.of(3, Buffer.alloc(32))).toThrow(RangeError);
     expect(() => new MerkleTree(many(4)).inclusionProof(4)).toThrow(RangeError);
     expect(() => new MerkleTree(many(4)).consistencyProof(5)).toThrow(RangeError);

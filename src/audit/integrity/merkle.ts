@@ -1,9 +1,9 @@
 import { hash } from 'node:crypto';
 
-/** Hash of a tree with nothing in it. */
+/** Root of an empty tree. */
 const EMPTY_ROOT = hash('sha256', '', 'buffer');
 
-/** RFC 6962, section 2.1: a leaf and a node never hash alike, so that none can be passed off as the other. */
+/** RFC 6962, section 2.1: leaves and nodes have different prefixes, so that a node cannot be used as a leaf. */
 export function leafHash(text: string): string {
   return hash('sha256', `\0${text}`, 'hex');
 }
@@ -18,37 +18,39 @@ function nodeHash(left: Buffer, right: Buffer): Buffer {
 }
 
 /**
- * The right edge of a growing Merkle tree: the roots of the largest whole subtrees of its first `size` leaves, from left
- * to right, as many as `size` has bits set. It is all that has to be kept to go on, and to tell the root.
+ * The right edge of a growing Merkle tree: the roots of the largest complete subtrees of its first `size` leaves, from
+ * left to right. Their number is the number of set bits in `size`. They are enough to add leaves and to compute the
+ * root.
  */
 export class CompactRange {
   private readonly hashes: Buffer[];
 
   private constructor(
-    private length: number,
+    private leafCount: number,
     hashes: readonly Buffer[],
   ) {
     this.hashes = [...hashes];
   }
 
-  /** @param frontier what {@link frontier} gave at that size */
+  /** @param frontier the result of {@link frontier} at this size */
   static of(size = 0, frontier: Buffer = Buffer.alloc(0)): CompactRange {
     const hashes = Array.from({ length: frontier.length / 32 }, (_, i) => frontier.subarray(i * 32, i * 32 + 32));
-    if (hashes.length !== bitsSet(size)) throw new RangeError(`${hashes.length} hashes are no tree of ${size} leaves`);
+    if (hashes.length !== countSetBits(size))
+      throw new RangeError(`${hashes.length} hashes are not the frontier of a tree of ${size} leaves`);
     return new CompactRange(size, hashes);
   }
 
   get size(): number {
-    return this.length;
+    return this.leafCount;
   }
 
   append(leaf: Buffer): void {
     let hashed = leaf;
-    for (let rest = this.length; rest % 2 === 1; rest = (rest - 1) / 2) {
+    for (let rest = this.leafCount; rest % 2 === 1; rest = (rest - 1) / 2) {
       hashed = nodeHash(this.hashes.pop() ?? hashed, hashed);
     }
     this.hashes.push(hashed);
-    this.length++;
+    this.leafCount++;
   }
 
   root(): Buffer {
@@ -61,8 +63,8 @@ export class CompactRange {
 }
 
 /**
- * Proofs about a tree whose leaves from `start` on are known; of those before it, the frontier is enough, because no
- * proof about a later leaf looks into a subtree that ends before it.
+ * Creates proofs for a tree whose leaves from `start` on are known. The frontier is enough for the leaves before
+ * `start`, because a proof for a later leaf needs only the roots of the subtrees before it.
  */
 export class MerkleTree {
   private readonly before: Map<string, Buffer>;
@@ -83,21 +85,25 @@ export class MerkleTree {
     return size === 0 ? EMPTY_ROOT : this.rootOf(0, size);
   }
 
-  /** RFC 6962, section 2.1.1: the hashes that lead from leaf `index` to the root of the first `size` leaves. */
+  /** RFC 6962, section 2.1.1: the hashes between leaf `index` and the root of the first `size` leaves. */
   inclusionProof(index: number, size = this.size): Buffer[] {
     if (index < this.start || index >= size || size > this.size) throw new RangeError(`leaf ${index} is not known`);
     return this.path(index, 0, size);
   }
 
-  /** RFC 6962, section 2.1.2: the hashes that show that the first `from` of `size` leaves are the tree of that time. */
+  /**
+   * RFC 6962, section 2.1.2: the hashes that prove that the tree of `size` leaves begins with the tree of `from`
+   * leaves.
+   */
   consistencyProof(from: number, size = this.size): Buffer[] {
-    if (from < this.start || from > size || size > this.size) throw new RangeError(`a tree of ${from} is not known`);
+    if (from < this.start || from > size || size > this.size)
+      throw new RangeError(`the tree of ${from} leaves is not known`);
     return from === 0 || from === size ? [] : this.subProof(from, 0, size, true);
   }
 
   private path(index: number, start: number, end: number): Buffer[] {
     if (end - start === 1) return [];
-    const middle = start + split(end - start);
+    const middle = start + largestPowerOfTwoBelow(end - start);
     return index < middle
       ? [...this.path(index, start, middle), this.rootOf(middle, end)]
       : [...this.path(index, middle, end), this.rootOf(start, middle)];
@@ -105,7 +111,7 @@ export class MerkleTree {
 
   private subProof(from: number, start: number, end: number, isWhole: boolean): Buffer[] {
     if (from === end) return isWhole ? [] : [this.rootOf(start, end)];
-    const middle = start + split(end - start);
+    const middle = start + largestPowerOfTwoBelow(end - start);
     return from <= middle
       ? [...this.subProof(from, start, middle, isWhole), this.rootOf(middle, end)]
       : [...this.subProof(from, middle, end, false), this.rootOf(start, middle)];
@@ -119,12 +125,12 @@ export class MerkleTree {
       if (!leaf) throw new RangeError(`leaf ${start} is not known`);
       return leaf;
     }
-    const middle = start + split(end - start);
+    const middle = start + largestPowerOfTwoBelow(end - start);
     return nodeHash(this.rootOf(start, middle), this.rootOf(middle, end));
   }
 }
 
-/** RFC 9162, section 2.1.3.2. */
+/** RFC 9162, section 2.1.3.2: whether the tree contains the leaf at this index. */
 export function verifyInclusion(
   leaf: Buffer,
   index: number,
@@ -147,7 +153,7 @@ export function verifyInclusion(
   return last === 0 && hashed.equals(root);
 }
 
-/** RFC 9162, section 2.1.4.2: whether the tree of `size` leaves begins with that of `from`. */
+/** RFC 9162, section 2.1.4.2: whether the tree of `size` leaves begins with the tree of `from` leaves. */
 export function verifyConsistency(
   from: number,
   size: number,
@@ -181,19 +187,19 @@ export function verifyConsistency(
 const half = (value: number) => Math.floor(value / 2);
 
 /** The largest power of two below `length`. */
-function split(length: number): number {
+function largestPowerOfTwoBelow(length: number): number {
   let power = 1;
   while (power * 2 < length) power *= 2;
   return power;
 }
 
-function bitsSet(value: number): number {
+function countSetBits(value: number): number {
   let count = 0;
   for (let rest = value; rest > 0; rest = half(rest)) count += rest % 2;
   return count;
 }
 
-/** The subtrees that a frontier stands for, by the leaves they cover. */
+/** The subtree roots of a frontier, by their range of leaves (`start-end`). */
 function subtrees(size: number, frontier: Buffer): Map<string, Buffer> {
   const found = new Map<string, Buffer>();
   let start = 0;

@@ -1,6 +1,6 @@
 import { DigestStore } from './digest.store.js';
-import { manifestOf, pinnedIn } from './store-manifest.js';
-import { signedHeaders, type S3Credentials } from './s3-signature.js';
+import { formatManifest, parseManifest } from './store-manifest.js';
+import { signHeaders, type S3Credentials } from './s3-signature.js';
 
 const MANIFEST = 'manifest.json';
 
@@ -8,14 +8,16 @@ const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 const TIMEOUT_MS = 10_000;
 
-/** An answer of the store that is none of those that were expected. */
+/** An unexpected response of the S3 store. */
 class S3Error extends Error {}
 
 /**
- * One object a digest in a bucket of S3 or of what speaks its protocol, written once (`If-None-Match: *`) and never
- * again. Give the bucket Object Lock, and the application's key nothing but PutObject, GetObject and ListBucket.
+ * Stores each digest as an object in a bucket of S3 or of a compatible service. An object is never overwritten
+ * (`If-None-Match: *`). Enable Object Lock for the bucket, and allow the application's key only PutObject, GetObject
+ * and ListBucket.
  *
- * The SDK of AWS would bring a hundred packages for three requests.
+ * It does not use the AWS SDK, because that has about a hundred packages, and the store sends only three kinds of
+ * requests.
  *
  * @publicApi
  */
@@ -48,12 +50,12 @@ export class S3DigestStore extends DigestStore {
     const key = `${this.folderOf(log)}${String(seq).padStart(12, '0')}.json`;
     const { status, text } = await this.send('PUT', key, { body: line, headers: { 'if-none-match': '*' } });
     if (status === 200) return;
-    // Another replica was faster, or this one was not told that it had done it.
+    // Another replica was faster, or the response to an earlier attempt of this replica was lost.
     if (status === 412 || status === 409) {
       if ((await this.get(key)) === line) return;
-      throw new S3Error(`${key} is there already, and holds another digest`);
+      throw new S3Error(`${key} exists already, and contains another digest`);
     }
-    throw new S3Error(`PUT ${key} was answered with ${status}: ${text.slice(0, 300)}`);
+    throw new S3Error(`PUT ${key} failed with status ${status}: ${text.slice(0, 300)}`);
   }
 
   async *lines(log: string): AsyncGenerator<string> {
@@ -64,8 +66,8 @@ export class S3DigestStore extends DigestStore {
     const logs: string[] = [];
     for await (const text of this.pages({ prefix: this.prefix, delimiter: '/' })) {
       for (const [, folder = ''] of text.matchAll(/<CommonPrefixes>\s*<Prefix>([^<]*)</g)) {
-        const name = unescaped(folder).slice(this.prefix.length, -1);
-        // A bucket may hold other things.
+        const name = unescapeXml(folder).slice(this.prefix.length, -1);
+        // The bucket may contain other objects.
         if (UUID.test(name)) logs.push(name);
       }
     }
@@ -74,41 +76,42 @@ export class S3DigestStore extends DigestStore {
 
   async pinned(): Promise<string | undefined> {
     const { status, text } = await this.send('GET', this.prefix + MANIFEST);
-    if (status === 200) return pinnedIn(text);
+    if (status === 200) return parseManifest(text);
     if (status === 404) return undefined;
-    throw new S3Error(`GET ${MANIFEST} was answered with ${status}: ${text.slice(0, 300)}`);
+    throw new S3Error(`GET ${MANIFEST} failed with status ${status}: ${text.slice(0, 300)}`);
   }
 
   async pin(log: string): Promise<void> {
-    const request = { body: manifestOf(log), headers: { 'if-none-match': '*' } };
+    const request = { body: formatManifest(log), headers: { 'if-none-match': '*' } };
     const { status, text } = await this.send('PUT', this.prefix + MANIFEST, request);
     // Another replica was faster.
     if (status === 200 || status === 412 || status === 409) return;
-    throw new S3Error(`PUT ${MANIFEST} was answered with ${status}: ${text.slice(0, 300)}`);
+    throw new S3Error(`PUT ${MANIFEST} failed with status ${status}: ${text.slice(0, 300)}`);
   }
 
   private async *keys(log: string): AsyncGenerator<string> {
     for await (const text of this.pages({ prefix: this.folderOf(log) })) {
-      for (const [, key = ''] of text.matchAll(/<Key>([^<]*)<\/Key>/g)) yield unescaped(key);
+      for (const [, key = ''] of text.matchAll(/<Key>([^<]*)<\/Key>/g)) yield unescapeXml(key);
     }
   }
 
-  /** The answers to a listing, one after the other. */
+  /** The pages of a list request. */
   private async *pages(listing: Record<string, string>): AsyncGenerator<string> {
     for (let token: string | undefined; ;) {
       const query = { 'list-type': '2', ...listing, ...(token && { 'continuation-token': token }) };
       const { status, text } = await this.send('GET', '', { query });
-      if (status !== 200) throw new S3Error(`the list of digests was answered with ${status}: ${text.slice(0, 300)}`);
+      if (status !== 200)
+        throw new S3Error(`the list request for digests failed with status ${status}: ${text.slice(0, 300)}`);
       yield text;
       token = /<NextContinuationToken>([^<]*)</.exec(text)?.[1];
       if (token === undefined) return;
-      token = unescaped(token);
+      token = unescapeXml(token);
     }
   }
 
   private async get(key: string): Promise<string> {
     const { status, text } = await this.send('GET', key);
-    if (status !== 200) throw new S3Error(`GET ${key} was answered with ${status}: ${text.slice(0, 300)}`);
+    if (status !== 200) throw new S3Error(`GET ${key} failed with status ${status}: ${text.slice(0, 300)}`);
     return text;
   }
 
@@ -124,11 +127,11 @@ export class S3DigestStore extends DigestStore {
     const url = new URL(this.base);
     if (key !== '') url.pathname += `/${key.split('/').map(encodeURIComponent).join('/')}`;
     for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
-    const signed = signedHeaders({ method, url, headers, body: body ?? '', now: new Date() }, this.credentials);
+    const signed = signHeaders({ method, url, headers, body: body ?? '', now: new Date() }, this.credentials);
     const init = {
       method,
       headers: signed,
-      // What is signed for one host is no other's business.
+      // The signature is valid for one host, so redirects are not followed.
       redirect: 'manual' as const,
       signal: AbortSignal.timeout(TIMEOUT_MS),
       ...(body !== undefined && { body }),
@@ -144,5 +147,5 @@ export class S3DigestStore extends DigestStore {
 
 const ENTITIES: Record<string, string> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" };
 
-const unescaped = (text: string) =>
+const unescapeXml = (text: string) =>
   text.replace(/&(amp|lt|gt|quot|apos);/g, (_all, name: string) => ENTITIES[name] ?? '');

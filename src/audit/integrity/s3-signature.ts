@@ -14,8 +14,11 @@ interface S3Request {
   readonly now: Date;
 }
 
-/** AWS Signature Version 4 in the Authorization header: https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html */
-export function signedHeaders(request: S3Request, credentials: S3Credentials): Record<string, string> {
+/**
+ * AWS Signature Version 4 in the Authorization header:
+ * https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html
+ */
+export function signHeaders(request: S3Request, credentials: S3Credentials): Record<string, string> {
   const { method, url, body, now } = request;
   const { accessKeyId, secretAccessKey, region } = credentials;
   const time = now.toISOString().replace(/[-:]|\.\d{3}/g, '');

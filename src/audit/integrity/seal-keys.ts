@@ -1,18 +1,18 @@
 import { createHmac } from 'node:crypto';
 
-/** Stands in a list of old secrets for the time when there was none. */
+/** The entry in the list of old secrets that accepts seals without a secret. */
 export const NO_SECRET = 'none';
 
-/** Makes seals, or made them once. Without a secret they are plain hashes. */
+/** A key of seals, current or old. Without a secret, seals are plain hashes. */
 export interface SealKey {
-  /** Eight hexadecimal digits that tell nothing of the secret; empty without one. */
+  /** Eight hexadecimal digits that do not reveal the secret; empty without a secret. */
   readonly id: string;
   readonly secret: string | undefined;
 }
 
 /**
- * The secret that seals now, and those that sealed before it and still verify. A seal without a key counts only where
- * that is what is configured: otherwise who has no key could make a whole chain anew.
+ * The current seal secret, and old secrets that still verify. A seal without a key is valid only if the configuration
+ * allows it. Otherwise an attacker without a key could create a whole new chain.
  */
 export class SealKeys {
   readonly current: SealKey;
@@ -24,7 +24,7 @@ export class SealKeys {
     this.known = new Map(keys.map((key) => [key.id, key]));
   }
 
-  /** Undefined where no such key is known. */
+  /** Returns undefined if the key is not known. */
   byId(id: string): SealKey | undefined {
     return this.known.get(id);
   }

@@ -1,4 +1,4 @@
-/** The end of a chain. Kept elsewhere, it proves later that the chain was not cut before it. @publicApi */
+/** The last seal of a chain. A copy outside the database proves later that the chain was not cut. @publicApi */
 export interface ChainHead {
   readonly tenant: string;
   readonly seq: number;
@@ -8,16 +8,19 @@ export interface ChainHead {
   readonly root: string;
 }
 
-/** A head as it was kept; of an old one the root may not be known. @publicApi */
+/** A stored head. An old head may have no root. @publicApi */
 export type KnownHead = Omit<ChainHead, 'root'> & { readonly root?: string };
 
-/** What was found wrong first. @publicApi */
+/** The first fault that verification found. @publicApi */
 export interface ChainFault {
   /**
-   * `missing`: an event is gone. `changed`: an event, its seal, or what stands before it is not what was sealed.
-   * `gap`: seals are gone. `unsealed`: an event was put past the chain. `truncated`: the chain ends before a head that
-   * is known, or another stands there. `checkpoint`: what stands for dropped events is not what was signed. `digest`:
-   * the digests kept outside of the database are not whole, or not those of this database.
+   * - `missing`: an event is missing.
+   * - `changed`: an event, its seal or the previous seal was changed.
+   * - `gap`: seals are missing.
+   * - `unsealed`: an event was inserted outside the chain.
+   * - `truncated`: the chain ends before a known head, or has another seal there.
+   * - `checkpoint`: the signature of a checkpoint is not valid.
+   * - `digest`: the digests outside the database are not complete, or belong to another database.
    */
   readonly kind: 'missing' | 'changed' | 'gap' | 'unsealed' | 'truncated' | 'checkpoint' | 'digest';
   readonly tenant: string;
@@ -28,26 +31,26 @@ export interface ChainFault {
 
 /** @publicApi */
 export interface VerifyOptions {
-  /** One tenant; without it all. The chain of events without a tenant is `''`. */
+  /** Verifies only this tenant. The chain of events without a tenant is `''`. @default all tenants */
   readonly tenant?: string;
-  /** Begins with what was sealed at that time, and takes what stands before it for good. */
+  /** Verifies only seals from this time on, and trusts the seals before it. */
   readonly from?: Date;
-  /** Heads of earlier runs, kept where who changes the database cannot reach them. */
+  /** Heads of earlier runs, stored where a person who can change the database has no access. */
   readonly known?: readonly KnownHead[];
 }
 
 /** @publicApi */
 export interface Verification {
   readonly valid: boolean;
-  /** Events whose seal was computed anew. */
+  /** Number of events whose seal was recomputed. */
   readonly verified: number;
-  /** Events that retention has dropped, by what was signed then. */
+  /** Number of events that retention has dropped, according to signed checkpoints. */
   readonly dropped: number;
-  /** Stored events that wait for their seal; the next run seals them. */
+  /** Number of stored events without a seal. The next run of the sealer seals them. */
   readonly unsealed: number;
-  /** Digests that were checked, each against the one before. */
+  /** Number of checked digests. */
   readonly digests: number;
-  /** What the database calls the trail. Kept elsewhere, as `AUDIT_LOG_ID`, it proves later that this is the same one. */
+  /** Trail id in the database. Set `AUDIT_LOG_ID` to it, so that a later run detects another trail. */
   readonly log: string;
   readonly heads: readonly ChainHead[];
   readonly fault?: ChainFault;

@@ -1,11 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 
-/** Which process a journal folder belongs to. */
+/** The process that owns a journal folder. */
 export interface JournalOwner {
   readonly host: string;
   readonly pid: number;
-  /** Start of the process in ticks since boot; it tells a process from a later one of the same number. */
+  /** Start of the process in ticks since boot. It distinguishes the process from a later one with the same pid. */
   readonly startTicks: string;
 }
 
@@ -14,8 +14,8 @@ export async function thisProcess(): Promise<JournalOwner> {
 }
 
 /**
- * Whether a process of this machine is still there; undefined for one of another machine, of which only its heartbeat
- * tells.
+ * Whether the process is alive. Undefined if it runs on another machine. In that case, only the heartbeat shows whether
+ * it is alive.
  */
 export async function isAlive(owner: JournalOwner): Promise<boolean | undefined> {
   if (owner.host !== hostname()) return undefined;
@@ -27,7 +27,7 @@ export async function isAlive(owner: JournalOwner): Promise<boolean | undefined>
   return (await startTicksOf(owner.pid)) === owner.startTicks;
 }
 
-/** Field 22 of proc(5)'s stat; empty on systems that have no /proc, where the number of the process has to do. */
+/** Field 22 of `/proc/<pid>/stat` (proc(5)). Empty on systems without /proc, where only the pid is compared. */
 async function startTicksOf(pid: number): Promise<string> {
   try {
     const stat = await readFile(`/proc/${pid}/stat`, 'utf8');

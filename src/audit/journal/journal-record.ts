@@ -1,18 +1,18 @@
 import { crc32 } from 'node:zlib';
 
-/** Length and CRC-32 of the record, each an unsigned 32-bit number, big-endian. */
+/** A frame is the length and the CRC-32 of the record, each an unsigned 32-bit number, big-endian. */
 const FRAME_BYTES = 8;
 
-/** The longest record. A length beyond it is damage, not a length. */
-export const MAXIMUM_RECORD_BYTES = 256 * 1024;
+/** Maximum length of a record. A larger length in a file means that the file is damaged. */
+export const MAX_RECORD_BYTES = 256 * 1024;
 
-/** What a segment holds. */
+/** The content of a segment. */
 export interface ReadRecords {
   readonly records: readonly string[];
-  /** Records that are all there but fail their checksum; those after them are still read. */
+  /** Number of complete records with a wrong checksum. The records after them are still read. */
   readonly damaged: number;
-  /** Bytes at the end that are no complete record: a write that a crash cut short. */
-  readonly tornBytes: number;
+  /** Bytes at the end that are not a complete record, because a crash interrupted the write. */
+  readonly incompleteBytes: number;
 }
 
 export function encodeRecord(text: string): Buffer {
@@ -31,12 +31,12 @@ export function readRecords(bytes: Buffer): ReadRecords {
   while (offset + FRAME_BYTES <= bytes.length) {
     const length = bytes.readUInt32BE(offset);
     const end = offset + FRAME_BYTES + length;
-    // A file system may lengthen a file before it writes it: then zeros stand where a length should.
-    if (length === 0 || length > MAXIMUM_RECORD_BYTES || end > bytes.length) break;
+    // A file system may extend a file before it writes the data. The length is zero in that case.
+    if (length === 0 || length > MAX_RECORD_BYTES || end > bytes.length) break;
     const payload = bytes.subarray(offset + FRAME_BYTES, end);
     if (crc32(payload) === bytes.readUInt32BE(offset + 4)) records.push(payload.toString());
     else damaged++;
     offset = end;
   }
-  return { records, damaged, tornBytes: bytes.length - offset };
+  return { records, damaged, incompleteBytes: bytes.length - offset };
 }

@@ -1,40 +1,42 @@
 import { join } from 'node:path';
 import { JournalFolder } from './journal-folder.js';
-import { encodeRecord, MAXIMUM_RECORD_BYTES } from './journal-record.js';
+import { encodeRecord, MAX_RECORD_BYTES } from './journal-record.js';
 import { Segment } from './segment.js';
 
 export interface JournalLimits {
-  /** A segment that has grown to this is followed by a new one. */
+  /** Size at which a new segment starts. */
   readonly segmentBytes: number;
-  /** Of all segments together. */
+  /** Maximum size of all segments together. */
   readonly maxBytes: number;
 }
 
-/** The journal takes no more: its bound is reached, or the disk refuses. */
+/** The journal cannot store a record: its size limit is reached, or the disk has failed. */
 export class JournalUnavailableError extends Error {
   constructor(cause: unknown) {
-    super(`the audit journal takes no record: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    super(`the audit journal cannot store a record: ${cause instanceof Error ? cause.message : String(cause)}`, {
+      cause,
+    });
     this.name = 'JournalUnavailableError';
   }
 }
 
-interface Waiting {
+interface QueuedRecord {
   readonly bytes: Buffer;
   readonly resolve: (segment: Segment) => void;
   readonly reject: (error: Error) => void;
 }
 
 /**
- * Records on the local disk, until the database has them. All that wait while the disk is busy go with its next turn,
- * so that a thousand records at once cost two flushes and not a thousand.
+ * Keeps records on the local disk until the database has them. Records that arrive during a write are written together
+ * by the next write. A thousand parallel records therefore need two flushes and not a thousand.
  */
 export class Journal {
-  private waiting: Waiting[] = [];
-  private committing: Promise<void> | undefined;
+  private queue: QueuedRecord[] = [];
+  private writing: Promise<void> | undefined;
   private active: Segment | undefined;
   private readonly segments = new Set<Segment>();
-  private count = 0;
-  private latest: Promise<Segment> | undefined;
+  private segmentCount = 0;
+  private latestAppend: Promise<Segment> | undefined;
   private isRotationDue = false;
 
   private constructor(
@@ -52,46 +54,48 @@ export class Journal {
     return sum;
   }
 
-  /** Answers with the segment that holds the record, once the disk has it. */
+  /** Writes a record. Resolves with its segment when the record is on disk. */
   append(text: string): Promise<Segment> {
     const bytes = encodeRecord(text);
-    this.latest = new Promise((resolve, reject) => {
-      this.waiting.push({ bytes, resolve, reject });
-      this.committing ??= this.commit();
+    this.latestAppend = new Promise((resolve, reject) => {
+      this.queue.push({ bytes, resolve, reject });
+      this.writing ??= this.writeQueue();
     });
-    return this.latest;
+    return this.latestAppend;
   }
 
-  /** Resolves when all that waits for the disk now has its answer; turns come in order. */
-  async settled(): Promise<void> {
-    await this.latest?.catch(() => undefined);
+  /**
+   * Resolves when all records in the queue are written or rejected. Writes happen in order, so the last one is enough.
+   */
+  async waitForWrites(): Promise<void> {
+    await this.latestAppend?.catch(() => undefined);
   }
 
-  /** Takes over what dead processes have left. Answers with the number of segments. */
+  /** Recovers the segments of dead processes. Returns their number. */
   async recoverOrphans(): Promise<number> {
     const found = await this.folder.recoverOrphans();
-    for (const { path, bytes } of found) this.segments.add(Segment.left(path, bytes));
+    for (const { path, bytes } of found) this.segments.add(Segment.fromOrphan(path, bytes));
     return found.length;
   }
 
-  beat(): Promise<void> {
-    return this.folder.beat();
+  sendHeartbeat(): Promise<void> {
+    return this.folder.sendHeartbeat();
   }
 
-  /** Segments with records that are on disk only. */
-  get toReplay(): number {
+  /** Number of segments that contain records which are only on disk. */
+  get replayCount(): number {
     let count = 0;
-    for (const segment of this.segments) if (segment.isToBeReplayed) count++;
+    for (const segment of this.segments) if (segment.needsReplay) count++;
     return count;
   }
 
-  /** A segment with records that are on disk only. The active one is closed for it, by the next turn where one is due. */
+  /** Returns a segment with records that are only on disk. If it is the active segment, it is closed first. */
   async nextToReplay(): Promise<Segment | undefined> {
     for (const segment of this.segments) {
-      if (!segment.isToBeReplayed) continue;
-      while (segment === this.active && this.committing) {
+      if (!segment.needsReplay) continue;
+      while (segment === this.active && this.writing) {
         this.isRotationDue = true;
-        await this.settled();
+        await this.waitForWrites();
       }
       if (segment === this.active) await this.closeActive();
       return segment;
@@ -99,52 +103,55 @@ export class Journal {
     return undefined;
   }
 
-  /** Removes the closed segments that the database has all of. */
+  /** Removes closed segments whose records are all in the database. */
   async removeStored(): Promise<void> {
     for (const segment of this.segments) {
       if (segment.isClosed && segment.isStored) await this.remove(segment);
     }
   }
 
-  /** Closes, when nobody appends any more; leaves nothing behind where the database has everything. */
+  /** Closes the journal. The caller must not append any more. If all records are stored, no files remain. */
   async close(): Promise<void> {
-    while (this.committing) await this.committing;
+    while (this.writing) await this.writing;
     await this.closeActive();
     await this.removeStored();
     await this.folder.release();
   }
 
-  /** In turns: whatever came while the disk was busy is the next turn. Starts later, so that one tick is one turn. */
-  private async commit(): Promise<void> {
+  /**
+   * Writes the queue in batches. A batch contains all records that arrived during the previous write. The first write
+   * starts after the current tick, so that records of the same tick are one batch.
+   */
+  private async writeQueue(): Promise<void> {
     await Promise.resolve();
-    while (this.waiting.length > 0) {
-      const turn = this.waiting.splice(0);
+    while (this.queue.length > 0) {
+      const batch = this.queue.splice(0);
       try {
-        const bytes = Buffer.concat(turn.map((one) => one.bytes));
-        const segment = await this.write(bytes, turn.length);
-        for (const { resolve } of turn) resolve(segment);
+        const bytes = Buffer.concat(batch.map((one) => one.bytes));
+        const segment = await this.write(bytes, batch.length);
+        for (const { resolve } of batch) resolve(segment);
       } catch (error) {
         const refusal = new JournalUnavailableError(error);
-        for (const { reject } of turn) reject(refusal);
+        for (const { reject } of batch) reject(refusal);
       }
     }
-    // In the same tick as the look at what waits, so that nothing comes in between and stays.
-    this.committing = undefined;
+    // This runs in the same tick as the check of the queue. A record that arrives later starts a new write.
+    this.writing = undefined;
   }
 
   private async write(bytes: Buffer, count: number): Promise<Segment> {
     const { segmentBytes, maxBytes } = this.limits;
     if (this.isRotationDue) await this.closeActive();
     if (this.bytes + bytes.length > maxBytes) {
-      throw new Error(`it holds ${this.bytes} bytes and may hold ${maxBytes}`);
+      throw new Error(`it has ${this.bytes} bytes and the limit is ${maxBytes} bytes (journalMaxBytes)`);
     }
     const segment = this.active ?? (await this.openSegment());
-    segment.enter(count);
+    segment.retain(count);
     try {
       await segment.append(bytes);
     } catch (error) {
-      segment.leave(count);
-      // After a failed flush the kernel may take for clean what never reached the disk: this file is not written again.
+      segment.release(count);
+      // After a failed flush the kernel may treat unwritten pages as clean. So this file is not written again.
       await this.closeActive();
       if (segment.size === 0) await this.remove(segment);
       throw error;
@@ -154,8 +161,8 @@ export class Journal {
   }
 
   private async openSegment(): Promise<Segment> {
-    this.count++;
-    const segment = await Segment.create(join(this.folder.path, `${String(this.count).padStart(9, '0')}.seg`));
+    this.segmentCount++;
+    const segment = await Segment.create(join(this.folder.path, `${String(this.segmentCount).padStart(9, '0')}.seg`));
     this.segments.add(segment);
     this.active = segment;
     await this.folder.sync();
@@ -175,7 +182,7 @@ export class Journal {
   }
 }
 
-/** Whether the text fits into one record. */
+/** Whether the text fits in one record. The first comparison avoids counting bytes. */
 export function fitsRecord(text: string): boolean {
-  return text.length * 3 <= MAXIMUM_RECORD_BYTES || Buffer.byteLength(text) <= MAXIMUM_RECORD_BYTES;
+  return text.length * 3 <= MAX_RECORD_BYTES || Buffer.byteLength(text) <= MAX_RECORD_BYTES;
 }

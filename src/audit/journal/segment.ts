@@ -1,12 +1,12 @@
 import { open, readFile, unlink, type FileHandle } from 'node:fs/promises';
 import { readRecords, type ReadRecords } from './journal-record.js';
 
-/** One file of the journal: written by one process, append-only, deleted when the database has all of it. */
+/** One file of the journal. One process appends to it. It is deleted when all its records are in the database. */
 export class Segment {
   private handle: FileHandle | undefined;
-  /** Records that are in memory on their way to the database. */
-  private underway = 0;
-  private isSpilled = false;
+  /** Number of records that are also in memory and not in the database yet. */
+  private inFlight = 0;
+  private hasDiskOnlyRecords = false;
 
   private constructor(
     readonly path: string,
@@ -19,10 +19,10 @@ export class Segment {
     return segment;
   }
 
-  /** One that another process has left; all of it is still to be stored. */
-  static left(path: string, bytes: number): Segment {
+  /** Creates the segment of a dead process. All its records must still be stored. */
+  static fromOrphan(path: string, bytes: number): Segment {
     const segment = new Segment(path, bytes);
-    segment.isSpilled = true;
+    segment.hasDiskOnlyRecords = true;
     return segment;
   }
 
@@ -34,17 +34,17 @@ export class Segment {
     return this.handle === undefined;
   }
 
-  /** Holds records that are on disk only, and have to be read again. */
-  get isToBeReplayed(): boolean {
-    return this.isSpilled;
+  /** Whether it contains records that are only on disk and must be read again. */
+  get needsReplay(): boolean {
+    return this.hasDiskOnlyRecords;
   }
 
-  /** Nothing of it is missing in the database. */
+  /** Whether all its records are in the database. */
   get isStored(): boolean {
-    return this.underway === 0 && !this.isSpilled;
+    return this.inFlight === 0 && !this.hasDiskOnlyRecords;
   }
 
-  /** Appends, and resolves when the disk has it. What failed leaves no trace. */
+  /** Appends bytes, and resolves when they are on disk. After a failure the file is truncated to its old size. */
   async append(bytes: Buffer): Promise<void> {
     const handle = this.handle;
     if (!handle) throw new Error(`the segment ${this.path} is closed`);
@@ -61,25 +61,25 @@ export class Segment {
     this.bytes += bytes.length;
   }
 
-  enter(count: number): void {
-    this.underway += count;
+  retain(count: number): void {
+    this.inFlight += count;
   }
 
-  leave(count = 1): void {
-    this.underway -= count;
+  release(count = 1): void {
+    this.inFlight -= count;
   }
 
-  /** A record of it has no place in memory. */
+  /** Marks that a record is not in memory, because the limit of pending events is reached. */
   markDiskOnly(): void {
-    this.isSpilled = true;
+    this.hasDiskOnlyRecords = true;
   }
 
   read(): Promise<ReadRecords> {
     return readFile(this.path).then(readRecords);
   }
 
-  replayed(): void {
-    this.isSpilled = false;
+  markReplayed(): void {
+    this.hasDiskOnlyRecords = false;
   }
 
   async close(): Promise<void> {

@@ -1,27 +1,27 @@
 import type { AuditEvent } from '../audit-event.entity.js';
 
-/** A stored event on its way to a sink. @publicApi */
+/** A stored event, as a sink receives it. @publicApi */
 export interface DeliveredEvent {
-  /** Its place in the order of storing, `batch-index`: greater than that of every event before it. */
+  /** Position of the event in the feed, as `batch-index`. It is greater than the cursor of every earlier event. */
   readonly cursor: string;
   readonly event: AuditEvent;
 }
 
 /**
- * A further place for events, beside the database that is their system of record. What a sink is given, it is given in
- * the order of storing, one batch at a time, and again from the same place when it fails: at least once. Whoever wants an
- * event once compares `event.id`.
+ * An additional destination for events. The database stays their system of record. A sink receives events in the order
+ * in which they were stored, one batch at a time. After a failure it receives the same batch again, so delivery is at
+ * least once. A consumer can detect repeated events by `event.id`.
  *
  * @publicApi
  */
 export interface AuditSink {
-  /** Tells its place from that of others; a sink under a new name begins with what is stored from then on. */
+  /** Name under which the position of the sink is stored. A sink with a new name starts with new events. */
   readonly name: string;
   /**
-   * Resolves when the events are kept. It is not called again before that, so that a slow sink is never hurried; when it
-   * rejects or takes longer than `sinkTimeoutMs`, the same events come again.
+   * Stores the events, and resolves when they are stored. The next call waits for this one. If it rejects or takes
+   * longer than `sinkTimeoutMs`, it is called again with the same events.
    */
   write(events: readonly DeliveredEvent[]): Promise<void>;
-  /** Gives up what it holds open, at shutdown. */
+  /** Closes connections and files at shutdown. */
   close?(): Promise<void>;
 }

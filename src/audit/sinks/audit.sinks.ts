@@ -24,9 +24,9 @@ import { SinkPositions } from './sink-positions.js';
 import { SinkRunner, type SinkState } from './sink.runner.js';
 
 const PRUNE_EVERY_MS = 60_000;
-const LONG_BEHIND_MS = 60_000;
+const MAX_BEHIND_MS = 60_000;
 
-/** Runs a task for each sink, and prunes the feed behind all of them. No sink waits for another. */
+/** Runs a task for each sink, and prunes batches that all sinks have received. No sink waits for another. */
 @Injectable()
 @HealthCheckOf({ key: 'audit-sinks', critical: false, groups: ['full', 'deep'] })
 export class AuditSinks implements HealthContributor, OnApplicationBootstrap, BeforeApplicationShutdown {
@@ -42,13 +42,13 @@ export class AuditSinks implements HealthContributor, OnApplicationBootstrap, Be
   ) {
     const { sinks, sinkTimeoutMs: timeoutMs, feedPollMs: pollMs } = settings;
     const names = sinks.map(({ name }) => name);
-    refuseTwins(names);
+    assertUniqueNames(names);
     const positions = new SinkPositions(source);
     const counter = (name: string, help: string): MetricFamily<Counter> =>
       metrics.counter({ name, help, labelNames: ['sink'] });
-    const delivered = counter('audit_sink_delivered_total', 'Audit events that a sink has taken.');
-    const failures = counter('audit_sink_failures_total', 'Times that a sink took no events.');
-    const skipped = counter('audit_sink_skipped_total', 'Audit events that were gone before a sink had got them.');
+    const delivered = counter('audit_sink_delivered_total', 'Audit events that a sink has stored.');
+    const failures = counter('audit_sink_failures_total', 'Failed deliveries of audit events to a sink.');
+    const skipped = counter('audit_sink_skipped_total', 'Audit events that were deleted before a sink received them.');
     this.runners = sinks.map((sink) => {
       const labels = { sink: sink.name };
       const series = {
@@ -56,23 +56,23 @@ export class AuditSinks implements HealthContributor, OnApplicationBootstrap, Be
         failures: failures.labels(labels),
         skipped: skipped.labels(labels),
       };
-      // From zero on, so that the first failure is an increase.
+      // The series start at zero. Otherwise a query would not see the first failure as an increase.
       for (const one of Object.values(series)) one.add(0);
       return new SinkRunner(sink, feed, events, positions, { timeoutMs, pollMs, tasks, ...series });
     });
-    const prune = () => feed.prune(settings.feedKeepMs, names);
+    const prune = () => feed.prune(settings.feedRetentionMs, names);
     tasks.add({ name: 'audit-feed-pruning', everyMs: PRUNE_EVERY_MS, run: prune });
     metrics.gauges(
       {
         name: 'audit_sink_behind_seconds',
-        help: 'Age of the oldest event that a sink has not got, as the process sees it that writes to the sink.',
+        help: 'Age of the oldest event that a sink has not received. Only the process that writes to the sink reports it.',
         labelNames: ['sink'],
       },
       () => this.runners.map(({ sink, status }) => ({ labels: { sink: sink.name }, value: status.behindMs / 1_000 })),
     );
   }
 
-  /** How each sink is doing. */
+  /** The state of each sink. */
   get states(): Readonly<Record<string, SinkState>> {
     return Object.fromEntries(this.runners.map(({ sink, status }) => [sink.name, status]));
   }
@@ -84,7 +84,7 @@ export class AuditSinks implements HealthContributor, OnApplicationBootstrap, Be
   check(): HealthReport {
     const { states } = this;
     const late = Object.entries(states).filter(
-      ([, { state, behindMs }]) => state === 'failing' || behindMs > LONG_BEHIND_MS,
+      ([, { state, behindMs }]) => state === 'failing' || behindMs > MAX_BEHIND_MS,
     );
     if (late.length === 0) return { ...states };
     return { ...states, degraded: `events wait for: ${late.map(([name]) => name).join(', ')}` };
@@ -100,7 +100,8 @@ export class AuditSinks implements HealthContributor, OnApplicationBootstrap, Be
 }
 
 /** @throws Error */
-function refuseTwins(names: readonly string[]): void {
-  const twin = names.find((name, index) => names.indexOf(name) !== index);
-  if (twin !== undefined) throw new Error(`Two audit sinks have the name "${twin}". Give one of them another name.`);
+function assertUniqueNames(names: readonly string[]): void {
+  const duplicate = names.find((name, index) => names.indexOf(name) !== index);
+  if (duplicate !== undefined)
+    throw new Error(`Two audit sinks have the name "${duplicate}". Give one of them another name.`);
 }

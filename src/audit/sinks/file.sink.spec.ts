@@ -38,7 +38,7 @@ describe('the file sink', () => {
     }
   });
 
-  it('begins a file with a new day', async () => {
+  it('starts a new file on a new day', async () => {
     vi.useFakeTimers({ toFake: ['Date'], now: new Date('2026-11-21T23:59:59Z') });
     const sink = new FileSink({ folder: folder.path });
     await sink.write([deliveredEvent()]);
@@ -49,7 +49,7 @@ describe('the file sink', () => {
     expect(await files()).toEqual(['audit-2026-11-21.000001.ndjson', 'audit-2026-11-22.000001.ndjson']);
   });
 
-  it('goes on after a line that a crash has cut short', async () => {
+  it('continues after an incomplete line of a crash', async () => {
     const [before, after] = [deliveredEvent(), deliveredEvent()];
     const crashed = new FileSink({ folder: folder.path });
     await crashed.write([before]);
@@ -61,7 +61,7 @@ describe('the file sink', () => {
     expect(await ids()).toEqual([before.event.id, after.event.id]);
   });
 
-  it('overwrites nothing of another process that has written meanwhile', async () => {
+  it('does not overwrite lines of another process', async () => {
     const events = Array.from({ length: 3 }, () => deliveredEvent());
     const [one, other] = [new FileSink({ folder: folder.path }), new FileSink({ folder: folder.path })];
     for (const [index, sink] of [one, other, one].entries()) await sink.write(events.slice(index, index + 1));
@@ -69,29 +69,32 @@ describe('the file sink', () => {
     expect(await ids()).toEqual(events.map(({ event }) => event.id));
   });
 
-  it.runIf(canMount())('survives a full disk: no half line, and all of it once there is room', async () => {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=128k', 'tmpfs', folder.path]);
-    const sink = new FileSink({ folder: folder.path });
-    try {
-      const ballast = join(folder.path, 'ballast');
-      await writeFile(ballast, Buffer.alloc(96 * 1024));
-      const events = Array.from({ length: 100 }, () => deliveredEvent());
-      const failures: { code: unknown; isWhole: boolean }[] = [];
-      for (let i = 0; i < events.length;) {
-        try {
-          await sink.write(events.slice(i, i + 4));
-          i += 4;
-        } catch (error) {
-          const isWhole = (await content()).endsWith('\n') && (await ids()).length === i;
-          failures.push({ code: (error as NodeJS.ErrnoException).code, isWhole });
-          if (failures.length === 3) await rm(ballast);
+  it.runIf(canMount())(
+    'survives a full disk: it writes no partial line, and writes all events when there is space again',
+    async () => {
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=128k', 'tmpfs', folder.path]);
+      const sink = new FileSink({ folder: folder.path });
+      try {
+        const filler = join(folder.path, 'filler');
+        await writeFile(filler, Buffer.alloc(96 * 1024));
+        const events = Array.from({ length: 100 }, () => deliveredEvent());
+        const failures: { code: unknown; isWhole: boolean }[] = [];
+        for (let i = 0; i < events.length;) {
+          try {
+            await sink.write(events.slice(i, i + 4));
+            i += 4;
+          } catch (error) {
+            const isWhole = (await content()).endsWith('\n') && (await ids()).length === i;
+            failures.push({ code: (error as NodeJS.ErrnoException).code, isWhole });
+            if (failures.length === 3) await rm(filler);
+          }
         }
+        expect(failures).toEqual(Array.from({ length: 3 }, () => ({ code: 'ENOSPC', isWhole: true })));
+        expect(await ids()).toEqual(events.map(({ event }) => event.id));
+      } finally {
+        await sink.close();
+        execFileSync('umount', [folder.path]);
       }
-      expect(failures).toEqual(Array.from({ length: 3 }, () => ({ code: 'ENOSPC', isWhole: true })));
-      expect(await ids()).toEqual(events.map(({ event }) => event.id));
-    } finally {
-      await sink.close();
-      execFileSync('umount', [folder.path]);
-    }
-  });
+    },
+  );
 });

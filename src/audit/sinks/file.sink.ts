@@ -5,21 +5,22 @@ import type { AuditSink, DeliveredEvent } from './audit-sink.js';
 
 /** @publicApi */
 export interface FileSinkOptions {
-  /** Folder of the files; made when it is missing, for this user alone. */
+  /** Folder of the files. It is created if it is missing, with access for this user only. */
   folder: string;
-  /** Size at which a file is followed by the next, in bytes. A new day (UTC) begins a new file as well. @default 64 MiB */
+  /** Maximum size of a file, in bytes. A new day (UTC) also starts a new file. @default 64 MiB */
   maxBytes?: number;
   /** @default 'file' */
   name?: string;
 }
 
-const FILE = /^audit-(\d{4}-\d{2}-\d{2})\.(\d{6})\.ndjson$/;
+const FILE_NAME = /^audit-(\d{4}-\d{2}-\d{2})\.(\d{6})\.ndjson$/;
 const NEWLINE = 0x0a;
 const TAIL_BYTES = 64 * 1024;
 
 /**
- * A line of JSON for each event, in files `audit-<day>.<number>.ndjson`. Events count as kept once the disk has them
- * (`fdatasync`). A write that fails, as on a full disk, leaves no half line: the file is cut back to where it was.
+ * Writes a line of JSON for each event, to files `audit-<day>.<number>.ndjson`. Events count as stored when they are on
+ * disk (`fdatasync`). If a write fails, for example on a full disk, the file is truncated to its old size, so no
+ * partial line remains.
  *
  * @publicApi
  */
@@ -37,16 +38,16 @@ export class FileSink implements AuditSink {
 
   async write(events: readonly DeliveredEvent[]): Promise<void> {
     const bytes = Buffer.from(events.map(({ event }) => `${JSON.stringify(event)}\n`).join(''));
-    const { handle, size } = await this.fileFor(bytes.length);
+    const { handle, size } = await this.openFileFor(bytes.length);
     try {
-      for (let done = 0; done < bytes.length;) {
-        const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, size + done);
-        done += bytesWritten;
+      for (let written = 0; written < bytes.length;) {
+        const { bytesWritten } = await handle.write(bytes, written, bytes.length - written, size + written);
+        written += bytesWritten;
       }
       await handle.datasync();
     } catch (error) {
       await handle.truncate(size).catch(() => undefined);
-      // Opened anew for the next try: after a failed flush the kernel may hold for written what never reached the disk.
+      // The next write opens the file again. After a failed flush the kernel may treat unwritten pages as clean.
       await this.close();
       throw error;
     }
@@ -58,23 +59,25 @@ export class FileSink implements AuditSink {
     await file?.handle.close();
   }
 
-  /** Where the next lines go. Looked up each time, because another process may have written meanwhile. */
-  private async fileFor(bytes: number): Promise<{ handle: FileHandle; size: number }> {
+  /**
+   * Opens the file for the next lines. It reads the folder each time, because another process may have written to it.
+   */
+  private async openFileFor(bytes: number): Promise<{ handle: FileHandle; size: number }> {
     const day = new Date().toISOString().slice(0, 10);
-    const number = await this.lastOf(day);
-    const last = await this.opened(day, number);
+    const number = await this.lastFileNumber(day);
+    const last = await this.openFile(day, number);
     const isFull = last.size > 0 && last.size + bytes > this.maxBytes;
-    return isFull ? this.opened(day, number + 1) : last;
+    return isFull ? this.openFile(day, number + 1) : last;
   }
 
-  /** Number of the file of a day that was written last, which is gone on with. */
-  private async lastOf(day: string): Promise<number> {
+  /** Number of the last file of a day. New lines are appended to it. */
+  private async lastFileNumber(day: string): Promise<number> {
     await mkdir(this.folder, { recursive: true, mode: 0o700 });
-    const matches = (await readdir(this.folder)).map((name) => FILE.exec(name));
+    const matches = (await readdir(this.folder)).map((name) => FILE_NAME.exec(name));
     return Math.max(1, ...matches.filter((match) => match?.[1] === day).map((match) => Number(match?.[2])));
   }
 
-  private async opened(day: string, number: number): Promise<{ handle: FileHandle; size: number }> {
+  private async openFile(day: string, number: number): Promise<{ handle: FileHandle; size: number }> {
     const path = join(this.folder, `audit-${day}.${String(number).padStart(6, '0')}.ndjson`);
     if (this.file?.path === path) return { handle: this.file.handle, size: (await this.file.handle.stat()).size };
     await this.close();
@@ -83,15 +86,15 @@ export class FileSink implements AuditSink {
       throw error;
     });
     this.file = { handle, path };
-    const size = await wholeLinesOf(handle);
+    const size = await completeLinesBytes(handle);
     await handle.truncate(size);
     await syncFolder(this.folder);
     return { handle, size };
   }
 }
 
-/** Size without a line at the end that a crash cut short; what it was a part of was not acknowledged, and comes again. */
-async function wholeLinesOf(handle: FileHandle): Promise<number> {
+/** Size of the complete lines. An incomplete last line comes from a crash; its event is delivered again. */
+async function completeLinesBytes(handle: FileHandle): Promise<number> {
   for (let end = (await handle.stat()).size; end > 0;) {
     const start = Math.max(0, end - TAIL_BYTES);
     const part = Buffer.alloc(end - start);

@@ -4,14 +4,14 @@ import { KafkaSink, type KafkaProducer } from './kafka.sink.js';
 
 type Sent = Parameters<KafkaProducer['send']>[0];
 
-/** Stands in for a broker, which the tests do not have: keeps what is sent, and refuses what it is told to. */
+/** A producer without a broker, which the tests do not have. It collects sent records, and can reject them. */
 class FakeProducer implements KafkaProducer {
   readonly sent: Sent[] = [];
   isClosed = false;
-  refusesRecords = false;
+  rejectsRecords = false;
 
   async send(request: Sent): Promise<void> {
-    if (this.refusesRecords) throw new Error('not enough replicas');
+    if (this.rejectsRecords) throw new Error('not enough replicas');
     this.sent.push(request);
   }
 
@@ -21,7 +21,7 @@ class FakeProducer implements KafkaProducer {
 }
 
 describe('the Kafka sink', () => {
-  it('sends events with their tenant as key, to be confirmed by all replicas', async () => {
+  it('sends events with their tenant as key, and waits for all in-sync replicas', async () => {
     const producer = new FakeProducer();
     const sink = new KafkaSink({ topic: 'trail', producer: () => producer });
     const [one, two] = [deliveredEvent({ tenantId: 'acme' }), deliveredEvent({ tenantId: null })];
@@ -42,7 +42,7 @@ describe('the Kafka sink', () => {
     expect(producer.isClosed).toBe(true);
   });
 
-  it('opens one producer, and another where that has failed', async () => {
+  it('creates one producer, and tries again if that has failed', async () => {
     const producer = new FakeProducer();
     let attempts = 0;
     const sink = new KafkaSink({
@@ -58,7 +58,7 @@ describe('the Kafka sink', () => {
     expect(producer.sent).toHaveLength(2);
   });
 
-  it('takes nothing for kept that the brokers have refused, and begins again with a new producer', async () => {
+  it('fails if the brokers reject a batch, and continues with a new producer', async () => {
     const producers: FakeProducer[] = [];
     const sink = new KafkaSink({
       producer: () => {
@@ -68,14 +68,14 @@ describe('the Kafka sink', () => {
     });
     await sink.write([deliveredEvent()]);
     const [first] = producers as [FakeProducer];
-    first.refusesRecords = true;
+    first.rejectsRecords = true;
     await expect(sink.write([deliveredEvent()])).rejects.toThrow('not enough replicas');
     expect(first.isClosed).toBe(true);
     await sink.write([deliveredEvent()]);
     expect(producers.map(({ sent }) => sent.length)).toEqual([1, 1]);
   });
 
-  it('makes a producer of @platformatic/kafka, which finds nobody where there is no broker', async () => {
+  it('creates a producer of @platformatic/kafka, which fails without a broker', async () => {
     const sink = new KafkaSink({ brokers: ['127.0.0.1:1'], client: { retries: 2, retryDelay: 10 } });
     await expect(sink.write([deliveredEvent()])).rejects.toMatchObject({ code: expect.stringMatching(/^PLT_KFK_/) });
     await sink.close();

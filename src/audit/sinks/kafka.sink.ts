@@ -11,7 +11,7 @@ export interface KafkaMessage {
   headers: Record<string, string>;
 }
 
-/** The part of a producer of @platformatic/kafka that is used here. @publicApi */
+/** The part of the producer of @platformatic/kafka that this sink uses. @publicApi */
 export interface KafkaProducer {
   send(request: { acks: number; messages: KafkaMessage[] }): Promise<unknown>;
   close(): Promise<void>;
@@ -21,11 +21,11 @@ export interface KafkaProducer {
 export interface KafkaSinkOptions {
   /** @default 'audit-events' */
   topic?: string;
-  /** Addresses of brokers, `host:port`, for a producer of @platformatic/kafka that is made here. */
+  /** Addresses of the brokers, as `host:port`. The sink creates a producer of @platformatic/kafka with them. */
   brokers?: readonly string[];
-  /** Further options of that producer, such as `tls`, `sasl`, `retries` and `connectTimeout`. */
+  /** More options of that producer, such as `tls`, `sasl`, `retries` and `connectTimeout`. */
   client?: Readonly<Record<string, unknown>>;
-  /** Makes the producer instead. It has to be idempotent for the order to hold. */
+  /** Creates your own producer instead. It must be idempotent to keep the order of events. */
   producer?: () => KafkaProducer | Promise<KafkaProducer>;
   /** @default 'kafka' */
   name?: string;
@@ -33,13 +33,13 @@ export interface KafkaSinkOptions {
 
 const ALL_REPLICAS_IN_SYNC = -1;
 
-/** The sink's runner sends a batch again, so that the producer need not try for longer. */
+/** The producer needs only few retries, because the sink's runner sends a failed batch again. */
 const MAX_RETRIES = 3;
 
 /**
- * Sends each event to a Kafka topic. The key is the tenant, so that the events of one tenant stay in their order. The
- * producer is idempotent, so that its own retries make no duplicates. An event that is sent again after a failure has the
- * same `event-id`.
+ * Sends each event to a Kafka topic. The key is the tenant, so the events of one tenant stay in order. The producer is
+ * idempotent, so its own retries create no duplicates. An event that is sent again after a failure has the same
+ * `event-id`.
  *
  * @publicApi
  */
@@ -65,7 +65,8 @@ export class KafkaSink implements AuditSink {
       const producer = await opening;
       await producer.send({ acks: ALL_REPLICAS_IN_SYNC, messages });
     } catch (error) {
-      // Brokers may have stored a batch without an answer. Its sequence numbers would then refuse every later batch.
+      // The brokers may have stored the batch, but the answer was lost. In that case they would reject the sequence
+      // numbers of every later batch of this producer.
       await this.discard(opening);
       throw error;
     }
@@ -83,7 +84,7 @@ export class KafkaSink implements AuditSink {
 
   private async discard(opening: Promise<KafkaProducer>): Promise<void> {
     if (this.producer === opening) this.producer = undefined;
-    // The failure of the batch is the one to report.
+    // The error of the batch is reported, not an error of closing.
     await opening.then((producer) => producer.close()).catch(() => undefined);
   }
 }
@@ -99,7 +100,7 @@ async function createProducer({ brokers = [], client }: KafkaSinkOptions): Promi
     bootstrapBrokers: [...brokers],
     idempotent: true,
     serializers: kafka.stringSerializers,
-    // The partitions that the clients of other languages choose for a key.
+    // For a key, it chooses the same partition as the Kafka clients of other languages.
     partitioner: kafka.compatibilityPartitioner,
     autocreateTopics: true,
     retries: MAX_RETRIES,

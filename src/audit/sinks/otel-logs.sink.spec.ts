@@ -8,8 +8,8 @@ function sinkTo(exporter: InMemoryLogRecordExporter) {
   return new OtelLogsSink({ provider: new LoggerProvider({ processors: [new ConfirmedLogProcessor(exporter)] }) });
 }
 
-describe('the sink of OpenTelemetry logs', () => {
-  it('makes of an event a log record by the semantic conventions, tied to its trace', async () => {
+describe('the OpenTelemetry logs sink', () => {
+  it('converts an event to a log record with semantic conventions and its trace id', async () => {
     const exporter = new InMemoryLogRecordExporter();
     const { cursor, event } = deliveredEvent();
     await sinkTo(exporter).write([{ cursor, event }]);
@@ -37,7 +37,7 @@ describe('the sink of OpenTelemetry logs', () => {
     });
   });
 
-  it('has the severity numbers of the log data model, and no attribute without a value', async () => {
+  it('uses the severity numbers of the log data model, and omits attributes without a value', async () => {
     const exporter = new InMemoryLogRecordExporter();
     const severities = ['INFO', 'WARNING', 'ERROR', 'CRITICAL'] as const;
     const nothing = { actorId: null, tenantId: null, route: null, traceId: null, targets: [], target: null };
@@ -57,7 +57,7 @@ describe('the sink of OpenTelemetry logs', () => {
     }
   });
 
-  it('has failed where the export has, and nothing is left over for the next try', async () => {
+  it('fails if the export fails, and does not send the failed records twice', async () => {
     const exporter = new InMemoryLogRecordExporter();
     const keep = exporter.export.bind(exporter);
     const sink = sinkTo(exporter);
@@ -69,7 +69,7 @@ describe('the sink of OpenTelemetry logs', () => {
     expect(exporter.getFinishedLogRecords()).toHaveLength(1);
   });
 
-  it('uses the global provider where none is given', async () => {
+  it('uses the global provider by default', async () => {
     const exporter = new InMemoryLogRecordExporter();
     logs.setGlobalLoggerProvider(new LoggerProvider({ processors: [new ConfirmedLogProcessor(exporter)] }));
     try {

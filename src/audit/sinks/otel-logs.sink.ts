@@ -1,14 +1,18 @@
 import type { AuditEvent } from '../audit-event.entity.js';
 import type { AuditSink, DeliveredEvent } from './audit-sink.js';
 
-/** What is used of a LoggerProvider of OpenTelemetry. @publicApi */
+/** The part of an OpenTelemetry LoggerProvider that this sink uses. @publicApi */
 export interface OtelLoggerProvider {
   getLogger(name: string): { emit(record: OtelLogRecord): void };
-  /** Absent from the API's own type, present in every SDK. */
+  /** The type of the API package does not have this method, but every SDK has it. */
   forceFlush?(): Promise<void>;
 }
 
-/** The fields of a log record (https://opentelemetry.io/docs/specs/otel/logs/data-model) that are set. @publicApi */
+/**
+ * The fields of a log record (https://opentelemetry.io/docs/specs/otel/logs/data-model) that this sink sets.
+ *
+ * @publicApi
+ */
 export interface OtelLogRecord {
   eventName: string;
   timestamp: Date;
@@ -32,34 +36,34 @@ export interface OtelLogsSinkOptions {
 /** https://opentelemetry.io/docs/specs/otel/logs/data-model/#field-severitynumber */
 const SEVERITY_NUMBERS = { INFO: 9, WARNING: 13, ERROR: 17, CRITICAL: 21 } as const;
 
-type ContextOf = (event: AuditEvent) => unknown;
+type CreateContext = (event: AuditEvent) => unknown;
 
 /**
- * Hands events to OpenTelemetry as log records with an event name. The SDK's own batch processor drops records when its
- * queue is full, and tells nobody of an export that failed; with {@link ConfirmedLogProcessor} in its place, an event
- * counts as kept when the exporter has confirmed it.
+ * Sends events to OpenTelemetry as log records with an event name. Use it with {@link ConfirmedLogProcessor}, so that
+ * an event counts as stored when the exporter has confirmed it. The batch processor of the SDK does not ensure this: it
+ * drops records when its queue is full, and does not report failed exports.
  *
  * @publicApi
  */
 export class OtelLogsSink implements AuditSink {
   readonly name: string;
-  private contextOf: ContextOf | undefined;
+  private createContext: CreateContext | undefined;
 
   constructor(private readonly options: OtelLogsSinkOptions = {}) {
     this.name = options.name ?? 'otel';
   }
 
   async write(events: readonly DeliveredEvent[]): Promise<void> {
-    const provider = this.options.provider ?? (await globalProvider());
-    this.contextOf ??= await contextFactory();
+    const provider = this.options.provider ?? (await loadGlobalProvider());
+    this.createContext ??= await loadContextFactory();
     const logger = provider.getLogger('nest-bulwark.audit');
-    for (const { event } of events) logger.emit({ ...recordOf(event), context: this.contextOf(event) });
+    for (const { event } of events) logger.emit({ ...toLogRecord(event), context: this.createContext(event) });
     await provider.forceFlush?.();
   }
 }
 
-/** By the semantic conventions of OpenTelemetry where there is one, else under `audit.`. */
-function recordOf(event: AuditEvent): OtelLogRecord {
+/** Attributes have the names of OpenTelemetry's semantic conventions. Others have the prefix `audit.`. */
+function toLogRecord(event: AuditEvent): OtelLogRecord {
   const [method = '', route = ''] = event.route?.split(' ') ?? [];
   const attributes = {
     'audit.id': event.id,
@@ -87,16 +91,16 @@ function recordOf(event: AuditEvent): OtelLogRecord {
   };
 }
 
-async function globalProvider(): Promise<OtelLoggerProvider> {
+async function loadGlobalProvider(): Promise<OtelLoggerProvider> {
   const { logs } = await import('@opentelemetry/api-logs');
   return logs.getLoggerProvider() as OtelLoggerProvider;
 }
 
 /**
- * Ties a record to the trace of its request. SDKs take a trace only together with a span, of which an event does not
- * know; a part of its own id stands in.
+ * Loads a function that connects a record with the trace of its request. An SDK accepts a trace id only together with a
+ * span id. An event has no span id, so a part of the event id is used instead.
  */
-async function contextFactory(): Promise<ContextOf> {
+async function loadContextFactory(): Promise<CreateContext> {
   const { ROOT_CONTEXT, trace, TraceFlags } = await import('@opentelemetry/api');
   return ({ id, traceId }) => {
     if (traceId === null) return ROOT_CONTEXT;
@@ -114,9 +118,9 @@ interface LogExporter {
 const SUCCESS = 0;
 
 /**
- * A LogRecordProcessor that exports when it is flushed, and fails where the export does:
- * `new LoggerProvider({ processors: [new ConfirmedLogProcessor(exporter)] })`. For a provider that audit events alone go
- * to, because others do not flush.
+ * A LogRecordProcessor that exports on `forceFlush()`, and rejects if the export fails: `new LoggerProvider({
+ * processors: [new ConfirmedLogProcessor(exporter)] })`. Use it only in a provider for audit events, because other
+ * users of a provider do not call `forceFlush()`.
  *
  * @publicApi
  */
@@ -135,7 +139,7 @@ export class ConfirmedLogProcessor {
     return new Promise((resolve, reject) => {
       this.exporter.export(records, ({ code, error }) => {
         if (code === SUCCESS) resolve();
-        else reject(error ?? new Error('the exporter of logs has failed'));
+        else reject(error ?? new Error('the OpenTelemetry log exporter has failed'));
       });
     });
   }

@@ -1,7 +1,7 @@
 import type { AuditEvent } from '../audit-event.entity.js';
 import type { AuditSink, DeliveredEvent } from './audit-sink.js';
 
-/** A pool of `pg`, a TypeORM `DataSource`, or whatever else sends a statement with parameters. @publicApi */
+/** A client that can run a statement with parameters, such as a pool of `pg` or a TypeORM `DataSource`. @publicApi */
 export interface SqlClient {
   query(sql: string, parameters: unknown[]): Promise<unknown>;
 }
@@ -10,7 +10,10 @@ export interface SqlClient {
 export interface PostgresSinkOptions {
   /** Connects to the other database. */
   client: SqlClient;
-  /** Table to write to, with its schema where needed; docs/audit.md has its statement. @default 'audit_events' */
+  /**
+   * Name of the table, with its schema if needed. docs/audit.md has the CREATE TABLE statement.
+   * @default 'audit_events'
+   */
   table?: string;
   /** @default 'postgres' */
   name?: string;
@@ -37,13 +40,13 @@ const COLUMNS = {
   metadata: 'jsonb',
 } as const;
 
-const NAMES = Object.keys(COLUMNS).join(', ');
-const TYPED = Object.entries(COLUMNS)
+const COLUMN_NAMES = Object.keys(COLUMNS).join(', ');
+const COLUMN_DEFINITIONS = Object.entries(COLUMNS)
   .map(([name, type]) => `${name} ${type}`)
   .join(', ');
 
 /**
- * Copies events to a table of another PostgreSQL, such as a warehouse. A repeated event meets its id there.
+ * Copies events to a table in another PostgreSQL database, such as a data warehouse. Repeated events are ignored by id.
  *
  * @publicApi
  */
@@ -56,21 +59,21 @@ export class PostgresSink implements AuditSink {
     this.name = name;
     this.client = client;
     this.statement = `
-      INSERT INTO ${table.split('.').map(quoted).join('.')} (${NAMES})
-      SELECT ${NAMES} FROM json_to_recordset($1::json) AS event(${TYPED}) ON CONFLICT (id) DO NOTHING`;
+      INSERT INTO ${table.split('.').map(quoteIdentifier).join('.')} (${COLUMN_NAMES})
+      SELECT ${COLUMN_NAMES} FROM json_to_recordset($1::json) AS event(${COLUMN_DEFINITIONS}) ON CONFLICT (id) DO NOTHING`;
   }
 
   async write(events: readonly DeliveredEvent[]): Promise<void> {
-    await this.client.query(this.statement, [JSON.stringify(events.map(({ event }) => rowOf(event)))]);
+    await this.client.query(this.statement, [JSON.stringify(events.map(({ event }) => toRow(event)))]);
   }
 }
 
-/** `occurredAt` is `occurred_at` there. */
-function rowOf(event: AuditEvent): Record<string, unknown> {
+/** Converts names such as `occurredAt` to column names such as `occurred_at`. */
+function toRow(event: AuditEvent): Record<string, unknown> {
   const snake = (name: string) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
   return Object.fromEntries(Object.entries(event).map(([name, value]) => [snake(name), value as unknown]));
 }
 
-function quoted(name: string): string {
+function quoteIdentifier(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;
 }

@@ -7,23 +7,28 @@ export interface RedisStreamSinkOptions {
   client: RedisClient;
   /** Key of the stream. @default 'audit-events' */
   stream?: string;
-  /** Entries that the stream keeps, about; older ones are trimmed. At least 10000. @default 1000000 */
+  /**
+   * Approximate maximum number of entries in the stream. Older entries are trimmed. At least 10000.
+   * @default 1000000
+   */
   maxLength?: number;
   /** @default 'redis' */
   name?: string;
 }
 
-/** A command waits for its answer as long as the client allows; a pipeline of more would only wait for itself. */
-const COMMANDS_AT_ONCE = 100;
+/**
+ * The client's command timeout begins when a command is queued. In a long pipeline the last commands would time out.
+ */
+const MAX_COMMANDS_PER_PIPELINE = 100;
 
-/** A repeated event has to be found among what the stream keeps. */
-const LEAST_LENGTH = 10_000;
+/** The stream must be long enough to contain an event that is delivered again. */
+const MIN_STREAM_LENGTH = 10_000;
 
-const NOT_ABOVE_LAST = 'equal or smaller';
+const ID_NOT_GREATER = 'equal or smaller';
 
 /**
- * Adds each event to a Redis stream, under the feed's own place as entry id. Redis refuses an id that is not above the
- * last, so that an event that comes again is found there and not added twice.
+ * Adds each event to a Redis stream. The entry id is the cursor of the event. Redis rejects an id that is not greater
+ * than the last id, so an event that is delivered again is not added twice.
  *
  * @publicApi
  */
@@ -34,7 +39,8 @@ export class RedisStreamSink implements AuditSink {
   private readonly maxLength: number;
 
   constructor({ client, stream = 'audit-events', maxLength = 1_000_000, name = 'redis' }: RedisStreamSinkOptions) {
-    if (maxLength < LEAST_LENGTH) throw new Error(`maxLength of a Redis stream has to be ${LEAST_LENGTH} at least.`);
+    if (maxLength < MIN_STREAM_LENGTH)
+      throw new Error(`maxLength of a Redis stream must be at least ${MIN_STREAM_LENGTH}.`);
     this.client = client;
     this.stream = stream;
     this.maxLength = maxLength;
@@ -42,8 +48,8 @@ export class RedisStreamSink implements AuditSink {
   }
 
   async write(events: readonly DeliveredEvent[]): Promise<void> {
-    for (let start = 0; start < events.length; start += COMMANDS_AT_ONCE) {
-      await this.add(events.slice(start, start + COMMANDS_AT_ONCE));
+    for (let start = 0; start < events.length; start += MAX_COMMANDS_PER_PIPELINE) {
+      await this.add(events.slice(start, start + MAX_COMMANDS_PER_PIPELINE));
     }
   }
 
@@ -58,17 +64,17 @@ export class RedisStreamSink implements AuditSink {
     for (const [index, delivered] of events.entries()) {
       const error = results[index]?.[0];
       if (!error) continue;
-      if (!error.message.includes(NOT_ABOVE_LAST)) throw error;
-      await this.expectThere(delivered);
+      if (!error.message.includes(ID_NOT_GREATER)) throw error;
+      await this.assertStored(delivered);
     }
   }
 
-  /** @throws Error where another event stands in its place: the stream belongs to another database. */
-  private async expectThere({ cursor, event }: DeliveredEvent): Promise<void> {
+  /** @throws Error if the entry contains another event, because the stream was filled from another database */
+  private async assertStored({ cursor, event }: DeliveredEvent): Promise<void> {
     const [entry] = await this.client.xrange(this.stream, cursor, cursor);
     if (entry?.[1][1] === event.id) return;
     throw new Error(
-      `the stream "${this.stream}" goes beyond ${cursor} and does not hold event ${event.id} there: it was filled from another database; name another stream`,
+      `the stream "${this.stream}" has entries after ${cursor}, but does not contain event ${event.id}: it was filled from another database; configure another stream`,
     );
   }
 }

@@ -8,9 +8,9 @@ import type { AuditSink } from './audit-sink.js';
 import type { SinkPositions } from './sink-positions.js';
 
 export interface SinkRunnerOptions {
-  /** Longest wait for one `write()` of the sink. */
+  /** Time limit for one `write()` of the sink. */
   readonly timeoutMs: number;
-  /** Pause before looking again where there was nothing new. */
+  /** Time until the next poll if there were no new events. */
   readonly pollMs: number;
   readonly tasks: PeriodicTasks;
   readonly delivered: Counter;
@@ -18,26 +18,26 @@ export interface SinkRunnerOptions {
   readonly skipped: Counter;
 }
 
-/** How a sink is doing, as this process sees it. */
+/** The state of a sink in this process. */
 export interface SinkState {
-  /** `standby`: another process writes to it. */
+  /** `standby`: another process writes to the sink. */
   readonly state: 'starting' | 'standby' | 'running' | 'failing' | 'stopped';
-  /** Age of the oldest event that it has not got, in milliseconds. */
+  /** Age of the oldest event that the sink has not received, in milliseconds. */
   readonly behindMs: number;
 }
 
-/** So many events go to a sink at once, unless one statement alone has stored more. */
-const EVENTS_AT_ONCE = 1_000;
+/** Maximum number of events in one write, unless one statement alone has stored more. */
+const MAX_EVENTS_PER_WRITE = 1_000;
 const MIN_RETRY_MS = 100;
 const MAX_RETRY_MS = 30_000;
 
-/** Takes one sink through the feed. One process at a time does so, and each sink goes at its own pace. */
+/** Delivers the events of the feed to one sink. Only one process at a time delivers to a sink. */
 export class SinkRunner {
   private readonly logger = new Logger('Audit');
   private readonly delivery: PeriodicTaskRunner;
   private state: SinkState['state'] = 'starting';
-  private isKnown = false;
-  private oldestMissing: Date | undefined;
+  private isRegistered = false;
+  private oldestPendingAt: Date | undefined;
 
   constructor(
     readonly sink: AuditSink,
@@ -60,77 +60,81 @@ export class SinkRunner {
   }
 
   get status(): SinkState {
-    const behindMs = this.oldestMissing && this.state !== 'standby' ? Date.now() - this.oldestMissing.getTime() : 0;
+    const behindMs = this.oldestPendingAt && this.state !== 'standby' ? Date.now() - this.oldestPendingAt.getTime() : 0;
     return { state: this.state, behindMs: Math.max(0, behindMs) };
   }
 
-  /** Makes the sink known, so that it gets what is stored from now on. Where that fails, the deliveries try again. */
+  /** Registers the sink, so that it receives all events from now on. If that fails, the next delivery tries again. */
   async start(): Promise<void> {
-    await this.enter().catch(() => this.failed());
+    await this.register().catch(() => this.recordFailure());
     this.delivery.wake();
   }
 
   async stop(): Promise<void> {
     await this.delivery.stop().catch((error: unknown) => {
-      this.logger.warn({ err: error, sink: this.sink.name, msg: 'an audit sink was stopped during a delivery' });
+      this.logger.warn({
+        err: error,
+        sink: this.sink.name,
+        msg: 'an audit sink was stopped during a delivery: the next process delivers these events again',
+      });
     });
     this.state = 'stopped';
-    if (this.isKnown) await this.positions.release(this.sink.name).catch(() => undefined);
+    if (this.isRegistered) await this.positions.releaseLease(this.sink.name).catch(() => undefined);
     await this.sink.close?.().catch((error: unknown) => {
-      this.logger.warn({ err: error, sink: this.sink.name, msg: 'an audit sink could not be closed in order' });
+      this.logger.warn({ err: error, sink: this.sink.name, msg: 'an audit sink could not be closed' });
     });
   }
 
-  /** Delivers all that is there. */
+  /** Delivers all available events. */
   private async deliver(signal: AbortSignal): Promise<void> {
     try {
-      if (!this.isKnown) await this.enter();
+      if (!this.isRegistered) await this.register();
       while (!signal.aborted && (await this.deliverNext()));
     } catch (error) {
-      this.failed();
+      this.recordFailure();
       throw error;
     }
     if (this.state !== 'standby') this.state = 'running';
   }
 
-  /** @returns whether there may be more to deliver */
+  /** @returns whether there may be more events */
   private async deliverNext(): Promise<boolean> {
     const { timeoutMs } = this.options;
     const { name } = this.sink;
-    // Twice the longest write, so that it does not end under one.
-    const position = await this.positions.hold(name, timeoutMs * 2);
+    // The lease lasts twice the time limit of a write, so that it does not expire during a write.
+    const position = await this.positions.acquireLease(name, timeoutMs * 2);
     if (position === undefined) {
       this.state = 'standby';
       return false;
     }
     if (this.state === 'standby') this.state = 'running';
-    const batches = await this.feed.after(position, EVENTS_AT_ONCE);
+    const batches = await this.feed.readAfter(position, MAX_EVENTS_PER_WRITE);
     const last = batches.at(-1);
-    this.oldestMissing = batches[0]?.addedAt;
+    this.oldestPendingAt = batches[0]?.addedAt;
     if (last === undefined) return false;
-    const events = await this.events.of(batches);
+    const events = await this.events.load(batches);
     if (events.length > 0) await withTimeLimit(this.sink.write(events), timeoutMs);
     const skipped = batches.reduce((sum, { eventIds }) => sum + eventIds.length, 0) - events.length;
     if (!(await this.positions.advance(name, position, last.position, skipped))) return false;
     this.options.delivered.add(events.length);
     if (skipped > 0) this.reportSkipped(skipped);
-    // A sink that works shows so before its backlog is delivered.
+    // The state changes here, so that a working sink is not reported as failing while it has a backlog.
     this.state = 'running';
     return true;
   }
 
-  private async enter(): Promise<void> {
-    await this.positions.enter(this.sink.name, await this.feed.end());
-    this.isKnown = true;
+  private async register(): Promise<void> {
+    await this.positions.register(this.sink.name, await this.feed.lastPosition());
+    this.isRegistered = true;
   }
 
-  /** Retention has dropped them, or somebody has removed them. */
+  /** Skipped events were deleted before delivery, by retention or by a person. */
   private reportSkipped(count: number): void {
     this.options.skipped.add(count);
-    this.logger.error({ sink: this.sink.name, count, msg: 'audit events were gone before a sink had got them' });
+    this.logger.error({ sink: this.sink.name, count, msg: 'audit events were deleted before a sink received them' });
   }
 
-  private failed(): void {
+  private recordFailure(): void {
     this.options.failures.add();
     this.state = 'failing';
   }

@@ -2,8 +2,8 @@ const COLUMNS = `id, occurred_at, action, outcome, severity, actor_id, tenant_id
   address, user_agent, route, idempotency_key, schema_version, metadata`;
 
 /**
- * Writes the ids of new events to the feed. The function runs as its owner, so that a role that may only insert events
- * needs no right on the feed.
+ * Writes the ids of new events to the feed. The function runs as its owner. A role that may only insert events
+ * therefore needs no rights on the feed.
  *
  * @param schema name of the schema, quoted
  */
@@ -23,8 +23,8 @@ export const CREATE_IMMUTABLE = `
   END $$`;
 
 /**
- * The only way to add events. The function runs as its owner, who may insert and no more, so that the login of the
- * application cannot change anything by it. PostgreSQL plans its statement once a session.
+ * Inserts events; there is no other way. The function runs as its owner, a role that may only insert. The login of the
+ * application therefore cannot change events with it. PostgreSQL plans its statement once in each session.
  *
  * @param schema name of the schema, quoted
  */

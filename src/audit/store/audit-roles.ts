@@ -1,4 +1,4 @@
-/** Roles without a login. All databases of a server share its roles; each grants them its own rights. */
+/** Roles without a login. All databases of a server share its roles, and each database grants them its own rights. */
 export const WRITER_ROLE = 'bulwark_audit_writer';
 export const READER_ROLE = 'bulwark_audit_reader';
 export const AUDITOR_ROLE = 'bulwark_audit_auditor';
@@ -72,11 +72,11 @@ BEGIN
   END LOOP;
 END $$`;
 
-/** The warning in the log where the login may not create the roles. */
-export function rolesAreMissing(error: unknown): string {
+/** The log warning if the login may not create the roles. */
+export function missingRolesWarning(error: unknown): string {
   const reason = error instanceof Error ? error.message : String(error);
   return (
-    `the roles ${WRITER_ROLE}, ${READER_ROLE} and ${AUDITOR_ROLE} cannot be set up (${reason}): audit events are ` +
+    `the roles ${WRITER_ROLE}, ${READER_ROLE} and ${AUDITOR_ROLE} cannot be created (${reason}): audit events are ` +
     'written and read as the login; docs/audit.md has the statements for an administrator of the database'
   );
 }

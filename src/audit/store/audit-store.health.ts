@@ -4,7 +4,7 @@ import { AuditDigests } from '../integrity/audit.digests.js';
 import { AuditMaintenance } from './audit.maintenance.js';
 import { AuditScope } from './audit.scope.js';
 
-/** The tables themselves: what looks after them, and who may do what. */
+/** Reports failed maintenance, contradictions of the digests, and missing roles. */
 @Injectable()
 @HealthCheckOf({ key: 'audit-store', critical: false, groups: ['full', 'deep'] })
 export class AuditStoreHealth implements HealthContributor {

@@ -7,24 +7,24 @@ import { AUDIT_SETTINGS, type AuditSettings } from '../audit.options.js';
 import { AuditDigests } from '../integrity/audit.digests.js';
 import { AuditRetention } from './audit.retention.js';
 import { SEE_ALL } from './audit.scope.js';
-import { EVENTS, makePartitions, missingPartitions, SEALS } from './partitions.js';
+import { EVENTS, createPartitions, missingPartitions, SEALS } from './partitions.js';
 
-/** Months ahead that the owner of the tables makes, who may not come by every month. */
+/** Number of future months for which the owner creates partitions, because the owner may not log in every month. */
 const OWNER_MONTHS_AHEAD = 12;
 
-const ASK_OWNER = 'run nest-bulwark migrate with the login that owns the tables in DATABASE_MIGRATION_URL';
+const OWNER_REMEDY = 'run nest-bulwark migrate with the login that owns the tables in DATABASE_MIGRATION_URL';
 
-/** What is done from time to time, by one replica for all. */
-type Task = 'partitions' | 'retention' | 'digests';
+/** A task that one replica runs periodically for all replicas. */
+type MaintenanceTask = 'partitions' | 'retention' | 'digests';
 
 /**
- * Makes partitions before they are needed, drops those that nobody needs any more, and has digests made. What fails is
- * tried again and costs no event: those of a month without a partition go to the default one.
+ * Creates partitions before they are needed, drops partitions after retention, and creates digests. A failed task runs
+ * again. A failure loses no event, because events of a month without a partition go to the default partition.
  */
 @Injectable()
 export class AuditMaintenance implements OnModuleInit {
-  /** What failed at its last try, and why. */
-  readonly failures = new Map<Task, string>();
+  /** Tasks whose last run failed, with the reason. */
+  readonly failures = new Map<MaintenanceTask, string>();
   private readonly logger = new Logger('Audit');
 
   constructor(
@@ -41,35 +41,35 @@ export class AuditMaintenance implements OnModuleInit {
   }
 
   async onModuleInit(): Promise<void> {
-    if (this.settings.maintenanceIntervalMs > 0) await this.attempt('partitions', () => this.makePartitions());
+    if (this.settings.maintenanceIntervalMs > 0) await this.attempt('partitions', () => this.createPartitions());
   }
 
-  /** Everything that is due. Never throws; what failed is in {@link failures}. */
+  /** Runs all tasks that are due. Never throws; {@link failures} contains the failed tasks. */
   async run(now = new Date()): Promise<void> {
-    await this.attempt('partitions', () => this.makePartitions(now));
+    await this.attempt('partitions', () => this.createPartitions(now));
     await this.attempt('retention', () => this.dropPartitions(now));
     await this.attempt('digests', () => this.digests.run());
   }
 
   /**
-   * What only the owner of the tables may do, for a job beside applications that log in as somebody else: partitions for
-   * a year, and retention.
+   * Runs the tasks that only the owner of the tables may run: it creates partitions for a year, and applies retention.
+   * For a job with the owner's login, if the application has another login.
    *
-   * @throws what failed
+   * @throws the error of the failed task
    */
   async runAsOwner(now = new Date()): Promise<void> {
-    await this.makePartitions(now, OWNER_MONTHS_AHEAD);
+    await this.createPartitions(now, OWNER_MONTHS_AHEAD);
     await this.dropPartitions(now);
   }
 
-  private makePartitions(now = new Date(), monthsAhead?: number): Promise<void> {
+  private createPartitions(now = new Date(), monthsAhead?: number): Promise<void> {
     return this.tryWithLock(async (manager) => {
       const isOwner = await this.isOwner(manager);
       for (const monthly of [EVENTS, SEALS]) {
         if (!isOwner) await assertPartitions(manager, monthly, now);
         else {
-          const names = await makePartitions(manager, monthly, now, monthsAhead);
-          if (names.length > 0) this.logger.log(`made the audit partitions ${names.join(', ')}`);
+          const names = await createPartitions(manager, monthly, now, monthsAhead);
+          if (names.length > 0) this.logger.log(`created the audit partitions ${names.join(', ')}`);
         }
       }
     });
@@ -79,7 +79,7 @@ export class AuditMaintenance implements OnModuleInit {
     return this.tryWithLock(async (manager) => {
       if (await this.isOwner(manager)) return this.retention.run(manager, now);
       if (await this.retention.isDue(manager, now))
-        throw new Error(`audit partitions are past retention: ${ASK_OWNER}`);
+        throw new Error(`audit partitions are older than the retention: ${OWNER_REMEDY}`);
     });
   }
 
@@ -96,7 +96,7 @@ export class AuditMaintenance implements OnModuleInit {
     if (failures.length > 0) throw new Error(failures.join('; '));
   }
 
-  /** Of many replicas the first does it; the others have nothing to do. */
+  /** Runs the task on the first replica that gets the lock. The other replicas skip it. */
   private async tryWithLock(work: (manager: EntityManager) => Promise<void>): Promise<void> {
     await tryWithAdvisoryLock(this.source, 'audit-maintenance', async (manager) => {
       await manager.query(`SELECT ${SEE_ALL}`);
@@ -104,7 +104,7 @@ export class AuditMaintenance implements OnModuleInit {
     });
   }
 
-  private async attempt(task: Task, work: () => Promise<void>): Promise<void> {
+  private async attempt(task: MaintenanceTask, work: () => Promise<void>): Promise<void> {
     try {
       await work();
       this.failures.delete(task);
@@ -116,5 +116,5 @@ export class AuditMaintenance implements OnModuleInit {
 
 async function assertPartitions(manager: EntityManager, monthly: typeof EVENTS, now: Date): Promise<void> {
   const missing = await missingPartitions(manager, monthly, now);
-  if (missing.length > 0) throw new Error(`the audit partitions ${missing.join(', ')} are missing: ${ASK_OWNER}`);
+  if (missing.length > 0) throw new Error(`the audit partitions ${missing.join(', ')} are missing: ${OWNER_REMEDY}`);
 }

@@ -1,7 +1,7 @@
 import { Logger } from '@nestjs/common';
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { createAppend, createNoteBatch, CREATE_IMMUTABLE } from './audit-functions.js';
-import { CREATE_ROLES, GRANT_TO_ROLES, REVOKE_FROM_ROLES, rolesAreMissing } from './audit-roles.js';
+import { CREATE_ROLES, GRANT_TO_ROLES, REVOKE_FROM_ROLES, missingRolesWarning } from './audit-roles.js';
 
 /** Tables whose rows nobody changes. */
 const IMMUTABLE = ['audit_events', 'audit_seals', 'audit_checkpoints', 'audit_digests', 'audit_log'];
@@ -186,7 +186,7 @@ class CreateAudit1795780002000 implements MigrationInterface {
       await runner.query(GRANT_TO_ROLES);
     } catch (error) {
       await runner.query('ROLLBACK TO SAVEPOINT audit_roles');
-      new Logger('Audit').warn(rolesAreMissing(error));
+      new Logger('Audit').warn(missingRolesWarning(error));
     }
   }
 }

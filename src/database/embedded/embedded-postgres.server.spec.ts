@@ -32,7 +32,7 @@ const IS_ROOT = process.getuid?.() === 0;
 const NOBODY = 65_534;
 const SETTINGS = { fsync: 'off' };
 
-/** A process of its own, as two applications on one machine are. Some are killed while they make their cluster. */
+/** The program of a separate application process. With the argument `dies`, it is killed while initdb runs. */
 const APPLICATION = `
   import { watch } from 'node:fs';
   import { EmbeddedPostgres } from './embedded-postgres.js';
@@ -56,7 +56,7 @@ interface Reply {
 }
 
 let compiled: string;
-let furnished: string;
+let clusterTemplate: string;
 let root: string;
 let dataDir: string;
 let applications: ChildProcess[];
@@ -65,13 +65,13 @@ beforeAll(async () => {
   compiled = await openFolder();
   await compileInto(compiled);
   await symlink(MODULES, join(compiled, 'node_modules'));
-  furnished = await openFolder();
-  const first = await EmbeddedPostgres.start({ dataDir: furnished, settings: SETTINGS });
+  clusterTemplate = await openFolder();
+  const first = await EmbeddedPostgres.start({ dataDir: clusterTemplate, settings: SETTINGS });
   await first.stop();
-  await rm(join(furnished, 'postgres.port'));
+  await rm(join(clusterTemplate, 'postgres.port'));
 });
 
-afterAll(() => Promise.all([compiled, furnished].map((folder) => rm(folder, { recursive: true }))));
+afterAll(() => Promise.all([compiled, clusterTemplate].map((folder) => rm(folder, { recursive: true }))));
 
 beforeEach(async () => {
   root = await openFolder();
@@ -112,7 +112,7 @@ describe('EmbeddedPostgres', () => {
   });
 
   it('gives the application a role that owns its database but cannot read files through the server', async () => {
-    furnish();
+    copyCluster();
     const { url } = await start();
     await query(url, 'CREATE TABLE note (text text)');
     await expect(query(url, `COPY note FROM '/etc/passwd'`)).rejects.toMatchObject({ code: '42501' });
@@ -120,7 +120,7 @@ describe('EmbeddedPostgres', () => {
   });
 
   it('keeps data and port over a restart, and stops once', async () => {
-    furnish();
+    copyCluster();
     const first = await start();
     await query(first.url, 'CREATE TABLE note AS SELECT 42 AS number');
     await Promise.all([first.stop(), first.stop()]);
@@ -135,7 +135,7 @@ describe('EmbeddedPostgres', () => {
   });
 
   it('adopts and finally stops the server of an application that was killed', async () => {
-    furnish();
+    copyCluster();
     const { application, reply } = await startApplication();
     const pid = await serverPid();
     await query(reply.url, 'CREATE TABLE note AS SELECT 42 AS number');
@@ -150,8 +150,8 @@ describe('EmbeddedPostgres', () => {
     expect(isAlive(pid)).toBe(false);
   });
 
-  it('outlives Ctrl-C, which reaches every process of the terminal group', async () => {
-    furnish();
+  it('keeps running after Ctrl-C, which reaches every process of the terminal group', async () => {
+    copyCluster();
     const { application } = await startApplication();
     process.kill(-pidOf(application), 'SIGINT');
     await once(application, 'exit');
@@ -159,7 +159,7 @@ describe('EmbeddedPostgres', () => {
   });
 
   it('starts again after application and server were both killed', async () => {
-    furnish();
+    copyCluster();
     const { application, reply } = await startApplication();
     await query(reply.url, 'CREATE TABLE note AS SELECT 42 AS number');
     const pid = await serverPid();
@@ -173,17 +173,17 @@ describe('EmbeddedPostgres', () => {
   });
 
   it.each([
-    ['a stranger that got the pid of a dead server', 'echo $$; exec sleep 60', true],
-    ['a dead server that nobody reaps', 'sleep 0.1 & echo $!; exec sleep 60', false],
-  ])('is not misled by %s', async (_, script, lives) => {
-    furnish();
+    ['another process has the pid of a dead server', 'echo $$; exec sleep 60', true],
+    ['a dead server is a zombie', 'sleep 0.1 & echo $!; exec sleep 60', false],
+  ])('starts if %s', async (_, script, lives) => {
+    copyCluster();
     await (await start()).stop();
     const { uid } = await stat(join(dataDir, 'postgres'));
-    // Of the same user: PostgreSQL itself ignores the processes of others.
+    // The process has the same user, because PostgreSQL ignores processes of other users.
     const shell = spawn('sh', ['-c', script], { uid });
     applications.push(shell);
     const pid = Number((await once(shell.stdout, 'data'))[0]);
-    await until('it is as dead as it is to be', () => isAlive(pid) === lives);
+    await until('the process has the expected state', () => isAlive(pid) === lives);
     const cluster = join(await realpath(dataDir), 'postgres');
     const pidFile = join(cluster, 'postmaster.pid');
     await writeFile(pidFile, [pid, cluster, 1, 5432, '', '127.0.0.1', '1 1', 'ready', ''].join('\n'));
@@ -193,8 +193,8 @@ describe('EmbeddedPostgres', () => {
     expect(isAlive(pidOf(shell))).toBe(true);
   });
 
-  it('replaces a left-over server that does not answer', async () => {
-    furnish();
+  it('replaces a server without an owner that does not answer', async () => {
+    copyCluster();
     const { application } = await startApplication();
     const pid = await serverPid();
     await kill(application);
@@ -204,8 +204,8 @@ describe('EmbeddedPostgres', () => {
     expect(isAlive(pid)).toBe(false);
   });
 
-  it('leaves a server that does not answer to the living application that owns it', async () => {
-    furnish();
+  it('does not replace a server that does not answer if its owner is alive', async () => {
+    copyCluster();
     await startApplication();
     const pid = await serverPid();
     process.kill(pid, 'SIGSTOP');
@@ -214,7 +214,7 @@ describe('EmbeddedPostgres', () => {
     expect((await start()).origin).toBe('shared');
   });
 
-  it('serves processes that start at the same moment with one server, past the lock of a dead one', async () => {
+  it('starts one server for processes that start at the same time, and ignores the lock of a dead process', async () => {
     await mkdir(join(dataDir, 'postgres.lock'), { recursive: true });
     await writeFile(join(dataDir, 'postgres.lock', '4194304-dead'), '');
     const started = await Promise.all(Array.from({ length: 4 }, () => startApplication()));
@@ -224,7 +224,7 @@ describe('EmbeddedPostgres', () => {
   });
 
   it('shares the server of a living application and leaves it running', async () => {
-    furnish();
+    copyCluster();
     const { application, reply } = await startApplication();
     const database = await start();
     expect(database).toMatchObject({ origin: 'shared', url: reply.url });
@@ -236,7 +236,7 @@ describe('EmbeddedPostgres', () => {
     expect(await serverPid()).toBe(0);
   });
 
-  it('starts after a first start that was killed half way', async () => {
+  it('starts after a first start that was killed', async () => {
     await mkdir(dataDir);
     await once(launchApplication({ args: ['dies'] }), 'exit');
     expect(await list(dataDir)).not.toContain('postgres');
@@ -245,7 +245,7 @@ describe('EmbeddedPostgres', () => {
     expect((await list(dataDir)).filter((name) => name.startsWith('postgres.init-'))).toEqual([]);
   });
 
-  it('keeps its log short', async () => {
+  it('limits the size of its log', async () => {
     await mkdir(dataDir);
     const log = join(dataDir, 'postgres.log');
     await writeFile(log, '');
@@ -254,21 +254,21 @@ describe('EmbeddedPostgres', () => {
     expect((await stat(log)).size).toBeLessThan(100_000);
   });
 
-  describe('says why it does not start', () => {
-    it('when the port is taken', async () => {
-      furnish();
+  describe('reports the cause if it cannot start', () => {
+    it('if the port is in use', async () => {
+      copyCluster();
       const holder = createServer().listen(0, '127.0.0.1');
       await once(holder, 'listening');
       const { port } = holder.address() as { port: number };
       await expect(start({ port })).rejects.toMatchObject({
         code: 'EMBEDDED_POSTGRES_PORT_TAKEN',
-        message: expect.stringMatching(/could not bind IPv4[\s\S]*→ stop whatever holds the port/),
+        message: expect.stringMatching(/could not bind IPv4[\s\S]*→ stop the process that uses the port/),
       });
       holder.close();
     });
 
-    it('when the data was made by another version', async () => {
-      furnish();
+    it('if another version has created the data', async () => {
+      copyCluster();
       await (await start()).stop();
       await writeFile(join(dataDir, 'postgres', 'PG_VERSION'), '15\n');
       await expect(start()).rejects.toMatchObject({
@@ -277,7 +277,7 @@ describe('EmbeddedPostgres', () => {
       });
     });
 
-    it('when the folder may not be written', async () => {
+    it('if the folder is not writable', async () => {
       await mkdir(dataDir, { mode: 0o500 });
       const { reply } = await startApplication(IS_ROOT ? NOBODY : undefined);
       expect(reply).toMatchObject({
@@ -286,22 +286,22 @@ describe('EmbeddedPostgres', () => {
       });
     });
 
-    it('when the folder holds something else, which it leaves alone', async () => {
+    it('if the folder contains other files, which it does not change', async () => {
       await mkdir(join(dataDir, 'postgres'), { recursive: true });
       await writeFile(join(dataDir, 'postgres', 'thesis.tex'), '');
       await expect(start()).rejects.toMatchObject({ code: 'EMBEDDED_POSTGRES_FOLDER_IN_USE' });
       expect(await readdir(join(dataDir, 'postgres'))).toEqual(['thesis.tex']);
     });
 
-    it('when the password is lost, and leaves no server behind', async () => {
-      furnish();
+    it('if the password is lost, and stops the server', async () => {
+      copyCluster();
       await (await start()).stop();
       await rm(join(dataDir, 'postgres.password'));
       await expect(start()).rejects.toMatchObject({ code: 'EMBEDDED_POSTGRES_PASSWORD' });
       expect(await serverPid()).toBe(0);
     });
 
-    it('when the package is not installed', async () => {
+    it('if the package is not installed', async () => {
       const bare = join(root, 'bare');
       await compileInto(bare);
       await mkdir(join(bare, 'node_modules'));
@@ -316,12 +316,12 @@ describe('EmbeddedPostgres', () => {
 
   describe.runIf(IS_ROOT)('as root', () => {
     it('runs the server as another user', async () => {
-      furnish();
+      copyCluster();
       await start();
       expect((await stat(`/proc/${await serverPid()}`)).uid).not.toBe(0);
     });
 
-    it('runs it from a clone that only root may enter, with no more rights than that takes', async () => {
+    it('runs the server from a project that only root can read, with only one capability', async () => {
       await compileInto(root);
       await mkdir(join(root, 'node_modules'));
       await symlink(join(MODULES, 'pg'), join(root, 'node_modules', 'pg'));
@@ -344,7 +344,7 @@ async function openFolder(): Promise<string> {
   return folder;
 }
 
-/** JavaScript of the manager and of the application, for processes outside vitest. */
+/** Compiles the embedded server and the application to JavaScript, for processes outside vitest. */
 async function compileInto(folder: string): Promise<void> {
   await mkdir(folder, { recursive: true });
   await writeFile(join(folder, 'package.json'), '{ "type": "module" }');
@@ -357,9 +357,9 @@ async function compileInto(folder: string): Promise<void> {
   }
 }
 
-/** Puts a cluster into the data folder, for tests that are not about the first start: initdb takes longer than they do. */
-function furnish(): void {
-  execFileSync('cp', ['-a', furnished, dataDir]);
+/** Copies a cluster to the data folder, for tests that do not test the first start, because initdb is slow. */
+function copyCluster(): void {
+  execFileSync('cp', ['-a', clusterTemplate, dataDir]);
 }
 
 function start(options: Partial<EmbeddedPostgresOptions> = {}): Promise<EmbeddedPostgres> {
@@ -397,7 +397,7 @@ function pidOf({ pid }: ChildProcess): number {
   return pid;
 }
 
-/** Pid of the running server, 0 for none. */
+/** Pid of the running server, or 0. */
 async function serverPid(): Promise<number> {
   const file = await readFile(join(dataDir, 'postgres', 'postmaster.pid'), 'utf8').catch(() => '');
   return Number(file.split('\n')[0]);

@@ -4,17 +4,18 @@ import { EmbeddedPostgresError, explainFailure } from './error.js';
 import { DataFolder } from './folder.js';
 import { withProcessLock } from './lock.js';
 import type { EmbeddedPostgresOptions, EmbeddedPostgresOrigin } from './options.js';
-import { ServerKeeper } from './server.js';
+import { ServerManager } from './server.js';
 
 export type { EmbeddedPostgresOptions, EmbeddedPostgresOrigin } from './options.js';
 export { EmbeddedPostgresError, type EmbeddedPostgresErrorCode } from './error.js';
 
-/** Longer than a start and a stop may take. */
+/** It is longer than a start and a stop may take. */
 const LOCK_TIMEOUT_MS = 120_000;
 
 /**
- * A real PostgreSQL server in the data folder, one for all processes that use the folder. It outlives a process that
- * is killed; the next one adopts it. Its owner, the one that started or adopted it, stops it for all.
+ * A real PostgreSQL server in the data folder, shared by all processes that use the folder. The process that starts the
+ * server is its owner, and stops it for all. If the owner is killed, the server keeps running, and the next process
+ * adopts it and becomes its owner.
  *
  * @publicApi
  */
@@ -22,7 +23,9 @@ export class EmbeddedPostgres {
   private stopping: Promise<void> | undefined;
 
   private constructor(
-    /** For an ordinary role (no superuser) that owns the database `bulwark` and may create databases and roles. */
+    /**
+     * URL of an ordinary role (not a superuser). It owns the database `bulwark`, and may create databases and roles.
+     */
     readonly url: string,
     readonly origin: EmbeddedPostgresOrigin,
     private readonly close: () => Promise<void>,
@@ -33,17 +36,17 @@ export class EmbeddedPostgres {
     try {
       await mkdir(options.dataDir, { recursive: true });
       const folder = new DataFolder(await realpath(options.dataDir));
-      const keeper = new ServerKeeper(folder, options);
-      const locked = <T>(work: () => Promise<T>) => withProcessLock(folder.file('lock'), LOCK_TIMEOUT_MS, work);
-      return await locked(async () => {
-        const { server, origin } = await keeper.open();
-        const close = () => keeper.close(server.tag);
-        const url = await keeper.prepare(server.port).catch(async (error: unknown) => {
+      const manager = new ServerManager(folder, options);
+      const withLock = <T>(work: () => Promise<T>) => withProcessLock(folder.file('lock'), LOCK_TIMEOUT_MS, work);
+      return await withLock(async () => {
+        const { server, origin } = await manager.open();
+        const close = () => manager.close(server.tag);
+        const url = await manager.prepare(server.port).catch(async (error: unknown) => {
           if (origin !== 'shared') await close();
           throw error;
         });
         options.log?.(`embedded PostgreSQL ${origin} on 127.0.0.1:${server.port}, data in ${folder.cluster}`);
-        return new EmbeddedPostgres(url, origin, () => locked(close));
+        return new EmbeddedPostgres(url, origin, () => withLock(close));
       });
     } catch (error) {
       if (error instanceof EmbeddedPostgresError) throw error;
@@ -52,7 +55,7 @@ export class EmbeddedPostgres {
     }
   }
 
-  /** Stops the server if this process owns it: a fast shutdown, which ends open connections and keeps all data. */
+  /** Stops the server if this process owns it. The fast shutdown ends open connections and keeps all data. */
   stop(): Promise<void> {
     if (this.origin === 'shared') return Promise.resolve();
     this.stopping ??= this.close();

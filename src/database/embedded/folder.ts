@@ -21,16 +21,16 @@ import { processTag, tagIsAlive } from './process.js';
 
 const MAX_LOG_BYTES = 5_000_000;
 
-/** What postmaster.pid says. */
+/** The content of postmaster.pid. */
 export interface PidFile {
   readonly pid: number;
-  /** Empty when the process is gone. */
+  /** Empty if the process has ended. */
   readonly tag: string;
   readonly port: number;
   readonly status: string;
 }
 
-/** The data folder: `postgres/` is the cluster, the rest are files named `postgres.<what>` beside it. */
+/** The data folder. `postgres/` is the cluster. The other files are named `postgres.<name>`. */
 export class DataFolder {
   readonly cluster: string;
 
@@ -47,7 +47,7 @@ export class DataFolder {
   }
 
   async setOwner(): Promise<void> {
-    await this.clearOwner(); // may be another user's, left after a crash
+    await this.clearOwner(); // After a crash, the file may belong to another user.
     await writeFile(this.file('owner'), processTag(process.pid) ?? '');
   }
 
@@ -58,10 +58,10 @@ export class DataFolder {
   async password(): Promise<string> {
     const known = await readText(this.file('password'));
     if (known !== '') return known;
-    const made = randomBytes(24).toString('base64url');
-    await writeFile(this.file('password.new'), made, { mode: 0o600 });
+    const created = randomBytes(24).toString('base64url');
+    await writeFile(this.file('password.new'), created, { mode: 0o600 });
     await rename(this.file('password.new'), this.file('password'));
-    return made;
+    return created;
   }
 
   async readPidFile(): Promise<PidFile | undefined> {
@@ -76,11 +76,11 @@ export class DataFolder {
     await rm(join(this.cluster, 'postmaster.pid'), { force: true });
   }
 
-  /** Makes the cluster if there is none. A crash half way leaves only a folder that the next start removes. */
+  /** Creates the cluster if it does not exist. After a crash, the next start removes the incomplete folder. */
   async initialise(initdb: string, account: Account, flags: string[]): Promise<void> {
-    if ((await readText(join(this.cluster, 'PG_VERSION'))) !== '') return this.handOver(account);
+    if ((await readText(join(this.cluster, 'PG_VERSION'))) !== '') return this.changeClusterOwner(account);
     for (const name of await readdir(this.path)) {
-      // A start that was killed may have left initdb behind, which still writes for a moment.
+      // The initdb of a killed start may still write for a moment.
       if (name.startsWith('postgres.init-'))
         await rm(join(this.path, name), { recursive: true, force: true, maxRetries: 10 });
     }
@@ -97,7 +97,7 @@ export class DataFolder {
         throw explainFailure('EMBEDDED_POSTGRES_INIT_FAILED', 'initdb failed', error.message, { cause: error });
       });
       await rename(cluster, this.cluster).catch((error: Error) => {
-        const cause = `${this.cluster} exists and holds no PostgreSQL cluster`;
+        const cause = `${this.cluster} exists and is not a PostgreSQL cluster`;
         const remedy = 'move it away, or choose another data folder';
         throw new EmbeddedPostgresError('EMBEDDED_POSTGRES_FOLDER_IN_USE', cause, remedy, { cause: error });
       });
@@ -106,18 +106,18 @@ export class DataFolder {
     }
   }
 
-  /** The wished port, or the one of the last start, or any free one. */
-  async choosePort(wished: number | undefined): Promise<number> {
-    if (wished !== undefined) return wished;
+  /** Returns the requested port, or the port of the last start if it is free, or any free port. */
+  async choosePort(requested: number | undefined): Promise<number> {
+    if (requested !== undefined) return requested;
     const last = Number(await readText(this.file('port')));
     return (last > 0 && (await freePort(last))) || (await freePort(0)) || 5432;
   }
 
-  async keepPort(port: number): Promise<void> {
+  async savePort(port: number): Promise<void> {
     await writeFile(this.file('port'), String(port));
   }
 
-  /** A file and not a pipe: the server outlives a killed application. */
+  /** Opens the log file. The server does not write to a pipe, because it keeps running if the application is killed. */
   async openLog(): Promise<FileHandle> {
     const log = this.file('log');
     const { size } = await stat(log).catch(() => ({ size: 0 }));
@@ -125,8 +125,8 @@ export class DataFolder {
     return open(log, 'a+', 0o600);
   }
 
-  /** A cluster that was copied or restored by root belongs to root. */
-  private async handOver({ uid, gid }: Account): Promise<void> {
+  /** Changes the owner of the cluster, because a cluster that root has copied or restored belongs to root. */
+  private async changeClusterOwner({ uid, gid }: Account): Promise<void> {
     if (uid === undefined || (await stat(this.cluster)).uid === uid) return;
     await promisify(execFile)('chown', ['-R', `${uid}:${gid}`, this.cluster]);
   }
@@ -141,7 +141,7 @@ async function readText(path: string): Promise<string> {
   }
 }
 
-/** The port if it can be bound (0: any that can), else undefined. */
+/** Returns the port if it is free, or any free port for 0. Otherwise returns undefined. */
 function freePort(port: number): Promise<number | undefined> {
   return new Promise((done) => {
     const probe = createServer();

@@ -6,11 +6,11 @@ import { EmbeddedPostgresError } from './error.js';
 import { processTag, tagIsAlive } from './process.js';
 
 /**
- * Runs the work while no other process of this machine does.
+ * Runs the work in only one process of this machine at a time.
  *
- * The lock is a folder that holds one file named after its holder. A rename puts it in place, and only where no folder
- * or an empty one stands, so it is taken whole or not at all. A dead holder's lock is broken by removing the file with
- * the dead holder's name, which cannot hit the lock of one who was quicker.
+ * The lock is a folder with one file that has the name of the holder. The folder is put in place by a rename, which
+ * succeeds only if no folder or an empty folder exists. So taking the lock is atomic. The lock of a dead holder is
+ * removed by deleting the file with its name. This cannot remove the lock of a new holder, which has another name.
  */
 export async function withProcessLock<T>(path: string, timeoutMs: number, work: () => Promise<T>): Promise<T> {
   const holder = processTag(process.pid) ?? String(process.pid);
@@ -28,7 +28,7 @@ export async function withProcessLock<T>(path: string, timeoutMs: number, work: 
     return await work();
   } finally {
     await unlink(join(path, holder));
-    await rmdir(path).catch(() => undefined); // the next holder may already be in
+    await rmdir(path).catch(() => undefined); // The next holder may already have the lock.
   }
 }
 
@@ -37,12 +37,12 @@ async function take(path: string, ticket: string, deadline: number): Promise<voi
     try {
       return await rename(ticket, path);
     } catch (error) {
-      // Windows says EPERM.
+      // Windows returns EPERM.
       if (!['ENOTEMPTY', 'EEXIST', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
       if (Date.now() > deadline) {
         throw new EmbeddedPostgresError(
           'EMBEDDED_POSTGRES_LOCKED',
-          `another process has held ${path} for too long`,
+          `another process has held the lock ${path} for too long`,
           'wait for its start or stop to end, or end that process',
           { cause: error },
         );
@@ -55,7 +55,7 @@ async function take(path: string, ticket: string, deadline: number): Promise<voi
   }
 }
 
-/** Left by processes that were killed while they waited. */
+/** Removes folders of processes that were killed while they waited for the lock. */
 async function removeDeadTickets(path: string): Promise<void> {
   const prefix = `${basename(path)}.`;
   for (const name of await readdir(dirname(path))) {

@@ -1,27 +1,32 @@
 /** @publicApi */
 export interface EmbeddedPostgresOptions {
-  /** Folder that holds the cluster; made when missing. */
+  /** Folder of the cluster. It is created if it is missing. */
   dataDir: string;
   /**
-   * TCP port on 127.0.0.1. A server that already runs keeps its own.
-   * @default a free one, the same at later starts as long as it stays free
+   * TCP port on 127.0.0.1. A server that already runs keeps its port.
+   * @default the port of the last start, or another free port
    */
   port?: number;
   /**
-   * Server settings, e.g. `{ fsync: 'off' }` for throw-away test servers. A server that already runs keeps its own.
+   * Server settings, such as `{ fsync: 'off' }` for temporary test servers. A server that already runs keeps its
+   * settings.
    * @default {}
    */
   settings?: Record<string, string>;
-  /** How long the server may take to start, recovery from a crash included. @default 60000 */
+  /** Maximum time for the start of the server, including crash recovery, in milliseconds. @default 60000 */
   startTimeoutMs?: number;
-  /** How long a server that was left running may take to answer before it is replaced. @default 10000 */
+  /**
+   * Maximum time in which a running server must answer, in milliseconds. After it, the server is replaced.
+   * @default 10000
+   */
   answerTimeoutMs?: number;
-  /** Receives one line for each thing done. @default nothing */
+  /** Receives one line for each step. @default none */
   log?: (line: string) => void;
 }
 
 /**
- * `started` by this process, `adopted` from one that died, or `shared` with one that lives.
+ * `started`: this process has started the server. `adopted`: the owner had ended, and this process is the new owner.
+ * `shared`: another living process is the owner.
  *
  * @publicApi
  */

@@ -6,8 +6,8 @@ import { findBinaries, runToEnd } from './binaries.js';
 const LINUX = process.platform === 'linux';
 
 /**
- * Names a running process so that a later one with the same pid has another name; safe as a file name.
- * Undefined when no such process runs.
+ * Returns a name for a running process. A later process with the same pid has another name. The name is a valid file
+ * name. Returns undefined if no such process runs.
  */
 export function processTag(pid: number): string | undefined {
   if (!isSignalable(pid)) return undefined;
@@ -20,8 +20,8 @@ export function tagIsAlive(tag: string): boolean {
 }
 
 /**
- * Whether the process is a PostgreSQL server of this cluster and not a stranger with its old pid.
- * Undefined where the system does not tell (Windows).
+ * Whether the process is a PostgreSQL server of this cluster, and not another process with the same pid. Undefined if
+ * the system cannot tell it (Windows).
  */
 export function servesCluster(pid: number, clusterDir: string): boolean | undefined {
   if (process.platform === 'win32') return undefined;
@@ -36,8 +36,8 @@ export function servesCluster(pid: number, clusterDir: string): boolean | undefi
 }
 
 /**
- * Ends a PostgreSQL server, first the way asked for: `fast` closes connections and writes a checkpoint, `immediate` leaves
- * recovery to the next start. Tells whether it ended.
+ * Ends a PostgreSQL server. `fast` closes connections and writes a checkpoint. `immediate` does not, so the next start
+ * must recover. If the server does not end, it is killed. Returns whether the server has ended.
  */
 export async function endProcess(tag: string, how: 'fast' | 'immediate'): Promise<boolean> {
   if (how === 'fast' && (await signalAndWait(tag, 'SIGINT', 10_000))) return true;
@@ -58,10 +58,10 @@ async function signalAndWait(tag: string, signal: 'SIGINT' | 'SIGQUIT' | 'SIGKIL
 async function send(pid: number, signal: 'SIGINT' | 'SIGQUIT' | 'SIGKILL'): Promise<void> {
   try {
     if (process.platform !== 'win32') process.kill(pid, signal);
-    // Windows has no signals, only PostgreSQL's own.
+    // Windows has no signals. PostgreSQL implements them with pg_ctl.
     else await runToEnd({ prefix: [] }, (await findBinaries()).pg_ctl, ['kill', signal.slice(3), String(pid)]);
   } catch {
-    // It ended meanwhile, or belongs to another user: waiting tells.
+    // The process has ended, or belongs to another user. The caller waits and finds out.
   }
 }
 
@@ -75,11 +75,13 @@ function isSignalable(pid: number): boolean {
   }
 }
 
-/** Boot and clock ticks since then. A zombie counts as gone: in a container nobody may ever reap it. */
+/**
+ * The boot id and the start in clock ticks. A zombie counts as ended, because in a container it may never be reaped.
+ */
 function linuxStart(pid: number): string | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // The program's name, in parentheses, may itself hold spaces and parentheses.
+    // The program name is in parentheses, and may contain spaces and parentheses.
     const [state = '', ...fields] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     if ('ZX'.includes(state)) return undefined;
     return `${readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()}-${fields[18]}`;

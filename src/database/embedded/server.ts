@@ -12,11 +12,11 @@ import type { EmbeddedPostgresOptions, EmbeddedPostgresOrigin } from './options.
 
 type Query = (sql: string) => Promise<Record<string, unknown>[]>;
 
-/** Said when the server of a process that was killed is on its way up or down. */
-const NOT_ALONE_YET = /postmaster\.pid" already exists|is still in use/;
+/** Messages of PostgreSQL while the server of a killed process is starting or stopping. */
+const OTHER_SERVER_IN_TRANSITION = /postmaster\.pid" already exists|is still in use/;
 
-/** Finds, starts and ends the server of a data folder. To be used under the folder's lock. */
-export class ServerKeeper {
+/** Finds, starts and ends the server of a data folder. The caller must hold the lock of the folder. */
+export class ServerManager {
   private readonly answerTimeoutMs: number;
 
   constructor(
@@ -29,23 +29,23 @@ export class ServerKeeper {
   async open(): Promise<{ server: PidFile; origin: EmbeddedPostgresOrigin }> {
     const deadline = Date.now() + (this.options.startTimeoutMs ?? 60_000);
     for (;;) {
-      const left = await this.find();
-      const settled = left && (await this.settle(left, deadline));
-      if (settled !== undefined && (await this.folder.hasOwner())) return { server: settled, origin: 'shared' };
+      const found = await this.find();
+      const running = found && (await this.waitForRunningServer(found, deadline));
+      if (running !== undefined && (await this.folder.hasOwner())) return { server: running, origin: 'shared' };
       try {
-        const server = settled ?? (await this.start(deadline));
+        const server = running ?? (await this.start(deadline));
         await this.folder.setOwner();
-        return { server, origin: settled === undefined ? 'started' : 'adopted' };
+        return { server, origin: running === undefined ? 'started' : 'adopted' };
       } catch (error) {
-        if (!this.isPassing(error) || Date.now() > deadline) throw error;
+        if (!this.isTransient(error) || Date.now() > deadline) throw error;
         await sleep(200);
       }
     }
   }
 
-  /** Makes sure of the role and the database, and tells their URL. */
+  /** Creates the role and the database if they are missing, and returns their URL. */
   async prepare(port: number): Promise<string> {
-    // Derived, so that whoever knows the role's password does not know the superuser's.
+    // It is derived with HMAC, so the role's password does not reveal the superuser's password.
     const password = createHmac('sha256', await this.folder.password())
       .update('bulwark')
       .digest('base64url');
@@ -60,7 +60,7 @@ export class ServerKeeper {
     return `postgres://bulwark:${password}@127.0.0.1:${port}/bulwark`;
   }
 
-  /** Ends the server if it still is the one with this tag: after a crash another process may have started a new one. */
+  /** Ends the server if it still has this tag. After a crash, another process may have started a new server. */
   async close(tag: string): Promise<void> {
     if ((await this.find())?.tag !== tag) return;
     await this.end(tag, 'fast');
@@ -72,26 +72,26 @@ export class ServerKeeper {
     const server = await this.folder.readPidFile();
     if (server === undefined) return undefined;
     if (server.tag !== '' && servesCluster(server.pid, this.folder.cluster) !== false) return server;
-    // A stranger that got the old pid, or a zombie that nobody reaps in a container: PostgreSQL would take either for a
-    // server and refuse to start. Should processes of a dead server still run, it knows them by their shared memory.
+    // The pid belongs to another process or to a zombie. PostgreSQL would treat it as a running server and refuse to
+    // start. If processes of a dead server still run, PostgreSQL detects them by their shared memory.
     await this.folder.removePidFile();
     return undefined;
   }
 
-  /** A server that was left running, once it answers. One that does not is ended. */
-  private async settle(left: PidFile, deadline: number): Promise<PidFile | undefined> {
-    const server = await this.waitUntilReady(left.tag, deadline);
+  /** Waits until a running server answers, and returns it. A server that does not answer is ended. */
+  private async waitForRunningServer(found: PidFile, deadline: number): Promise<PidFile | undefined> {
+    const server = await this.waitUntilReady(found.tag, deadline);
     if (server !== undefined && (await this.answers(server))) return server;
-    if (!tagIsAlive(left.tag)) return undefined;
-    if ((await this.folder.hasOwner()) || servesCluster(left.pid, this.folder.cluster) === undefined) {
+    if (!tagIsAlive(found.tag)) return undefined;
+    if ((await this.folder.hasOwner()) || servesCluster(found.pid, this.folder.cluster) === undefined) {
       throw new EmbeddedPostgresError(
         'EMBEDDED_POSTGRES_UNRESPONSIVE',
-        `the server with pid ${left.pid} does not answer, and another process may be using it`,
+        `the server with pid ${found.pid} does not answer, and another process may be using it`,
         'end the application that started it, then the server, and start again',
       );
     }
-    this.options.log?.(`embedded PostgreSQL with pid ${left.pid} does not answer and is replaced`);
-    await this.end(left.tag, 'immediate');
+    this.options.log?.(`embedded PostgreSQL with pid ${found.pid} does not answer and is replaced`);
+    await this.end(found.tag, 'immediate');
     return undefined;
   }
 
@@ -99,7 +99,7 @@ export class ServerKeeper {
     const { folder, options } = this;
     const binaries = await findBinaries();
     const account = await chooseAccount(binaries, folder.path, folder.cluster);
-    // Whoever switches fsync off gets a quicker first start too.
+    // With `fsync: 'off'`, initdb does not sync either, which makes the first start faster.
     await folder.initialise(binaries.initdb, account, options.settings?.fsync === 'off' ? ['--no-sync'] : []);
     const port = await folder.choosePort(options.port);
     const fixed = { listen_addresses: '127.0.0.1', port, unix_socket_directories: '', logging_collector: 'off' };
@@ -111,7 +111,8 @@ export class ServerKeeper {
     const log = await folder.openLog();
     try {
       const { size: logStart } = await log.stat();
-      // Detached: Ctrl-C in a terminal reaches the whole process group, and the application drains first.
+      // Ctrl-C in a terminal reaches the whole process group. A detached server keeps running while the application
+      // drains.
       const stdio = { detached: true, stdio: ['ignore', log.fd, log.fd] as ['ignore', number, number] };
       const child = launch(account, binaries.postgres, ['-D', folder.cluster, ...settings], stdio);
       await once(child, 'spawn').catch((error: Error) => {
@@ -122,7 +123,7 @@ export class ServerKeeper {
       const tag = processTag(child.pid ?? 0) ?? '';
       const server = await this.waitUntilReady(tag, deadline);
       if (server === undefined) throw await this.startFailure(tag, log, logStart);
-      await folder.keepPort(port);
+      await folder.savePort(port);
       return server;
     } finally {
       await log.close();
@@ -137,10 +138,10 @@ export class ServerKeeper {
     return explainFailure('EMBEDDED_POSTGRES_START_FAILED', cause, buffer.toString('utf8'));
   }
 
-  private isPassing(error: unknown): boolean {
+  private isTransient(error: unknown): boolean {
     if (!(error instanceof EmbeddedPostgresError)) return false;
     const portLost = error.code === 'EMBEDDED_POSTGRES_PORT_TAKEN' && this.options.port === undefined;
-    return portLost || NOT_ALONE_YET.test(error.message);
+    return portLost || OTHER_SERVER_IN_TRANSITION.test(error.message);
   }
 
   private async waitUntilReady(tag: string, deadline: number): Promise<PidFile | undefined> {
@@ -172,7 +173,7 @@ export class ServerKeeper {
     const login = { user: 'postgres', password: await this.folder.password(), database: 'postgres', ssl: false };
     const limits = { connectionTimeoutMillis: this.answerTimeoutMs, query_timeout: this.answerTimeoutMs };
     const client = new Client({ host: '127.0.0.1', port, ...login, ...limits });
-    client.on('error', () => undefined); // what breaks the connection also fails the query
+    client.on('error', () => undefined); // An error of the connection also rejects the query.
     try {
       await client.connect();
       return await work(async (sql) => (await client.query<Record<string, unknown>>(sql)).rows);
@@ -181,7 +182,7 @@ export class ServerKeeper {
       throw new EmbeddedPostgresError(
         'EMBEDDED_POSTGRES_PASSWORD',
         `the server refuses the password in ${this.folder.file('password')}`,
-        `bring back the file that belongs to ${this.folder.cluster}, or delete that folder to start empty`,
+        `restore the password file of ${this.folder.cluster}, or delete that folder to start with an empty database`,
         { cause: error },
       );
     } finally {
@@ -194,7 +195,7 @@ export class ServerKeeper {
     throw new EmbeddedPostgresError(
       'EMBEDDED_POSTGRES_UNRESPONSIVE',
       `the server with pid ${Number.parseInt(tag, 10)} does not end`,
-      'end it by hand; it may belong to another user or hang on its disk',
+      'end it manually; it may belong to another user, or its disk may not respond',
     );
   }
 }
