@@ -41,7 +41,7 @@ import { ShutdownModule } from './shutdown/index.js';
 import { TenantsModule } from './tenants/index.js';
 import { ThrottlerModule } from './throttler/index.js';
 
-/** The reference application: the modules of the suite, each given its part of the configuration. */
+/** The reference application: the modules of this library, each with its part of the configuration. */
 @Module({})
 export class AppModule {
   static forRoot(config: AppConfig, imports: NonNullable<ModuleMetadata['imports']> = []): DynamicModule {
@@ -57,7 +57,7 @@ export class AppModule {
         DatabaseModule.forRoot({ ...database, migrations }),
         RedisModule.forRoot(config.redis),
         CacheModule.forRoot(config.cache),
-        ConventionsModule.forRoot({ cursorSecret: cursorSecretOf(config) }),
+        ConventionsModule.forRoot({ cursorSecret: getCursorSecret(config) }),
         IdempotencyModule.forRootAsync({
           inject: [DataSource],
           useFactory: (source: DataSource) => ({ store: new PostgresIdempotencyStore(source) }),
@@ -66,7 +66,7 @@ export class AppModule {
         ...(http.managementPort === undefined
           ? []
           : [ManagementModule.forRoot({ port: http.managementPort, host: http.managementHost })]),
-        SecurityModule.forRoot(securityOf(config)),
+        SecurityModule.forRoot(createSecurityOptions(config)),
         ThrottlerModule.forRoot({
           tiers: config.throttle,
           failedLogins: throttling.failedLogins,
@@ -74,39 +74,39 @@ export class AppModule {
           redisOptions: { timeoutMs: throttling.redisTimeoutMs },
           adminRoutes: true,
         }),
-        // Without a file, an application's own import says which roles there are.
+        // Without a roles file, an application can import AuthorizationModule itself.
         ...(authorization.rolesFile === undefined ? [] : [AuthorizationModule.forRoot(authorization)]),
-        AuthModule.forRoot(authOptions(config)),
+        AuthModule.forRoot(createAuthOptions(config)),
         TenantsModule,
         ApiKeysModule,
         AuditModule.forRootAsync({
           adminRoutes: true,
           inject: [REDIS],
           useFactory: (redis: RedisClient | undefined) => ({
-            ...auditOptions(config),
-            sinks: sinksOf(config, redis),
+            ...createAuditOptions(config),
+            sinks: createSinks(config, redis),
           }),
         }),
-        ...selfTests(config),
+        ...createSelfTestModules(config),
         ...imports,
       ],
     };
   }
 }
 
-function selfTests({ productionTest: { enabled, timeoutMs }, isProduction }: AppConfig): DynamicModule[] {
+function createSelfTestModules({ productionTest: { enabled, timeoutMs }, isProduction }: AppConfig): DynamicModule[] {
   return enabled ? [ProductionTestModule.forRoot({ adminOnly: isProduction, timeoutMs })] : [];
 }
 
-/** How the reference application sets AuditModule up. */
-export function auditOptions({ audit }: AppConfig): AuditModuleOptions {
+/** Options of AuditModule in the reference application. */
+export function createAuditOptions({ audit }: AppConfig): AuditModuleOptions {
   const { digestDir, digestBucket, ...options } = audit;
   const digests = digestBucket === undefined ? new FileDigestStore(digestDir) : new S3DigestStore(digestBucket);
   return { ...options, digests };
 }
 
-/** How the reference application sets AuthModule up. */
-export function authOptions(config: AppConfig): AuthModuleOptions {
+/** Options of AuthModule in the reference application. */
+export function createAuthOptions(config: AppConfig): AuthModuleOptions {
   const { auth, database } = config;
   const hasKeys = auth.privateKey !== undefined || auth.keysFile !== undefined;
   const key = hasKeys ? {} : { secret: auth.secret ?? developmentSecret(database.dataDir) };
@@ -114,21 +114,21 @@ export function authOptions(config: AppConfig): AuthModuleOptions {
   return {
     ...auth,
     ...key,
-    mailSender: mailSenderOf(config),
+    mailSender: createMailSender(config),
     ...(url !== undefined && { breachedPasswords: new PwnedPasswords({ url, timeoutMs }) }),
   };
 }
 
 /**
- * The same for all replicas, as what signs their tokens is; CursorCodec derives a key of its own from it. What is wrong
- * with a file of keys, AuthModule says.
+ * Returns a secret that is the same on all replicas: the secret that signs tokens, if no other is set. CursorCodec derives
+ * its own key from it. AuthModule reports errors in the keys file.
  */
-function cursorSecretOf({ auth, conventions, database }: AppConfig): string {
-  const keys = auth.keysFile === undefined ? undefined : hash('sha256', contentOf(auth.keysFile));
+function getCursorSecret({ auth, conventions, database }: AppConfig): string {
+  const keys = auth.keysFile === undefined ? undefined : hash('sha256', readFileOrEmpty(auth.keysFile));
   return conventions.cursorSecret ?? auth.secret ?? auth.privateKey ?? keys ?? developmentSecret(database.dataDir);
 }
 
-function contentOf(file: string): Buffer {
+function readFileOrEmpty(file: string): Buffer {
   try {
     return readFileSync(file);
   } catch {
@@ -136,14 +136,17 @@ function contentOf(file: string): Buffer {
   }
 }
 
-/** Undefined in production where no server is named: mails hold tokens, which have no business in its log. */
-function mailSenderOf({ mail: { url, from, caFile, requireTls }, isProduction }: AppConfig): MailSender | undefined {
+/** Returns undefined in production without a mail server, because mails contain tokens that must not be in the log. */
+function createMailSender({
+  mail: { url, from, caFile, requireTls },
+  isProduction,
+}: AppConfig): MailSender | undefined {
   if (url?.startsWith('file:')) return new FileMailSender(url.slice('file:'.length));
   if (url !== undefined) return new SmtpMailSender(url, from, caFile, requireTls);
   return isProduction ? undefined : new LogMailSender();
 }
 
-function securityOf({ http }: AppConfig): SecurityModuleOptions {
+function createSecurityOptions({ http }: AppConfig): SecurityModuleOptions {
   const { corsOrigins, corsCredentials, bodyLimitBytes, hstsPreload, allowAddresses, denyAddresses } = http;
   return {
     limits: { bodyBytes: bodyLimitBytes },
@@ -154,7 +157,7 @@ function securityOf({ http }: AppConfig): SecurityModuleOptions {
   };
 }
 
-function sinksOf(
+function createSinks(
   { audit: { sinkDir, sinkRedisStream: stream } }: AppConfig,
   client: RedisClient | undefined,
 ): AuditSink[] {

@@ -23,7 +23,7 @@ const MEDIA_TYPES: Readonly<Record<string, string>> = {
   'favicon-32x32.png': 'image/png',
 };
 
-/** Swagger UI comes with @nestjs/swagger, and lies wherever that finds it. */
+/** Reads the files of Swagger UI. It is a dependency of @nestjs/swagger, so it is resolved from there. */
 function readAssets(): ReadonlyMap<string, Buffer> {
   const { resolve } = createRequire(import.meta.resolve('@nestjs/swagger'));
   const folder = join(resolve('swagger-ui-dist/package.json'), '..');
@@ -31,8 +31,8 @@ function readAssets(): ReadonlyMap<string, Buffer> {
 }
 
 /**
- * The OpenAPI document and its page. The page that @nestjs/swagger itself serves needs styles from anywhere to be allowed
- * on it; this one names a nonce.
+ * Serves the OpenAPI document and its page. The page of @nestjs/swagger needs a policy that allows inline styles. This page
+ * uses a nonce instead.
  */
 @ApiExcludeController()
 @Public()
@@ -48,7 +48,7 @@ export class DocsController {
     @Req() request: AdapterRequest,
     @CspNonce({ 'style-src': ["'self'"], 'img-src': ["'self'", 'data:'], 'connect-src': ["'self'"] }) nonce: string,
   ): string {
-    // Relative, so that a global prefix, or a proxy that adds one, needs no setting here.
+    // Relative links work with a global prefix, and behind a proxy that adds a prefix.
     const folder = requestPath(request.url).endsWith('/') ? '.' : './docs';
     return `<!doctype html>
 <html lang="en">

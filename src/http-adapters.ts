@@ -1,13 +1,13 @@
 import type { OutgoingHttpHeader, Server, ServerResponse } from 'node:http';
 import { Stream } from 'node:stream';
 import { StreamableFile, type HttpServer } from '@nestjs/common';
-import { contextOf, type AdapterRequest } from './context/index.js';
+import { getRequestContext, type AdapterRequest } from './context/index.js';
 import type { ProblemFilter } from './problem/index.js';
 import type { AppConfig } from './config/index.js';
-import { MAXIMUM_PATH, type RequestHook } from './observability/index.js';
-import { limitServer, trustProxyOption, type answerClientError } from './security/index.js';
+import { MAX_PATH_LENGTH, type RequestHook } from './observability/index.js';
+import { setServerTimeouts, createTrustProxyOption, type createClientErrorListener } from './security/index.js';
 
-/** What differs between Express and Fastify, made equal: routing, proxy trust, answers that fail under way. */
+/** Makes Express and Fastify behave the same: routing, trust in proxies, and responses that fail while they are sent. */
 export interface AdapterSetup {
   adapter: HttpServer;
   configure(hook: RequestHook, filter: ProblemFilter): void;
@@ -29,10 +29,10 @@ interface FastifyInstance {
   ): void;
 }
 
-/** The settings of the server under both adapters. */
-export function setUpServer(server: Server, onClientError: ReturnType<typeof answerClientError>): void {
-  limitServer(server);
-  // The rules of SecurityModule ask for it, and let nothing pass that comes behind such a request.
+/** Applies the settings of the HTTP server, for both adapters. */
+export function setUpServer(server: Server, onClientError: ReturnType<typeof createClientErrorListener>): void {
+  setServerTimeouts(server);
+  // SecurityModule rejects requests without Host itself, and also the requests after them on the connection.
   Object.assign(server, { requireHostHeader: false });
   server.removeAllListeners('clientError').on('clientError', onClientError);
 }
@@ -45,10 +45,10 @@ export function createAdapter(http: AppConfig['http']): Promise<AdapterSetup> {
 async function setUpExpress({ trustProxy }: AppConfig['http']): Promise<AdapterSetup> {
   const { ExpressAdapter } = await import('@nestjs/platform-express');
 
-  let onStreamError: ProblemFilter['answer'] | undefined;
+  let onStreamError: ProblemFilter['sendProblem'] | undefined;
 
   class PlainTextExpressAdapter extends ExpressAdapter {
-    /** Express takes text for a page, in which a browser would run what a client had put there. */
+    /** Express would send text as HTML, and a browser would run scripts in text from a client. */
     override reply(response: ServerResponse, body: unknown, statusCode?: number): unknown {
       if (body instanceof StreamableFile) {
         body.getStream().once('error', (error) => onStreamError?.(error, response.req as never, response));
@@ -61,12 +61,12 @@ async function setUpExpress({ trustProxy }: AppConfig['http']): Promise<AdapterS
   }
 
   const adapter = new PlainTextExpressAdapter();
-  adapter.set('trust proxy', trustProxyOption(trustProxy));
+  adapter.set('trust proxy', createTrustProxyOption(trustProxy));
   adapter.set('etag', false);
   return {
     adapter,
     configure: (_hook, filter) => {
-      onStreamError = streamFailure(filter);
+      onStreamError = createStreamErrorHandler(filter);
     },
   };
 }
@@ -75,33 +75,33 @@ async function setUpFastify({ trustProxy }: AppConfig['http']): Promise<AdapterS
   const { FastifyAdapter } = await import('@nestjs/platform-fastify');
   let answerBadUrl: ((error: Error, request: AdapterRequest, reply: FastifyReply) => void) | undefined;
   const adapter = new FastifyAdapter({
-    trustProxy: trustProxyOption(trustProxy),
-    // As Express routes, whose router takes no settings from here.
-    routerOptions: { caseSensitive: false, ignoreTrailingSlash: true, maxParamLength: MAXIMUM_PATH },
-    // The router refuses a malformed URL before any hook and past every error handler.
+    trustProxy: createTrustProxyOption(trustProxy),
+    // The same routing as Express, whose router settings cannot be changed here.
+    routerOptions: { caseSensitive: false, ignoreTrailingSlash: true, maxParamLength: MAX_PATH_LENGTH },
+    // Fastify's router rejects a malformed URL before the hooks run and without an error handler.
     frameworkErrors: (error: Error, request: AdapterRequest, reply: FastifyReply) =>
       answerBadUrl?.(error, request, reply),
   });
   const fastify = adapter.getInstance() as unknown as FastifyInstance;
-  // First of its kind: an answer that its audit event turns into a failure is still to be compressed and the like.
+  // This must be the first onSend hook. If an audit event fails, the error response must still pass the other hooks.
   fastify.addHook('onSend', (request, _reply, _payload, done) => {
-    const { hold } = contextOf(request);
-    if (hold) void callAfter(hold.settled(), done);
+    const { responseHold } = getRequestContext(request);
+    if (responseHold) void callWhenDone(responseHold.waitForConditions(), done);
     else done();
   });
   return {
     adapter,
     configure: (hook, filter) => {
-      const trusting = requestPrototype(fastify);
+      const trusting = findRequestPrototype(fastify);
       answerBadUrl = (error, request, reply) => {
         if (trusting) Object.setPrototypeOf(request, trusting);
-        hook(request, reply, (refusal) => filter.answer(refusal ?? adapter.mapException(error), request, reply));
+        hook(request, reply, (refusal) => filter.sendProblem(refusal ?? adapter.mapException(error), request, reply));
       };
-      const onStreamError = streamFailure(filter);
+      const onStreamError = createStreamErrorHandler(filter);
       fastify.addHook('onSend', (request, reply, payload, done) => {
         if (payload instanceof Stream) payload.once('error', (error) => onStreamError(error, request, reply));
-        // Fastify closes the connection on a body it refused, and a client that still sends meets a reset instead of
-        // the answer. Node reads the rest of the body away. A shutdown asks for the close on the raw response.
+        // Fastify closes the connection after a rejected body, and a client that still sends would get a reset instead
+        // of the response. Node discards the rest of the body. A shutdown sets `Connection` on the raw response.
         const isFastifys = reply.getHeader('connection') !== undefined && !reply.raw.hasHeader('connection');
         if (isFastifys && reply.statusCode < 500) reply.removeHeader('connection');
         done();
@@ -111,15 +111,15 @@ async function setUpFastify({ trustProxy }: AppConfig['http']): Promise<AdapterS
 }
 
 /**
- * Fastify makes the request of a malformed URL of a class that knows nothing of trusted proxies: its address and its
- * scheme would be those of the proxy. The one of all other requests stands under a symbol.
+ * For a malformed URL, Fastify creates a request of a class without proxy support, so its address and protocol would be
+ * those of the proxy. The class of all other requests is stored under a symbol.
  */
-function requestPrototype(fastify: object): object | undefined {
+function findRequestPrototype(fastify: object): object | undefined {
   const symbol = Object.getOwnPropertySymbols(fastify).find(({ description }) => description === 'fastify.Request');
   return symbol && (fastify as Record<symbol, { prototype: object }>)[symbol]?.prototype;
 }
 
-async function callAfter(work: Promise<void>, done: Next): Promise<void> {
+async function callWhenDone(work: Promise<void>, done: Next): Promise<void> {
   let failure: unknown;
   try {
     await work;
@@ -129,10 +129,10 @@ async function callAfter(work: Promise<void>, done: Next): Promise<void> {
   done(failure);
 }
 
-/** Fastify tells nobody of a stream that fails under way, and Express as of a client that went away. */
-function streamFailure(filter: ProblemFilter): ProblemFilter['answer'] {
+/** Fastify does not report a stream that fails while it is sent, and Express reports it as a closed connection. */
+function createStreamErrorHandler(filter: ProblemFilter): ProblemFilter['sendProblem'] {
   return (error, request, response) => {
     const { raw = response as ServerResponse } = response as { raw?: ServerResponse };
-    if (raw.headersSent) filter.answer(error, request, response);
+    if (raw.headersSent) filter.sendProblem(error, request, response);
   };
 }

@@ -4,9 +4,9 @@ import { isLocalHost, type AppConfig } from './config/index.js';
 import type { PinoLogger } from './observability/index.js';
 
 /**
- * Listens where the configuration says. When the port cannot be opened, the application is closed.
+ * Listens at the configured host and port. If the port cannot be opened, the application is closed.
  *
- * @returns the address that it is bound to
+ * @returns the address that the server is bound to
  */
 export async function listen(
   app: INestApplication,
@@ -16,7 +16,7 @@ export async function listen(
   try {
     await app.listen(http.port, http.host);
   } catch (error) {
-    // What happens while closing must not hide why the port could not be opened.
+    // An error while closing must not hide the reason why the port could not be opened.
     await app.close().catch(() => undefined);
     throw error;
   }
@@ -30,8 +30,8 @@ export async function listen(
   return bound;
 }
 
-/** What is open, or taken, because this is not production. */
-export function openOutsideProduction({ isProduction, productionTest, metrics, mail }: AppConfig): string[] {
+/** Lists what is open or accepted outside production. */
+export function listDevelopmentExposures({ isProduction, productionTest, metrics, mail }: AppConfig): string[] {
   if (isProduction) return [];
   return [
     ...(productionTest.enabled ? ['/production-test for every account'] : []),
@@ -41,15 +41,15 @@ export function openOutsideProduction({ isProduction, productionTest, metrics, m
   ];
 }
 
-/** Says that the application is ready: in production by a line of the log, which machines read, else by a greeting. */
+/** Reports that the application is ready: in production by a log line, otherwise by a message for people. */
 export function announce(config: AppConfig, logger: PinoLogger, boundTo: AddressInfo): void {
   const { address: host, port } = boundTo;
   if (config.isProduction) logger.log({ host, port, adapter: config.http.adapter, msg: 'listening' });
-  else process.stdout.write(greeting(config, boundTo));
+  else process.stdout.write(formatStartupMessage(config, boundTo));
 }
 
-/** What `npm start` prints when the application is ready. */
-function greeting(config: AppConfig, { address, port, family }: AddressInfo): string {
+/** Formats the message that `npm start` prints when the application is ready. */
+function formatStartupMessage(config: AppConfig, { address, port, family }: AddressInfo): string {
   const { mode, http, auth } = config;
   const isLocal = isLocalHost(address);
   const isEverywhere = address === '0.0.0.0' || address === '::';
@@ -61,7 +61,7 @@ function greeting(config: AppConfig, { address, port, family }: AddressInfo): st
     `  Bound to      ${address}, ${reach} (HOST)`,
     `  API docs      http://${host}:${port}/docs`,
     `  First admin   ${auth.admin?.email ?? 'set ADMIN_EMAIL and ADMIN_PASSWORD, and start again'}`,
-    ...openOutsideProduction(config).map(
+    ...listDevelopmentExposures(config).map(
       (what, at) => `${at === 0 ? `  Open, because NODE_ENV is ${mode}:\n` : ''}    - ${what}`,
     ),
     '\n',

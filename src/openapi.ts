@@ -9,11 +9,11 @@ import {
   type OpenAPIObject,
 } from '@nestjs/swagger';
 import { getMetadataStorage } from 'class-validator';
-import { PUBLIC_ROUTE, routeFlag } from './guards/index.js';
+import { PUBLIC_ROUTE, hasRouteFlag } from './guards/index.js';
 
 /**
- * The OpenAPI document, made when it is first asked for. DocsController serves it: the routes that SwaggerModule would
- * register itself are reached past the guards, so that neither address lists nor limits hold for them.
+ * The OpenAPI document. It is created at the first request. DocsController serves it, because guards do not run on the
+ * routes that SwaggerModule registers, so that address lists and rate limits would not apply.
  */
 @Injectable()
 export class ApiDocument {
@@ -21,7 +21,7 @@ export class ApiDocument {
   private jsonText: string | undefined;
   private yamlText: string | undefined;
 
-  /** Names the application to describe, which dependency injection does not know. */
+  /** Sets the application to describe. It cannot be injected. */
   describe(app: INestApplication): void {
     this.app = app;
   }
@@ -46,14 +46,14 @@ export class ApiDocument {
     describeValidatedClasses();
     const frame = new DocumentBuilder().setTitle('nest-bulwark').setVersion('1').addBearerAuth();
     const document = SwaggerModule.createDocument(this.app, frame.addSecurityRequirements('bearer').build());
-    return withOpenRoutes(document, publicOperations(this.app));
+    return removeSecurityOf(document, findPublicOperations(this.app));
   }
 }
 
-const operationOf = (controller: string, method: string) => `${controller}_${method}`;
+const getOperationId = (controller: string, method: string) => `${controller}_${method}`;
 
-/** Operations of the routes that are marked as public; every other one needs a token. */
-function publicOperations(app: INestApplication): Set<string> {
+/** Returns the operations of public routes. All other operations need a token. */
+function findPublicOperations(app: INestApplication): Set<string> {
   const reflector = app.get(Reflector);
   const scanner = new MetadataScanner();
   const operations = new Set<string>();
@@ -62,19 +62,19 @@ function publicOperations(app: INestApplication): Set<string> {
       const controller = metatype as Type;
       const prototype = controller.prototype as Record<string, object>;
       for (const method of scanner.getAllMethodNames(prototype)) {
-        const isPublic = routeFlag(reflector, PUBLIC_ROUTE, prototype[method] as object, controller);
-        if (isPublic) operations.add(operationOf(controller.name, method));
+        const isPublic = hasRouteFlag(reflector, PUBLIC_ROUTE, prototype[method] as object, controller);
+        if (isPublic) operations.add(getOperationId(controller.name, method));
       }
     }
   }
   return operations;
 }
 
-/** An empty list of requirements is how OpenAPI says that a route asks for none (3.1, section 4.8.10). */
-function withOpenRoutes(document: OpenAPIObject, open: ReadonlySet<string>): OpenAPIObject {
+/** Marks operations as public. In OpenAPI, an empty list means no requirement (3.1, section 4.8.10). */
+function removeSecurityOf(document: OpenAPIObject, open: ReadonlySet<string>): OpenAPIObject {
   for (const path of Object.values(document.paths)) {
     for (const operation of [path.get, path.post, path.put, path.patch, path.delete]) {
-      // Swagger adds the number of an alias, as in `live[1]`, and the version.
+      // Swagger adds the index of an alias, as in `live[1]`, and the version.
       const [name = ''] = (operation?.operationId ?? '').split(/\[|_v/);
       if (operation && open.has(name)) operation.security = [];
     }
@@ -82,7 +82,7 @@ function withOpenRoutes(document: OpenAPIObject, open: ReadonlySet<string>): Ope
   return document;
 }
 
-/** What class-validator keeps of one decorator; its types do not export it. */
+/** Metadata of one decorator of class-validator. Its types do not export it. */
 interface Rule {
   readonly target: { readonly prototype: object };
   readonly propertyName: string;
@@ -92,20 +92,20 @@ interface Rule {
 }
 
 /**
- * Tells Swagger what the decorators of class-validator say already, so that a property is described once. The modules
- * themselves stay without a dependency on Swagger.
+ * Passes the rules of class-validator's decorators to Swagger, so that each property is described only once. So the modules
+ * do not depend on Swagger.
  */
 function describeValidatedClasses(): void {
   const storage = getMetadataStorage() as unknown as { validationMetadatas: Map<unknown, Rule[]> };
   for (const rules of storage.validationMetadatas.values()) {
     for (const { target, propertyName } of rules) {
-      const ofProperty = rules.filter((rule) => rule.propertyName === propertyName);
-      ApiProperty(optionsOf(ofProperty))(target.prototype, propertyName);
+      const propertyRules = rules.filter((rule) => rule.propertyName === propertyName);
+      ApiProperty(createPropertyOptions(propertyRules))(target.prototype, propertyName);
     }
   }
 }
 
-function optionsOf(rules: readonly Rule[]): ApiPropertyOptions {
+function createPropertyOptions(rules: readonly Rule[]): ApiPropertyOptions {
   const has = (name: string) => rules.some((rule) => (rule.name ?? rule.type) === name);
   const [minLength, maxLength] = rules.find(({ name }) => name === 'isLength')?.constraints ?? [];
   return {

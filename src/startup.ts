@@ -5,7 +5,7 @@ import { loadConfig, readEnvironment, type AppConfig, type Environment } from '.
 import { stopEmbeddedServers } from './database/index.js';
 import { createAdapter, type AdapterSetup } from './http-adapters.js';
 import { PinoLogger } from './observability/index.js';
-import { endOnSignals, shutDownOnSignals, ShutdownService } from './shutdown/index.js';
+import { exitOnSignals, shutDownOnSignals, ShutdownService } from './shutdown/index.js';
 
 /** @publicApi */
 export interface StartupOptions {
@@ -50,7 +50,7 @@ export async function prepareStart(options: StartupOptions = {}): Promise<Startu
     // The suite reads bodies itself. An error of the start is reported by its exit code.
     nestOptions: { logger, bodyParser: false, abortOnError: false },
     handleSignals,
-    releaseSignals: handleSignals ? endOnSignals(stopEmbeddedServers) : () => undefined,
+    releaseSignals: handleSignals ? exitOnSignals(stopEmbeddedServers) : () => undefined,
   };
 }
 

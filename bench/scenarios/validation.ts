@@ -42,12 +42,12 @@ interface Pipe {
 }
 
 async function run({ rounds, seconds }: RunOptions): Promise<Row[]> {
-  const { validationPipe } = (await import(new URL('../../../dist/security/index.js', import.meta.url).href)) as {
-    validationPipe: () => Pipe;
+  const { createValidationPipe } = (await import(new URL('../../../dist/security/index.js', import.meta.url).href)) as {
+    createValidationPipe: () => Pipe;
   };
   const options = { transform: true, whitelist: true, forbidNonWhitelisted: true, forbidUnknownValues: true };
   const byClass: ArgumentMetadata = { type: 'body', metatype: AccountDto };
-  const [stock, ours] = [new ValidationPipe(options) as Pipe, validationPipe()];
+  const [stock, ours] = [new ValidationPipe(options) as Pipe, createValidationPipe()];
   const subjects = [
     { name: 'stock ValidationPipe, class', pipe: stock, metadata: byClass },
     { name: 'nest-bulwark, class', pipe: ours, metadata: byClass },

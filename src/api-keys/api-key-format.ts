@@ -1,11 +1,11 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 
-/** Beginning of every key, by which scanners of repositories and logs find them. */
+/** Prefix of every key. Secret scanners find keys in repositories and logs by this prefix. */
 export const API_KEY_PREFIX = 'bwk_';
 
-/** `bwk_<id, 32 hex>_<secret, 256 bits in base64url><CRC-32 of all before it, 8 hex>` */
-const KEY = /^(bwk_([0-9a-f]{32})_([\w-]{43}))([0-9a-f]{8})$/;
+/** `bwk_<id, 32 hex digits>_<secret, 256 bits in base64url><CRC-32 of everything before it, 8 hex digits>` */
+const API_KEY_PATTERN = /^(bwk_([0-9a-f]{32})_([\w-]{43}))([0-9a-f]{8})$/;
 const SECRET_BYTES = 32;
 
 export interface ApiKeyParts {
@@ -14,30 +14,30 @@ export interface ApiKeyParts {
   readonly secret: string;
 }
 
-/** A key for a row, to be shown once. */
-export function newApiKey(id: string): { key: string; hash: Buffer } {
+/** Creates a key for a row of `api_keys`. The key is shown once and is not stored. */
+export function createApiKey(id: string): { key: string; hash: Buffer } {
   const secret = randomBytes(SECRET_BYTES).toString('base64url');
   const body = `${API_KEY_PREFIX}${id.replaceAll('-', '')}_${secret}`;
-  return { key: body + checksumOf(body), hash: hashOf(secret) };
+  return { key: body + computeChecksum(body), hash: hashSecret(secret) };
 }
 
-/** Undefined for what was mistyped, cut or made up; the checksum tells so without a look at the database. */
+/** Returns undefined for an invalid key. The checksum detects mistyped, truncated and invented keys without a query. */
 export function parseApiKey(text: string): ApiKeyParts | undefined {
-  const [, body, hex, secret, checksum] = KEY.exec(text) ?? [];
-  if (body === undefined || hex === undefined || secret === undefined || checksumOf(body) !== checksum)
+  const [, body, hex, secret, checksum] = API_KEY_PATTERN.exec(text) ?? [];
+  if (body === undefined || hex === undefined || secret === undefined || computeChecksum(body) !== checksum)
     return undefined;
   const id = hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
   return { id, secret };
 }
 
 /**
- * What is kept of a secret. A fast hash serves: with 256 random bits there is nothing to guess, and a slow one like bcrypt
- * would only make each request of a machine cost what a login does.
+ * Returns the hash that is stored instead of the secret. A fast hash is enough, because 256 random bits cannot be guessed.
+ * A slow hash such as bcrypt would make each request as expensive as a login.
  */
-export function hashOf(secret: string): Buffer {
+export function hashSecret(secret: string): Buffer {
   return createHash('sha256').update(secret).digest();
 }
 
-function checksumOf(body: string): string {
+function computeChecksum(body: string): string {
   return crc32(body).toString(16).padStart(8, '0');
 }

@@ -2,12 +2,12 @@ import { Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { PeriodicTasks, type PeriodicTaskRunner } from '../periodic-tasks/index.js';
 
-const FLUSH_MS = 60_000;
+const FLUSH_INTERVAL_MS = 60_000;
 
-/** When keys were used last: in memory, and once a minute for all of them in one statement, so that no request writes. */
+/** Records when keys were last used. Uses are collected in memory and written once a minute, so that requests do not write. */
 @Injectable()
 export class ApiKeyUses implements BeforeApplicationShutdown {
-  private uses = new Map<string, number>();
+  private lastUses = new Map<string, number>();
   private readonly flushing: PeriodicTaskRunner;
 
   constructor(
@@ -15,7 +15,7 @@ export class ApiKeyUses implements BeforeApplicationShutdown {
     tasks: PeriodicTasks,
   ) {
     const flush = () => this.flush();
-    this.flushing = tasks.add({ name: 'api-key-uses', everyMs: FLUSH_MS, run: flush, runsUntilClose: true });
+    this.flushing = tasks.add({ name: 'api-key-uses', everyMs: FLUSH_INTERVAL_MS, run: flush, runsUntilClose: true });
   }
 
   /** The uses of the last minute are worth one try. */
@@ -23,25 +23,25 @@ export class ApiKeyUses implements BeforeApplicationShutdown {
     await this.flushing.runNow().catch(() => undefined);
   }
 
-  note(id: string): void {
-    this.uses.set(id, Date.now());
+  recordUse(id: string): void {
+    this.lastUses.set(id, Date.now());
   }
 
   /** @throws what the database answers; the uses are then kept for the next time */
   async flush(): Promise<void> {
-    if (this.uses.size === 0) return;
-    const { uses } = this;
-    this.uses = new Map();
+    if (this.lastUses.size === 0) return;
+    const { lastUses } = this;
+    this.lastUses = new Map();
     try {
       await this.source.query(
         `UPDATE api_keys AS k SET last_used_at = u.at
           FROM unnest($1::uuid[], $2::timestamptz[]) AS u (id, at)
           WHERE k.id = u.id AND (k.last_used_at IS NULL OR k.last_used_at < u.at)`,
-        [[...uses.keys()], [...uses.values()].map((at) => new Date(at).toISOString())],
+        [[...lastUses.keys()], [...lastUses.values()].map((at) => new Date(at).toISOString())],
       );
     } catch (error) {
-      // Older than what came meanwhile.
-      for (const [id, at] of uses) if (!this.uses.has(id)) this.uses.set(id, at);
+      // Uses that were recorded in the meantime are newer.
+      for (const [id, at] of lastUses) if (!this.lastUses.has(id)) this.lastUses.set(id, at);
       throw error;
     }
   }

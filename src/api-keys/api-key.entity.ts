@@ -1,6 +1,6 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 
-/** A machine's credential, which acts for the user who made it. */
+/** A credential for a program. It acts for the user who created it. */
 @Entity('api_keys', { synchronize: false })
 export class ApiKey {
   @PrimaryColumn('uuid')
@@ -9,7 +9,7 @@ export class ApiKey {
   @Column('uuid', { name: 'user_id' })
   userId!: string;
 
-  /** Tenant that it acts in; null for the account alone. */
+  /** Tenant that the key acts in. Null if it acts only for the account. */
   @Column('uuid', { name: 'tenant_id', nullable: true })
   tenantId!: string | null;
 
@@ -29,7 +29,7 @@ export class ApiKey {
   @Column('timestamptz', { name: 'expires_at' })
   expiresAt!: Date;
 
-  /** To the minute. */
+  /** Accurate to one minute. */
   @Column('timestamptz', { name: 'last_used_at', nullable: true })
   lastUsedAt!: Date | null;
 

@@ -9,28 +9,28 @@ import type { Principal } from '../context/index.js';
 import { afterCommit, managerOf } from '../database/index.js';
 import { UserStore } from '../users/index.js';
 import { ApiKeyUses } from './api-key-uses.js';
-import { API_KEY_PREFIX, hashOf, parseApiKey } from './api-key-format.js';
+import { API_KEY_PREFIX, hashSecret, parseApiKey } from './api-key-format.js';
 
-/** Name of these keys among what revocations are announced of. */
-export const API_KEYS = 'apikey';
-const REMEMBERED = 10_000;
-const NO_HASH = Buffer.alloc(32);
+/** Kind of the state cache for API keys, in the messages of RevocationService. */
+export const API_KEY_STATES = 'apikey';
+const MAX_CACHED_KEYS = 10_000;
+const EMPTY_HASH = Buffer.alloc(32);
 
 type Refusal = 'API_KEY_INVALID' | 'API_KEY_EXPIRED' | 'API_KEY_REVOKED';
 
 const DETAILS: Readonly<Record<Refusal, string>> = {
-  API_KEY_INVALID: 'There is no such API key. Check that it was copied whole.',
-  API_KEY_EXPIRED: 'The API key has expired. Make another.',
-  API_KEY_REVOKED: 'The API key was revoked, or its owner has no access any more. Make another.',
+  API_KEY_INVALID: 'There is no such API key. Check that it was copied completely.',
+  API_KEY_EXPIRED: 'The API key has expired. Create a new one.',
+  API_KEY_REVOKED: 'The API key was revoked, or its owner no longer has access. Create a new one.',
 };
 
 interface KeyState {
   readonly userId: string;
-  /** How long it may be remembered at most. */
+  /** Time until which the state may be cached. */
   readonly expiresAtMs: number;
   readonly keyExpiresAtMs: number;
   readonly hash: Buffer;
-  /** Undefined for a key that is revoked, or whose owner is locked, gone, or out of the tenant. */
+  /** Undefined if the key is revoked, or if its owner is locked, deleted or no longer a member of the tenant. */
   readonly principal: Principal | undefined;
 }
 
@@ -44,8 +44,8 @@ interface KeyRow {
 }
 
 /**
- * Takes API keys as bearer tokens. What is known of a key is remembered like the state of a session and forgotten by the
- * same news, so that a key that is revoked, or an owner who is locked or loses a role, counts from the next request on.
+ * Verifies API keys that are sent as bearer tokens. The state of a key is cached like the state of a session, and the same
+ * invalidation messages remove it. So a revoked key, a locked owner or a removed role takes effect at the next request.
  */
 @Injectable()
 export class ApiKeyVerifier extends CredentialVerifier {
@@ -61,19 +61,19 @@ export class ApiKeyVerifier extends CredentialVerifier {
     @Optional() private readonly directory?: TenantDirectory,
   ) {
     super();
-    this.states = revocations.createStateCache<KeyState>(API_KEYS, REMEMBERED, (id) => this.load(id));
+    this.states = revocations.createStateCache<KeyState>(API_KEY_STATES, MAX_CACHED_KEYS, (id) => this.load(id));
   }
 
   verify(credential: string): Principal | Promise<Principal> | undefined {
     if (!credential.startsWith(API_KEY_PREFIX)) return undefined;
     const parts = parseApiKey(credential);
-    if (!parts) throw this.refusal('API_KEY_INVALID');
+    if (!parts) throw this.refuse('API_KEY_INVALID');
     const state = this.states.get(parts.id);
-    if (state instanceof Promise) return state.then((late) => this.judge(parts.id, parts.secret, late));
-    return this.judge(parts.id, parts.secret, state);
+    if (state instanceof Promise) return state.then((loaded) => this.checkKey(parts.id, parts.secret, loaded));
+    return this.checkKey(parts.id, parts.secret, state);
   }
 
-  /** Announced with the other changes of the user by the caller. */
+  /** The caller publishes the invalidation message of the user. */
   async revokeAll(userId: string): Promise<void> {
     const [, affected] = await managerOf(this.source).query<[unknown[], number]>(
       'UPDATE api_keys SET revoked_at = now() WHERE user_id = $1 AND revoked_at IS NULL',
@@ -84,17 +84,20 @@ export class ApiKeyVerifier extends CredentialVerifier {
     await afterCommit(() => this.audit.record({ ...event, delivery: 'durable', metadata: { revoked: affected } }));
   }
 
-  /** The same steps for a key that there is and for one that there is not; why it is refused is told to its holder only. */
-  private judge(id: string, secret: string, state: KeyState | null): Principal {
-    const isRight = timingSafeEqual(hashOf(secret), state?.hash ?? NO_HASH);
-    if (!isRight || !state) throw this.refusal('API_KEY_INVALID', id);
-    if (!state.principal) throw this.refusal('API_KEY_REVOKED', id);
-    if (state.keyExpiresAtMs <= Date.now()) throw this.refusal('API_KEY_EXPIRED', id);
-    this.uses.note(id);
+  /**
+   * Does the same steps for existing and unknown keys, so that the time does not reveal which keys exist. Only a caller
+   * with the right secret learns why the key is refused.
+   */
+  private checkKey(id: string, secret: string, state: KeyState | null): Principal {
+    const isSecretValid = timingSafeEqual(hashSecret(secret), state?.hash ?? EMPTY_HASH);
+    if (!isSecretValid || !state) throw this.refuse('API_KEY_INVALID', id);
+    if (!state.principal) throw this.refuse('API_KEY_REVOKED', id);
+    if (state.keyExpiresAtMs <= Date.now()) throw this.refuse('API_KEY_EXPIRED', id);
+    this.uses.recordUse(id);
     return state.principal;
   }
 
-  private refusal(code: Refusal, id?: string): ProblemException {
+  private refuse(code: Refusal, id?: string): ProblemException {
     this.audit.record({
       action: 'access.denied',
       outcome: 'denied',
@@ -118,24 +121,26 @@ export class ApiKeyVerifier extends CredentialVerifier {
         expiresAtMs: Infinity,
         keyExpiresAtMs: row.expires_at.getTime(),
         hash: row.secret_hash,
-        principal: row.revoked_at ? undefined : await this.principalOf(id, row),
+        principal: row.revoked_at ? undefined : await this.createPrincipal(id, row),
       };
     } catch (cause) {
-      throw new ProblemException(
-        'SERVICE_UNAVAILABLE',
-        'Whether the API key is good cannot be told at the moment. Try again.',
-        { cause, headers: { 'Retry-After': '1' } },
-      );
+      throw new ProblemException('SERVICE_UNAVAILABLE', 'The API key cannot be verified at the moment. Try again.', {
+        cause,
+        headers: { 'Retry-After': '1' },
+      });
     }
   }
 
-  /** With what the key was made for and its owner may still do; without roles, which would open more. */
-  private async principalOf(id: string, { user_id, tenant_id, permissions }: KeyRow): Promise<Principal | undefined> {
+  /** Has the permissions of the key that its owner still has. It has no roles, because roles would grant more. */
+  private async createPrincipal(
+    id: string,
+    { user_id, tenant_id, permissions }: KeyRow,
+  ): Promise<Principal | undefined> {
     const owner = await this.users.findById(user_id);
     if (!owner || owner.lockedAt || owner.deactivatedAt) return undefined;
-    const there = tenant_id === null ? [] : (await this.directory?.membershipsOf(user_id))?.get(tenant_id);
-    if (!there) return undefined;
-    const grants = this.access.grantsOfRoles([...owner.roles, ...there]);
+    const tenantRoles = tenant_id === null ? [] : (await this.directory?.getMemberships(user_id))?.get(tenant_id);
+    if (!tenantRoles) return undefined;
+    const grants = this.access.getGrantsOfRoles([...owner.roles, ...tenantRoles]);
     return {
       id: owner.id,
       email: owner.email,

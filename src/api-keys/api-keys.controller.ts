@@ -18,7 +18,7 @@ import type { Principal } from '../context/index.js';
 import { CreateApiKeyDto, type ApiKeyView, type NewApiKeyView } from './api-keys.dto.js';
 import { ApiKeysService } from './api-keys.service.js';
 
-/** The caller's own API keys. No key makes or revokes another. */
+/** The caller's own API keys. An API key cannot create or revoke API keys. */
 @Controller({ path: 'api-keys', version: ['1', VERSION_NEUTRAL] })
 @AllowApiKeys(false)
 export class ApiKeysController {
@@ -30,7 +30,7 @@ export class ApiKeysController {
     return { keys: await this.keys.list(id) };
   }
 
-  /** The key itself is in this answer, and nowhere else. */
+  /** Only this response contains the key itself. */
   @Post()
   @RecentAuthentication()
   @ThrottleTier('auth')
@@ -46,7 +46,7 @@ export class ApiKeysController {
   }
 }
 
-/** Other people's keys, for administrators. */
+/** API keys of all users, for administrators. */
 @Controller({ path: 'admin', version: ['1', VERSION_NEUTRAL] })
 @Management()
 @Roles('Admin')

@@ -18,7 +18,7 @@ export class CreateApiKeyDto {
   @Matches(/^\P{Cc}*$/u, { message: 'name must not contain control characters' })
   name!: string;
 
-  /** What the key may do; wildcards are not accepted. */
+  /** Permissions of the key. Wildcards are not accepted. */
   @IsArray()
   @ArrayMinSize(1)
   @ArrayMaxSize(100)
@@ -26,7 +26,7 @@ export class CreateApiKeyDto {
   @MaxLength(200, { each: true })
   permissions!: string[];
 
-  /** Life of the key, 90 days unless said. */
+  /** Lifetime of the key in days. The default is 90 days. */
   @IsOptional()
   @IsInt()
   @Min(1)
@@ -34,7 +34,7 @@ export class CreateApiKeyDto {
   expiresInDays?: number;
 }
 
-/** A key as its owner sees it. */
+/** An API key without its secret. */
 export class ApiKeyView {
   id!: string;
   name!: string;
@@ -42,11 +42,11 @@ export class ApiKeyView {
   permissions!: string[];
   createdAt!: Date;
   expiresAt!: Date;
-  /** To the minute. */
+  /** Accurate to one minute. */
   lastUsedAt!: Date | null;
 }
 
-/** The only answer that ever holds the key itself. */
+/** The response to the creation of a key. Only this response contains the key itself. */
 export class NewApiKeyView extends ApiKeyView {
   key!: string;
 }

@@ -9,7 +9,7 @@ import { ApiKeyVerifier } from './api-key.verifier.js';
 import { AdminApiKeysController, ApiKeysController } from './api-keys.controller.js';
 import { ApiKeysService } from './api-keys.service.js';
 
-/** API keys for machines. Needs AuthModule and DatabaseModule; it has no options. @publicApi */
+/** API keys for programs. Needs AuthModule and DatabaseModule. It has no options. @publicApi */
 @Global()
 @Module({
   imports: [AuthorizationGuardModule, PeriodicTasksCoreModule, TypeOrmModule.forFeature([ApiKey])],

@@ -7,14 +7,14 @@ import { ProblemException } from '../problem/index.js';
 import { uuidv7 } from '../common/index.js';
 import type { Principal } from '../context/index.js';
 import { afterCommit, managerOf } from '../database/index.js';
-import { newApiKey } from './api-key-format.js';
+import { createApiKey } from './api-key-format.js';
 import { ApiKey } from './api-key.entity.js';
-import { API_KEYS } from './api-key.verifier.js';
+import { API_KEY_STATES } from './api-key.verifier.js';
 import type { ApiKeyView, CreateApiKeyDto, NewApiKeyView } from './api-keys.dto.js';
 
 const DAY_MS = 86_400_000;
-const DEFAULT_DAYS = 90;
-/** Keys that one user may have at a time. */
+const DEFAULT_EXPIRY_DAYS = 90;
+/** Maximum number of active keys of one user. */
 const MAX_KEYS = 50;
 
 /** @publicApi */
@@ -29,16 +29,16 @@ export class ApiKeysService {
   ) {}
 
   /**
-   * A key for the tenant that its owner acts in.
+   * Creates a key for the tenant that its owner acts in.
    *
-   * @throws ProblemException `VALIDATION_FAILED` for a permission that is none, `ACCESS_DENIED` for one that the owner
-   *   does not have, `CONFLICT` where there are too many keys
+   * @throws ProblemException `VALIDATION_FAILED` for an invalid permission, `ACCESS_DENIED` for a permission that the
+   *   owner does not have, `CONFLICT` if the owner has too many keys
    */
   async create(owner: Principal, { name, permissions, expiresInDays }: CreateApiKeyDto): Promise<NewApiKeyView> {
     const wanted = [...new Set(permissions)].toSorted();
-    this.assertHeld(owner, wanted);
+    this.assertOwnerHasPermissions(owner, wanted);
     const id = uuidv7();
-    const { key, hash } = newApiKey(id);
+    const { key, hash } = createApiKey(id);
     const now = Date.now();
     const row = {
       id,
@@ -47,29 +47,29 @@ export class ApiKeysService {
       name,
       permissions: wanted,
       createdAt: new Date(now),
-      expiresAt: new Date(now + (expiresInDays ?? DEFAULT_DAYS) * DAY_MS),
+      expiresAt: new Date(now + (expiresInDays ?? DEFAULT_EXPIRY_DAYS) * DAY_MS),
       lastUsedAt: null,
       revokedAt: null,
     };
     await this.accounts.runAs(owner, async () => {
-      if ((await this.countOf(owner.id)) >= MAX_KEYS) {
-        throw new ProblemException('CONFLICT', `A user has ${MAX_KEYS} API keys at most. Revoke one first.`);
+      if ((await this.countKeys(owner.id)) >= MAX_KEYS) {
+        throw new ProblemException('CONFLICT', `A user can have at most ${MAX_KEYS} API keys. Revoke one first.`);
       }
       await this.keys.insert({ ...row, secretHash: hash });
       await this.recordAudit('api_key.create', id, { permissions: wanted, expiresAt: row.expiresAt });
     });
-    return Object.assign(viewOf(row), { key });
+    return Object.assign(toView(row), { key });
   }
 
-  /** Keys of a user that are not over. */
+  /** Returns the keys of a user that are neither revoked nor expired. */
   async list(userId: string): Promise<ApiKeyView[]> {
     const where = { userId, revokedAt: IsNull(), expiresAt: MoreThan(new Date()) };
-    return (await this.keys.find({ where, order: { id: 'DESC' } })).map(viewOf);
+    return (await this.keys.find({ where, order: { id: 'DESC' } })).map(toView);
   }
 
   /**
-   * @param userId the owner; undefined where an administrator may revoke anybody's
-   * @throws ProblemException `NOT_FOUND`, the same for a key that is somebody else's
+   * @param userId the owner. Undefined if an administrator revokes the key of any user
+   * @throws ProblemException `NOT_FOUND`, also for a key of another user
    */
   async revoke(id: string, userId?: string): Promise<void> {
     const { affected } = await this.keys.update(
@@ -77,28 +77,35 @@ export class ApiKeysService {
       { revokedAt: new Date() },
     );
     if (affected !== 1) throw new ProblemException('NOT_FOUND', 'There is no such API key.');
-    await this.revocations.changed(API_KEYS, id.toLowerCase());
+    await this.revocations.changed(API_KEY_STATES, id.toLowerCase());
     await this.recordAudit('api_key.revoke', id);
   }
 
-  private countOf(userId: string): Promise<number> {
+  private countKeys(userId: string): Promise<number> {
     return this.keys.countBy({ userId, revokedAt: IsNull(), expiresAt: MoreThan(new Date()) });
   }
 
-  private assertHeld(owner: Principal, wanted: readonly string[]): void {
+  private assertOwnerHasPermissions(owner: Principal, wanted: readonly string[]): void {
     if (!wanted.every(isPermission)) {
-      throw new ProblemException('VALIDATION_FAILED', 'A key is made for permissions by their names.', {
-        errors: [{ path: 'permissions', code: 'permissionInvalid', message: 'permissions must be like orders:read' }],
-      });
+      throw new ProblemException(
+        'VALIDATION_FAILED',
+        'A key needs the names of its permissions, such as orders:read.',
+        {
+          errors: [{ path: 'permissions', code: 'permissionInvalid', message: 'permissions must be like orders:read' }],
+        },
+      );
     }
-    const beyond = wanted.filter((permission) => !this.access.can(owner, permission));
-    if (beyond.length === 0) return;
+    const missing = wanted.filter((permission) => !this.access.can(owner, permission));
+    if (missing.length === 0) return;
     this.audit.record({
       action: 'access.denied',
       outcome: 'denied',
-      metadata: { reason: 'permission', required: beyond },
+      metadata: { reason: 'permission', required: missing },
     });
-    throw new ProblemException('ACCESS_DENIED', `You do not have the permission ${beyond.join(', ')} yourself.`);
+    throw new ProblemException(
+      'ACCESS_DENIED',
+      `You cannot create a key with permissions that you do not have: ${missing.join(', ')}.`,
+    );
   }
 
   private recordAudit<A extends AuditAction>(action: A, id: string, metadata?: AuditMetadata<A>): Promise<void> {
@@ -106,13 +113,13 @@ export class ApiKeysService {
     return afterCommit(() => this.audit.record({ ...event, delivery: 'durable' }));
   }
 
-  /** Of the open transaction, where there is one. */
+  /** Uses the open transaction, if there is one. */
   private get keys(): Repository<ApiKey> {
     return managerOf(this.source).getRepository(ApiKey);
   }
 }
 
-function viewOf({
+function toView({
   id,
   name,
   tenantId,

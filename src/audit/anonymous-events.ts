@@ -1,4 +1,4 @@
-import { clientNetwork, EventBudget, type LeftOut, Streaks, type Streak } from '../common/index.js';
+import { clientNetwork, EventBudget, type DroppedEvents, Streaks, type Streak } from '../common/index.js';
 import { currentContext, runOutsideRequests } from '../context/index.js';
 import type { AuditInput } from '../ports/index.js';
 
@@ -30,7 +30,7 @@ export class AnonymousEvents {
   private readonly budget = new EventBudget({
     perMinute: MAX_EVENTS_PER_MINUTE,
     perClientPerMinute: MAX_EVENTS_PER_CLIENT_PER_MINUTE,
-    onLeftOut: (leftOut) => this.recordLeftOut(leftOut),
+    onDropped: (leftOut) => this.recordLeftOut(leftOut),
   });
 
   /** @param record stores an event that summarizes many requests */
@@ -69,7 +69,7 @@ export class AnonymousEvents {
     runOutsideRequests(() => this.record({ ...denial, metadata: summary }));
   }
 
-  private recordLeftOut({ count: unreported, clients }: LeftOut): void {
+  private recordLeftOut({ count: unreported, clients }: DroppedEvents): void {
     const metadata = { rule: 'anonymous_events', unreported, clients };
     runOutsideRequests(() => this.record({ action: 'security.violation', outcome: 'denied', metadata }));
   }

@@ -14,7 +14,7 @@ import {
   VERSION_NEUTRAL,
 } from '@nestjs/common';
 import { Management } from '../guards/index.js';
-import { NamedRoles, RoleCheck, RoleGuard } from '../ports/index.js';
+import { ExactRoleCheck, RoleCheck, RoleGuard } from '../ports/index.js';
 import { PrincipalResolver, type AdapterRequest, type Principal } from '../context/index.js';
 import { ProblemException } from '../problem/index.js';
 import { AUDIT_SETTINGS, type AuditSettings } from './audit.options.js';
@@ -32,7 +32,7 @@ class AuditRouteGuard extends RoleGuard {
   constructor(
     @Inject(AUDIT_SETTINGS) { adminRole }: AuditSettings,
     audit: AuditService,
-    @Optional() roles: RoleCheck = new NamedRoles(),
+    @Optional() roles: RoleCheck = new ExactRoleCheck(),
   ) {
     super(adminRole, roles, audit);
   }
@@ -53,7 +53,7 @@ export class AuditController {
     private readonly tail: AuditTail,
     @Inject(AUDIT_SETTINGS) private readonly settings: AuditSettings,
     @Optional() private readonly principals?: PrincipalResolver,
-    @Optional() private readonly roles: RoleCheck = new NamedRoles(),
+    @Optional() private readonly roles: RoleCheck = new ExactRoleCheck(),
   ) {}
 
   /** A page of events, newest first. */

@@ -1,4 +1,4 @@
-import { isSecretName, plainName, REDACTED, withoutSecrets } from '../common/index.js';
+import { isSecretName, normalizeName, REDACTED, redactSecrets } from '../common/index.js';
 
 /** Maximum length of a text from a client, in characters. */
 const MAX_TEXT_LENGTH = 512;
@@ -39,7 +39,7 @@ export class Redaction {
   private readonly isSecretByName = new Map<string, boolean>();
 
   constructor(private readonly rules: RedactionRules) {
-    this.redactedNames = new Set(rules.redact.map(plainName));
+    this.redactedNames = new Set(rules.redact.map(normalizeName));
   }
 
   /** Prepares a text of an event: limits its length and replaces control characters. */
@@ -83,7 +83,7 @@ export class Redaction {
   private isSecret(name: string): boolean {
     let isSecret = this.isSecretByName.get(name);
     if (isSecret === undefined) {
-      isSecret = isSecretName(name) || this.redactedNames.has(plainName(name));
+      isSecret = isSecretName(name) || this.redactedNames.has(normalizeName(name));
       if (this.isSecretByName.size < MAX_CACHED_NAMES && name.length <= MAX_TEXT_LENGTH)
         this.isSecretByName.set(name, isSecret);
     }
@@ -93,7 +93,7 @@ export class Redaction {
   private clean(text: string, maxLength: number): string {
     // Secrets are searched beyond the limit, so a secret that the limit would cut is still recognized.
     const cut = text.length <= maxLength ? text : text.slice(0, maxLength + MAX_SECRET_LENGTH);
-    const harmless = withoutSecrets(PRINTABLE.test(cut) ? cut : cut.toWellFormed().replace(UNSAFE, '?'));
+    const harmless = redactSecrets(PRINTABLE.test(cut) ? cut : cut.toWellFormed().replace(UNSAFE, '?'));
     const stored = this.rules.redactEmails ? harmless.replace(EMAIL, '$1***@$2') : harmless;
     return stored.length <= maxLength ? stored : stored.slice(0, maxLength).toWellFormed();
   }

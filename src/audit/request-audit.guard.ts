@@ -1,7 +1,7 @@
 import { Inject, Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
-import { ChainedGuard, MANAGEMENT_ROUTE, OPERATIONAL_ROUTE, routeFlag, RouteMemo } from '../guards/index.js';
-import { contextOf, requestOf, type AdapterRequest, type RequestContext } from '../context/index.js';
+import { ChainedGuard, MANAGEMENT_ROUTE, OPERATIONAL_ROUTE, hasRouteFlag, RouteMemo } from '../guards/index.js';
+import { getRequestContext, getRequest, type AdapterRequest, type RequestContext } from '../context/index.js';
 import type { AuditOutcome } from '../ports/index.js';
 import { AUDIT_SETTINGS, type AuditSettings } from './audit.options.js';
 import { AuditService } from './audit.service.js';
@@ -36,8 +36,8 @@ interface RecordedRoute {
 @ChainedGuard({ order: FIRST_IN_CHAIN })
 export class RequestAuditGuard implements CanActivate {
   private readonly routes = new RouteMemo((handler, controller): RecordedRoute => {
-    const isManagement = routeFlag(this.reflector, MANAGEMENT_ROUTE, handler, controller);
-    const isOperational = routeFlag(this.reflector, OPERATIONAL_ROUTE, handler, controller);
+    const isManagement = hasRouteFlag(this.reflector, MANAGEMENT_ROUTE, handler, controller);
+    const isOperational = hasRouteFlag(this.reflector, OPERATIONAL_ROUTE, handler, controller);
     return { isAdmin: isManagement && !isOperational, isOperational };
   });
 
@@ -50,11 +50,11 @@ export class RequestAuditGuard implements CanActivate {
   canActivate(context: ExecutionContext): boolean {
     if (context.getType() !== 'http') return true;
     const { isAdmin, isOperational } = this.routes.get(context);
-    const request = requestOf<RouteRequest>(context);
+    const request = getRequest<RouteRequest>(context);
     const isRecordedCall = !isOperational && this.shouldRecordCall(request.method);
     if (!isAdmin && !isRecordedCall) return true;
-    const call = { context: contextOf(request), params: { ...request.params }, isAdmin, isRecordedCall };
-    call.context.beforeAnswer((status) => this.record(call, status));
+    const call = { context: getRequestContext(request), params: { ...request.params }, isAdmin, isRecordedCall };
+    call.context.beforeResponse((status) => this.record(call, status));
     return true;
   }
 

@@ -177,7 +177,7 @@ export class AuthService {
     { id, roles }: UserRecord,
     tenantId: string | null,
   ): Promise<Pick<Principal, 'roles' | 'tenantId'>> {
-    const tenantRoles = tenantId === null ? undefined : (await this.tenants?.membershipsOf(id))?.get(tenantId);
+    const tenantRoles = tenantId === null ? undefined : (await this.tenants?.getMemberships(id))?.get(tenantId);
     return tenantId !== null && tenantRoles
       ? { roles: [...roles, ...tenantRoles], tenantId }
       : { roles, tenantId: undefined };

@@ -14,7 +14,7 @@ export class BackgroundWork {
 
   start(name: string, work: () => Promise<void>): void {
     // The copied context keeps principal and address, but not the response: an audit event must not delay the response.
-    const context = currentContext()?.detached() ?? new RequestContext();
+    const context = currentContext()?.withoutResponse() ?? new RequestContext();
     void this.lifecycle
       .run(name, () => outsideTransaction(() => runWithContext(context, work)))
       .catch((error: unknown) => this.logger.error({ err: error, msg: `${name} failed` }));

@@ -3,7 +3,7 @@ import { Reflector } from '@nestjs/core';
 import { AuditTrail, NoAuditTrail } from '../ports/index.js';
 import { ChainedGuard, GuardOrder, RouteMemo } from '../guards/index.js';
 import { ProblemException } from '../problem/index.js';
-import { requestOf } from '../context/index.js';
+import { getRequest } from '../context/index.js';
 import { AUTH_SETTINGS, type AuthSettings } from './auth.options.js';
 
 const RECENT_AUTHENTICATION = Symbol('bulwark.recentAuthentication');
@@ -52,7 +52,7 @@ export class RecentAuthenticationGuard implements CanActivate {
     const requirement = this.requirements.get(context);
     if (requirement === undefined || context.getType() !== 'http') return true;
     const { maxAgeMs = this.settings.recentAuthenticationMs, secondFactor = false } = requirement;
-    const { authenticatedAtMs = 0, methods = [] } = requestOf(context).user ?? {};
+    const { authenticatedAtMs = 0, methods = [] } = getRequest(context).user ?? {};
     // Compared in whole seconds, because the token stores whole seconds.
     const isRecent =
       Math.floor(Date.now() / 1000) - Math.floor(authenticatedAtMs / 1000) <= Math.floor(maxAgeMs / 1000);

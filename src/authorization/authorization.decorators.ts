@@ -1,14 +1,14 @@
 import { SetMetadata, type CustomDecorator } from '@nestjs/common';
-import { policyOf, type Policy, type PolicyLike } from './policy.js';
+import { toPolicy, type Policy, type PolicyLike } from './policy.js';
 
-export const ROLES_OF_ROUTE = Symbol('bulwark.roles');
-export const PERMISSIONS_OF_ROUTE = Symbol('bulwark.permissions');
-export const POLICIES_OF_ROUTE = Symbol('bulwark.policies');
+export const ROUTE_ROLES = Symbol('bulwark.roles');
+export const ROUTE_PERMISSIONS = Symbol('bulwark.permissions');
+export const ROUTE_POLICIES = Symbol('bulwark.policies');
 export const AUDIT_ACCESS = Symbol('bulwark.auditAccess');
 export const API_KEYS_ALLOWED = Symbol('bulwark.apiKeysAllowed');
 
 /** @internal */
-export interface PermissionDemand {
+export interface PermissionRequirement {
   readonly mode: 'all' | 'any';
   readonly names: readonly string[];
 }
@@ -16,55 +16,55 @@ export interface PermissionDemand {
 /** @publicApi */
 export interface AuthorizeOptions {
   /**
-   * Answers 404 instead of 403, where it must not be told that the thing exists. The text is the detail of the answer:
-   * the same as the handler's own for what is not there. @default 403
+   * Detail of a 404 response that is sent instead of 403, to hide that the resource exists. Use the same text as the
+   * handler uses for a resource that does not exist. @default a 403 response
    */
   hideAs?: string;
 }
 
 /** @internal */
-export interface PolicyDemand extends AuthorizeOptions {
+export interface PolicyRequirement extends AuthorizeOptions {
   readonly policy: Policy;
 }
 
 /**
- * Closes a route or controller to callers with none of the roles, nor one that includes them. On a handler it takes the
- * place of its controller's.
+ * Allows only callers with one of the roles, or with a role that inherits one of them. On a handler, it replaces the roles
+ * of the controller.
  *
  * @publicApi
  */
 export function Roles(...roles: [string, ...string[]]): CustomDecorator<symbol> {
-  return SetMetadata(ROLES_OF_ROUTE, roles);
+  return SetMetadata(ROUTE_ROLES, roles);
 }
 
-/** Closes a route or controller to callers without all of these permissions, beside what else is asked. @publicApi */
+/** Allows only callers with all of these permissions. Adds to other requirements of the route. @publicApi */
 export function Permissions(...names: [string, ...string[]]): MethodDecorator & ClassDecorator {
-  return append<PermissionDemand>(PERMISSIONS_OF_ROUTE, { mode: 'all', names });
+  return appendMetadata<PermissionRequirement>(ROUTE_PERMISSIONS, { mode: 'all', names });
 }
 
-/** Closes a route or controller to callers with none of these permissions, beside what else is asked. @publicApi */
+/** Allows only callers with at least one of these permissions. Adds to other requirements of the route. @publicApi */
 export function AnyPermission(...names: [string, ...string[]]): MethodDecorator & ClassDecorator {
-  return append<PermissionDemand>(PERMISSIONS_OF_ROUTE, { mode: 'any', names });
+  return appendMetadata<PermissionRequirement>(ROUTE_PERMISSIONS, { mode: 'any', names });
 }
 
 /**
- * Closes a route or controller to callers whom the policy does not let pass, beside what else is asked:
+ * Allows only callers for whom the policy returns true. Adds to other requirements of the route:
  * `@Authorize(anyOf(hasPermission('users:read'), ownerOf(param('id'))))`.
  *
  * @publicApi
  */
 export function Authorize(policy: PolicyLike, options: AuthorizeOptions = {}): MethodDecorator & ClassDecorator {
-  return append<PolicyDemand>(POLICIES_OF_ROUTE, { policy: policyOf(policy), ...options });
+  return appendMetadata<PolicyRequirement>(ROUTE_POLICIES, { policy: toPolicy(policy), ...options });
 }
 
-/** Records `access.granted` for each call of a route or controller that is let in. @publicApi */
+/** Records `access.granted` for each allowed call of a route or controller. @publicApi */
 export function AuditAccess(): CustomDecorator<symbol> {
   return SetMetadata(AUDIT_ACCESS, true);
 }
 
 /**
- * Lets API keys use a route or controller that asks for no permission. Where permissions are asked for, keys that have
- * them are let in without it; `@AllowApiKeys(false)` keeps them out there, too.
+ * Allows API keys on a route or controller that requires no permissions. A route that requires permissions allows API keys
+ * with these permissions by default; `@AllowApiKeys(false)` denies them.
  *
  * @publicApi
  */
@@ -72,11 +72,11 @@ export function AllowApiKeys(isAllowed = true): CustomDecorator<symbol> {
   return SetMetadata(API_KEYS_ALLOWED, isAllowed);
 }
 
-/** Adds to what stands there: a subclass or a second decorator never takes a demand away. */
-function append<T>(key: symbol, value: T): MethodDecorator & ClassDecorator {
+/** Appends to existing metadata, so that a subclass or a second decorator never removes a requirement. */
+function appendMetadata<T>(key: symbol, value: T): MethodDecorator & ClassDecorator {
   return (target: object, _property?: string | symbol, descriptor?: PropertyDescriptor) => {
-    const on = (descriptor?.value as object | undefined) ?? target;
-    const before = (Reflect.getMetadata(key, on) as readonly T[] | undefined) ?? [];
-    Reflect.defineMetadata(key, [...before, value], on);
+    const owner = (descriptor?.value as object | undefined) ?? target;
+    const existing = (Reflect.getMetadata(key, owner) as readonly T[] | undefined) ?? [];
+    Reflect.defineMetadata(key, [...existing, value], owner);
   };
 }

@@ -7,8 +7,8 @@ import { AuthorizationGuard } from './authorization.guard.js';
 import { AUTHORIZATION_OPTIONS, type AuthorizationModuleOptions } from './authorization.options.js';
 
 /**
- * The guard itself, once, whichever modules import it. AuthModule does, so that `@Roles()` is never a mere mark; what
- * {@link AuthorizationModule} is given holds for it.
+ * Registers the authorization guard once. AuthModule imports this module, so that `@Roles()` is always enforced. The
+ * options of {@link AuthorizationModule} apply to the guard.
  *
  * @publicApi
  */
@@ -27,8 +27,7 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<AuthorizationM
   .build();
 
 /**
- * Roles, permissions and policies of routes. Import it to say what roles there are; without it they are
- * {@link DEFAULT_ROLES}.
+ * Roles, permissions and policies of routes. Import it to define roles. Without it, the roles are {@link DEFAULT_ROLES}.
  *
  * @publicApi
  */

@@ -4,20 +4,26 @@ import { RoleHierarchy, type RoleDefinitions } from './role-hierarchy.js';
 
 /** @publicApi */
 export interface AuthorizationModuleOptions {
-  /** Roles, what they may do, and which of them include others. They are laid over {@link DEFAULT_ROLES}. */
+  /** Roles with their permissions and inherited roles. They extend and override {@link DEFAULT_ROLES}. */
   roles?: RoleDefinitions;
-  /** JSON file of the shape `{ "roles": { … }, "permissions": [ … ] }`, laid over `roles`. Read once, at start. @default none */
+  /**
+   * JSON file of the form `{ "roles": { … }, "permissions": [ … ] }`. It extends and overrides `roles`. Read once, at
+   * start. @default none
+   */
   rolesFile?: string;
-  /** Every permission that there is, beside {@link SUITE_PERMISSIONS}. Any other name, in a role or at a route, then fails the start. @default any name */
+  /**
+   * All permissions of the application, in addition to {@link SUITE_PERMISSIONS}. If set, an unknown permission in a role
+   * or at a route fails the start. @default any name is accepted
+   */
   permissions?: readonly string[];
-  /** Permissions whose use is audited as `access.granted`, as with `@AuditAccess()`. @default none */
+  /** Permissions whose use is recorded as `access.granted`, as with `@AuditAccess()`. @default none */
   sensitivePermissions?: readonly string[];
 }
 
-/** What the suite's own routes ask for. @publicApi */
+/** Permissions that the library's own routes require. @publicApi */
 export const SUITE_PERMISSIONS = ['tenant:members:read', 'tenant:members:write'] as const;
 
-/** The roles of the suite: three of accounts and three of the members of a tenant. @publicApi */
+/** The default roles: three for accounts and three for members of a tenant. @publicApi */
 export const DEFAULT_ROLES = {
   Admin: { inherits: ['Developer'], permissions: ['*'] },
   Developer: { inherits: ['User'] },
@@ -40,8 +46,8 @@ const rolesFileSchema = z.strictObject({
   permissions: NAMES.optional(),
 });
 
-/** @throws TypeError that names what is wrong, in the options or in the file */
-export function roleHierarchy(options: AuthorizationModuleOptions = {}): RoleHierarchy {
+/** @throws TypeError if the options or the file are invalid. The message names the fault */
+export function createRoleHierarchy(options: AuthorizationModuleOptions = {}): RoleHierarchy {
   const file = options.rolesFile === undefined ? {} : readRoles(options.rolesFile);
   const vocabulary = [...(options.permissions ?? []), ...(file.permissions ?? [])];
   return new RoleHierarchy(
@@ -55,7 +61,7 @@ function readRoles(path: string): z.infer<typeof rolesFileSchema> {
     return rolesFileSchema.parse(JSON.parse(readFileSync(path, 'utf8')));
   } catch (cause) {
     const reason = cause instanceof z.ZodError ? z.prettifyError(cause) : (cause as Error).message;
-    throw new TypeError(`The roles in ${path} cannot be read (${reason}). Write { "roles": { "Name": { … } } }`, {
+    throw new TypeError(`The roles file ${path} cannot be read (${reason}). Write { "roles": { "Name": { … } } }`, {
       cause,
     });
   }

@@ -10,7 +10,7 @@ import {
   not,
   ownerOf,
   param,
-  policyOf,
+  toPolicy,
   queryField,
   type Access,
   type PolicyLike,
@@ -20,7 +20,7 @@ import {
 const ME = '01890a5d-ac96-7001-8000-00000000000a';
 const TENANT = '01890a5d-ac96-7001-8000-00000000000b';
 
-function accessOf(request: Partial<RouteRequest> = {}, tenantId?: string): Access {
+function createAccess(request: Partial<RouteRequest> = {}, tenantId?: string): Access {
   return {
     principal: { id: ME, email: 'me@example.com', roles: ['User'], sessionId: 's', tenantId },
     request: { method: 'GET', url: '/', headers: {}, params: {}, query: {}, ...request },
@@ -29,58 +29,58 @@ function accessOf(request: Partial<RouteRequest> = {}, tenantId?: string): Acces
   };
 }
 
-const ask = (policy: PolicyLike, access = accessOf()) =>
-  policyOf(policy).bind(() => {
-    throw new Error('there are no providers');
+const check = (policy: PolicyLike, access = createAccess()) =>
+  toPolicy(policy).bind(() => {
+    throw new Error('no providers in this test');
   })(access);
 
 const yes = () => true;
 const no = () => false;
-const later = (verdict: boolean) => () => Promise.resolve(verdict);
-/** A function that is wrong about its type. */
-const sloppy = (verdict: unknown) => (() => verdict) as () => boolean;
+const resolveTo = (verdict: boolean) => () => Promise.resolve(verdict);
+/** Returns a function whose result does not have the declared type. */
+const returnsUntyped = (verdict: unknown) => (() => verdict) as () => boolean;
 
 describe('a combined policy', () => {
   it.each<[string, PolicyLike, boolean]>([
-    ['allOf of yes', allOf(yes, yes), true],
-    ['allOf with a no', allOf(yes, no), false],
-    ['anyOf with a yes', anyOf(no, yes), true],
-    ['anyOf of no', anyOf(no, no), false],
-    ['not no', not(no), true],
-    ['not yes', not(yes), false],
+    ['allOf, all true', allOf(yes, yes), true],
+    ['allOf, one false', allOf(yes, no), false],
+    ['anyOf, one true', anyOf(no, yes), true],
+    ['anyOf, all false', anyOf(no, no), false],
+    ['not of false', not(no), true],
+    ['not of true', not(yes), false],
     ['nested', allOf(yes, anyOf(no, not(no))), true],
-  ])('%s answers at once', (_what, policy, expected) => {
-    expect(ask(policy)).toBe(expected);
+  ])('of synchronous parts is synchronous: %s', (_what, policy, expected) => {
+    expect(check(policy)).toBe(expected);
   });
 
   it.each<[string, PolicyLike, boolean]>([
-    ['allOf', allOf(yes, later(true), yes), true],
-    ['allOf, later no', allOf(yes, later(true), later(false)), false],
-    ['anyOf', anyOf(no, later(false), later(true)), true],
-    ['anyOf, later no', anyOf(no, later(false)), false],
-    ['not', not(later(false)), true],
-    ['not, later yes', not(later(true)), false],
-  ])('%s waits for parts that take time', async (_what, policy, expected) => {
-    const verdict = ask(policy);
+    ['allOf', allOf(yes, resolveTo(true), yes), true],
+    ['allOf, last false', allOf(yes, resolveTo(true), resolveTo(false)), false],
+    ['anyOf', anyOf(no, resolveTo(false), resolveTo(true)), true],
+    ['anyOf, last false', anyOf(no, resolveTo(false)), false],
+    ['not of false', not(resolveTo(false)), true],
+    ['not of true', not(resolveTo(true)), false],
+  ])('awaits asynchronous parts: %s', async (_what, policy, expected) => {
+    const verdict = check(policy);
     expect(verdict).toBeInstanceOf(Promise);
     expect(await verdict).toBe(expected);
   });
 
-  it.each([undefined, null, 1, 'yes', {}])('takes %j for a no, and not() of it as well', (verdict) => {
-    expect(ask(allOf(sloppy(verdict)))).toBe(false);
-    expect(ask(anyOf(sloppy(verdict)))).toBe(false);
-    expect(ask(not(sloppy(verdict)))).toBe(false);
+  it.each([undefined, null, 1, 'yes', {}])('treats %j as false, and not() of it as false too', (verdict) => {
+    expect(check(allOf(returnsUntyped(verdict)))).toBe(false);
+    expect(check(anyOf(returnsUntyped(verdict)))).toBe(false);
+    expect(check(not(returnsUntyped(verdict)))).toBe(false);
   });
 
-  it('asks no further than it has to', () => {
+  it('stops as soon as the result is decided', () => {
     const never = () => {
-      throw new Error('asked');
+      throw new Error('called');
     };
-    expect(ask(allOf(no, never))).toBe(false);
-    expect(ask(anyOf(yes, never))).toBe(true);
+    expect(check(allOf(no, never))).toBe(false);
+    expect(check(anyOf(yes, never))).toBe(true);
   });
 
-  it('is named after its parts, and knows what they ask for', () => {
+  it('has a name made of its parts, and lists their roles and permissions', () => {
     const policy = anyOf(hasPermission('orders:read'), allOf(hasRole('Admin'), not(ownerOf(param('id')))));
     expect(policy).toMatchObject({
       name: 'anyOf(hasPermission(orders:read), allOf(hasRole(Admin), not(ownerOf(id))))',
@@ -91,32 +91,32 @@ describe('a combined policy', () => {
 });
 
 describe('a policy', () => {
-  it('of roles and permissions asks the caller’s', () => {
-    expect([ask(hasRole('User')), ask(hasRole('Admin'))]).toEqual([true, false]);
-    expect([ask(hasPermission('orders:read')), ask(hasPermission('orders:write'))]).toEqual([true, false]);
+  it('of roles and permissions checks those of the caller', () => {
+    expect([check(hasRole('User')), check(hasRole('Admin'))]).toEqual([true, false]);
+    expect([check(hasPermission('orders:read')), check(hasPermission('orders:write'))]).toEqual([true, false]);
   });
 
-  it('of ownership compares whole ids, in either letter case', () => {
-    const owns = (id: unknown) => ask(ownerOf(param('id')), accessOf({ params: { id: id as string } }));
+  it('of ownership compares complete ids and ignores letter case', () => {
+    const owns = (id: unknown) => check(ownerOf(param('id')), createAccess({ params: { id: id as string } }));
     expect([owns(ME), owns(ME.toUpperCase())]).toEqual([true, true]);
     expect([owns(`${ME} `), owns(ME.slice(0, -1)), owns(undefined), owns([ME]), owns('')]).toEqual(
       Array.from({ length: 5 }, () => false),
     );
   });
 
-  it('of tenants is a no for who is in none, even where none is named', () => {
-    const here = (tenant: string | undefined, named: string | undefined) =>
-      ask(inTenant(param('tenantId')), accessOf({ params: { tenantId: named } }, tenant));
-    expect(here(TENANT, TENANT)).toBe(true);
-    expect([here(TENANT, ME), here(undefined, undefined), here(undefined, 'undefined')]).toEqual([false, false, false]);
-    expect([ask(inAnyTenant), ask(inAnyTenant, accessOf({}, TENANT))]).toEqual([false, true]);
+  it('of tenants is false for a caller without a tenant, even if the request names no tenant', () => {
+    const isIn = (tenant: string | undefined, named: string | undefined) =>
+      check(inTenant(param('tenantId')), createAccess({ params: { tenantId: named } }, tenant));
+    expect(isIn(TENANT, TENANT)).toBe(true);
+    expect([isIn(TENANT, ME), isIn(undefined, undefined), isIn(undefined, 'undefined')]).toEqual([false, false, false]);
+    expect([check(inAnyTenant), check(inAnyTenant, createAccess({}, TENANT))]).toEqual([false, true]);
   });
 
-  it('reads the query and the body, and of the body only what the client has sent', () => {
-    expect(ask(ownerOf(queryField('user')), accessOf({ query: { user: ME } }))).toBe(true);
-    expect(ask(ownerOf(bodyField('user')), accessOf({ body: { user: ME } }))).toBe(true);
+  it('reads the query and the body, but no inherited properties of the body', () => {
+    expect(check(ownerOf(queryField('user')), createAccess({ query: { user: ME } }))).toBe(true);
+    expect(check(ownerOf(bodyField('user')), createAccess({ body: { user: ME } }))).toBe(true);
     for (const body of [undefined, null, ME, [ME], { user: { id: ME } }, Object.create({ user: ME })]) {
-      expect(ask(ownerOf(bodyField('user')), accessOf({ body }))).toBe(false);
+      expect(check(ownerOf(bodyField('user')), createAccess({ body }))).toBe(false);
     }
   });
 });

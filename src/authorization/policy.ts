@@ -1,14 +1,14 @@
 import type { Type } from '@nestjs/common';
 import type { AdapterRequest, Principal } from '../context/index.js';
 
-/** A request as policies see it: both adapters have these. The body has been parsed, and not yet been validated. @publicApi */
+/** The part of a request that policies can read on both adapters. The body is parsed but not yet validated. @publicApi */
 export interface RouteRequest extends AdapterRequest {
   readonly params: Readonly<Record<string, string | undefined>>;
   readonly query: Readonly<Record<string, unknown>>;
   readonly body?: unknown;
 }
 
-/** What a policy decides on. @publicApi */
+/** Input of a policy: the caller and the request. @publicApi */
 export interface Access {
   readonly principal: Principal;
   readonly request: RouteRequest;
@@ -16,31 +16,31 @@ export interface Access {
   hasPermission(permission: string): boolean;
 }
 
-/** Only `true` lets a request pass. @publicApi */
+/** Returns `true` to allow the request. Any other value denies it. @publicApi */
 export type PolicyCheck = (access: Access) => boolean | Promise<boolean>;
 
-/** A policy that is a provider, and so may ask a repository. @publicApi */
+/** A policy that is a provider, so that it can inject a repository. @publicApi */
 export interface AccessPolicy {
   check(access: Access): boolean | Promise<boolean>;
 }
 
-/** Hands out a provider of the application. */
+/** Returns a provider of the application. */
 export type FindPolicy = (type: Type<AccessPolicy>) => AccessPolicy;
 
-/** A policy with the name by which denials are audited. @publicApi */
+/** A policy with a name. Audit events of denials contain the name. @publicApi */
 export interface Policy {
   readonly name: string;
-  /** Roles and permissions that it names; the start fails on one that there is not. */
+  /** Roles that the policy checks. The start fails if a role or a permission does not exist. */
   readonly roles: readonly string[];
   readonly permissions: readonly string[];
   /** Called once, at start. */
   bind(find: FindPolicy): PolicyCheck;
 }
 
-/** A policy, a plain function, or the class of a provider. @publicApi */
+/** A policy, a function, or the class of a provider. @publicApi */
 export type PolicyLike = Policy | PolicyCheck | Type<AccessPolicy>;
 
-/** Gives a plain function a name. @publicApi */
+/** Creates a policy from a name and a function. @publicApi */
 export function policy(name: string, check: PolicyCheck): Policy {
   return { name, roles: [], permissions: [], bind: () => check };
 }
@@ -56,7 +56,7 @@ export function hasPermission(permission: string): Policy {
   return { ...policy(`hasPermission(${permission})`, check), permissions: [permission] };
 }
 
-/** A value of the request, with a name for the audit trail. @publicApi */
+/** Reads a value of the request. The name is used in the audit trail. @publicApi */
 export interface RequestValue {
   readonly name: string;
   read(request: RouteRequest): unknown;
@@ -72,7 +72,7 @@ export function queryField(name: string): RequestValue {
   return { name: `query.${name}`, read: ({ query }) => query[name] };
 }
 
-/** A field of the body, which is whatever the client has sent. @publicApi */
+/** A field of the body. The body is not validated yet. @publicApi */
 export function bodyField(name: string): RequestValue {
   const read = ({ body }: RouteRequest) =>
     typeof body === 'object' && body !== null && Object.hasOwn(body, name)
@@ -81,39 +81,41 @@ export function bodyField(name: string): RequestValue {
   return { name: `body.${name}`, read };
 }
 
-/** The caller is the user whom the request names. @publicApi */
+/** The caller is the user that the request names. @publicApi */
 export function ownerOf(value: RequestValue): Policy {
-  return policy(`ownerOf(${value.name})`, ({ principal, request }) => sameId(value.read(request), principal.id));
+  return policy(`ownerOf(${value.name})`, ({ principal, request }) => isSameId(value.read(request), principal.id));
 }
 
 /** The caller acts in the tenant that the request names. @publicApi */
 export function inTenant(value: RequestValue): Policy {
-  return policy(`inTenant(${value.name})`, ({ principal, request }) => sameId(value.read(request), principal.tenantId));
+  return policy(`inTenant(${value.name})`, ({ principal, request }) =>
+    isSameId(value.read(request), principal.tenantId),
+  );
 }
 
-/** The caller acts in a tenant, whichever. @publicApi */
+/** The caller acts in any tenant. @publicApi */
 export const inAnyTenant: Policy = policy('inAnyTenant', ({ principal }) => principal.tenantId !== undefined);
 
 /** @publicApi */
 export function allOf(...policies: readonly [PolicyLike, ...PolicyLike[]]): Policy {
-  return combined('allOf', policies, everyOf);
+  return combinePolicies('allOf', policies, checkAll);
 }
 
 /** @publicApi */
 export function anyOf(...policies: readonly [PolicyLike, ...PolicyLike[]]): Policy {
-  return combined('anyOf', policies, someOf);
+  return combinePolicies('anyOf', policies, checkAny);
 }
 
-/** Passes where the other policy says `false`, and not where it says nothing. @publicApi */
+/** Allows if the other policy returns `false`. A value that is not a boolean denies. @publicApi */
 export function not(inner: PolicyLike): Policy {
-  return combined('not', [inner], ([check]) => (access) => {
+  return combinePolicies('not', [inner], ([check]) => (access) => {
     const verdict = check?.(access);
     return verdict instanceof Promise ? verdict.then((late) => late === false) : verdict === false;
   });
 }
 
 /** @internal */
-export function policyOf(given: PolicyLike): Policy {
+export function toPolicy(given: PolicyLike): Policy {
   if (typeof given !== 'function') return given;
   if (isPolicyClass(given)) {
     const bind = (find: FindPolicy): PolicyCheck => {
@@ -129,12 +131,12 @@ function isPolicyClass(given: PolicyCheck | Type<AccessPolicy>): given is Type<A
   return typeof (given as Partial<Type<AccessPolicy>>).prototype?.check === 'function';
 }
 
-function combined(
+function combinePolicies(
   word: string,
   parts: readonly PolicyLike[],
   combine: (checks: readonly PolicyCheck[]) => PolicyCheck,
 ): Policy {
-  const policies = parts.map(policyOf);
+  const policies = parts.map(toPolicy);
   return {
     name: `${word}(${policies.map(({ name }) => name).join(', ')})`,
     roles: policies.flatMap(({ roles }) => roles),
@@ -143,8 +145,8 @@ function combined(
   };
 }
 
-/** Asks one after the other, and waits only for those that take time. */
-function everyOf(checks: readonly PolicyCheck[]): PolicyCheck {
+/** Runs the checks one after the other and awaits only asynchronous checks. */
+function checkAll(checks: readonly PolicyCheck[]): PolicyCheck {
   const from = (start: number, access: Access): boolean | Promise<boolean> => {
     for (let i = start; i < checks.length; i++) {
       const verdict = checks[i]?.(access);
@@ -156,7 +158,7 @@ function everyOf(checks: readonly PolicyCheck[]): PolicyCheck {
   return (access) => from(0, access);
 }
 
-function someOf(checks: readonly PolicyCheck[]): PolicyCheck {
+function checkAny(checks: readonly PolicyCheck[]): PolicyCheck {
   const from = (start: number, access: Access): boolean | Promise<boolean> => {
     for (let i = start; i < checks.length; i++) {
       const verdict = checks[i]?.(access);
@@ -168,7 +170,7 @@ function someOf(checks: readonly PolicyCheck[]): PolicyCheck {
   return (access) => from(0, access);
 }
 
-/** Ids are UUIDs, in either case of letters; what is no text is nobody's. */
-function sameId(given: unknown, own: string | undefined): boolean {
-  return typeof given === 'string' && own !== undefined && given.toLowerCase() === own.toLowerCase();
+/** Compares two UUIDs and ignores letter case. */
+function isSameId(value: unknown, id: string | undefined): boolean {
+  return typeof value === 'string' && id !== undefined && value.toLowerCase() === id.toLowerCase();
 }

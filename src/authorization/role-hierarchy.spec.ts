@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { roleHierarchy } from './authorization.options.js';
+import { createRoleHierarchy } from './authorization.options.js';
 import { RoleHierarchy } from './role-hierarchy.js';
 
 const ROLES = {
@@ -15,18 +15,18 @@ const ROLES = {
 
 describe('roles', () => {
   const hierarchy = new RoleHierarchy(ROLES);
-  const rolesOf = (...roles: string[]) => [...hierarchy.grantsOf(roles).roles].toSorted();
+  const getRoles = (...roles: string[]) => [...hierarchy.getGrants(roles).roles].toSorted();
 
-  it('include those that they inherit, over any number of steps, and nothing upwards', () => {
-    expect(rolesOf('Admin')).toEqual(['Admin', 'Manager', 'User']);
-    expect(rolesOf('Manager')).toEqual(['Manager', 'User']);
-    expect(rolesOf('User')).toEqual(['User']);
-    expect(rolesOf('User', 'Stranger')).toEqual(['Stranger', 'User']);
+  it('include the roles that they inherit, directly or indirectly, and no others', () => {
+    expect(getRoles('Admin')).toEqual(['Admin', 'Manager', 'User']);
+    expect(getRoles('Manager')).toEqual(['Manager', 'User']);
+    expect(getRoles('User')).toEqual(['User']);
+    expect(getRoles('User', 'Stranger')).toEqual(['Stranger', 'User']);
   });
 
-  it('that nobody has defined count for nothing, whatever they are called', () => {
-    expect(rolesOf('Root', 'constructor', '__proto__', 'toString')).toEqual([]);
-    expect(hierarchy.grantsOf(['__proto__', '*']).hasPermission('orders:read')).toBe(false);
+  it('that are not defined are ignored, also with names of built-in properties', () => {
+    expect(getRoles('Root', 'constructor', '__proto__', 'toString')).toEqual([]);
+    expect(hierarchy.getGrants(['__proto__', '*']).hasPermission('orders:read')).toBe(false);
   });
 
   it.each([
@@ -43,19 +43,19 @@ describe('roles', () => {
     ['User', '*', false],
     ['Stranger', 'orders:read', false],
     ['Admin', 'whatever:there:is', true],
-  ])('as %s may do %s: %s', (role, permission, expected) => {
-    expect(hierarchy.grantsOf([role]).hasPermission(permission)).toBe(expected);
+  ])('%s has the permission %s: %s', (role, permission, expected) => {
+    expect(hierarchy.getGrants([role]).hasPermission(permission)).toBe(expected);
   });
 
-  it('are worked out once for all who have the same, in whichever order and array', () => {
-    const grants = hierarchy.grantsOf(['User', 'Manager']);
-    expect(hierarchy.grantsOf(['Manager', 'User', 'Manager', 'nobody'])).toBe(grants);
+  it('are resolved once for the same set of roles, in any order', () => {
+    const grants = hierarchy.getGrants(['User', 'Manager']);
+    expect(hierarchy.getGrants(['Manager', 'User', 'Manager', 'nobody'])).toBe(grants);
   });
 
-  it('of more than one add up, and never take away', () => {
+  it('add permissions and never remove them', () => {
     fc.assert(
       fc.property(fc.subarray(Object.keys(ROLES)), fc.constantFrom(...Object.keys(ROLES)), (roles, more) => {
-        const [before, after] = [hierarchy.grantsOf(roles), hierarchy.grantsOf([...roles, more])];
+        const [before, after] = [hierarchy.getGrants(roles), hierarchy.getGrants([...roles, more])];
         const names = ['orders:read', 'orders:approve', 'reports:read', 'x:y'];
         expect(names.filter((name) => before.hasPermission(name) && !after.hasPermission(name))).toEqual([]);
       }),
@@ -63,7 +63,7 @@ describe('roles', () => {
   });
 });
 
-describe('roles are refused at start', () => {
+describe('roles fail the start', () => {
   it.each([
     [
       'inherit in a circle',
@@ -71,55 +71,59 @@ describe('roles are refused at start', () => {
       'A > B > C > A',
     ],
     ['inherit themselves', { A: { inherits: ['A'] } }, 'circle: A > A'],
-    ['inherit what is not there', { A: { inherits: ['Bee'] } }, 'inherits "Bee", and there are A'],
-    ['grant what is no permission', { A: { permissions: ['a b'] } }, 'grants "a b"'],
+    ['inherit an unknown role', { A: { inherits: ['Bee'] } }, 'inherits the unknown role "Bee". Known roles: A'],
+    ['grant an invalid permission', { A: { permissions: ['a b'] } }, 'grants "a b"'],
     ['have a wildcard in the middle', { A: { permissions: ['a:*:b'] } }, 'grants "a:*:b"'],
-    ['have a name that no list could hold', { 'A\nB': {} }, 'A role is named'],
+    ['have an invalid name', { 'A\nB': {} }, 'A role has the name'],
     [
-      'are of tenants and inherit one of accounts',
+      'are tenant roles and inherit an account role',
       { Admin: { permissions: ['*'] }, Owner: { scope: 'tenant' as const, inherits: ['Admin'] } },
-      'inherits "Admin", which is a role of accounts',
+      'inherits the account role "Admin"',
     ],
     [
-      'are of tenants and grant all',
+      'are tenant roles and grant all permissions',
       { Owner: { scope: 'tenant' as const, permissions: ['*'] } },
-      'which is the platform',
+      'which is every permission of the platform',
     ],
-  ])('when they %s', (_what, roles, message) => {
+  ])('if they %s', (_what, roles, message) => {
     expect(() => new RoleHierarchy(roles)).toThrow(message);
   });
 
-  it('when they grant what the vocabulary does not know', () => {
+  it('if they grant a permission that is not in the vocabulary', () => {
     const roles = { A: { permissions: ['orders:reed'] } };
-    expect(() => roleHierarchy({ roles, permissions: ['orders:read'] })).toThrow('"orders:reed", which is none');
-    expect(() => roleHierarchy({ roles: {}, permissions: ['orders:*'] })).toThrow('"orders:*" is no permission');
+    expect(() => createRoleHierarchy({ roles, permissions: ['orders:read'] })).toThrow(
+      'the unknown permission "orders:reed"',
+    );
+    expect(() => createRoleHierarchy({ roles: {}, permissions: ['orders:*'] })).toThrow(
+      '"orders:*" is not a valid permission',
+    );
   });
 });
 
 describe('roles from a file', () => {
-  const fileOf = (content: unknown) => {
+  const writeRolesFile = (content: unknown) => {
     const path = join(mkdtempSync(join(tmpdir(), 'bulwark-roles-')), 'roles.json');
     writeFileSync(path, typeof content === 'string' ? content : JSON.stringify(content));
     return path;
   };
 
-  it('are laid over those of the options', () => {
-    const rolesFile = fileOf({ roles: { Manager: { inherits: ['User'], permissions: ['reports:read'] } } });
-    const hierarchy = roleHierarchy({ roles: { Manager: { permissions: ['x'] } }, rolesFile });
-    expect(hierarchy.grantsOf(['Manager']).permissions).toEqual(['reports:read']);
+  it('override the roles of the options', () => {
+    const rolesFile = writeRolesFile({ roles: { Manager: { inherits: ['User'], permissions: ['reports:read'] } } });
+    const hierarchy = createRoleHierarchy({ roles: { Manager: { permissions: ['x'] } }, rolesFile });
+    expect(hierarchy.getGrants(['Manager']).permissions).toEqual(['reports:read']);
     expect(hierarchy.has('Admin')).toBe(true);
   });
 
   it.each([
-    ['is no JSON', '{', 'cannot be read'],
-    ['has a member that is none', { rolls: {} }, 'rolls'],
-    ['has a role of another shape', { roles: { A: { permission: 'x' } } }, 'permission'],
-  ])('are refused where it %s', (_what, content, message) => {
-    expect(() => roleHierarchy({ rolesFile: fileOf(content) })).toThrow(message);
+    ['is not JSON', '{', 'cannot be read'],
+    ['has an unknown member', { rolls: {} }, 'rolls'],
+    ['has a role with an unknown member', { roles: { A: { permission: 'x' } } }, 'permission'],
+  ])('fail the start if the file %s', (_what, content, message) => {
+    expect(() => createRoleHierarchy({ rolesFile: writeRolesFile(content) })).toThrow(message);
   });
 
-  it('are refused where there is none', () => {
-    expect(() => roleHierarchy({ rolesFile: '/nowhere/roles.json' })).toThrow(
+  it('fail the start if the file does not exist', () => {
+    expect(() => createRoleHierarchy({ rolesFile: '/nowhere/roles.json' })).toThrow(
       '/nowhere/roles.json cannot be read (ENOENT',
     );
   });

@@ -10,7 +10,7 @@ import {
 import { SSE_METADATA } from '@nestjs/common/constants.js';
 import { ApplicationConfig, HttpAdapterHost } from '@nestjs/core';
 import { from, lastValueFrom, type Observable } from 'rxjs';
-import { credentialsOf, type AdapterRequest } from '../context/index.js';
+import { collectCredentials, type AdapterRequest } from '../context/index.js';
 import { RouteMemo } from '../guards/index.js';
 import { ownerName, shortKey } from './cache-key.js';
 import type { CacheAnswer } from './cache.request.js';
@@ -126,7 +126,7 @@ export class CachedRouteInterceptor implements NestInterceptor {
   /** The callers that share the response. The handler may use credentials that no guard has checked. */
   private partition({ options }: RoutePlan, request: AdapterRequest, cache: CacheService): string | undefined {
     const { tenantOf, credentialHeaders } = cache.settings;
-    const isAnonymous = !request.user && credentialsOf(request, credentialHeaders).length === 0;
+    const isAnonymous = !request.user && collectCredentials(request, credentialHeaders).length === 0;
     return partitionOf(options.scope, isAnonymous, request.user, tenantOf);
   }
 

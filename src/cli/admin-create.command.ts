@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { text } from 'node:stream/consumers';
 import { Module, type DynamicModule } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { authOptions } from '../app.module.js';
+import { createAuthOptions } from '../app.module.js';
 import { AuditModule } from '../audit/index.js';
 import { AdministratorsService, AuthModule } from '../auth/index.js';
 import { AuthorizationModule } from '../authorization/index.js';
@@ -20,18 +20,19 @@ export const command = defineCommand({
     email: {
       type: 'string',
       argument: 'ADDRESS',
-      describes: 'address that the administrator logs in with',
+      description: 'address that the administrator logs in with',
       required: true,
     },
-    name: { type: 'string', argument: 'NAME', describes: 'name of the administrator' },
-    role: { type: 'string', argument: 'ROLE', describes: 'role instead of Admin: one that inherits it' },
-    'password-stdin': { type: 'boolean', describes: 'reads the password from standard input' },
-    'generate-password': { type: 'boolean', describes: 'makes a random password and prints it, once' },
+    name: { type: 'string', argument: 'NAME', description: 'name of the administrator' },
+    role: { type: 'string', argument: 'ROLE', description: 'role instead of Admin. It must inherit Admin' },
+    'password-stdin': { type: 'boolean', description: 'reads the password from standard input' },
+    'generate-password': { type: 'boolean', description: 'creates a random password and prints it once' },
   },
-  details: 'The password is one of the two, since arguments can be seen by every user of the machine.',
+  details:
+    'Use one of the two password options. A password as an argument would be visible to all users of the machine.',
   async run({ email, name, role, 'password-stdin': fromStdin = false, 'generate-password': generate = false }) {
     if (!EMAIL.test(email)) throw new UsageError(`"${email}" is not an email address.`);
-    if (fromStdin === generate) throw new UsageError('Give one of --password-stdin and --generate-password.');
+    if (fromStdin === generate) throw new UsageError('Pass either --password-stdin or --generate-password.');
     const { config } = loadConfig(readEnvironment());
     const password = generate
       ? randomBytes(18).toString('base64url')
@@ -42,17 +43,17 @@ export const command = defineCommand({
       ...(name !== undefined && { name }),
       ...(role !== undefined && { roles: [role] }),
     });
-    console.log(`made the administrator ${email}${generate ? `\npassword: ${password}` : ''}`);
+    console.log(`created the administrator ${email}${generate ? `\npassword: ${password}` : ''}`);
     return 0;
   },
 });
 
-/** What it takes to make an account by the rules of the application, audited, with nothing that listens. */
+/** The modules that are needed to create an audited account by the rules of the application, without an HTTP server. */
 @Module({})
 class AccountsModule {
   static forRoot(config: AppConfig): DynamicModule {
-    // The administrator of the environment is made by the application's own start.
-    const { admin: _admin, ...auth } = authOptions(config);
+    // The start of the application creates the administrator of the environment, so this command does not.
+    const { admin: _admin, ...auth } = createAuthOptions(config);
     return {
       module: AccountsModule,
       imports: [
@@ -82,7 +83,7 @@ async function create(config: AppConfig, admin: Parameters<AdministratorsService
   }
 }
 
-/** The account may not be made as asked for (EX_DATAERR of sysexits.h). */
+/** The account cannot be created with these values (EX_DATAERR of sysexits.h). */
 class RefusedError extends Error {
   readonly exitCode = 65;
 

@@ -1,6 +1,6 @@
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { auditOptions } from '../app.module.js';
+import { createAuditOptions } from '../app.module.js';
 import { AuditModule, AuditVerifier, type Verification, type VerifyOptions } from '../audit/index.js';
 import { loadConfig, readEnvironment } from '../config/index.js';
 import { DatabaseModule, stopEmbeddedServers } from '../database/index.js';
@@ -9,38 +9,46 @@ import { defineCommand, UsageError } from './command.js';
 
 export const command = defineCommand({
   options: {
-    tenant: { type: 'string', argument: 'TENANT', describes: 'only the chain of this tenant; "" is that of no tenant' },
-    from: { type: 'string', argument: 'TIME', describes: 'begins with what was sealed then, such as 2026-01-31' },
-    json: { type: 'boolean', describes: 'prints the result as JSON' },
+    tenant: {
+      type: 'string',
+      argument: 'TENANT',
+      description: 'verifies only the chain of this tenant. "" is the chain without a tenant',
+    },
+    from: {
+      type: 'string',
+      argument: 'TIME',
+      description: 'verifies only what was sealed since this time, such as 2026-01-31',
+    },
+    json: { type: 'boolean', description: 'prints the result as JSON' },
   },
   details:
-    'Recomputes the hash chains and compares them with the digests kept outside of the database. Ends with 0 when all is ' +
-    'as it was sealed, 1 when something was changed, 64 for a wrong command line, 69 when the database cannot be used.',
+    'Recomputes the hash chains and compares them with the digests outside the database. Exit codes: 0 if nothing was ' +
+    'changed, 1 if something was changed, 64 for a wrong command line, 69 if the database cannot be used.',
   async run({ tenant, from, json = false }) {
     const options: VerifyOptions = {
       ...(tenant !== undefined && { tenant }),
-      ...(from !== undefined && { from: timeOf(from) }),
+      ...(from !== undefined && { from: parseTime(from) }),
     };
     const found = await verify(options);
-    console.log(json ? JSON.stringify(found, undefined, 2) : sentenceOf(found));
+    console.log(json ? JSON.stringify(found, undefined, 2) : formatVerification(found));
     return found.valid ? 0 : 1;
   },
 });
 
-function timeOf(text: string): Date {
+function parseTime(text: string): Date {
   const time = new Date(text);
   if (/^\d{4}-\d{2}-\d{2}/.test(text) && !Number.isNaN(time.getTime())) return time;
-  throw new UsageError(`"${text}" is not a time such as 2026-01-31 or 2026-01-31T12:00:00Z.`);
+  throw new UsageError(`"${text}" is not a valid time. Write it like 2026-01-31 or 2026-01-31T12:00:00Z.`);
 }
 
 async function verify(options: VerifyOptions): Promise<Verification> {
   const { config } = loadConfig(readEnvironment());
   @Module({
     imports: [
-      // One look that may take long: no limit of a statement.
+      // The verification may take long, so it has no statement timeout.
       DatabaseModule.forRoot({ ...config.database, poolMin: 0, poolMax: 2, statementTimeoutMs: 0, migrations }),
       AuditModule.forRoot({
-        ...auditOptions(config),
+        ...createAuditOptions(config),
         journalDir: undefined,
         sealIntervalMs: 0,
         maintenanceIntervalMs: 0,
@@ -63,7 +71,7 @@ async function verify(options: VerifyOptions): Promise<Verification> {
   }
 }
 
-function sentenceOf({ valid, verified, dropped, unsealed, digests, log, heads, fault }: Verification): string {
+function formatVerification({ valid, verified, dropped, unsealed, digests, log, heads, fault }: Verification): string {
   const seen = `trail ${log}, ${verified} events of ${heads.length} chains verified, ${dropped} dropped by retention, ${unsealed} not sealed yet, ${digests} digests`;
   if (valid || !fault) return `valid: ${seen}`;
   const { kind, tenant, seq, eventId, detail } = fault;

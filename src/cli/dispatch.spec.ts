@@ -4,8 +4,8 @@ import { dispatch } from './dispatch.js';
 
 const greet = defineCommand({
   options: {
-    name: { type: 'string', short: 'n', argument: 'NAME', describes: 'who is greeted', required: true },
-    loud: { type: 'boolean', describes: 'shouts' },
+    name: { type: 'string', short: 'n', argument: 'NAME', description: 'who is greeted', required: true },
+    loud: { type: 'boolean', description: 'shouts' },
   },
   run: async ({ name, loud }) => {
     if (name === 'nobody') throw Object.assign(new Error('there is nobody'), { exitCode: 69 });
@@ -15,8 +15,8 @@ const greet = defineCommand({
 
 const visit = defineCommand({
   options: {
-    place: { type: 'string', positional: true, argument: 'PLACE', describes: 'where to', required: true },
-    fast: { type: 'boolean', describes: 'runs' },
+    place: { type: 'string', positional: true, argument: 'PLACE', description: 'where to', required: true },
+    fast: { type: 'boolean', description: 'runs' },
   },
   run: async ({ place }) => place.length,
 });
@@ -36,12 +36,12 @@ async function run(...args: string[]) {
 }
 
 describe('the command line', () => {
-  it('runs a command with its options, and answers with its exit code', async () => {
+  it('runs a command with its options and returns its exit code', async () => {
     expect(await run('greet', '--name', 'Ada')).toEqual({ code: 0, out: '', err: '' });
     expect((await run('greet', '-n', 'Ada', '--loud')).code).toBe(3);
   });
 
-  it('takes the longer of two names that fit', async () => {
+  it('uses the longer name if two command names match', async () => {
     expect((await run('greet', 'all')).code).toBe(7);
   });
 
@@ -51,7 +51,7 @@ describe('the command line', () => {
     expect(out).toContain('  greet      Greet somebody\n  visit      Visit a place\n  greet all  Greet everybody\n');
   });
 
-  it('tells of one command', async () => {
+  it('prints the help of one command', async () => {
     const { code, out } = await run('greet', '--help');
     expect([code, out]).toEqual([
       0,
@@ -66,14 +66,14 @@ describe('the command line', () => {
     ]);
   });
 
-  it('takes an argument that has no name', async () => {
+  it('accepts a positional argument', async () => {
     expect((await run('visit', 'Rome', '--fast')).code).toBe(4);
     const { out } = await run('visit', '--help');
     expect(out).toContain('Usage: nest-bulwark visit PLACE [options]');
     expect(out).toContain('  PLACE   where to (required)');
   });
 
-  it('tells its version', async () => {
+  it('prints its version', async () => {
     expect(await run('--version')).toEqual({ code: 0, out: '1.2.3', err: '' });
   });
 
@@ -85,13 +85,13 @@ describe('the command line', () => {
     [['greet', '--name', 'x', 'y'], "Unexpected argument 'y'"],
     [['visit'], 'PLACE is missing.'],
     [['visit', 'Rome', 'Paris'], "Unexpected argument 'Paris'"],
-  ])('refuses %j with exit code 64', async (args, message) => {
+  ])('rejects %j with exit code 64', async (args, message) => {
     const { code, out, err } = await run(...args);
     expect([code, out]).toEqual([64, '']);
     expect(err).toContain(message);
   });
 
-  it('prints what a command fails with, and ends with the code of the failure', async () => {
+  it('prints the error of a command and returns its exit code', async () => {
     const { code, err } = await run('greet', '--name', 'nobody');
     expect([code, err]).toEqual([69, '\nnest-bulwark greet failed.\nthere is nobody']);
   });

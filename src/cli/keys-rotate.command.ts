@@ -12,24 +12,29 @@ export const command = defineCommand({
     file: {
       type: 'string',
       argument: 'FILE',
-      describes: 'the key ring, JWT_KEYS_FILE; made if missing',
+      description: 'the JWK Set of JWT_KEYS_FILE. It is created if it is missing',
       required: true,
     },
-    step: { type: 'string', argument: 'STEP', describes: `${STEPS.join(', ')}: one after the other`, required: true },
-    algorithm: { type: 'string', argument: 'NAME', describes: `of the new key: ${ALGORITHMS.join(', ')} (EdDSA)` },
+    step: { type: 'string', argument: 'STEP', description: `${STEPS.join(', ')}, in this order`, required: true },
+    algorithm: {
+      type: 'string',
+      argument: 'NAME',
+      description: `algorithm of the new key: ${ALGORITHMS.join(', ')} (EdDSA)`,
+    },
   },
   details:
-    'Changes the signing key without a refused token, in three steps with a restart of all replicas after each: "add" puts ' +
-    'a new key behind the old one, so that all know it; "use" moves it to the front, so that it signs; "remove", once ' +
-    'JWT_ACCESS_TTL has passed, drops the old ones. The file is replaced in one piece and readable by its owner only.',
+    'Rotates the signing key in three steps, so that no token is rejected. Restart all replicas after each step. "add" ' +
+    'appends a new key, so that all replicas can verify with it. "use" moves the new key to the front, so that it signs. ' +
+    '"remove" deletes the old keys; run it after JWT_ACCESS_TTL has passed. The file is replaced atomically, and only its ' +
+    'owner can read it.',
   run({ file, step, algorithm = 'EdDSA' }) {
-    const keys = read(file);
-    if (step === 'add') keys.push(newKey(algorithm));
+    const keys = readKeys(file);
+    if (step === 'add') keys.push(createKey(algorithm));
     else if (step === 'use') keys.unshift(...keys.splice(-1));
     else if (step === 'remove') keys.splice(1);
-    else throw new UsageError(`--step is one of ${STEPS.join(', ')}, not "${step}".`);
-    if (keys.length === 0) throw new UsageError(`${file} holds no key yet; begin with --step add.`);
-    write(file, keys);
+    else throw new UsageError(`--step must be one of ${STEPS.join(', ')}. "${step}" is not allowed.`);
+    if (keys.length === 0) throw new UsageError(`${file} contains no key. Start with --step add.`);
+    writeKeys(file, keys);
     console.log(
       keys.map(({ kid = 'without kid', alg }, i) => `${i === 0 ? 'signs' : 'verifies'}: ${kid} ${alg}`).join('\n'),
     );
@@ -37,7 +42,7 @@ export const command = defineCommand({
   },
 });
 
-function newKey(algorithm: string): Key {
+function createKey(algorithm: string): Key {
   const common = { kid: randomUUID(), alg: algorithm, use: 'sig' };
   switch (algorithm) {
     case 'EdDSA':
@@ -47,34 +52,34 @@ function newKey(algorithm: string): Key {
     case 'HS256':
       return { kty: 'oct', k: randomBytes(48).toString('base64url'), ...common };
     default:
-      throw new UsageError(`--algorithm is one of ${ALGORITHMS.join(', ')}, not "${algorithm}".`);
+      throw new UsageError(`--algorithm must be one of ${ALGORITHMS.join(', ')}. "${algorithm}" is not allowed.`);
   }
 }
 
-function read(file: string): Key[] {
+function readKeys(file: string): Key[] {
   if (!existsSync(file)) return [];
   let set: { keys?: unknown };
   try {
     set = JSON.parse(readFileSync(file, 'utf8')) as { keys?: unknown };
   } catch {
-    // The cause could quote a key.
+    // The message of the cause could contain a key.
     throw new NoKeyRingError(file);
   }
   if (!Array.isArray(set.keys)) throw new NoKeyRingError(file);
   return set.keys as Key[];
 }
 
-function write(file: string, keys: Key[]): void {
+function writeKeys(file: string, keys: Key[]): void {
   const part = `${file}.${process.pid}.part`;
   writeFileSync(part, `${JSON.stringify({ keys }, undefined, 2)}\n`, { mode: 0o600 });
   renameSync(part, file);
 }
 
-/** The file holds something else (EX_DATAERR of sysexits.h); it is left as it is. */
+/** The file is not a JWK Set (EX_DATAERR of sysexits.h). It is not changed. */
 class NoKeyRingError extends Error {
   readonly exitCode = 65;
 
   constructor(file: string) {
-    super(`${file} is no JWK Set, {"keys": […]}; it is left as it is.`);
+    super(`${file} is not a JWK Set, {"keys": […]}. The file was not changed.`);
   }
 }

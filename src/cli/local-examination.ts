@@ -3,19 +3,19 @@ import { join } from 'node:path';
 import { checksCertificates, loadConfig, readEnvironment, type AppConfig } from '../config/index.js';
 import { readLoginAt } from '../database/index.js';
 import {
-  apply,
+  applyRule,
   CONFIGURATION_RULES,
   DATABASE_LOGIN_RULES,
-  runtimeFacts,
+  readRuntimeFacts,
   RUNTIME_RULES,
   type LoginFacts,
   type Rule,
 } from '../production-test/index.js';
-import { reportOf, timed, type CheckReport } from '../reports/index.js';
+import { createReport, runCheck, type CheckReport } from '../reports/index.js';
 
 const LOGIN_TIMEOUT_MS = 2_000;
 
-/** What can be seen of a build in a folder. */
+/** Facts about the build in a folder. */
 export interface BuildFacts {
   builtAt: number | undefined;
   changedAt: number | undefined;
@@ -34,15 +34,15 @@ export const BUILD_RULES: readonly Rule<BuildFacts>[] = [
   },
   {
     name: 'build.fresh',
-    title: 'The build is newer than its sources',
+    title: 'The build is newer than the sources',
     reference: 'Nest: nest build',
     remedy: 'Run npm run build again.',
     holds: ({ builtAt, changedAt }) =>
-      builtAt === undefined || changedAt === undefined ? 'there are no sources, or no build' : builtAt >= changedAt,
+      builtAt === undefined || changedAt === undefined ? 'there are no sources or no build' : builtAt >= changedAt,
   },
   {
     name: 'build.development-packages',
-    title: 'Packages for development are not deployed',
+    title: 'Development packages are not deployed',
     reference: 'OWASP ASVS 5.0 V15.2.3',
     remedy: 'Install with npm ci --omit=dev, as Dockerfile.prod does.',
     otherwise: 'warn',
@@ -52,35 +52,35 @@ export const BUILD_RULES: readonly Rule<BuildFacts>[] = [
     name: 'build.environment-file',
     title: 'No .env file is deployed',
     reference: 'OWASP ASVS 5.0 V13.3.1',
-    remedy: 'Give secrets by the platform, or as files by NAME_FILE; production does not read .env anyway.',
+    remedy: 'Pass secrets through the platform, or as files by NAME_FILE. In production, .env is not read.',
     otherwise: 'warn',
     holds: ({ hasEnvironmentFile, isProduction }) => (isProduction ? !hasEnvironmentFile : 'not in production'),
   },
 ];
 
-/** Judges a configuration by its rules, and the login to the database, where that answers. */
-export async function examineConfiguration(config: AppConfig): Promise<CheckReport> {
-  const rules: Judgement[] = [
+/** Checks the configuration, and the database login if the database responds. */
+export async function checkConfiguration(config: AppConfig): Promise<CheckReport> {
+  const rules: RulesWithFacts[] = [
     [CONFIGURATION_RULES, config],
-    [DATABASE_LOGIN_RULES, await loginFacts(config)],
+    [DATABASE_LOGIN_RULES, await readLoginFacts(config)],
   ];
-  return judged(rules, !config.isProduction);
+  return applyRules(rules, !config.isProduction);
 }
 
-async function loginFacts({ database: { url } }: AppConfig): Promise<LoginFacts> {
-  if (url === undefined) return { unknown: 'the embedded server makes an ordinary role of its own' };
+async function readLoginFacts({ database: { url } }: AppConfig): Promise<LoginFacts> {
+  if (url === undefined) return { unknown: 'the embedded server creates its own ordinary role' };
   const login = await readLoginAt(url, LOGIN_TIMEOUT_MS).catch(() => undefined);
-  return login ? { login } : { unknown: 'the database does not answer from here' };
+  return login ? { login } : { unknown: 'the database does not respond' };
 }
 
-/** Judges the configuration, the process and the build in a folder, with nothing that listens. @throws ConfigError */
-export async function examineLocally(folder = process.cwd()): Promise<CheckReport> {
+/** Checks the configuration, the process and the build in a folder, without a running application. @throws ConfigError */
+export async function checkLocally(folder = process.cwd()): Promise<CheckReport> {
   const { config } = loadConfig(readEnvironment());
-  const runtime = await runtimeFacts(config.database.dataDir, checksCertificates());
-  // Nothing runs here that could take part in a shutdown.
+  const runtime = await readRuntimeFacts(config.database.dataDir, checksCertificates());
+  // The application does not run, so it cannot handle signals.
   const rules = RUNTIME_RULES.filter(({ name }) => name !== 'shutdown.signals');
-  const build = buildFacts(folder, config.isProduction);
-  return judged(
+  const build = readBuildFacts(folder, config.isProduction);
+  return applyRules(
     [
       [CONFIGURATION_RULES, config],
       [rules, runtime],
@@ -90,22 +90,22 @@ export async function examineLocally(folder = process.cwd()): Promise<CheckRepor
   );
 }
 
-// Each set of rules stands beside the facts that it is about.
-type Judgement = readonly [rules: readonly Rule<never>[], facts: unknown];
+// Each set of rules has its own type of facts.
+type RulesWithFacts = readonly [rules: readonly Rule<never>[], facts: unknown];
 
-async function judged(judgements: readonly Judgement[], lenient: boolean): Promise<CheckReport> {
+async function applyRules(judgements: readonly RulesWithFacts[], lenient: boolean): Promise<CheckReport> {
   const started = performance.now();
   const startedAt = new Date();
   const results = judgements.flatMap(([rules, facts]) =>
-    rules.map((rule) => timed(rule, () => Promise.resolve(apply(rule, facts as never, lenient)))),
+    rules.map((rule) => runCheck(rule, () => Promise.resolve(applyRule(rule, facts as never, lenient)))),
   );
-  return reportOf(await Promise.all(results), startedAt, performance.now() - started);
+  return createReport(await Promise.all(results), startedAt, performance.now() - started);
 }
 
-function buildFacts(folder: string, isProduction: boolean): BuildFacts {
+function readBuildFacts(folder: string, isProduction: boolean): BuildFacts {
   return {
-    builtAt: newest(join(folder, 'dist')),
-    changedAt: newest(join(folder, 'src')),
+    builtAt: getNewestTimeMs(join(folder, 'dist')),
+    changedAt: getNewestTimeMs(join(folder, 'src')),
     hasDevelopmentPackages: existsSync(join(folder, 'node_modules', 'typescript')),
     hasEnvironmentFile: existsSync(join(folder, '.env')),
     isProduction,
@@ -113,7 +113,7 @@ function buildFacts(folder: string, isProduction: boolean): BuildFacts {
 }
 
 /** Time of the newest file below a folder, in milliseconds. */
-function newest(folder: string): number | undefined {
+function getNewestTimeMs(folder: string): number | undefined {
   if (!existsSync(folder)) return undefined;
   const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
   const times = files.map(({ parentPath, name }) => statSync(join(parentPath, name)).mtimeMs);

@@ -10,7 +10,7 @@ const { version } = JSON.parse(readFileSync(new URL('../../package.json', import
 const code = await dispatch(
   process.argv.slice(2),
   { commands: COMMANDS, version },
-  // At once, so that nothing is lost at the exit.
+  // Synchronous, so that no output is lost at exit.
   { out: (text) => writeSync(1, `${text}\n`), err: (text) => writeSync(2, `${text}\n`) },
 );
 process.exit(code);

@@ -11,18 +11,18 @@ import {
   stopEmbeddedServers,
 } from '../database/index.js';
 import { migrations } from '../migrations.js';
-import { endOnSignals } from '../shutdown/index.js';
+import { exitOnSignals } from '../shutdown/index.js';
 import { defineCommand } from './command.js';
 
 export const command = defineCommand({
   options: {},
   details:
-    'They also run at each start, under a lock; so this is for those who want them out of the way before, or whose ' +
-    'application logs in as another role than the owner of the tables (DATABASE_MIGRATION_URL). Then it also makes the ' +
-    'coming partitions of the audit trail and drops those past AUDIT_RETENTION_DAYS: run it every month.',
+    'Migrations also run at each start, under a lock. Use this command to run them before a start, or if the application ' +
+    'logs in as another role than the owner of the tables (DATABASE_MIGRATION_URL). In the second case, it also creates ' +
+    'the next partitions of the audit trail and drops partitions older than AUDIT_RETENTION_DAYS. Then run it every month.',
   async run() {
-    // A migration that is cut short is rolled back by the server, so that there is nothing to undo.
-    endOnSignals(stopEmbeddedServers);
+    // The server rolls back an interrupted migration, so nothing has to be undone here.
+    exitOnSignals(stopEmbeddedServers);
     const { config } = loadConfig(readEnvironment());
     const settings = databaseSettings({ ...config.database, migrations });
     const server = await databaseServer(settings);
@@ -39,7 +39,7 @@ export const command = defineCommand({
   },
 });
 
-/** What the application's own login may not do with the audit trail. */
+/** Maintenance of the audit trail that the application's own login may not do. */
 async function maintain(config: AppConfig, url: string): Promise<void> {
   const { digestDir: _dir, digestBucket: _bucket, sinkDir: _sinks, sinkRedisStream: _stream, ...audit } = config.audit;
   @Module({

@@ -4,12 +4,16 @@ import { UsageError } from './command.js';
 
 const FORMATS = ['pretty', 'json', 'junit', 'sarif', 'github'] as const;
 
-/** Options of every command that ends in a report. */
+/** Options of every command that creates a report. */
 export const REPORT_OPTIONS = {
-  format: { type: 'string', argument: 'FORMAT', describes: `${FORMATS.join(', ')} (pretty)` },
-  output: { type: 'string', short: 'o', argument: 'FILE', describes: 'writes the report there' },
-  'fail-on': { type: 'string', argument: 'LEVEL', describes: 'warn or fail: what makes the exit code 1 (fail)' },
-  verbose: { type: 'boolean', short: 'v', describes: 'shows evidence of what passed, too' },
+  format: { type: 'string', argument: 'FORMAT', description: `${FORMATS.join(', ')} (pretty)` },
+  output: { type: 'string', short: 'o', argument: 'FILE', description: 'writes the report to this file' },
+  'fail-on': {
+    type: 'string',
+    argument: 'LEVEL',
+    description: 'warn or fail: the lowest level with exit code 1 (fail)',
+  },
+  verbose: { type: 'boolean', short: 'v', description: 'shows the evidence of passed checks too' },
 } as const;
 
 interface ReportValues {
@@ -20,12 +24,12 @@ interface ReportValues {
 }
 
 /**
- * Reads the options before the work is done, so that a wrong one does not cost a run; then writes the report and answers
- * with the exit code.
+ * Parses the options before the checks run, so that a wrong option fails early. The returned function writes the report and
+ * returns the exit code.
  */
-export function reportWriter(values: ReportValues, subject: string): (report: CheckReport) => number {
-  const format = oneOf('format', values.format ?? 'pretty', FORMATS);
-  const failOn = oneOf('fail-on', values['fail-on'] ?? 'fail', ['warn', 'fail'] as const);
+export function createReportWriter(values: ReportValues, subject: string): (report: CheckReport) => number {
+  const format = parseChoice('format', values.format ?? 'pretty', FORMATS);
+  const failOn = parseChoice('fail-on', values['fail-on'] ?? 'fail', ['warn', 'fail'] as const);
   const { output, verbose = false } = values;
   const colours = output === undefined && process.stdout.isTTY === true;
   const render = {
@@ -42,8 +46,9 @@ export function reportWriter(values: ReportValues, subject: string): (report: Ch
   };
 }
 
-function oneOf<T extends string>(name: string, value: string, allowed: readonly T[]): T {
+function parseChoice<T extends string>(name: string, value: string, allowed: readonly T[]): T {
   const found = allowed.find((one) => one === value);
-  if (found === undefined) throw new UsageError(`--${name} is one of ${allowed.join(', ')}, not "${value}".`);
+  if (found === undefined)
+    throw new UsageError(`--${name} must be one of ${allowed.join(', ')}. "${value}" is not allowed.`);
   return found;
 }

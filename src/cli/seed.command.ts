@@ -18,7 +18,7 @@ const UNLIMITED = Object.fromEntries(
 
 export const command = defineCommand({
   options: {
-    remote: { type: 'boolean', describes: 'also fills a database on another machine' },
+    remote: { type: 'boolean', description: 'also fills a database on another machine' },
   },
   details:
     'Makes tenants, users of each role, API keys and audit events, and prints the logins. What is there already stays. ' +

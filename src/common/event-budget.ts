@@ -1,28 +1,28 @@
 const MINUTE_MS = 60_000;
 
-/** Clients whose own number of refused events is kept. The others are counted together. */
+/** Clients with their own counter. All further clients are counted together. */
 const MAX_CLIENTS = 1_000;
-/** Clients that are named in a summary. */
+/** Clients listed in a summary. */
 const MAX_NAMED_CLIENTS = 10;
 
 const MAPPED_IPV4 = '::ffff:';
-/** The groups of an IPv6 address that name its network of 64 bits. */
+/** Number of groups of an IPv6 address that form its /64 network. */
 const NETWORK_GROUPS = 4;
 
-/** What did not fit into the budget of one minute. */
-export interface LeftOut {
+/** Events that exceeded the budget of one minute. */
+export interface DroppedEvents {
   readonly count: number;
-  /** The clients that had used up their own share, the busiest first. */
+  /** Clients that exceeded their own budget, sorted by count, the highest first. */
   readonly clients: readonly { readonly client: string; readonly count: number }[];
 }
 
 export interface EventBudgetOptions {
-  /** Events of all clients in a minute. */
+  /** Maximum number of events of all clients in a minute. */
   readonly perMinute: number;
-  /** Events of one client in a minute. */
+  /** Maximum number of events of one client in a minute. */
   readonly perClientPerMinute: number;
-  /** Called at the end of a minute in which events were left out. */
-  readonly onLeftOut: (leftOut: LeftOut) => void;
+  /** Called at the end of a minute in which events were dropped. */
+  readonly onDropped: (leftOut: DroppedEvents) => void;
 }
 
 interface Share {
@@ -31,23 +31,23 @@ interface Share {
 }
 
 /**
- * Bounds events that a client can cause at will. Each client has a share, so that one client cannot use up the budget of
- * all. Runs a timer only in a minute in which events are left out.
+ * Limits events that clients can cause, such as log lines and audit events. Each client has its own budget, so that one
+ * client cannot use up the budget of all clients. A timer runs only in a minute in which events are dropped.
  */
 export class EventBudget {
   private readonly shares = new Map<string, Share>();
   private minuteStart = Number.NEGATIVE_INFINITY;
   private admitted = 0;
-  private leftOut = 0;
+  private droppedCount = 0;
   private timer: NodeJS.Timeout | undefined;
 
   constructor(private readonly options: EventBudgetOptions) {}
 
-  /** Whether the event fits. Without a client, only the budget of all counts. */
+  /** Whether the event is within the budget. Without a client, only the budget of all clients counts. */
   admit(client?: string): boolean {
     const now = performance.now();
     if (now - this.minuteStart >= MINUTE_MS) this.startMinute(now);
-    const share = client === undefined ? undefined : this.shareOf(client);
+    const share = client === undefined ? undefined : this.getShare(client);
     const fits = this.admitted < this.options.perMinute && (!share || share.admitted < this.options.perClientPerMinute);
     if (!fits) return this.refuse(share, now);
     this.admitted++;
@@ -55,20 +55,20 @@ export class EventBudget {
     return true;
   }
 
-  /** Reports what was left out and stops the timer. */
+  /** Reports the dropped events and stops the timer. */
   flush(): void {
     clearTimeout(this.timer);
     this.timer = undefined;
-    const { leftOut: count } = this;
+    const { droppedCount: count } = this;
     if (count === 0) return;
     const clients = [...this.shares]
       .filter(([, { refused }]) => refused > 0)
       .map(([client, { refused }]) => ({ client, count: refused }))
       .sort((a, b) => b.count - a.count)
       .slice(0, MAX_NAMED_CLIENTS);
-    this.leftOut = 0;
+    this.droppedCount = 0;
     for (const share of this.shares.values()) share.refused = 0;
-    this.options.onLeftOut({ count, clients });
+    this.options.onDropped({ count, clients });
   }
 
   private startMinute(now: number): void {
@@ -79,13 +79,13 @@ export class EventBudget {
   }
 
   private refuse(share: Share | undefined, now: number): false {
-    this.leftOut++;
+    this.droppedCount++;
     if (share && share.admitted >= this.options.perClientPerMinute) share.refused++;
     this.timer ??= setTimeout(() => this.flush(), this.minuteStart + MINUTE_MS - now).unref();
     return false;
   }
 
-  private shareOf(client: string): Share | undefined {
+  private getShare(client: string): Share | undefined {
     const known = this.shares.get(client);
     if (known || this.shares.size >= MAX_CLIENTS) return known;
     const share = { admitted: 0, refused: 0 };
@@ -94,13 +94,13 @@ export class EventBudget {
   }
 }
 
-/** An address as the client of a budget: an IPv6 address stands for its network of 64 bits. */
+/** Returns the client of a budget for an address. All IPv6 addresses of one /64 network are one client. */
 export function clientNetwork(address: string | undefined): string | undefined {
   if (!address?.includes(':')) return address;
   if (address.startsWith(MAPPED_IPV4)) return address.slice(MAPPED_IPV4.length);
   const [head = ''] = address.split('::');
   const groups = head.split(':').slice(0, NETWORK_GROUPS);
-  // A part of zeros can be written out or left out.
+  // Groups of zeros can be written or shortened to `::`, so trailing zero groups are removed.
   const end = groups.findLastIndex((group) => Number.parseInt(group, 16) !== 0) + 1;
   return `${groups.slice(0, end).join(':')}::/64`;
 }

@@ -1,20 +1,20 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { newApiKey } from '../api-keys/api-key-format.js';
+import { createApiKey } from '../api-keys/api-key-format.js';
 import { generateRecoveryCodes } from '../auth/second-factor/recovery-codes.js';
-import { isSecretName, withoutSecrets } from './secret-shapes.js';
+import { isSecretName, redactSecrets } from './secret-shapes.js';
 
 const random = (bytes: number) => randomBytes(bytes).toString('base64url');
 const [recoveryCode = ''] = generateRecoveryCodes();
 
 const SECRETS: Record<string, () => string> = {
-  'an API key': () => newApiKey(randomUUID()).key,
-  'an API key that was cut': () => newApiKey(randomUUID()).key.slice(0, 60),
+  'an API key': () => createApiKey(randomUUID()).key,
+  'a truncated API key': () => createApiKey(randomUUID()).key.slice(0, 60),
   'a refresh token of two parts': () => `${randomUUID()}.${random(32)}`,
   'a refresh token of three parts': () => `${randomUUID()}.${random(32)}.${random(16)}`,
   'a one-time token': () => random(32),
   'a recovery code': () => generateRecoveryCodes()[0] ?? '',
-  'a recovery code in small letters': () => recoveryCode.toLowerCase(),
+  'a recovery code in lower case': () => recoveryCode.toLowerCase(),
   'a recovery code without dashes': () => recoveryCode.replaceAll('-', ''),
   'an access token': () => `eyJhbGciOiJIUzI1NiJ9.${random(60)}.${random(32)}`,
 };
@@ -28,21 +28,21 @@ const PLACES: Record<string, (secret: string) => string> = {
   'in JSON': (secret) => JSON.stringify({ msg: 'x', value: secret, next: 1 }),
 };
 
-describe('secrets of the suite', () => {
+describe('secrets of the library', () => {
   describe.each(Object.entries(SECRETS))('%s', (_name, make) => {
-    it.each(Object.entries(PLACES))('is not left %s', (_place, put) => {
+    it.each(Object.entries(PLACES))('is redacted %s', (_place, put) => {
       for (let i = 0; i < 200; i++) {
         const secret = make();
-        const text = withoutSecrets(put(secret));
+        const text = redactSecrets(put(secret));
         expect(text).toBe(put('[redacted]'));
       }
     });
   });
 
-  it('are not left in URLs and private keys', () => {
-    expect(withoutSecrets('postgres://app:hunter2@db/app')).toBe('postgres://app:[redacted]@db/app');
+  it('are redacted in URLs and private keys', () => {
+    expect(redactSecrets('postgres://app:hunter2@db/app')).toBe('postgres://app:[redacted]@db/app');
     const line = JSON.stringify({ key: '-----BEGIN PRIVATE KEY-----\nMC4CAQ\n-----END PRIVATE KEY-----', next: 1 });
-    expect(JSON.parse(withoutSecrets(line))).toEqual({ key: '[redacted]', next: 1 });
+    expect(JSON.parse(redactSecrets(line))).toEqual({ key: '[redacted]', next: 1 });
   });
 
   it.each([
@@ -56,18 +56,18 @@ describe('secrets of the suite', () => {
     'some-long-name-of-a-file-with-forty-three-xy',
     '{"url":"http://localhost:3000","email":"someone@example.com"}',
     'at Object.readFileHandle (node:internal/fs/promises:441:24)',
-  ])('are not seen in %s', (text) => {
-    expect(withoutSecrets(text)).toBe(text);
+  ])('are not found in %s', (text) => {
+    expect(redactSecrets(text)).toBe(text);
   });
 
   it.each(['mfaToken', 'refresh_token', 'recoveryCodes', 'API-Key', 'newPassword', 'token'])(
-    'are known by the name %s',
+    'are recognized by the name %s',
     (name) => {
       expect(isSecretName(name)).toBe(true);
     },
   );
 
-  it.each(['apiKeyId', 'tokenType', 'code', 'maxTokens', 'reason'])('are not known by the name %s', (name) => {
+  it.each(['apiKeyId', 'tokenType', 'code', 'maxTokens', 'reason'])('are not recognized by the name %s', (name) => {
     expect(isSecretName(name)).toBe(false);
   });
 });

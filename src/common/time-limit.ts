@@ -1,8 +1,8 @@
 /**
- * The result of `work`, or a rejection once the time is up.
+ * Resolves with the result of `work`. Rejects if the result takes longer than the time limit.
  *
- * Timers run before sockets are read: after a pause of the event loop, an answer that is already here would be taken for
- * late. So a timer only asks the loop to read first.
+ * After a pause of the event loop, Node runs timers before it reads sockets. A response that has already arrived would
+ * count as late. So the timer waits until the event loop has read the sockets.
  */
 export function withTimeLimit<T>(work: Promise<T>, timeoutMs: number): Promise<T> {
   return new Promise((resolve, reject) => {

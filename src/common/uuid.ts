@@ -1,21 +1,21 @@
 import { randomFillSync } from 'node:crypto';
 
-/** Random bytes are drawn for many ids at once: a draw costs more than the id. */
+/** Random bytes for many ids, because each call of the random generator is expensive. */
 const POOL = Buffer.allocUnsafe(4_096);
-let used = POOL.length;
+let poolOffset = POOL.length;
 
 /**
- * UUID version 7 (RFC 9562, section 5.7): begins with the time in milliseconds, so that new rows of an index stand at
- * its end.
+ * Creates a UUID version 7 (RFC 9562, section 5.7). It begins with the time in milliseconds, so that new rows go to the
+ * end of an index.
  *
  * @publicApi
  */
 export function uuidv7(now = Date.now()): string {
-  if (used === POOL.length) {
+  if (poolOffset === POOL.length) {
     randomFillSync(POOL);
-    used = 0;
+    poolOffset = 0;
   }
-  const bytes = POOL.subarray(used, (used += 16));
+  const bytes = POOL.subarray(poolOffset, (poolOffset += 16));
   bytes.writeUIntBE(now, 0, 6);
   bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x70;
   bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { clientAddressOf, parseAddress } from './client-address.js';
+import { getClientAddress, parseAddress } from './client-address.js';
 
 describe('the address of a client', () => {
   it.each([
@@ -18,9 +18,9 @@ describe('the address of a client', () => {
     ['0:0:0:0:0:ffff:203.0.113.9', '203.0.113.9'],
     ['[::ffff:203.0.113.9]:5000', '203.0.113.9'],
     ['[::ffff:203.0.113.9%eth0]:5000', '203.0.113.9'],
-    // Without brackets, nothing tells a port from a group.
+    // Without brackets, a port looks like a group of the address.
     ['2001:db8::1:5000', '2001:db8::1:5000'],
-  ])('in %j is %s', (text, address) => expect(parseAddress(text)).toBe(address));
+  ])('%j is parsed to %s', (text, address) => expect(parseAddress(text)).toBe(address));
 
   it.each([
     undefined,
@@ -49,16 +49,16 @@ describe('the address of a client', () => {
     '%eth0',
     '2001:db8:::1',
     `fe80::1%${'z'.repeat(200)}`,
-  ])('is not in %j', (text) => expect(parseAddress(text)).toBeUndefined());
+  ])('%j holds no address', (text) => expect(parseAddress(text)).toBeUndefined());
 
-  it('is parsed once for each request, also while its connection closes', () => {
+  it('is parsed once for each request and stays known while the connection closes', () => {
     const request: { ip?: string } = { ip: '203.0.113.9:5000' };
-    expect(clientAddressOf(request)).toBe('203.0.113.9');
+    expect(getClientAddress(request)).toBe('203.0.113.9');
     delete request.ip;
-    expect(clientAddressOf(request)).toBe('203.0.113.9');
+    expect(getClientAddress(request)).toBe('203.0.113.9');
   });
 
-  it('stays missing for a request without one', () => {
-    expect(clientAddressOf({ raw: {} })).toBeUndefined();
+  it('is undefined for a request without an address', () => {
+    expect(getClientAddress({ raw: {} })).toBeUndefined();
   });
 });

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { TLSSocket } from 'node:tls';
 
-/** Headers by which clients, or proxies on their behalf, commonly say who calls. */
+/** Common headers in which a client, or a proxy for the client, sends the caller's identity. */
 const CREDENTIAL_HEADERS: readonly string[] = [
   'authorization',
   'cookie',
@@ -27,7 +27,7 @@ const CREDENTIAL_HEADERS: readonly string[] = [
   'x-amzn-oidc-identity',
   'x-ms-client-principal',
   'cf-access-jwt-assertion',
-  // Client certificates that a proxy has looked at (RFC 9440 and what came before it).
+  // Client certificates that a proxy has verified (RFC 9440 and its predecessors).
   'client-cert',
   'x-client-cert',
   'x-forwarded-client-cert',
@@ -36,19 +36,19 @@ const CREDENTIAL_HEADERS: readonly string[] = [
   'x-arr-clientcert',
 ];
 
-/** The part of an adapter's request that credentials come in. */
-interface Carrier {
+/** The part of an adapter's request that holds credentials. */
+interface CredentialRequest {
   readonly headers: IncomingHttpHeaders;
   readonly raw?: IncomingMessage;
 }
 
 /**
- * Everything in a request that may tell its caller from others, in a fixed order: headers, and the certificate of a
- * client that connects to this process over TLS. Empty for a request without credentials.
+ * Returns everything in a request that may identify its caller, in a fixed order: headers first, then the client
+ * certificate if the client connects to this process over TLS. Empty for a request without credentials.
  *
- * @param moreHeaders names in lower case
+ * @param moreHeaders further header names, in lower case
  */
-export function credentialsOf(request: Carrier, moreHeaders: readonly string[] = []): readonly string[] {
+export function collectCredentials(request: CredentialRequest, moreHeaders: readonly string[] = []): readonly string[] {
   const found: string[] = [];
   for (const names of [CREDENTIAL_HEADERS, moreHeaders]) {
     for (const name of names) {
@@ -56,19 +56,19 @@ export function credentialsOf(request: Carrier, moreHeaders: readonly string[] =
       if (value !== undefined) found.push(`${name}: ${String(value)}`);
     }
   }
-  const certificate = clientCertificateOf(request);
+  const certificate = getCertificateFingerprint(request);
   if (certificate !== undefined) found.push(`certificate: ${certificate}`);
   return found;
 }
 
-function clientCertificateOf(request: Carrier): string | undefined {
+function getCertificateFingerprint(request: CredentialRequest): string | undefined {
   const { socket } = (request.raw ?? request) as { readonly socket?: Partial<TLSSocket> };
   return socket?.getPeerCertificate?.()?.fingerprint256;
 }
 
 /**
- * What guards of other packages leave in `request.user` need not be a principal of the suite: without an id it does not
- * tell one user from another.
+ * Whether a `request.user` identifies one user. A guard of another package may set a `request.user` that is not a
+ * {@link Principal} and has no id.
  */
 export function hasIdentity(user: unknown): boolean {
   const { id } = (user ?? {}) as { readonly id?: unknown };

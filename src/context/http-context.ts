@@ -3,15 +3,15 @@ import type { ExecutionContext } from '@nestjs/common';
 import type { AdapterRequest } from './request-context.js';
 
 /**
- * The request of an HTTP call, for guards on every route: `switchToHttp()` tells the same, and makes three functions each
- * time it is called.
+ * Returns the request of an HTTP call. `switchToHttp().getRequest()` returns the same, but each call of `switchToHttp()`
+ * creates three functions. That is too expensive in a guard that runs on every route.
  */
-export function requestOf<T = AdapterRequest>(context: ExecutionContext): T {
+export function getRequest<T = AdapterRequest>(context: ExecutionContext): T {
   return context.getArgByIndex<T>(0);
 }
 
-/** Node's own response of an HTTP call, which Fastify wraps. */
-export function responseOf(context: ExecutionContext): ServerResponse {
+/** Returns Node's own response of an HTTP call. Fastify wraps it. */
+export function getResponse(context: ExecutionContext): ServerResponse {
   const response = context.getArgByIndex<ServerResponse | { readonly raw: ServerResponse }>(1);
   return 'raw' in response ? response.raw : response;
 }

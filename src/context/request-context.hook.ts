@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { Injectable } from '@nestjs/common';
 import { HttpAdapterHost, type AbstractHttpAdapter } from '@nestjs/core';
-import { contextOf, currentContext, runWithContext, type AdapterRequest } from './request-context.js';
+import { getRequestContext, currentContext, runWithContext, type AdapterRequest } from './request-context.js';
 
 type Next = (error?: unknown) => void;
 type Hook = (request: AdapterRequest, response: ServerResponse, next: Next) => void;
@@ -11,8 +11,8 @@ interface FastifyInstance {
 }
 
 /**
- * Makes the request context available to services in an application without the request pipeline, such as one with a
- * `main.ts` of its own. Without a context, failed logins and sessions would have no client address.
+ * Provides the request context to services if the application does not install the request pipeline, for example because
+ * it has its own `main.ts`. Without a context, failed logins and sessions would have no client address.
  *
  * @internal
  */
@@ -28,5 +28,5 @@ export class RequestContextHook {
 
 const provideContext: Hook = (request, _response, next) => {
   if (currentContext()) next();
-  else runWithContext(contextOf(request), next);
+  else runWithContext(getRequestContext(request), next);
 };

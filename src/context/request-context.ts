@@ -1,14 +1,14 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomUUID } from 'node:crypto';
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
-import { clientAddressOf } from './client-address.js';
-import { credentialsOf } from './credentials.js';
+import { getClientAddress } from './client-address.js';
+import { collectCredentials } from './credentials.js';
 import type { Principal } from './principal.js';
 import { ResponseHold } from './response-hold.js';
 
 /**
- * The part of an adapter's request that both adapters share. Express hands out Node's own object, Fastify wraps it as
- * `raw` and knows the matched route under another name.
+ * The part of an adapter's request that both adapters share. Express passes Node's own object. Fastify wraps that object
+ * as `raw` and has another name for the matched route.
  *
  * @publicApi
  */
@@ -16,7 +16,7 @@ export interface AdapterRequest {
   readonly method: string;
   readonly url: string;
   readonly headers: IncomingHttpHeaders;
-  /** Client address as the adapter found it through the trusted proxies; `clientAddressOf()` parses it. */
+  /** Client address as the adapter found it through the trusted proxies. `getClientAddress()` parses it. */
   readonly ip?: string;
   readonly raw?: IncomingMessage;
   readonly route?: { readonly path?: string };
@@ -24,18 +24,18 @@ export interface AdapterRequest {
   user?: Principal;
 }
 
-/** https://www.w3.org/TR/trace-context/#traceparent-header; a trace id of zeros is none. */
+/** https://www.w3.org/TR/trace-context/#traceparent-header. A trace id of zeros is invalid. */
 const TRACEPARENT = /^[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}/;
 
 /**
- * What is known of the request (or job) that the current code runs for.
+ * The request (or job) that the current code runs for.
  *
  * @publicApi
  */
 export class RequestContext {
   /** Monotonic start, in milliseconds (`performance.now()`). */
   readonly startedAt = performance.now();
-  private held: ResponseHold | undefined;
+  private activeHold: ResponseHold | undefined;
 
   constructor(
     readonly requestId: string = randomUUID(),
@@ -44,37 +44,37 @@ export class RequestContext {
   ) {}
 
   /**
-   * Keeps the answer back until `condition` is met; should it fail, the client gets its error instead of the answer.
-   * Does nothing where there is no answer to keep back: in a job, or when it has gone out.
+   * Delays the response until `condition` resolves. If it rejects, the client gets an error instead of the response.
+   * Delays nothing in a job, or if the response has been sent.
    */
   holdResponse(condition: Promise<unknown>): void {
-    if (this.response && !this.response.writableEnded) this.held ??= new ResponseHold(this.response);
-    // Whoever is not waited for must not end the process when it fails.
-    if (this.held) this.held.add(condition);
+    if (this.response && !this.response.writableEnded) this.activeHold ??= new ResponseHold(this.response);
+    // Nobody waits for this condition, so its rejection must not end the process.
+    if (this.activeHold) this.activeHold.add(condition);
     else condition.catch(() => undefined);
   }
 
   /**
-   * Calls `listener` with the status when the answer is about to go out. What it holds the answer back for is waited for.
-   * Does nothing where there is no answer to come.
+   * Calls `listener` with the status code before the response is sent. The listener can still call `holdResponse()`.
+   * Does nothing in a job, or if the response has been sent.
    */
-  beforeAnswer(listener: (status: number) => void): void {
+  beforeResponse(listener: (status: number) => void): void {
     if (!this.response || this.response.writableEnded) return;
-    this.held ??= new ResponseHold(this.response);
-    this.held.announceTo((status) => runWithContext(this, () => listener(status)));
+    this.activeHold ??= new ResponseHold(this.response);
+    this.activeHold.addListener((status) => runWithContext(this, () => listener(status)));
   }
 
-  /** The same request without its answer, for work that goes on after it. */
-  detached(): RequestContext {
+  /** A context of the same request without its response, for work that continues after the response. */
+  withoutResponse(): RequestContext {
     return new RequestContext(this.requestId, this.request);
   }
 
-  /** What the answer waits for; undefined, as a rule. @internal */
-  get hold(): ResponseHold | undefined {
-    return this.held;
+  /** Undefined if the response waits for nothing, which is the usual case. @internal */
+  get responseHold(): ResponseHold | undefined {
+    return this.activeHold;
   }
 
-  /** Trace that the request belongs to, by the W3C header `traceparent`. */
+  /** Trace id from the W3C header `traceparent`. */
   get traceId(): string | undefined {
     const header = this.request?.headers['traceparent'];
     return typeof header === 'string' ? TRACEPARENT.exec(header)?.[1] : undefined;
@@ -85,23 +85,23 @@ export class RequestContext {
   }
 
   /**
-   * Whether this is a request that carries nothing by which its caller could be told from others. False in a job.
+   * Whether the request carries nothing that identifies its caller. False in a job.
    *
-   * @param moreHeaders headers that hold credentials, besides the usual ones, in lower case
+   * @param moreHeaders further headers that hold credentials, in lower case
    */
   isAnonymous(moreHeaders?: readonly string[]): boolean {
     const { request } = this;
-    return request !== undefined && !request.user && credentialsOf(request, moreHeaders).length === 0;
+    return request !== undefined && !request.user && collectCredentials(request, moreHeaders).length === 0;
   }
 
-  /** Tenant that the caller acts in; undefined for callers without one. */
+  /** Tenant that the caller acts in. Undefined for a caller without a tenant. */
   get tenantId(): string | undefined {
     return this.request?.user?.tenantId;
   }
 
-  /** @see clientAddressOf */
+  /** @see getClientAddress */
   get clientAddress(): string | undefined {
-    return this.request && clientAddressOf(this.request);
+    return this.request && getClientAddress(this.request);
   }
 
   get userAgent(): string | undefined {
@@ -114,31 +114,31 @@ export class RequestContext {
   }
 }
 
-/** Pattern of the matched route, `/users/:id`; `unmatched` keeps made-up paths out of metric labels. */
+/** Pattern of the matched route, such as `/users/:id`. Unknown paths become `unmatched`, so that a client cannot create metric labels. */
 export function routePattern(request: AdapterRequest): string {
   const pattern = request.routeOptions?.url ?? request.route?.path ?? 'unmatched';
-  // The CORS plugin of Fastify answers preflights on a route of that name.
+  // Fastify's CORS plugin answers preflights on the route `*`.
   return pattern === '*' ? 'unmatched' : pattern;
 }
 
 const storage = new AsyncLocalStorage<RequestContext | undefined>();
 const CONTEXT = Symbol('bulwark.requestContext');
-type Contextual = { [CONTEXT]?: RequestContext };
+type WithContext = { [CONTEXT]?: RequestContext };
 
-/** Ties a context to a request. Called once, by the first hook of the pipeline. @internal */
+/** Attaches a context to a request. The first hook of the pipeline calls it once. @internal */
 export function attachContext(request: AdapterRequest, context: RequestContext): void {
-  ((request.raw ?? request) as Contextual)[CONTEXT] = context;
+  ((request.raw ?? request) as WithContext)[CONTEXT] = context;
 }
 
-/** The context of a request, without a look at asynchronous state: the cheap way where the request is at hand. */
-export function contextOf(request: AdapterRequest): RequestContext {
-  const raw = (request.raw ?? request) as Contextual;
-  // A request that never passed the pipeline (a consumer's own server) still gets an id.
+/** Returns the context of a request. Cheaper than {@link currentContext}, because it does not read AsyncLocalStorage. */
+export function getRequestContext(request: AdapterRequest): RequestContext {
+  const raw = (request.raw ?? request) as WithContext;
+  // A request that did not pass the pipeline (an application's own server) still gets an id.
   return (raw[CONTEXT] ??= new RequestContext(undefined, request));
 }
 
 /**
- * The context of whatever runs now, or undefined outside requests and jobs.
+ * The context of the code that runs now. Undefined outside requests and jobs.
  *
  * @publicApi
  */
@@ -147,7 +147,7 @@ export function currentContext(): RequestContext | undefined {
 }
 
 /**
- * Runs `work` so that logs and audit events written inside carry the given context. For jobs, pass a new one.
+ * Runs `work` with the given context: its logs and audit events carry that context. For a job, pass a new context.
  *
  * @publicApi
  */
@@ -155,7 +155,7 @@ export function runWithContext<T>(context: RequestContext, work: () => T): T {
   return storage.run(context, work);
 }
 
-/** Runs `work` for no request, where that of the caller would be the wrong one: what a timer of it does later. */
+/** Runs `work` without a request context. A timer or a summary of many requests must not carry the caller's context. */
 export function runOutsideRequests<T>(work: () => T): T {
   return storage.run(undefined, work);
 }

@@ -1,43 +1,43 @@
 import type { ServerResponse } from 'node:http';
 import { ERROR_CODES } from '../problem/error-codes.js';
-import { problemDocument } from '../problem/problem.js';
+import { createProblemDocument } from '../problem/problem.js';
 import { requestPath } from './request-path.js';
 
-const DETAIL = 'What this request did could not be recorded. Try again later.';
+const DETAIL = 'The audit events of this request could not be recorded. Try again later.';
 
 type Write = ServerResponse['write'];
 type End = ServerResponse['end'];
 
 /**
- * Keeps an answer back until what was promised with it has happened. It stands at Node's own response, where every way
- * to answer ends, on either adapter; and only responses that have something to wait for are touched.
+ * Delays a response until conditions are met. It replaces `write`, `end` and `flushHeaders` of Node's own response,
+ * because both adapters send every response through them. Only a response that waits for something gets a hold.
  *
  * @internal
  */
 export class ResponseHold {
   private conditions: Promise<unknown>[] = [];
-  private readonly calls: (() => void)[] = [];
-  private isReleasing = false;
-  private onAnswer: ((status: number) => void)[] = [];
+  private readonly delayedCalls: (() => void)[] = [];
+  private isWaiting = false;
+  private listeners: ((status: number) => void)[] = [];
 
   constructor(private readonly response: ServerResponse) {
     const write = response.write.bind(response) as Write;
     const end = response.end.bind(response) as End;
     const flushHeaders = response.flushHeaders.bind(response);
-    const isOpen = () => this.conditions.length === 0 && this.calls.length === 0;
+    const isOpen = () => this.conditions.length === 0 && this.delayedCalls.length === 0;
     response.write = ((...args: Parameters<Write>) => {
-      this.announce();
+      this.notifyListeners();
       if (isOpen()) return write(...args);
-      this.later(() => void write(...args));
+      this.delayCall(() => void write(...args));
       return false;
     }) as Write;
     response.end = ((...args: Parameters<End>) => {
-      this.announce();
+      this.notifyListeners();
       if (isOpen()) return end(...args);
-      this.later(() => void end(...args));
+      this.delayCall(() => void end(...args));
       return response;
     }) as End;
-    response.flushHeaders = () => (isOpen() ? flushHeaders() : this.later(flushHeaders));
+    response.flushHeaders = () => (isOpen() ? flushHeaders() : this.delayCall(flushHeaders));
   }
 
   add(condition: Promise<unknown>): void {
@@ -45,13 +45,13 @@ export class ResponseHold {
     this.conditions.push(condition);
   }
 
-  /** Tells of the answer when it is about to go out, and can still be kept back. */
-  announceTo(listener: (status: number) => void): void {
-    this.onAnswer.push(listener);
+  /** Adds a listener that runs before the response is sent, while the response can still be delayed. */
+  addListener(listener: (status: number) => void): void {
+    this.listeners.push(listener);
   }
 
-  /** Resolves when all conditions are met; rejects with the failure of one. Each failure is told once. */
-  async settled(): Promise<void> {
+  /** Resolves when all conditions are met. Rejects if one fails. Each failure is reported once. */
+  async waitForConditions(): Promise<void> {
     while (this.conditions.length > 0) {
       const conditions = [...this.conditions];
       const results = await Promise.allSettled(conditions);
@@ -61,36 +61,36 @@ export class ResponseHold {
     }
   }
 
-  private announce(): void {
-    const listeners = this.onAnswer;
+  private notifyListeners(): void {
+    const listeners = this.listeners;
     if (listeners.length === 0) return;
-    this.onAnswer = [];
+    this.listeners = [];
     for (const listener of listeners) listener(this.response.statusCode);
   }
 
-  private later(call: () => void): void {
-    this.calls.push(call);
-    if (this.isReleasing) return;
-    this.isReleasing = true;
-    this.settled()
+  private delayCall(call: () => void): void {
+    this.delayedCalls.push(call);
+    if (this.isWaiting) return;
+    this.isWaiting = true;
+    this.waitForConditions()
       .then(
-        () => this.release(),
-        () => this.refuse(),
+        () => this.runDelayedCalls(),
+        () => this.sendProblem(),
       )
-      .finally(() => (this.isReleasing = false));
+      .finally(() => (this.isWaiting = false));
   }
 
-  private release(): void {
-    const needsDrain = this.calls.length > 0;
-    for (let call = this.calls.shift(); call; call = this.calls.shift()) call();
-    // A stream that was told to wait goes on at this; where the socket is full, it is told again.
+  private runDelayedCalls(): void {
+    const needsDrain = this.delayedCalls.length > 0;
+    for (let call = this.delayedCalls.shift(); call; call = this.delayedCalls.shift()) call();
+    // `write()` returned false, so a stream waits for `drain`. If the socket is full, `write()` returns false again.
     if (needsDrain && !this.response.writableEnded) this.response.emit('drain');
   }
 
-  /** The answer that was meant must not go out, and it is too late for the problem filter. */
-  private refuse(): void {
+  /** Replaces the response with an error. The problem filter has already run, so the problem is sent from here. */
+  private sendProblem(): void {
     const { response } = this;
-    this.calls.length = 0;
+    this.delayedCalls.length = 0;
     if (response.headersSent) {
       response.destroy();
       return;
@@ -102,6 +102,6 @@ export class ResponseHold {
     response.setHeader('Cache-Control', 'no-store');
     const instance = requestPath(response.req.url ?? '/');
     const requestId = String(response.getHeader('X-Request-Id') ?? '');
-    response.end(JSON.stringify(problemDocument('AUDIT_UNAVAILABLE', status, DETAIL, { instance, requestId })));
+    response.end(JSON.stringify(createProblemDocument('AUDIT_UNAVAILABLE', status, DETAIL, { instance, requestId })));
   }
 }

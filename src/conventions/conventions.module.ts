@@ -6,11 +6,11 @@ import { EnvelopeInterceptor } from './envelope.js';
 /** @publicApi */
 export interface ConventionsModuleOptions {
   /**
-   * Signs cursors: 32 random bytes or more, the same for all replicas.
-   * @default made at start; cursors then hold for this process alone
+   * Secret that signs cursors: at least 32 random bytes, the same on all replicas.
+   * @default created at start; then a cursor is valid only in the process that created it
    */
   cursorSecret?: string;
-  /** Whether every answer is `{ data, meta }`. @default false */
+  /** Whether every response is `{ data, meta }`. @default false */
   envelope?: boolean;
 }
 
@@ -18,8 +18,8 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE, ASYNC_OPTIO
   new ConfigurableModuleBuilder<ConventionsModuleOptions>().setClassMethodName('forRoot').build();
 
 /**
- * Cursors for pages, and the envelope where it is wanted. `@ETag()`, `@Deprecated()`, `@Paginated()` and `@Envelope()`
- * need no module.
+ * Provides cursors for pages and, if enabled, the envelope of all responses. `@ETag()`, `@Deprecated()`, `@Paginated()`
+ * and `@Envelope()` work without this module.
  *
  * @publicApi
  */
@@ -39,7 +39,7 @@ export class ConventionsModule extends ConfigurableModuleClass {
     return withEnvelope(super.forRoot(options), options.envelope);
   }
 
-  /** `envelope` stands beside the factory, because interceptors are known before options are. */
+  /** `envelope` is passed beside the factory, because Nest registers interceptors before the factory runs. */
   static override forRootAsync(options: typeof ASYNC_OPTIONS_TYPE & { envelope?: boolean }): DynamicModule {
     return withEnvelope(super.forRootAsync(options), options.envelope);
   }

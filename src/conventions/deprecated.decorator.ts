@@ -18,27 +18,27 @@ import { addToHeader, type HeaderResponse } from './response-headers.js';
 
 /** @publicApi */
 export interface DeprecatedOptions {
-  /** Since when it should not be used any more; may lie ahead. */
+  /** Date from which the route is deprecated. It may be in the future. */
   since: Date | string;
-  /** From when on it may be gone. @default not decided */
+  /** Date after which the route may be removed. @default not decided */
   sunset?: Date | string;
-  /** Page that tells what to use instead. @default none */
+  /** URL of a page that describes the replacement. @default none */
   link?: string;
-  /** What it does after `sunset`: `serve` goes on, `gone` answers 410. @default 'serve' */
+  /** Behaviour after `sunset`: `serve` continues to serve the route, `gone` responds with 410. @default 'serve' */
   afterSunset?: 'serve' | 'gone';
-  /** Versions that are meant, of a route that has several. @default all */
+  /** Deprecated versions, if the route has several versions. @default all */
   versions?: readonly string[];
 }
 
 interface Plan {
   readonly headers: readonly (readonly [name: string, value: string])[];
   readonly links: string | undefined;
-  readonly goneFrom: number;
+  readonly goneAfterMs: number;
   readonly versions: ReadonlySet<string> | undefined;
 }
 
 const DEPRECATED = Symbol('bulwark.deprecated');
-/** Where @nestjs/swagger keeps what it says of an operation; it need not be installed. */
+/** Metadata key of @nestjs/swagger for an operation. A constant here, because @nestjs/swagger may not be installed. */
 const OPENAPI_OPERATION = 'swagger/apiOperation';
 
 @Injectable()
@@ -52,10 +52,10 @@ class DeprecationGuard implements CanActivate {
     reflector: Reflector,
     @Optional() metrics: Metrics = new NoMetrics(),
   ) {
-    this.plans = new RouteMemo((handler) => planOf(reflector.get<DeprecatedOptions>(DEPRECATED, handler)));
+    this.plans = new RouteMemo((handler) => createPlan(reflector.get<DeprecatedOptions>(DEPRECATED, handler)));
     this.uses = metrics.counter({
       name: 'http_deprecated_requests_total',
-      help: 'Requests for routes that are deprecated.',
+      help: 'Requests to deprecated routes.',
       labelNames: ['route'],
     });
   }
@@ -63,8 +63,8 @@ class DeprecationGuard implements CanActivate {
   canActivate(context: ExecutionContext): boolean {
     const http = context.switchToHttp();
     const request = http.getRequest<AdapterRequest>();
-    const { headers, links, goneFrom, versions } = this.plans.get(context);
-    if (versions && ![...versions].some((version) => isVersion(request, version, this.config.getVersioning()))) {
+    const { headers, links, goneAfterMs, versions } = this.plans.get(context);
+    if (versions && ![...versions].some((version) => hasVersion(request, version, this.config.getVersioning()))) {
       return true;
     }
     const { httpAdapter } = this.adapterHost;
@@ -72,22 +72,22 @@ class DeprecationGuard implements CanActivate {
     for (const [name, value] of headers) httpAdapter.setHeader(response, name, value);
     if (links !== undefined) addToHeader(httpAdapter, response, 'Link', links);
     this.uses.labels({ route: `${request.method} ${routePattern(request)}` }).add();
-    if (Date.now() < goneFrom) return true;
-    throw new ProblemException('GONE', 'This route is not served any more. See the Link header for what is instead.');
+    if (Date.now() < goneAfterMs) return true;
+    throw new ProblemException('GONE', 'This route has been removed. The Link header points to its replacement.');
   }
 }
 
 /**
- * Tells clients that a route is on its way out: `Deprecation` (RFC 9745), `Sunset` (RFC 8594) and `Link`; counts who
- * still asks, and marks it in the OpenAPI document. On a controller it holds for all of its routes.
+ * Marks a route as deprecated. Responses get the headers `Deprecation` (RFC 9745), `Sunset` (RFC 8594) and `Link`.
+ * Requests are counted, and the OpenAPI document shows the deprecation. On a controller, it applies to all its routes.
  *
- * @throws TypeError on a date that is none, or a sunset before the deprecation
+ * @throws TypeError if a date is invalid, or if the sunset is before the deprecation
  * @publicApi
  */
 export function Deprecated(options: DeprecatedOptions): MethodDecorator & ClassDecorator {
-  planOf(options);
+  createPlan(options);
   return ((target: object, property?: string | symbol, descriptor?: PropertyDescriptor) => {
-    if (descriptor) mark(options, target, property as string, descriptor);
+    if (descriptor) markRoute(options, target, property as string, descriptor);
     else markRoutes(options, (target as { prototype: object }).prototype);
   }) as MethodDecorator & ClassDecorator;
 }
@@ -95,13 +95,13 @@ export function Deprecated(options: DeprecatedOptions): MethodDecorator & ClassD
 function markRoutes(options: DeprecatedOptions, prototype: object): void {
   for (const [name, descriptor] of Object.entries(Object.getOwnPropertyDescriptors(prototype))) {
     const handler: unknown = descriptor.value;
-    // What a route says of itself comes first.
+    // A decorator on the route overrides the decorator on the controller.
     if (typeof handler !== 'function' || !Reflect.hasMetadata(PATH_METADATA, handler)) continue;
-    if (!Reflect.hasMetadata(DEPRECATED, handler)) mark(options, prototype, name, descriptor);
+    if (!Reflect.hasMetadata(DEPRECATED, handler)) markRoute(options, prototype, name, descriptor);
   }
 }
 
-function mark(options: DeprecatedOptions, target: object, property: string, descriptor: PropertyDescriptor): void {
+function markRoute(options: DeprecatedOptions, target: object, property: string, descriptor: PropertyDescriptor): void {
   const handler = descriptor.value as object;
   SetMetadata(DEPRECATED, options)(target, property, descriptor);
   UseGuards(DeprecationGuard)(target, property, descriptor);
@@ -109,11 +109,10 @@ function mark(options: DeprecatedOptions, target: object, property: string, desc
   if (!options.versions) Reflect.defineMetadata(OPENAPI_OPERATION, { ...operation, deprecated: true }, handler);
 }
 
-function planOf({ since, sunset, link, afterSunset = 'serve', versions }: DeprecatedOptions): Plan {
-  const from = timeOf(since, 'since');
-  const until = sunset === undefined ? undefined : timeOf(sunset, 'sunset');
-  if (until !== undefined && until < from)
-    throw new TypeError('A route cannot have its sunset before its deprecation.');
+function createPlan({ since, sunset, link, afterSunset = 'serve', versions }: DeprecatedOptions): Plan {
+  const from = parseTime(since, 'since');
+  const until = sunset === undefined ? undefined : parseTime(sunset, 'sunset');
+  if (until !== undefined && until < from) throw new TypeError('The option sunset is earlier than the option since.');
   const relations = until === undefined ? ['deprecation'] : ['deprecation', 'sunset'];
   return {
     headers: [
@@ -121,18 +120,18 @@ function planOf({ since, sunset, link, afterSunset = 'serve', versions }: Deprec
       ...(until === undefined ? [] : [['Sunset', new Date(until).toUTCString()] as const]),
     ],
     links: link === undefined ? undefined : relations.map((relation) => `<${link}>; rel="${relation}"`).join(', '),
-    goneFrom: afterSunset === 'gone' && until !== undefined ? until : Number.POSITIVE_INFINITY,
+    goneAfterMs: afterSunset === 'gone' && until !== undefined ? until : Number.POSITIVE_INFINITY,
     versions: versions && new Set(versions),
   };
 }
 
-function timeOf(date: Date | string, option: string): number {
+function parseTime(date: Date | string, option: string): number {
   const time = new Date(date).getTime();
-  if (Number.isNaN(time)) throw new TypeError(`The option ${option} is no date: ${String(date)}`);
+  if (Number.isNaN(time)) throw new TypeError(`The option ${option} is not a valid date: ${String(date)}`);
   return time;
 }
 
-function isVersion(request: AdapterRequest, version: string, versioning: VersioningOptions | undefined): boolean {
+function hasVersion(request: AdapterRequest, version: string, versioning: VersioningOptions | undefined): boolean {
   if (versioning?.type === VersioningType.URI) {
     const prefix = versioning.prefix === undefined ? 'v' : versioning.prefix || '';
     return routePattern(request).split('/').includes(`${prefix}${version}`);

@@ -9,11 +9,11 @@ import {
   type NestInterceptor,
 } from '@nestjs/common';
 import { map, type Observable } from 'rxjs';
-import { contextOf, type AdapterRequest } from '../context/index.js';
+import { getRequestContext, type AdapterRequest } from '../context/index.js';
 import { RouteMemo } from '../guards/index.js';
 import type { ListPage } from './page.js';
 
-/** A result with what there is to say of it. Failures stay problem documents. @publicApi */
+/** A result with metadata. Errors are still problem documents. @publicApi */
 export interface Enveloped<T> {
   readonly data: T;
   readonly meta: { readonly requestId: string; readonly next?: string | null; readonly prev?: string | null };
@@ -24,29 +24,29 @@ const NO_ENVELOPE = Symbol('bulwark.noEnvelope');
 /** @internal */
 @Injectable()
 export class EnvelopeInterceptor implements NestInterceptor {
-  private readonly isBare = new RouteMemo(
+  private readonly isWithoutEnvelope = new RouteMemo(
     (handler, controller) => Reflect.hasMetadata(NO_ENVELOPE, handler) || Reflect.hasMetadata(NO_ENVELOPE, controller),
   );
 
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
-    if (context.getType() !== 'http' || this.isBare.get(context)) return next.handle();
-    const { requestId } = contextOf(context.switchToHttp().getRequest<AdapterRequest>());
-    return next.handle().pipe(map((value: unknown) => enveloped(value, requestId)));
+    if (context.getType() !== 'http' || this.isWithoutEnvelope.get(context)) return next.handle();
+    const { requestId } = getRequestContext(context.switchToHttp().getRequest<AdapterRequest>());
+    return next.handle().pipe(map((value: unknown) => wrapInEnvelope(value, requestId)));
   }
 }
 
-/** Answers `{ data, meta }`; the items of a page are its data. @publicApi */
+/** Wraps the response in `{ data, meta }`. For a page, `data` holds the items. @publicApi */
 export function Envelope(): MethodDecorator & ClassDecorator {
   return applyDecorators(UseInterceptors(EnvelopeInterceptor));
 }
 
-/** Leaves a route as it is where ConventionsModule puts all others into envelopes. @publicApi */
+/** Excludes a route or controller from the envelope of ConventionsModule. @publicApi */
 export function NoEnvelope(): MethodDecorator & ClassDecorator {
   return SetMetadata(NO_ENVELOPE, true);
 }
 
-function enveloped(value: unknown, requestId: string): unknown {
-  // No body stays none, and bytes stay bytes.
+function wrapInEnvelope(value: unknown, requestId: string): unknown {
+  // Empty and binary bodies are not wrapped.
   if (value === undefined || value instanceof StreamableFile || value instanceof Uint8Array) return value;
   if (!isPage(value)) return { data: value, meta: { requestId } } satisfies Enveloped<unknown>;
   const { items, next, prev } = value;

@@ -19,11 +19,11 @@ import type { HeaderResponse } from './response-headers.js';
 /** @publicApi */
 export interface ETagOptions {
   /**
-   * Version of what a handler returned: makes a strong tag, which `If-Match` of a write can name. The answer is then not
-   * compressed, because a strong tag stands for the very bytes.
-   * @default a weak tag of the whole value
+   * Returns the version of the handler's result. It makes a strong tag, which a write can send in `If-Match`. The response
+   * is not compressed then, because a strong tag identifies exact bytes.
+   * @default a weak tag, computed from the whole value
    */
-  // oxlint-disable-next-line typescript/no-explicit-any -- the value is that of whatever handler is decorated
+  // oxlint-disable-next-line typescript/no-explicit-any -- the type of the value depends on the decorated handler
   version?: (value: any) => string | number;
 }
 
@@ -63,8 +63,8 @@ class ETagInterceptor implements NestInterceptor {
 }
 
 /**
- * Gives answers to `GET` and `HEAD` an entity tag, and answers 304 to a client that has the same already. Only routes
- * that carry it pay for it; both adapters then do the same, of which one has tags of its own and the other has none.
+ * Adds an entity tag to responses to `GET` and `HEAD`. If the client already has the current state, the response is 304.
+ * It works the same on both adapters: Express alone would send its own tags, and Fastify would send none.
  *
  * @publicApi
  */

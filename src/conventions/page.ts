@@ -1,20 +1,20 @@
 import { z } from 'zod';
 import type { CursorCodec, CursorPosition } from './cursor.codec.js';
 
-/** A part of a list. @publicApi */
+/** A page of a list. @publicApi */
 export interface ListPage<T> {
   readonly items: readonly T[];
-  /** Cursor of the page after this one; null on the last. */
+  /** Cursor of the next page. Null on the last page. */
   readonly next: string | null;
-  /** Cursor of the page before this one; null on the first. */
+  /** Cursor of the previous page. Null on the first page. */
   readonly prev: string | null;
 }
 
-/** One of the values that order a list. Together they must tell any two rows apart, and none may be null. @publicApi */
+/** A sort column of a list. All columns together must be unique for each row, and no value may be null. @publicApi */
 export interface KeysetColumn<T> {
-  /** As SQL knows it in the query: `user.id`, or an expression. */
+  /** The column in the query, such as `user.id`, or an SQL expression. */
   readonly sql: string;
-  /** The same value of a row that was read. */
+  /** Returns the same value from a loaded row. */
   readonly value: (row: T) => string | number | boolean;
   /** @default 'ASC' */
   readonly order?: 'ASC' | 'DESC';
@@ -31,7 +31,7 @@ export interface KeysetQuery<T> {
 /** @publicApi */
 export interface PageOptions {
   readonly codec: CursorCodec;
-  /** Name of the list; with filters, those too: a cursor of another filter is then refused. */
+  /** Name of the list, including its filters. A cursor of another list or filter is rejected. */
   readonly list: string;
   readonly limit: number;
   /** @default the first page */
@@ -44,62 +44,80 @@ export interface KeysetOptions<T> extends PageOptions {
 }
 
 /**
- * A page of a list, by the values of the row at which the page before ended. So rows that come or go meanwhile neither
- * shift pages nor show up twice.
+ * Reads a page of a list by keyset pagination: the cursor holds the sort values of the last row of the page before. Rows
+ * that are added or deleted in the meantime do not shift pages and do not appear twice.
  *
- * @param read rows beyond a position, or from the first one on, so many at most; back from it where its direction is
- *   `prev`, the nearest first
- * @param valuesOf values of a row that tell its place in the list
+ * @param getValues returns the sort values of a row
+ * @param read reads at most `limit` rows after the position, or from the start of the list without a position. For the
+ *   direction `prev`, it reads the rows before the position, the nearest row first
  * @throws ProblemException `CURSOR_INVALID`
  * @publicApi
  */
-export async function pageOf<T>(
+export async function readPage<T>(
   { codec, list, limit, cursor }: PageOptions,
-  valuesOf: (row: T) => CursorPosition['values'],
+  getValues: (row: T) => CursorPosition['values'],
   read: (position: CursorPosition | undefined, limit: number) => Promise<readonly T[]>,
 ): Promise<ListPage<T>> {
   const position = cursor === undefined ? undefined : codec.decode(list, cursor);
-  const isBack = position?.direction === 'prev';
+  const isBackward = position?.direction === 'prev';
   const found = await read(position, limit + 1);
   const hasMore = found.length > limit;
-  const items = isBack ? found.slice(0, limit).toReversed() : found.slice(0, limit);
-  const cursorAt = (row: T | undefined, direction: CursorPosition['direction']) =>
-    row === undefined ? null : codec.encode(list, { direction, values: valuesOf(row) });
+  const items = isBackward ? found.slice(0, limit).toReversed() : found.slice(0, limit);
+  const createCursor = (row: T | undefined, direction: CursorPosition['direction']) =>
+    row === undefined ? null : codec.encode(list, { direction, values: getValues(row) });
   return {
     items,
-    next: isBack || hasMore ? cursorAt(items.at(-1), 'next') : null,
-    prev: isBack ? (hasMore ? cursorAt(items[0], 'prev') : null) : position ? cursorAt(items[0], 'prev') : null,
+    next: isBackward || hasMore ? createCursor(items.at(-1), 'next') : null,
+    prev: isBackward
+      ? hasMore
+        ? createCursor(items[0], 'prev')
+        : null
+      : position
+        ? createCursor(items[0], 'prev')
+        : null,
   };
 }
 
 /**
- * {@link pageOf} what a query finds; a page deep in the list costs no more than the first, given an index on the columns.
+ * Reads a page of a query's result, as {@link readPage}. With an index on the columns, the last page is as fast as the
+ * first page.
  *
- * @param query without an order and a limit; it is changed
+ * @param query a query without order and limit. It is modified
  * @throws ProblemException `CURSOR_INVALID`
  * @publicApi
  */
-export function keysetPage<T>(query: KeysetQuery<T>, { columns, ...options }: KeysetOptions<T>): Promise<ListPage<T>> {
-  const valuesOf = (row: T) => columns.map(({ value }) => value(row));
-  return pageOf(options, valuesOf, (position, limit) => {
-    const isBack = position?.direction === 'prev';
-    if (position) query.andWhere(after(columns, isBack), parametersOf(position));
-    for (const { sql, order = 'ASC' } of columns) query.addOrderBy(sql, isBack ? opposite(order) : order);
+export function readKeysetPage<T>(
+  query: KeysetQuery<T>,
+  { columns, ...options }: KeysetOptions<T>,
+): Promise<ListPage<T>> {
+  const getValues = (row: T) => columns.map(({ value }) => value(row));
+  return readPage(options, getValues, (position, limit) => {
+    const isBackward = position?.direction === 'prev';
+    if (position) query.andWhere(createKeysetCondition(columns, isBackward), createKeysetParameters(position));
+    for (const { sql, order = 'ASC' } of columns) query.addOrderBy(sql, isBackward ? reverseOrder(order) : order);
     query.limit(limit);
     return query.getMany();
   });
 }
 
-/** `limit` and `cursor` of a query: `@Query({ schema: pageQuery() })`. Other fields are added by `.extend()`. @publicApi */
-export function pageQuery({ limit = 20, maximum = 100 } = {}) {
+/**
+ * Creates a schema for the query parameters `limit` and `cursor`: `@Query({ schema: createPageQuerySchema() })`. Add other
+ * fields by `.extend()`.
+ *
+ * @publicApi
+ */
+export function createPageQuerySchema({ defaultLimit = 20, maxLimit = 100 } = {}) {
   return z.strictObject({
-    limit: z.coerce.number().int().min(1).max(maximum).default(limit),
+    limit: z.coerce.number().int().min(1).max(maxLimit).default(defaultLimit),
     cursor: z.string().min(1).max(2_048).optional(),
   });
 }
 
-/** `Link` of a page (RFC 8288), for the URL that it was asked for by; undefined where there is no other. @publicApi */
-export function linksOf(url: string, { next, prev }: Pick<ListPage<unknown>, 'next' | 'prev'>): string | undefined {
+/** Creates the `Link` header of a page (RFC 8288) from the URL of the request. Undefined for a single page. @publicApi */
+export function createPageLinks(
+  url: string,
+  { next, prev }: Pick<ListPage<unknown>, 'next' | 'prev'>,
+): string | undefined {
   const [path = '', query = ''] = url.split('?', 2);
   const links = Object.entries({ next, prev }).flatMap(([relation, cursor]) => {
     if (cursor === null) return [];
@@ -110,20 +128,20 @@ export function linksOf(url: string, { next, prev }: Pick<ListPage<unknown>, 'ne
   return links.length > 0 ? links.join(', ') : undefined;
 }
 
-/** Rows beyond the position: those of a greater first value, or of the same and a greater second, and so on. */
-function after<T>(columns: readonly KeysetColumn<T>[], isBack: boolean): string {
+/** Condition for the rows after the position: a greater first value, or the same first value and a greater second, and so on. */
+function createKeysetCondition<T>(columns: readonly KeysetColumn<T>[], isBackward: boolean): string {
   const alternatives = columns.map(({ sql, order = 'ASC' }, i) => {
-    const same = columns.slice(0, i).map((column, j) => `${column.sql} = :keyset${j}`);
-    const isUp = (order === 'ASC') !== isBack;
-    return `(${[...same, `${sql} ${isUp ? '>' : '<'} :keyset${i}`].join(' AND ')})`;
+    const equal = columns.slice(0, i).map((column, j) => `${column.sql} = :keyset${j}`);
+    const isAscending = (order === 'ASC') !== isBackward;
+    return `(${[...equal, `${sql} ${isAscending ? '>' : '<'} :keyset${i}`].join(' AND ')})`;
   });
   return `(${alternatives.join(' OR ')})`;
 }
 
-function parametersOf({ values }: CursorPosition): Record<string, unknown> {
+function createKeysetParameters({ values }: CursorPosition): Record<string, unknown> {
   return Object.fromEntries(values.map((value, i) => [`keyset${i}`, value]));
 }
 
-function opposite(order: 'ASC' | 'DESC'): 'ASC' | 'DESC' {
+function reverseOrder(order: 'ASC' | 'DESC'): 'ASC' | 'DESC' {
   return order === 'ASC' ? 'DESC' : 'ASC';
 }

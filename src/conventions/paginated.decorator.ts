@@ -8,10 +8,10 @@ import {
 import { HttpAdapterHost } from '@nestjs/core';
 import { tap, type Observable } from 'rxjs';
 import type { AdapterRequest } from '../context/index.js';
-import { linksOf, type ListPage } from './page.js';
+import { createPageLinks, type ListPage } from './page.js';
 import { addToHeader, type HeaderResponse } from './response-headers.js';
 
-/** Of a {@link ListPage}, or of a page whose items have a name of their own. */
+/** The cursors of a {@link ListPage}, or of a page whose items have another name. */
 type Neighbours = Pick<ListPage<unknown>, 'next' | 'prev'>;
 
 @Injectable()
@@ -23,7 +23,7 @@ class PaginatedInterceptor implements NestInterceptor<Neighbours> {
     const { url } = http.getRequest<AdapterRequest>();
     return next.handle().pipe(
       tap((page) => {
-        const links = linksOf(url, page);
+        const links = createPageLinks(url, page);
         const response = http.getResponse<HeaderResponse>();
         if (links !== undefined) addToHeader(this.adapterHost.httpAdapter, response, 'Link', links);
       }),
@@ -31,7 +31,7 @@ class PaginatedInterceptor implements NestInterceptor<Neighbours> {
   }
 }
 
-/** Names the pages beside the one that a handler returns in `Link` (RFC 8288). @publicApi */
+/** Adds a `Link` header (RFC 8288) with the next and previous page to the response of a handler. @publicApi */
 export function Paginated(): MethodDecorator {
   return UseInterceptors(PaginatedInterceptor);
 }

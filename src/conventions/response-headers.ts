@@ -1,14 +1,14 @@
 import type { OutgoingHttpHeader } from 'node:http';
 import type { HttpServer } from '@nestjs/common';
 
-/** What both adapters know of a response. */
+/** The part of a response that both adapters share. */
 export interface HeaderResponse {
   readonly statusCode: number;
   getHeader(name: string): OutgoingHttpHeader | undefined;
 }
 
-/** Adds to a field that is a list, of which somebody else may have begun the values. */
+/** Appends a value to a list header. Other code may have set values before. */
 export function addToHeader(adapter: HttpServer, response: HeaderResponse, name: string, value: string): void {
-  const given = response.getHeader(name);
-  adapter.setHeader(response, name, given === undefined ? value : `${[given].flat().join(', ')}, ${value}`);
+  const current = response.getHeader(name);
+  adapter.setHeader(response, name, current === undefined ? value : `${[current].flat().join(', ')}, ${value}`);
 }

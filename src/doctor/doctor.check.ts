@@ -1,23 +1,23 @@
-import type { CheckDescription, CheckFinding } from '../reports/index.js';
-import type { Surroundings } from './surroundings.js';
+import type { CheckDescription, CheckOutcome } from '../reports/index.js';
+import type { ApiProfile } from './surroundings.js';
 import type { Target } from './target.js';
 
-/** What a check may use. */
-export interface Visit {
+/** Input of a check. */
+export interface CheckContext {
   readonly target: Target;
-  /** What was found out about the API before, and is found out only once. */
-  readonly around: Surroundings;
-  /** Most requests that a check of limits sends to one route. */
+  /** What is known about the API. All checks share it, so each fact is determined once. */
+  readonly api: ApiProfile;
+  /** Maximum number of requests that a check of limits sends to one route. */
   readonly throttleRequests: number;
-  /** An origin that the API is meant to serve, where the caller named one. */
+  /** An origin that the API should allow, if the caller passed one. */
   readonly allowedOrigin: string | undefined;
-  /** Port of plain http beside https, where the caller named one. */
+  /** Port for plain http besides https, if the caller passed one. */
   readonly httpPort: number | undefined;
 }
 
-/** One thing that the doctor looks at. */
+/** One check of the doctor. */
 export interface DoctorCheck extends CheckDescription {
-  /** Most requests that it sends, beside those that find the API's routes. */
+  /** Maximum number of requests of the check, without the requests that find the routes of the API. */
   readonly requests: number | ((options: { throttleRequests: number }) => number);
-  run(visit: Visit): Promise<CheckFinding>;
+  run(visit: CheckContext): Promise<CheckOutcome>;
 }

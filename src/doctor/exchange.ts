@@ -1,22 +1,22 @@
 import { request as requestHttp, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
 import { request as requestHttps } from 'node:https';
 
-export interface Ask {
+export interface RequestOptions {
   method?: string;
   headers?: Record<string, string>;
-  /** An object is sent as JSON, a string or bytes as they are. */
+  /** An object is sent as JSON. A string or bytes are sent unchanged. */
   body?: string | Buffer | object;
 }
 
-export interface Answer {
-  /** 0, in answers of a `Target`: the connection ended without an answer, and `failure` says how. */
+export interface ResponseData {
+  /** 0 in responses of a `Target` if the connection ended without a response. Then `failure` has the reason. */
   status: number;
   headers: IncomingHttpHeaders;
-  /** Text of the body; of a compressed body nothing. At most one megabyte. */
+  /** Text of the body, at most one megabyte. Empty for a compressed body. */
   text: string;
-  /** The body, where it is JSON. */
+  /** The parsed body, if it is JSON. */
   json: unknown;
-  /** Bytes of the body on the wire. */
+  /** Size of the transferred body, in bytes. */
   bytes: number;
   failure?: string;
 }
@@ -24,25 +24,25 @@ export interface Answer {
 export interface ExchangeOptions {
   timeoutMs: number;
   /** Local address to send from. */
-  from?: string;
-  /** Whether nothing is sent to a server whose certificate cannot be verified. @default false */
-  verify?: boolean;
+  localAddress?: string;
+  /** Whether to refuse a server whose certificate cannot be verified. @default false */
+  verifyCertificate?: boolean;
 }
 
-const KEPT_BYTES = 1024 * 1024;
+const MAX_BODY_BYTES = 1024 * 1024;
 
 /**
- * Sends one request exactly as it is written, on a connection of its own, and follows nothing.
+ * Sends one request without changes on a new connection. It does not follow redirects.
  *
- * @param path as it is to stand in the request line, after the path of the URL
- * @throws Error when the connection ends without an answer, or no answer comes in time
+ * @param path the path in the request line, after the path of the URL
+ * @throws Error if the connection ends without a response, or if no response arrives in time
  */
-export function exchange(
+export function sendRequest(
   url: URL,
   path: string,
-  { method = 'GET', headers = {}, body }: Ask,
-  { timeoutMs, from, verify = false }: ExchangeOptions,
-): Promise<Answer> {
+  { method = 'GET', headers = {}, body }: RequestOptions,
+  { timeoutMs, localAddress, verifyCertificate = false }: ExchangeOptions,
+): Promise<ResponseData> {
   const isJson = typeof body === 'object' && !Buffer.isBuffer(body);
   const payload = isJson ? JSON.stringify(body) : body;
   const request = url.protocol === 'https:' ? requestHttps : requestHttp;
@@ -51,12 +51,12 @@ export function exchange(
       {
         host: url.hostname.replace(/^\[|\]$/g, ''),
         port: url.port,
-        path: `${basePath(url)}${path}`,
+        path: `${getBasePath(url)}${path}`,
         method,
-        localAddress: from,
+        localAddress,
         agent: false,
-        // The certificate has a check of its own, which is the one to complain. Secrets go to a verified server alone.
-        rejectUnauthorized: verify,
+        // Another check tests the certificate. Only requests with secrets require a verified server.
+        rejectUnauthorized: verifyCertificate,
         headers: {
           'User-Agent': 'nest-bulwark-doctor',
           ...(isJson && { 'Content-Type': 'application/json' }),
@@ -64,9 +64,9 @@ export function exchange(
           ...headers,
         },
       },
-      (incoming) => void read(incoming).then(resolve, reject),
+      (incoming) => void readResponse(incoming).then(resolve, reject),
     );
-    const late = () => outgoing.destroy(new Error(`${method} ${path} had no answer in ${timeoutMs} ms`));
+    const late = () => outgoing.destroy(new Error(`${method} ${path} got no response within ${timeoutMs} ms`));
     const timer = setTimeout(late, timeoutMs);
     outgoing.on('close', () => clearTimeout(timer));
     outgoing.on('error', reject);
@@ -74,24 +74,24 @@ export function exchange(
   });
 }
 
-/** The path in front of all others, without a slash at its end. */
-export const basePath = (url: URL): string => url.pathname.replace(/\/$/, '');
+/** The path of the base URL, without a trailing slash. */
+export const getBasePath = (url: URL): string => url.pathname.replace(/\/$/, '');
 
-export const bearer = (token: string): Record<string, string> => ({ Authorization: `Bearer ${token}` });
+export const createBearerHeader = (token: string): Record<string, string> => ({ Authorization: `Bearer ${token}` });
 
-async function read(incoming: IncomingMessage): Promise<Answer> {
+async function readResponse(incoming: IncomingMessage): Promise<ResponseData> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of incoming as AsyncIterable<Buffer>) {
-    if (bytes < KEPT_BYTES) chunks.push(chunk);
+    if (bytes < MAX_BODY_BYTES) chunks.push(chunk);
     bytes += chunk.length;
   }
   const isPlain = incoming.headers['content-encoding'] === undefined;
   const text = isPlain ? Buffer.concat(chunks).toString('utf8') : '';
-  return { status: incoming.statusCode ?? 0, headers: incoming.headers, text, json: parsed(text), bytes };
+  return { status: incoming.statusCode ?? 0, headers: incoming.headers, text, json: parseJson(text), bytes };
 }
 
-function parsed(text: string): unknown {
+function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {

@@ -6,39 +6,39 @@ export interface DecodedToken {
   parts: [header: string, claims: string, signature: string];
 }
 
-/** The parts of a JWT (RFC 7519), unverified; undefined for any other kind of token. */
-export function decode(token: string): DecodedToken | undefined {
+/** Decodes a JWT (RFC 7519) without verification. Returns undefined for any other kind of token. */
+export function decodeToken(token: string): DecodedToken | undefined {
   const [header, claims, signature, ...rest] = token.split('.');
   if (header === undefined || claims === undefined || signature === undefined || rest.length > 0) return undefined;
   try {
-    return { header: object(header), claims: object(claims), parts: [header, claims, signature] };
+    return { header: parsePart(header), claims: parsePart(claims), parts: [header, claims, signature] };
   } catch {
     return undefined;
   }
 }
 
-const object = (part: string) => JSON.parse(Buffer.from(part, 'base64url').toString()) as Record<string, unknown>;
-const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
+const parsePart = (part: string) => JSON.parse(Buffer.from(part, 'base64url').toString()) as Record<string, unknown>;
+const encodePart = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
 
-export function unsigned(header: object, claims: object, signature = ''): string {
-  return `${part(header)}.${part(claims)}.${signature}`;
+export function createUnsignedToken(header: object, claims: object, signature = ''): string {
+  return `${encodePart(header)}.${encodePart(claims)}.${signature}`;
 }
 
-export function signedByHmac(header: object, claims: object, secret: string | Buffer): string {
-  const content = `${part(header)}.${part(claims)}`;
+export function signWithHmac(header: object, claims: object, secret: string | Buffer): string {
+  const content = `${encodePart(header)}.${encodePart(claims)}`;
   return `${content}.${createHmac('sha256', secret).update(content).digest('base64url')}`;
 }
 
-/** Signed with a key that the token itself brings along (RFC 7515, 4.1.3). */
-export function signedByOwnKey(header: object, claims: object): string {
+/** Creates a token that is signed with a key in its own header (RFC 7515, section 4.1.3). */
+export function signWithEmbeddedKey(header: object, claims: object): string {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const jwk: JsonWebKey = publicKey.export({ format: 'jwk' });
-  const content = `${part({ ...header, alg: 'ES256', jwk })}.${part(claims)}`;
+  const content = `${encodePart({ ...header, alg: 'ES256', jwk })}.${encodePart(claims)}`;
   const signature = createSign('sha256').update(content).sign({ key: privateKey, dsaEncoding: 'ieee-p1363' });
   return `${content}.${signature.toString('base64url')}`;
 }
 
-/** Secrets of tutorials, starters and documentation. */
+/** Secrets from tutorials, templates and documentation. */
 const KNOWN_SECRETS = [
   'secret',
   'Secret',
@@ -136,8 +136,8 @@ const KNOWN_SECRETS = [
   '',
 ];
 
-/** The secret of an HS256 token, if it is one that everybody knows. Tried here; nothing is sent. */
-export function knownSecretOf({ header, parts: [head, claims, signature] }: DecodedToken): string | undefined {
+/** Finds the secret of an HS256 token in the list of known secrets. It tests locally and sends nothing. */
+export function findKnownSecret({ header, parts: [head, claims, signature] }: DecodedToken): string | undefined {
   if (header.alg !== 'HS256') return undefined;
   const isSignedBy = (secret: string) =>
     createHmac('sha256', secret).update(`${head}.${claims}`).digest('base64url') === signature;

@@ -12,8 +12,8 @@ interface Document {
   paths?: Record<string, Record<string, Operation> | undefined>;
 }
 
-/** Where frameworks put the document: this suite, Nest's starter and guides, FastAPI, Spring, plain conventions. */
-const USUAL_PATHS = [
+/** Common paths of the document: this library, Nest's starter and guides, FastAPI, Spring and other conventions. */
+const COMMON_PATHS = [
   '/docs/openapi.json',
   '/docs-json',
   '/api-json',
@@ -27,15 +27,15 @@ const USUAL_PATHS = [
 ];
 
 export interface Route {
-  /** As it can be requested; parameters of the path are filled in with a stand-in. */
+  /** Path that can be requested. Path parameters are replaced by `1`. */
   path: string;
   method: string;
-  /** Whether the document says that it needs authentication. */
+  /** Whether the route requires authentication, according to the document. */
   isSecured: boolean;
   hasParameters: boolean;
 }
 
-/** The API as its OpenAPI document describes it. */
+/** The routes of an API, read from its OpenAPI document. */
 export class OpenApi {
   readonly routes: Route[];
 
@@ -46,26 +46,26 @@ export class OpenApi {
     this.routes = Object.entries(document.paths ?? {}).flatMap(([template, operations]) =>
       Object.entries(operations ?? {})
         .filter(([method]) => ['get', 'post', 'put', 'patch', 'delete'].includes(method))
-        .map(([method, operation]) => routeOf(template, method, operation, document)),
+        .map(([method, operation]) => createRoute(template, method, operation, document)),
     );
   }
 
   static async find(target: Target, named?: string): Promise<OpenApi | undefined> {
-    for (const path of named === undefined ? USUAL_PATHS : [named]) {
+    for (const path of named === undefined ? COMMON_PATHS : [named]) {
       const { status, json } = await target.get(path);
       if (status === 200 && isDocument(json)) return new OpenApi(path, json);
     }
-    if (named !== undefined) throw new Error(`There is no OpenAPI document (JSON) at ${named}`);
+    if (named !== undefined) throw new Error(`No OpenAPI document (JSON) was found at ${named}`);
     return undefined;
   }
 }
 
-function routeOf(template: string, method: string, operation: Operation, document: Document): Route {
+function createRoute(template: string, method: string, operation: Operation, document: Document): Route {
   const security = operation.security ?? document.security ?? [];
   return {
     path: template.replace(/\{[^{}]*\}/g, '1'),
     method: method.toUpperCase(),
-    // An empty requirement in the list makes authentication optional (OpenAPI 3.1, 4.8.10).
+    // An empty requirement in the list makes authentication optional (OpenAPI 3.1, section 4.8.10).
     isSecured: security.length > 0 && security.every((requirement) => Object.keys(requirement).length > 0),
     hasParameters: template.includes('{'),
   };

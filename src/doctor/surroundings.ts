@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { SkipCheck } from '../reports/index.js';
 import { OpenApi } from './open-api.js';
-import { bearer, type Answer } from './exchange.js';
+import { createBearerHeader, type ResponseData } from './exchange.js';
 import type { SeenCookie, Target } from './target.js';
 
 export interface Credentials {
@@ -9,17 +9,17 @@ export interface Credentials {
   password: string;
 }
 
-export interface SurroundingsOptions {
+export interface ApiProfileOptions {
   token?: string;
   credentials?: Credentials;
   loginPath?: string;
-  /** A path that only authenticated callers may read. */
+  /** A GET route that requires authentication. */
   protectedPath?: string;
   openApiPath?: string;
 }
 
-const USUAL_LOGINS = ['/auth/login', '/login', '/api/auth/login', '/api/login', '/auth/signin', '/v1/auth/login'];
-const USUAL_CLOSED = [
+const COMMON_LOGIN_PATHS = ['/auth/login', '/login', '/api/auth/login', '/api/login', '/auth/signin', '/v1/auth/login'];
+const COMMON_PROTECTED_PATHS = [
   '/auth/profile',
   '/auth/me',
   '/me',
@@ -31,114 +31,116 @@ const USUAL_CLOSED = [
   '/v1/auth/profile',
 ];
 
-/** What the checks need to know of an API, each found out when first asked for, and once. */
-export class Surroundings {
-  private readonly known = new Map<string, Promise<unknown>>();
+/** Facts about an API that several checks need. Each fact is determined once, when it is first needed. */
+export class ApiProfile {
+  private readonly results = new Map<string, Promise<unknown>>();
 
   constructor(
     private readonly target: Target,
-    private readonly options: SurroundingsOptions,
+    private readonly options: ApiProfileOptions,
   ) {}
 
-  root(): Promise<Answer> {
+  getRoot(): Promise<ResponseData> {
     return this.target.get('/');
   }
 
-  /** The answer to a path that cannot exist. */
-  missing(): Promise<Answer> {
+  /** Returns the response to a path that does not exist. */
+  getUnknownPath(): Promise<ResponseData> {
     return this.once('missing', () => this.target.get(`/${randomUUID()}`));
   }
 
-  openApi(): Promise<OpenApi | undefined> {
+  getOpenApi(): Promise<OpenApi | undefined> {
     return this.once('openapi', () => OpenApi.find(this.target, this.options.openApiPath));
   }
 
-  /** A route that takes JSON from everybody; a login if there is one. @throws SkipCheck */
-  async login(): Promise<string> {
-    const path = await this.once('login', () => this.findLogin());
-    if (path === undefined) throw new SkipCheck('no login route was found; name it with --login-path');
+  /** Returns the path of the login route. @throws SkipCheck */
+  async getLoginPath(): Promise<string> {
+    const path = await this.once('login', () => this.findLoginPath());
+    if (path === undefined) throw new SkipCheck('no login route was found. Pass it with --login-path');
     return path;
   }
 
-  /** A GET route that turns away who brings no token. @throws SkipCheck */
-  async closed(): Promise<{ path: string; answer: Answer }> {
-    const found = await this.once('closed', () => this.findClosed());
-    if (!found) throw new SkipCheck('no route was found that asks for authentication; name one with --protected');
+  /** Returns a GET route that rejects requests without a token, with its response. @throws SkipCheck */
+  async getProtectedRoute(): Promise<{ path: string; answer: ResponseData }> {
+    const found = await this.once('closed', () => this.findProtectedRoute());
+    if (!found) throw new SkipCheck('no route was found that requires authentication. Pass one with --protected');
     return found;
   }
 
-  /** An access token. @throws SkipCheck, also where it is withheld */
-  async token(): Promise<string> {
+  /** Returns an access token. @throws SkipCheck, also if the token is withheld */
+  async getToken(): Promise<string> {
     const { token } = this.options;
     if (token !== undefined) await this.assertTrusted();
     if (token !== undefined) return token;
-    const answer = await this.loginAnswer();
-    const found = tokenIn(answer.json);
-    if (found === undefined) throw new SkipCheck(`the login gave no token (status ${answer.status})`);
+    const answer = await this.getLoginResponse();
+    const found = findToken(answer.json);
+    if (found === undefined) throw new SkipCheck(`the login returned no token (status ${answer.status})`);
     return found;
   }
 
-  /** The answer to a login with the right password. @throws SkipCheck */
-  loginAnswer(): Promise<Answer> {
+  /** Returns the response to a login with the right password. @throws SkipCheck */
+  getLoginResponse(): Promise<ResponseData> {
     return this.once('login-answer', () => this.logIn());
   }
 
-  /** Cookies that came with all this. */
+  /** All cookies that the API has set so far. */
   get cookies(): readonly SeenCookie[] {
     return this.target.cookies;
   }
 
-  /** What to log in with. @throws SkipCheck, also where it is withheld */
-  async credentials(): Promise<Credentials> {
+  /** Returns the credentials for the login. @throws SkipCheck, also if they are withheld */
+  async getCredentials(): Promise<Credentials> {
     const { credentials } = this.options;
-    if (!credentials) throw new SkipCheck('no credentials; pass --login');
+    if (!credentials) throw new SkipCheck('no credentials. Pass --login');
     await this.assertTrusted();
     return credentials;
   }
 
-  /** Token and password go to nobody but the API that the caller named. */
+  /** Token and password are sent only to an API whose identity is verified. */
   private async assertTrusted(): Promise<void> {
-    const reason = await this.target.secretsWithheld();
+    const reason = await this.target.getWithholdingReason();
     if (reason !== undefined) throw new SkipCheck(reason);
   }
 
-  /** A closed route with a token that is good for it. @throws SkipCheck */
-  async opened(): Promise<{ path: string; token: string; answer: Answer }> {
-    const [{ path }, token] = [await this.closed(), await this.token()];
-    const answer = await this.once('opened', () => this.target.send(path, { headers: bearer(token) }));
+  /** Returns a protected route with a token that it accepts, and its response. @throws SkipCheck */
+  async getAuthenticatedRoute(): Promise<{ path: string; token: string; answer: ResponseData }> {
+    const [{ path }, token] = [await this.getProtectedRoute(), await this.getToken()];
+    const answer = await this.once('opened', () => this.target.send(path, { headers: createBearerHeader(token) }));
     if (answer.status >= 300 || answer.status === 0) {
-      throw new SkipCheck(`the token does not open ${path} (status ${answer.status}); name another with --protected`);
+      throw new SkipCheck(
+        `the token is not accepted by ${path} (status ${answer.status}). Pass another route with --protected`,
+      );
     }
     return { path, token, answer };
   }
 
-  private async logIn(): Promise<Answer> {
+  private async logIn(): Promise<ResponseData> {
     const { credentials } = this.options;
-    if (!credentials) throw new SkipCheck('no credentials; pass --token or --login');
-    return this.target.send(await this.login(), { method: 'POST', body: await this.credentials() });
+    if (!credentials) throw new SkipCheck('no credentials. Pass --token or --login');
+    return this.target.send(await this.getLoginPath(), { method: 'POST', body: await this.getCredentials() });
   }
 
-  private async findLogin(): Promise<string | undefined> {
+  private async findLoginPath(): Promise<string | undefined> {
     if (this.options.loginPath !== undefined) return this.options.loginPath;
-    const described = (await this.openApi())?.routes.find(
+    const described = (await this.getOpenApi())?.routes.find(
       ({ method, path }) => method === 'POST' && /\/(?:login|log-in|signin|sign-in)$/i.test(path),
     );
     if (described) return described.path;
-    for (const path of USUAL_LOGINS) {
+    for (const path of COMMON_LOGIN_PATHS) {
       const { status } = await this.target.send(path, { method: 'POST', body: {} });
       if ([200, 201, 400, 401, 403, 422].includes(status)) return path;
     }
     return undefined;
   }
 
-  private async findClosed(): Promise<{ path: string; answer: Answer } | undefined> {
+  private async findProtectedRoute(): Promise<{ path: string; answer: ResponseData } | undefined> {
     const { protectedPath } = this.options;
-    const described = (await this.openApi())?.routes
+    const described = (await this.getOpenApi())?.routes
       .filter(({ method, isSecured, hasParameters }) => method === 'GET' && isSecured && !hasParameters)
       .map(({ path }) => path);
-    // A person's own page opens for every account; others may also ask for a role.
+    // Every account can read its own profile. Other routes may also require a role.
     described?.sort((a, b) => Number(isPersonal(b)) - Number(isPersonal(a)));
-    const candidates = protectedPath === undefined ? (described ?? []).concat(USUAL_CLOSED) : [protectedPath];
+    const candidates = protectedPath === undefined ? (described ?? []).concat(COMMON_PROTECTED_PATHS) : [protectedPath];
     for (const path of candidates.slice(0, 20)) {
       const answer = await this.target.get(path);
       if (answer.status === 401 || answer.status === 403) return { path, answer };
@@ -146,22 +148,22 @@ export class Surroundings {
     return undefined;
   }
 
-  /** Does something once for all checks that need it. */
+  /** Runs `find` once for each key. All checks that need the result share it. */
   once<T>(key: string, find: () => Promise<T>): Promise<T> {
-    let found = this.known.get(key) as Promise<T> | undefined;
-    if (!found) this.known.set(key, (found = find()));
+    let found = this.results.get(key) as Promise<T> | undefined;
+    if (!found) this.results.set(key, (found = find()));
     return found;
   }
 }
 
 const isPersonal = (path: string) => /\/(?:me|profile|account)$/.test(path);
 
-/** The access token of a login's answer, by the names that are in use. */
-function tokenIn(json: unknown): string | undefined {
+/** Finds the access token in the response to a login, by common field names. */
+function findToken(json: unknown): string | undefined {
   if (typeof json !== 'object' || json === null) return undefined;
   const fields = json as Record<string, unknown>;
   for (const name of ['accessToken', 'access_token', 'token', 'jwt', 'idToken', 'id_token']) {
     if (typeof fields[name] === 'string') return fields[name];
   }
-  return tokenIn(fields.data);
+  return findToken(fields.data);
 }

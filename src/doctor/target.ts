@@ -1,11 +1,11 @@
 import { request as requestHttps } from 'node:https';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { TLSSocket } from 'node:tls';
-import { basePath, exchange, type Answer, type Ask } from './exchange.js';
+import { getBasePath, sendRequest, type ResponseData, type RequestOptions } from './exchange.js';
 
-export interface PatientAsk extends Ask {
-  /** Whether to wait and ask again when the answer is 429. @default true */
-  patient?: boolean;
+export interface TargetRequestOptions extends RequestOptions {
+  /** Whether to wait and send the request again if the status is 429. @default true */
+  retryWhenLimited?: boolean;
 }
 
 export interface SeenCookie {
@@ -14,28 +14,28 @@ export interface SeenCookie {
 }
 
 const DEFAULT_TIMEOUT_MS = 10_000;
-const DEFAULT_LONGEST_WAIT_MS = 150_000;
+const DEFAULT_MAX_WAIT_MS = 150_000;
 
 export interface TargetOptions {
-  /** Told before the target is waited for, because a limit is used up. */
+  /** Called before a wait because a rate limit is reached. */
   onWait?: (ms: number) => void;
-  /** All such waiting together, in milliseconds. @default 150000 */
-  longestWaitMs?: number;
+  /** Maximum sum of all such waits, in milliseconds. @default 150000 */
+  maxWaitMs?: number;
   /** Local address to send from. */
-  from?: string;
-  /** Whether the target is this very process, to which secrets may go at any address. @default false */
-  isOwn?: boolean;
-  /** For one answer, in milliseconds. @default 10000 */
+  localAddress?: string;
+  /** Whether the target is this process. Then secrets may be sent to any address. @default false */
+  isSelf?: boolean;
+  /** Time limit for one response, in milliseconds. @default 10000 */
   timeoutMs?: number;
 }
 
-/** The API under examination: counts requests, and waits where it runs into a limit. */
+/** The API that is checked. It counts requests, and waits if a rate limit is reached. */
 export class Target {
   readonly cookies: SeenCookie[] = [];
-  sent = 0;
+  requestCount = 0;
   private waitedMs = 0;
-  private readonly remembered = new Map<string, Promise<Answer>>();
-  private withholding: Promise<string | undefined> | undefined;
+  private readonly responses = new Map<string, Promise<ResponseData>>();
+  private withholdingReason: Promise<string | undefined> | undefined;
 
   constructor(
     readonly url: URL,
@@ -51,65 +51,66 @@ export class Target {
   }
 
   /**
-   * Why no token and no password is sent to this target; undefined where they may be. Found out once: a target that was
-   * verified is verified again at each connection, so that nobody gets them who comes in between later.
+   * Returns the reason if token and password must not be sent to this target. Undefined if they may be sent. The reason is
+   * determined once. A verified target is verified again at each connection, so that a later attacker in the middle gets
+   * no secrets.
    */
-  secretsWithheld(): Promise<string | undefined> {
-    this.withholding ??= this.findWithholding();
-    return this.withholding;
+  getWithholdingReason(): Promise<string | undefined> {
+    this.withholdingReason ??= this.findWithholdingReason();
+    return this.withholdingReason;
   }
 
-  private async findWithholding(): Promise<string | undefined> {
+  private async findWithholdingReason(): Promise<string | undefined> {
     if (!this.isTls) {
-      if (this.isLocal || this.options.isOwn) return undefined;
-      return 'token and password are withheld: plain http to another machine, where anybody on the way could read them';
+      if (this.isLocal || this.options.isSelf) return undefined;
+      return 'token and password are withheld: the target is another machine over plain http, so anybody on the network could read them';
     }
-    const certificate = await this.certificate();
+    const certificate = await this.getCertificate();
     if (certificate && certificate.refusal === undefined) return undefined;
-    const cause = certificate?.refusal ?? 'none was shown';
+    const cause = certificate?.refusal ?? 'the server sent none';
     return `token and password are withheld: the certificate could not be verified (${cause})`;
   }
 
-  /** The same GET asked by several checks is sent once. */
-  get(path: string): Promise<Answer> {
-    let answer = this.remembered.get(path);
-    if (!answer) this.remembered.set(path, (answer = this.send(path)));
+  /** Sends a GET request once and shares the response among all checks. */
+  get(path: string): Promise<ResponseData> {
+    let answer = this.responses.get(path);
+    if (!answer) this.responses.set(path, (answer = this.send(path)));
     return answer;
   }
 
-  /** @param path as it is to stand in the request line, after the base path */
-  async send(path: string, ask: PatientAsk = {}): Promise<Answer> {
+  /** @param path the path in the request line, after the base path */
+  async send(path: string, ask: TargetRequestOptions = {}): Promise<ResponseData> {
     const answer = await this.sendOnce(path, ask);
-    if (answer.status !== 429 || ask.patient === false) return answer;
+    if (answer.status !== 429 || ask.retryWhenLimited === false) return answer;
     const waitMs = 1000 * (Number(answer.headers['retry-after']) || 5);
-    if (this.waitedMs + waitMs > (this.options.longestWaitMs ?? DEFAULT_LONGEST_WAIT_MS)) return answer;
+    if (this.waitedMs + waitMs > (this.options.maxWaitMs ?? DEFAULT_MAX_WAIT_MS)) return answer;
     this.waitedMs += waitMs;
     this.options.onWait?.(waitMs);
     await sleep(waitMs);
     return this.send(path, ask);
   }
 
-  private async sendOnce(path: string, ask: Ask): Promise<Answer> {
-    this.sent += 1;
-    const { from, timeoutMs = DEFAULT_TIMEOUT_MS } = this.options;
+  private async sendOnce(path: string, ask: RequestOptions): Promise<ResponseData> {
+    this.requestCount += 1;
+    const { localAddress, timeoutMs = DEFAULT_TIMEOUT_MS } = this.options;
     try {
-      const verify = this.isTls && (await this.secretsWithheld()) === undefined;
-      const answer = await exchange(this.url, path, ask, { timeoutMs, from, verify });
+      const verifyCertificate = this.isTls && (await this.getWithholdingReason()) === undefined;
+      const answer = await sendRequest(this.url, path, ask, { timeoutMs, localAddress, verifyCertificate });
       for (const header of answer.headers['set-cookie'] ?? []) this.cookies.push({ path, header });
       return answer;
     } catch (error) {
-      return failureOf(error as NodeJS.ErrnoException);
+      return createFailure(error as NodeJS.ErrnoException);
     }
   }
 
-  /** The certificate that the server shows, and why it is not to be trusted, if so. */
-  certificate(): Promise<{ validTo: string; refusal?: string } | undefined> {
+  /** Returns the certificate of the server, with the reason if it is not trusted. */
+  getCertificate(): Promise<{ validTo: string; refusal?: string } | undefined> {
     return new Promise((resolve) => {
       const outgoing = requestHttps({
         host: this.url.hostname.replace(/^\[|\]$/g, ''),
         port: this.url.port,
         timeout: this.options.timeoutMs ?? DEFAULT_TIMEOUT_MS,
-        path: basePath(this.url) || '/',
+        path: getBasePath(this.url) || '/',
         agent: false,
         rejectUnauthorized: false,
       });
@@ -127,7 +128,7 @@ export class Target {
   }
 }
 
-const failureOf = ({ code, message }: NodeJS.ErrnoException): Answer => ({
+const createFailure = ({ code, message }: NodeJS.ErrnoException): ResponseData => ({
   status: 0,
   headers: {},
   text: '',

@@ -55,38 +55,38 @@ describe('the chain of guards', () => {
     run = () => chain.canActivate(new ExecutionContextHost([]));
   });
 
-  it('asks in the order that is written at the guards, whatever module declares them', () => {
+  it('runs the guards by their declared order, not by the order of the modules', () => {
     expect(run()).toBe(true);
     expect(asked).toEqual(ALL);
   });
 
-  it('stays synchronous while its guards are', () => {
+  it('is synchronous if all its guards are synchronous', () => {
     expect(run()).toBe(true);
     verdicts = { authorization: () => false };
     expect(run()).toBe(false);
   });
 
-  it('awaits promises and observables, and goes on in order', async () => {
+  it('awaits promises and observables and continues in order', async () => {
     verdicts = { address: () => Promise.resolve(true), authentication: async () => true };
     await expect(run()).resolves.toBe(true);
     expect(asked).toEqual(ALL);
   });
 
   it.each<[string, () => Verdict]>([
-    ['a plain no', () => false],
-    ['a promised no', () => Promise.resolve(false)],
-    ['an observed no', () => of(false)],
-    ['an observed nothing', () => EMPTY],
-    ['nothing at all', () => undefined as unknown as boolean],
-    ['a promised nothing', () => Promise.resolve(undefined as unknown as boolean)],
-    ['something that is no answer', () => 'yes' as unknown as boolean],
-  ])('stops at the first guard that says %s', async (_what, verdict) => {
+    ['false', () => false],
+    ['a promise of false', () => Promise.resolve(false)],
+    ['an observable of false', () => of(false)],
+    ['an empty observable', () => EMPTY],
+    ['undefined', () => undefined as unknown as boolean],
+    ['a promise of undefined', () => Promise.resolve(undefined as unknown as boolean)],
+    ['a value that is not a boolean', () => 'yes' as unknown as boolean],
+  ])('stops at the first guard that returns %s', async (_what, verdict) => {
     verdicts = { authentication: verdict };
     expect(await run()).toBe(false);
     expect(asked).toEqual(['address', 'authentication']);
   });
 
-  it('takes the yes of an observable', async () => {
+  it('accepts an observable of true', async () => {
     verdicts = { address: () => defer(() => of(true)) };
     expect(await run()).toBe(true);
     expect(asked).toEqual(ALL);
@@ -100,7 +100,7 @@ describe('the chain of guards', () => {
       },
     ],
     ['rejects', () => Promise.reject(new Error('closed'))],
-  ])('fails with a guard that %s, and asks no other', async (_what, verdict) => {
+  ])('fails if a guard %s, and runs no further guard', async (_what, verdict) => {
     verdicts = { authentication: verdict };
     await expect(async () => run()).rejects.toThrow('closed');
     expect(asked).toEqual(['address', 'authentication']);

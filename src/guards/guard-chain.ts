@@ -4,8 +4,9 @@ import { isObservable, lastValueFrom } from 'rxjs';
 import { RequestContextHook } from '../context/request-context.hook.js';
 
 /**
- * Where in the chain a global guard runs. Addresses are limited before the cost of authentication is paid, and before a
- * port answers that it does not serve a route; what depends on who is asking comes after it.
+ * Position of a global guard in the chain. Limits by address run before authentication, because authentication is
+ * expensive, and before the port check, so that its 404 responses are limited too. Guards that need the caller's identity
+ * run after authentication.
  *
  * @publicApi
  */
@@ -21,14 +22,14 @@ export enum GuardOrder {
 }
 
 /**
- * Marks a guard provider as one link of the global chain. Nest runs global guards in the order in which modules happen
- * to be imported; the chain runs them in the order that is written here, whoever imports what.
+ * Adds a guard provider to the global chain. Nest runs global guards in the order in which modules are imported. The
+ * chain runs them by `order`, in any order of imports.
  *
  * @publicApi
  */
 export const ChainedGuard = DiscoveryService.createDecorator<{ order: number }>();
 
-/** The one global guard of the suite: runs every {@link ChainedGuard}, awaiting only what really is asynchronous. */
+/** The only global guard of the library. It runs every {@link ChainedGuard} and awaits only asynchronous guards. */
 @Injectable()
 export class GuardChain implements CanActivate, OnModuleInit {
   private guards: CanActivate[] = [];
@@ -69,7 +70,7 @@ export class GuardChain implements CanActivate, OnModuleInit {
   }
 }
 
-/** Registers the {@link GuardChain} as a global guard, once, whichever modules import it. */
+/** Registers the {@link GuardChain} as a global guard. Several modules can import it; the guard is registered once. */
 @Module({
   imports: [DiscoveryModule],
   providers: [{ provide: APP_GUARD, useClass: GuardChain }, RequestContextHook],

@@ -5,7 +5,7 @@ export const PUBLIC_ROUTE = Symbol('bulwark.public');
 export const OPERATIONAL_ROUTE = Symbol('bulwark.operational');
 
 /**
- * Opens a route or controller to callers without an access token. Everything else is closed.
+ * Opens a route or controller to callers without an access token. All other routes need a token.
  *
  * @publicApi
  */
@@ -14,7 +14,7 @@ export function Public(): CustomDecorator<symbol> {
 }
 
 /**
- * Marks a route that platforms call, not clients: probes and metrics. It is public, never throttled, and leaves no
+ * Marks a route that platforms call, such as probes and metrics. The route is public and never throttled. It writes no
  * access log line and no audit event.
  *
  * @publicApi
@@ -23,22 +23,22 @@ export function Operational(): MethodDecorator & ClassDecorator {
   return applyDecorators(Public(), SetMetadata(OPERATIONAL_ROUTE, true));
 }
 
-/** Reads a flag from a route: the handler's own, else its controller's. */
-export function routeFlag(reflector: Reflector, flag: symbol, handler: object, controller: Type): boolean {
+/** Reads a flag of a route. The flag of the handler overrides the flag of the controller. */
+export function hasRouteFlag(reflector: Reflector, flag: symbol, handler: object, controller: Type): boolean {
   return reflector.getAllAndOverride<boolean | undefined>(flag, [handler as () => unknown, controller]) === true;
 }
 
-/** Closes a single route of a controller that is otherwise `@Public()`. @publicApi */
+/** Requires an access token for one route of a `@Public()` controller. @publicApi */
 export function Authenticated(): CustomDecorator<symbol> {
   return SetMetadata(PUBLIC_ROUTE, false);
 }
 
 export const MANAGEMENT_ROUTE = Symbol('bulwark.management');
-export const MAIN_PORT_TOO = Symbol('bulwark.mainPortToo');
+export const ALSO_ON_MAIN_PORT = Symbol('bulwark.mainPortToo');
 
 /**
- * Marks a route or controller for operators. With a management port it is served there and not on the main one;
- * without, it is a route like any other, and as closed.
+ * Marks a route or controller for operators. With a management port, it is served only on that port. Without one, it is
+ * an ordinary route that needs an access token.
  *
  * @publicApi
  */
@@ -46,7 +46,10 @@ export function Management(): CustomDecorator<symbol> {
   return SetMetadata(MANAGEMENT_ROUTE, true);
 }
 
-/** Keeps an operational route on the main port as well: a probe of another port cannot tell whether this one answers. */
-export function OnMainPortToo(): CustomDecorator<symbol> {
-  return SetMetadata(MAIN_PORT_TOO, true);
+/**
+ * Serves an operational route on the main port too. A probe of the management port cannot show whether the main port
+ * responds.
+ */
+export function AlsoOnMainPort(): CustomDecorator<symbol> {
+  return SetMetadata(ALSO_ON_MAIN_PORT, true);
 }

@@ -9,28 +9,26 @@ class Base {
 class First extends Base {}
 class Second extends Base {}
 
-const contextOf = (controller: Type, handler: () => void = Base.prototype.handle): ExecutionContext =>
+const createContext = (controller: Type, handler: () => void = Base.prototype.handle): ExecutionContext =>
   new ExecutionContextHost([], controller, handler);
 
-it('works a route out once, also when the result is undefined', () => {
+it('computes the value of a route once, also if the value is undefined', () => {
   const seen: string[] = [];
   const memo = new RouteMemo((handler, controller) => void seen.push(`${controller.name}.${handler.name}`));
-  memo.get(contextOf(First));
-  memo.get(contextOf(First));
+  memo.get(createContext(First));
+  memo.get(createContext(First));
   expect(seen).toEqual(['First.handle']);
 });
 
-it('tells controllers apart that inherit the same handler', () => {
+it('keeps one value for each controller that inherits the same handler', () => {
   const memo = new RouteMemo((_handler, controller) => controller.name);
-  expect([contextOf(First), contextOf(Second), contextOf(First)].map((context) => memo.get(context))).toEqual([
-    'First',
-    'Second',
-    'First',
-  ]);
+  expect(
+    [createContext(First), createContext(Second), createContext(First)].map((context) => memo.get(context)),
+  ).toEqual(['First', 'Second', 'First']);
 });
 
-it('tells handlers of one controller apart', () => {
+it('keeps one value for each handler of a controller', () => {
   const memo = new RouteMemo((handler) => handler.name);
   function other(this: void): void {}
-  expect([memo.get(contextOf(First)), memo.get(contextOf(First, other))]).toEqual(['handle', 'other']);
+  expect([memo.get(createContext(First)), memo.get(createContext(First, other))]).toEqual(['handle', 'other']);
 });

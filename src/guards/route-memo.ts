@@ -3,8 +3,8 @@ import type { ExecutionContext, Type } from '@nestjs/common';
 type Handler = (...args: never[]) => unknown;
 
 /**
- * Remembers what was worked out of a route's decorators, so that reflection is paid once per route and not per request.
- * The key is the handler and its class, because a handler may be inherited by several controllers.
+ * Memoizes a value that is computed from the decorators of a route, so that reflection runs once for each route and not
+ * for each request. The key is the handler and its class, because several controllers can inherit one handler.
  *
  * @publicApi
  */
@@ -14,19 +14,19 @@ export class RouteMemo<T> {
   constructor(private readonly compute: (handler: Handler, controller: Type) => T) {}
 
   get(context: ExecutionContext): T {
-    return this.of(context.getHandler() as Handler, context.getClass());
+    return this.getForRoute(context.getHandler() as Handler, context.getClass());
   }
 
-  /** For those who know the route without a request, at start. */
-  of(handler: Handler, controller: Type): T {
+  /** The value of a route, for code that has no request, such as code that runs at start. */
+  getForRoute(handler: Handler, controller: Type): T {
     const known = this.memo.get(handler)?.get(controller);
-    return known === undefined ? this.remember(handler, controller) : known;
+    return known === undefined ? this.computeOnce(handler, controller) : known;
   }
 
-  private remember(handler: Handler, controller: Type): T {
-    let ofHandler = this.memo.get(handler);
-    if (!ofHandler) this.memo.set(handler, (ofHandler = new Map()));
-    if (!ofHandler.has(controller)) ofHandler.set(controller, this.compute(handler, controller));
-    return ofHandler.get(controller) as T;
+  private computeOnce(handler: Handler, controller: Type): T {
+    let byController = this.memo.get(handler);
+    if (!byController) this.memo.set(handler, (byController = new Map()));
+    if (!byController.has(controller)) byController.set(controller, this.compute(handler, controller));
+    return byController.get(controller) as T;
   }
 }

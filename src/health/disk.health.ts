@@ -3,7 +3,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { HealthCheckOf, type HealthContributor, type HealthReport } from '../ports/index.js';
 import { HEALTH_SETTINGS, type HealthSettings } from './health.options.js';
 
-/** Free space of the file system the application writes to. */
+/** Free space of the file system that the application writes to. */
 @Injectable()
 @HealthCheckOf({ key: 'disk', critical: false, cacheMs: 10_000 })
 export class DiskHealth implements HealthContributor {

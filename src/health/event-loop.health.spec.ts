@@ -20,7 +20,7 @@ describe('the health of the event loop', () => {
     vi.restoreAllMocks();
   });
 
-  /** Lets no timer fire for so long that the next is too late by several times the limit; then all that are due fire. */
+  /** Blocks the event loop for longer than the limit, so that timers fire late. Then all due timers fire. */
   const pause = async () => {
     const end = Date.now() + PAUSE_MS;
     while (Date.now() < end);
@@ -28,14 +28,14 @@ describe('the health of the event loop', () => {
     await immediate();
   };
 
-  /** The first time that the sampler's timer fires is what the second is compared with. */
+  /** The delay histogram compares two timer events, so it needs two pauses. */
   const pauseInWindow = async () => {
     health.onApplicationBootstrap();
     await pause();
     await pause();
   };
 
-  it('is impaired when timers have been late, and well again after a window in which they were not', async () => {
+  it('is degraded after a window with late timers, and up after a window without', async () => {
     await pauseInWindow();
     now += WINDOW_MS;
     expect(health.check()).toEqual({ delayP99Ms: expect.any(Number), degraded: expect.stringMatching(/ms late$/) });
@@ -43,14 +43,14 @@ describe('the health of the event loop', () => {
     expect(health.check()).toEqual({ delayP99Ms: 0 });
   });
 
-  it('is judged by whole windows, so that one pause is no impairment', async () => {
+  it('changes only at the end of a window, so that one pause does not degrade it', async () => {
     await pauseInWindow();
     expect(health.check()).toEqual({ delayP99Ms: 0 });
     now += WINDOW_MS - 1;
     expect(health.check()).toEqual({ delayP99Ms: 0 });
   });
 
-  it('does not count what held the start up', async () => {
+  it('ignores pauses before the application has started', async () => {
     await pause();
     await pause();
     health.onApplicationBootstrap();

@@ -4,10 +4,10 @@ import { HealthCheckOf, type HealthContributor, type HealthReport } from '../por
 import { HEALTH_SETTINGS, type HealthSettings } from './health.options.js';
 
 const NANOSECONDS_PER_MS = 1e6;
-/** Long enough for hundreds of samples: of a few, the 99th percentile would be the worst, and any pause an impairment. */
+/** Long enough for hundreds of samples. With few samples, the 99th percentile is the maximum, and one pause is enough to degrade. */
 const WINDOW_MS = 5_000;
 
-/** How late timers fire: the time that synchronous work keeps everything else waiting. */
+/** Delay of timers, which shows how long synchronous work blocks the event loop. */
 @Injectable()
 @HealthCheckOf({ key: 'event-loop', critical: false, groups: ['full', 'deep'] })
 export class EventLoopHealth implements HealthContributor, OnApplicationBootstrap, OnApplicationShutdown {
@@ -17,7 +17,7 @@ export class EventLoopHealth implements HealthContributor, OnApplicationBootstra
 
   constructor(@Inject(HEALTH_SETTINGS) private readonly settings: HealthSettings) {}
 
-  /** Only now: a start loads and compiles, during which nobody waits for an answer. */
+  /** Measures only after the start. During the start, code is loaded and compiled, and no request waits. */
   onApplicationBootstrap(): void {
     this.windowStart = performance.now();
     this.delay.enable();

@@ -3,7 +3,7 @@ import type { HealthContributorOptions, HealthReport } from '../ports/index.js';
 import { until } from '../../test/support/until.js';
 import { HealthCheckRunner } from './health-check.runner.js';
 
-/** A check whose end the test decides. */
+/** A check that the test finishes. */
 class Subject {
   runs = 0;
   signal: AbortSignal | undefined;
@@ -23,17 +23,21 @@ class Subject {
   }
 }
 
-const runnerOf = (subject: Subject, options: Partial<HealthContributorOptions> = {}) =>
+const createRunner = (subject: Subject, options: Partial<HealthContributorOptions> = {}) =>
   new HealthCheckRunner(subject, { key: 'subject', cacheMs: 0, timeoutMs: 20, ...options });
 
-describe('what a check finds', () => {
+describe('the result of a check', () => {
   it.each<[string, () => HealthReport | void | Promise<HealthReport | void>, object]>([
-    ['nothing to say', () => undefined, { state: 'up', details: {} }],
+    ['no report', () => undefined, { state: 'up', details: {} }],
     ['details', () => ({ ms: 3 }), { state: 'up', details: { ms: 3 } }],
     ['a promise of details', async () => ({ ms: 3 }), { state: 'up', details: { ms: 3 } }],
-    ['an impairment', () => ({ ms: 3, degraded: 'slow' }), { state: 'degraded', details: { ms: 3, reason: 'slow' } }],
+    [
+      'a degraded state',
+      () => ({ ms: 3, degraded: 'slow' }),
+      { state: 'degraded', details: { ms: 3, reason: 'slow' } },
+    ],
     ['a rejection', () => Promise.reject(new Error('refused')), { state: 'down', details: { reason: 'refused' } }],
-    // oxlint-disable-next-line typescript/prefer-promise-reject-errors -- checks of others do it
+    // oxlint-disable-next-line typescript/prefer-promise-reject-errors -- checks of an application may do it
     ['a rejection without an Error', () => Promise.reject('no'), { state: 'down', details: { reason: 'no' } }],
     [
       'an exception',
@@ -43,97 +47,100 @@ describe('what a check finds', () => {
       { state: 'down', details: { reason: 'broken check' } },
     ],
     [
-      'an Error without words',
+      'an Error without a message',
       () => Promise.reject(new AggregateError([])),
       { state: 'down', details: { reason: 'AggregateError' } },
     ],
-  ])('is told: %s', async (_what, result, finding) => {
-    expect(await runnerOf(new Subject(result)).find()).toEqual(finding);
+  ])('is reported: %s', async (_what, result, expected) => {
+    expect(await createRunner(new Subject(result)).getResult()).toEqual(expected);
   });
 
-  it('only impairs the whole when the check is not critical', async () => {
+  it('is degraded and not down if the check is not critical', async () => {
     const subject = new Subject(() => Promise.reject(new Error('refused')));
-    expect(await runnerOf(subject, { critical: false }).find()).toMatchObject({ state: 'degraded' });
-    expect(await runnerOf(new Subject(), { critical: false }).find()).toMatchObject({ state: 'degraded' });
+    expect(await createRunner(subject, { critical: false }).getResult()).toMatchObject({ state: 'degraded' });
+    expect(await createRunner(new Subject(), { critical: false }).getResult()).toMatchObject({ state: 'degraded' });
   });
 });
 
-describe('a check that does not end', () => {
-  it('is answered for at its time limit, and told to stop', async () => {
+describe('a check that does not finish', () => {
+  it('is reported as down at its time limit, and its signal is aborted', async () => {
     const subject = new Subject();
-    expect(await runnerOf(subject).find()).toEqual({ state: 'down', details: { reason: 'no answer within 20 ms' } });
-    await until('it is told', () => subject.signal?.aborted === true);
+    expect(await createRunner(subject).getResult()).toEqual({
+      state: 'down',
+      details: { reason: 'no answer within 20 ms' },
+    });
+    await until('the signal is aborted', () => subject.signal?.aborted === true);
     expect(subject.signal?.reason).toMatchObject({ name: 'TimeoutError' });
   });
 
-  it('is not started again before it ends, so that probes do not pile up in front of a hung database', async () => {
+  it('is not started again before it finishes, so that probes do not queue up at a hung database', async () => {
     const subject = new Subject();
-    const runner = runnerOf(subject);
-    for (let i = 0; i < 5; i++) expect(await runner.find()).toMatchObject({ state: 'down' });
+    const runner = createRunner(subject);
+    for (let i = 0; i < 5; i++) expect(await runner.getResult()).toMatchObject({ state: 'down' });
     expect(subject.runs).toBe(1);
     subject.finish();
-    let next = runner.find();
-    await until('the run has ended and another begun', () => {
-      next = runner.find();
+    let next = runner.getResult();
+    await until('the run has finished and another has started', () => {
+      next = runner.getResult();
       return subject.runs === 2;
     });
     subject.finish();
     expect((await next).state).toBe('up');
   });
 
-  it('is down for as long as its result is kept, even when it ends late: the state does not flap', async () => {
+  it('stays down while its result is cached, even if it finishes late, so that the state does not flap', async () => {
     const subject = new Subject();
-    const runner = runnerOf(subject, { cacheMs: 60_000 });
-    expect((await runner.find()).state).toBe('down');
+    const runner = createRunner(subject, { cacheMs: 60_000 });
+    expect((await runner.getResult()).state).toBe('down');
     subject.finish();
     await new Promise(setImmediate);
-    expect((await runner.find()).state).toBe('down');
+    expect((await runner.getResult()).state).toBe('down');
     expect(subject.runs).toBe(1);
   });
 });
 
 describe('many probes', () => {
-  it('share one run: 1000 at once make one', async () => {
+  it('share one run: 1000 parallel probes cause one run', async () => {
     const subject = new Subject();
-    const runner = runnerOf(subject, { timeoutMs: 10_000 });
-    const findings = Array.from({ length: 1000 }, () => runner.find());
+    const runner = createRunner(subject, { timeoutMs: 10_000 });
+    const results = Array.from({ length: 1000 }, () => runner.getResult());
     subject.finish({ ms: 1 });
-    expect(new Set(await Promise.all(findings))).toEqual(new Set([{ state: 'up', details: { ms: 1 } }]));
+    expect(new Set(await Promise.all(results))).toEqual(new Set([{ state: 'up', details: { ms: 1 } }]));
     expect(subject.runs).toBe(1);
   });
 
-  it('share one failure, too', async () => {
+  it('share one failure too', async () => {
     const subject = new Subject();
-    const runner = runnerOf(subject, { timeoutMs: 10_000 });
-    const findings = Array.from({ length: 10 }, () => runner.find());
+    const runner = createRunner(subject, { timeoutMs: 10_000 });
+    const results = Array.from({ length: 10 }, () => runner.getResult());
     subject.fail(new Error('refused'));
-    expect((await Promise.all(findings)).every(({ state }) => state === 'down')).toBe(true);
+    expect((await Promise.all(results)).every(({ state }) => state === 'down')).toBe(true);
     expect(subject.runs).toBe(1);
   });
 
-  it('are served from what was found a moment ago, and no longer', async () => {
-    const kept = new Subject(() => undefined);
-    const keeping = runnerOf(kept, { cacheMs: 60_000 });
-    for (let i = 0; i < 10; i++) await keeping.find();
-    expect(kept.runs).toBe(1);
-    const fresh = new Subject(() => undefined);
-    const forgetful = runnerOf(fresh, { cacheMs: 0 });
-    for (let i = 0; i < 10; i++) await forgetful.find();
-    expect(fresh.runs).toBe(10);
+  it('get a cached result until it expires', async () => {
+    const cached = new Subject(() => undefined);
+    const caching = createRunner(cached, { cacheMs: 60_000 });
+    for (let i = 0; i < 10; i++) await caching.getResult();
+    expect(cached.runs).toBe(1);
+    const uncached = new Subject(() => undefined);
+    const withoutCache = createRunner(uncached, { cacheMs: 0 });
+    for (let i = 0; i < 10; i++) await withoutCache.getResult();
+    expect(uncached.runs).toBe(10);
   });
 
-  it('see a failure end as soon as the cache does', async () => {
+  it('see a recovered component as soon as the cached result expires', async () => {
     let isUp = false;
     const subject = new Subject(() => (isUp ? undefined : Promise.reject(new Error('refused'))));
-    const runner = runnerOf(subject, { cacheMs: 5 });
-    expect((await runner.find()).state).toBe('down');
+    const runner = createRunner(subject, { cacheMs: 5 });
+    expect((await runner.getResult()).state).toBe('down');
     isUp = true;
-    await until('it is up', async () => (await runner.find()).state === 'up');
+    await until('it is up', async () => (await runner.getResult()).state === 'up');
     expect(subject.runs).toBe(2);
   });
 });
 
-it('belongs to readiness and to the full and deep reports unless it says otherwise', () => {
-  expect(runnerOf(new Subject()).groups).toEqual(['ready', 'full', 'deep']);
-  expect(runnerOf(new Subject(), { groups: ['full'] }).groups).toEqual(['full']);
+it('belongs to the groups ready, full and deep by default', () => {
+  expect(createRunner(new Subject()).groups).toEqual(['ready', 'full', 'deep']);
+  expect(createRunner(new Subject(), { groups: ['full'] }).groups).toEqual(['full']);
 });

@@ -3,18 +3,18 @@ import type { HealthContributor, HealthContributorOptions, HealthGroup, HealthRe
 /** @publicApi */
 export type HealthState = 'up' | 'degraded' | 'down';
 
-/** What a check found: its state and, for those who may see them, details. */
-export interface HealthFinding {
+/** Result of a check: its state, and details for callers who may see them. */
+export interface HealthResult {
   readonly state: HealthState;
   readonly details: Readonly<Record<string, unknown>>;
 }
 
-/** One run of a check, on behalf of all who ask while it lasts. */
+/** One run of a check. All probes that arrive during the run share it. */
 interface Run {
   readonly startedAt: number;
-  /** Whether somebody has been told that it took too long. */
-  isLate: boolean;
-  finding: Promise<HealthFinding>;
+  /** Whether a probe has received a timeout as the result of this run. */
+  hasTimedOut: boolean;
+  result: Promise<HealthResult>;
 }
 
 const DEFAULT_TIMEOUT_MS = 1_000;
@@ -22,9 +22,9 @@ const DEFAULT_CACHE_MS = 1_000;
 const DEFAULT_GROUPS: readonly HealthGroup[] = ['ready', 'full', 'deep'];
 
 /**
- * Runs one check on behalf of any number of probes: one run at a time, its result kept for a moment, an answer within
- * the time limit even when the check never ends. A check that hangs is not started again until it has ended, so that
- * probes of a hung database do not pile up queries in front of it.
+ * Runs one check for any number of probes. Only one run is active at a time, and its result is cached for a short time.
+ * A probe gets a result within the time limit, even if the check never finishes. A check that hangs is not started again
+ * until it has finished, so that probes do not pile up queries at a hung database.
  */
 export class HealthCheckRunner {
   readonly key: string;
@@ -33,7 +33,7 @@ export class HealthCheckRunner {
   private readonly timeoutMs: number;
   private readonly cacheMs: number;
   private running: Run | undefined;
-  private last: { finding: HealthFinding; at: number } | undefined;
+  private last: { result: HealthResult; at: number } | undefined;
 
   constructor(
     private readonly contributor: HealthContributor,
@@ -46,56 +46,56 @@ export class HealthCheckRunner {
     this.cacheMs = options.cacheMs ?? DEFAULT_CACHE_MS;
   }
 
-  async find(): Promise<HealthFinding> {
-    if (this.last && performance.now() - this.last.at < this.cacheMs) return this.last.finding;
+  async getResult(): Promise<HealthResult> {
+    if (this.last && performance.now() - this.last.at < this.cacheMs) return this.last.result;
     this.running ??= this.start();
-    return this.withinLimit(this.running);
+    return this.waitWithinTimeout(this.running);
   }
 
   private start(): Run {
-    const run: Run = { startedAt: performance.now(), isLate: false, finding: this.run() };
-    run.finding = run.finding.then((found) => {
-      // An answer that came too late was no answer to those who asked; keeping it would have the state flap.
-      const kept = run.isLate ? this.late() : found;
-      this.last = { finding: kept, at: performance.now() };
+    const run: Run = { startedAt: performance.now(), hasTimedOut: false, result: this.run() };
+    run.result = run.result.then((found) => {
+      // Probes have already received a timeout. If the late result were cached, the state would flap.
+      const result = run.hasTimedOut ? this.timeoutResult() : found;
+      this.last = { result, at: performance.now() };
       this.running = undefined;
-      return kept;
+      return result;
     });
     return run;
   }
 
-  private async run(): Promise<HealthFinding> {
+  private async run(): Promise<HealthResult> {
     try {
       const report = (await this.contributor.check(AbortSignal.timeout(this.timeoutMs))) ?? {};
-      return this.finding(report);
+      return this.toResult(report);
     } catch (error) {
-      return this.failure(error instanceof Error ? error.message || error.name : String(error));
+      return this.failureResult(error instanceof Error ? error.message || error.name : String(error));
     }
   }
 
-  private async withinLimit(run: Run): Promise<HealthFinding> {
+  private async waitWithinTimeout(run: Run): Promise<HealthResult> {
     const remainingMs = Math.max(0, this.timeoutMs - (performance.now() - run.startedAt));
     let timer: NodeJS.Timeout | undefined;
-    const limit = new Promise<HealthFinding>((resolve) => {
+    const limit = new Promise<HealthResult>((resolve) => {
       timer = setTimeout(() => {
-        run.isLate = true;
-        resolve(this.late());
+        run.hasTimedOut = true;
+        resolve(this.timeoutResult());
       }, remainingMs);
     });
-    return Promise.race([run.finding, limit]).finally(() => clearTimeout(timer));
+    return Promise.race([run.result, limit]).finally(() => clearTimeout(timer));
   }
 
-  private late(): HealthFinding {
-    return this.failure(`no answer within ${this.timeoutMs} ms`);
+  private timeoutResult(): HealthResult {
+    return this.failureResult(`no answer within ${this.timeoutMs} ms`);
   }
 
-  private finding({ degraded, ...details }: HealthReport): HealthFinding {
+  private toResult({ degraded, ...details }: HealthReport): HealthResult {
     return degraded === undefined
       ? { state: 'up', details }
       : { state: 'degraded', details: { ...details, reason: degraded } };
   }
 
-  private failure(reason: string): HealthFinding {
+  private failureResult(reason: string): HealthResult {
     return { state: this.isCritical ? 'down' : 'degraded', details: { reason } };
   }
 }

@@ -15,12 +15,12 @@ import {
   type HealthIndicatorResult,
 } from '@nestjs/terminus';
 import { Lifecycle, type HealthGroup } from '../ports/index.js';
-import { OnMainPortToo, Operational } from '../guards/index.js';
+import { AlsoOnMainPort, Operational } from '../guards/index.js';
 import type { AdapterRequest } from '../context/index.js';
-import type { HealthFinding } from './health-check.runner.js';
+import type { HealthResult } from './health-check.runner.js';
 import { HealthAccess } from './health.access.js';
 import { HealthRegistry } from './health.registry.js';
-import { HEALTH_JSON, healthJson, overall, wantsHealthJson, type HealthJson } from './health.report.js';
+import { HEALTH_JSON, toHealthJson, getWorstState, wantsHealthJson, type HealthJson } from './health.report.js';
 
 /** The part of a response that Express and Fastify share. */
 interface ProbeResponse {
@@ -44,17 +44,17 @@ export class HealthController {
     @Optional() private readonly lifecycle: Lifecycle = new Lifecycle(),
   ) {}
 
-  /** Whether the process should be restarted. Asks no dependency: a restart would mend none. */
+  /** Whether the process should be restarted. Checks no dependency, because a restart would not repair it. */
   @Get(['health/live', 'livez'])
-  @OnMainPortToo()
+  @AlsoOnMainPort()
   @Header('Cache-Control', NO_STORE)
   live(@Req() request: AdapterRequest, @Res({ passthrough: true }) response: ProbeResponse) {
     return this.present(new Map(), request, response);
   }
 
-  /** Whether traffic should be sent here. A shutdown says no before it closes the port, and asks nobody for it. */
+  /** Whether traffic should be sent here. During a shutdown it fails without running checks, before the port closes. */
   @Get(['health/ready', 'readyz'])
-  @OnMainPortToo()
+  @AlsoOnMainPort()
   @Header('Cache-Control', NO_STORE)
   ready(@Req() request: AdapterRequest, @Res({ passthrough: true }) response: ProbeResponse) {
     if (this.lifecycle.state === 'running') return this.report('ready', request, response);
@@ -62,23 +62,23 @@ export class HealthController {
     return { status: 'shutting_down', info: {}, error: {}, details: {} };
   }
 
-  /** Whether the start is complete. Once it was, the answer stays: later trouble is for the other probes. */
+  /** Whether the start is complete. After the first success it always succeeds; the other probes show later failures. */
   @Get('health/startup')
   @Header('Cache-Control', NO_STORE)
   async startup(@Req() request: AdapterRequest, @Res({ passthrough: true }) response: ProbeResponse) {
-    const findings = this.hasStarted ? new Map<string, HealthFinding>() : await this.registry.examine('startup');
-    this.hasStarted ||= overall(findings) !== 'down';
-    return this.present(findings, request, response);
+    const results = this.hasStarted ? new Map<string, HealthResult>() : await this.registry.checkGroup('startup');
+    this.hasStarted ||= getWorstState(results) !== 'down';
+    return this.present(results, request, response);
   }
 
-  /** Everything about the application. */
+  /** State of the application. */
   @Get(['health', 'healthz'])
   @Header('Cache-Control', NO_STORE)
   full(@Req() request: AdapterRequest, @Res({ passthrough: true }) response: ProbeResponse) {
     return this.report('full', request, response);
   }
 
-  /** Everything about the application and what it relies on. */
+  /** State of the application and of the services that it depends on. */
   @Get('health/deep')
   @Header('Cache-Control', NO_STORE)
   deep(@Req() request: AdapterRequest, @Res({ passthrough: true }) response: ProbeResponse) {
@@ -86,26 +86,26 @@ export class HealthController {
   }
 
   private async report(group: HealthGroup, request: AdapterRequest, response: ProbeResponse) {
-    return this.present(await this.registry.examine(group), request, response);
+    return this.present(await this.registry.checkGroup(group), request, response);
   }
 
   private async present(
-    findings: ReadonlyMap<string, HealthFinding>,
+    results: ReadonlyMap<string, HealthResult>,
     request: AdapterRequest,
     response: ProbeResponse,
   ): Promise<HealthCheckResult | HealthJson> {
-    const withDetails = await this.access.seesDetails(request);
-    if (overall(findings) === 'down') response.status(503);
-    if (!wantsHealthJson(request.headers.accept)) return this.terminusResult(findings, withDetails);
+    const withDetails = await this.access.canSeeDetails(request);
+    if (getWorstState(results) === 'down') response.status(503);
+    if (!wantsHealthJson(request.headers.accept)) return this.terminusResult(results, withDetails);
     response.header('Content-Type', `${HEALTH_JSON}; charset=utf-8`);
-    return healthJson(findings, withDetails);
+    return toHealthJson(results, withDetails);
   }
 
   private async terminusResult(
-    findings: ReadonlyMap<string, HealthFinding>,
+    results: ReadonlyMap<string, HealthResult>,
     withDetails: boolean,
   ): Promise<HealthCheckResult> {
-    const indicators = [...findings].map(([key, finding]) => this.indicator(key, finding, withDetails));
+    const indicators = [...results].map(([key, result]) => this.indicator(key, result, withDetails));
     try {
       return await this.terminus.check(indicators.map((indicator) => () => indicator));
     } catch (error) {
@@ -114,10 +114,10 @@ export class HealthController {
     }
   }
 
-  private indicator(key: string, { state, details }: HealthFinding, withDetails: boolean): HealthIndicatorResult {
+  private indicator(key: string, { state, details }: HealthResult, withDetails: boolean): HealthIndicatorResult {
     const session = this.indicators.check(key);
-    const shown = withDetails ? { ...details } : {};
-    if (state === 'up') return session.up(shown);
-    return state === 'degraded' ? session.degraded(shown) : session.down(shown);
+    const visibleDetails = withDetails ? { ...details } : {};
+    if (state === 'up') return session.up(visibleDetails);
+    return state === 'degraded' ? session.degraded(visibleDetails) : session.down(visibleDetails);
   }
 }

@@ -20,7 +20,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
  * @publicApi
  */
 @Module({
-  // The probes are polled: terminus would log the same failure at each of them.
+  // Probes are polled. With its logger, terminus would log the same failure at each probe.
   imports: [DiscoveryModule, TerminusModule.forRoot({ logger: false })],
   controllers: [HealthController],
   providers: [

@@ -1,41 +1,41 @@
 import type { HealthGroup } from '../ports/index.js';
 
-/** A service that is asked over HTTP, such as a payment provider. @publicApi */
+/** A service that is checked over HTTP, such as a payment provider. @publicApi */
 export interface HttpServiceCheck {
   /** Name of the check. */
   key: string;
   url: string;
   /** @default 200 */
   expectedStatus?: number;
-  /** Whether the application is down without it; otherwise only degraded. @default false */
+  /** Whether the application is down without the service. If false, it is only degraded. @default false */
   critical?: boolean;
   /** @default ['full', 'deep'] */
   groups?: readonly HealthGroup[];
-  /** Hard limit, in milliseconds. @default 1000 */
+  /** Time limit of the check, in milliseconds. @default 1000 */
   timeoutMs?: number;
-  /** How long one answer serves further probes, in milliseconds. @default 10000 */
+  /** How long a result is reused for further probes, in milliseconds. @default 10000 */
   cacheMs?: number;
 }
 
 /** @publicApi */
 export interface HealthModuleOptions {
   /**
-   * Which checks each probe group asks, by key. A group that is not named keeps the checks that ask to be in it.
-   * A key that no module provides stops the start.
-   * @default { } (every check in the groups of its own choice)
+   * Keys of the checks in each probe group. A group that is not listed contains the checks that declare it.
+   * The start fails if no module provides a key.
+   * @default { } (every check is in the groups that it declares)
    */
   groups?: Readonly<Partial<Record<HealthGroup, readonly string[]>>>;
-  /** Services to ask over HTTP. @default [] */
+  /** Services to check over HTTP. @default [] */
   services?: readonly HttpServiceCheck[];
-  /** Bearer token whose holder sees details, as administrators do. @default nobody but administrators */
+  /** Bearer token whose owner sees details. @default only administrators see details */
   detailsToken?: string;
-  /** Share of the heap limit or of the container's memory above which memory is degraded. @default 0.9 */
+  /** Share (0 to 1) of the heap limit or of the container's memory above which memory is degraded. @default 0.9 */
   memoryThreshold?: number;
   /** Delay of the event loop (99th percentile over five seconds or more) above which it is degraded, in ms. @default 250 */
   eventLoopDelayMs?: number;
-  /** Folder whose file system the disk check looks at. @default the working directory */
+  /** Folder whose file system the disk check reads. @default the working directory */
   diskPath?: string;
-  /** Share of the disk that has to be free. @default 0.05 */
+  /** Share (0 to 1) of the disk that must be free. @default 0.05 */
   diskFreeThreshold?: number;
 }
 

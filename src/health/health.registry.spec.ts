@@ -21,7 +21,7 @@ function check(options: HealthContributorOptions, contributor: Partial<HealthCon
   return Check;
 }
 
-async function registryOf(checks: Provider[], options: HealthModuleOptions = {}): Promise<HealthRegistry> {
+async function createRegistry(checks: Provider[], options: HealthModuleOptions = {}): Promise<HealthRegistry> {
   const module = await Test.createTestingModule({
     imports: [DiscoveryModule],
     providers: [...checks, HealthRegistry, { provide: HEALTH_SETTINGS, useValue: healthSettings(options) }],
@@ -30,45 +30,45 @@ async function registryOf(checks: Provider[], options: HealthModuleOptions = {})
   return module.get(HealthRegistry);
 }
 
-const keysOf = async (registry: HealthRegistry, group: HealthGroup) =>
-  [...(await registry.examine(group)).keys()].sort();
+const getKeys = async (registry: HealthRegistry, group: HealthGroup) =>
+  [...(await registry.checkGroup(group)).keys()].sort();
 
 describe('the registry of health checks', () => {
-  it('finds every check, in the groups of its choice', async () => {
-    const registry = await registryOf([check({ key: 'database' }), check({ key: 'disk', groups: ['full'] })]);
-    expect(await keysOf(registry, 'ready')).toEqual(['database']);
-    expect(await keysOf(registry, 'full')).toEqual(['database', 'disk']);
-    expect(await keysOf(registry, 'startup')).toEqual([]);
+  it('finds every check in the groups that it declares', async () => {
+    const registry = await createRegistry([check({ key: 'database' }), check({ key: 'disk', groups: ['full'] })]);
+    expect(await getKeys(registry, 'ready')).toEqual(['database']);
+    expect(await getKeys(registry, 'full')).toEqual(['database', 'disk']);
+    expect(await getKeys(registry, 'startup')).toEqual([]);
   });
 
-  it('takes the members of a group from the options, where they name it', async () => {
+  it('takes the checks of a group from the options if they list the group', async () => {
     const checks = [check({ key: 'database' }), check({ key: 'disk', groups: ['full'] })];
-    const registry = await registryOf(checks, { groups: { ready: ['disk'] } });
-    expect(await keysOf(registry, 'ready')).toEqual(['disk']);
-    expect(await keysOf(registry, 'full')).toEqual(['database', 'disk']);
+    const registry = await createRegistry(checks, { groups: { ready: ['disk'] } });
+    expect(await getKeys(registry, 'ready')).toEqual(['disk']);
+    expect(await getKeys(registry, 'full')).toEqual(['database', 'disk']);
   });
 
-  it('leaves out what has nothing to check', async () => {
-    const registry = await registryOf([check({ key: 'redis' }, { isActive: () => false }), check({ key: 'disk' })]);
-    expect(await keysOf(registry, 'ready')).toEqual(['disk']);
+  it('leaves out inactive checks', async () => {
+    const registry = await createRegistry([check({ key: 'redis' }, { isActive: () => false }), check({ key: 'disk' })]);
+    expect(await getKeys(registry, 'ready')).toEqual(['disk']);
   });
 
-  it('stops the start over a member that no module provides, and says which there are', async () => {
-    const start = registryOf([check({ key: 'disk' })], { groups: { ready: ['disk', 'databse'] } });
+  it('fails the start if no module provides a listed check, and lists the known checks', async () => {
+    const start = createRegistry([check({ key: 'disk' })], { groups: { ready: ['disk', 'databse'] } });
     await expect(start).rejects.toThrow(
-      'Health group "ready" names "databse", which no module provides; there are: disk',
+      'Health group "ready" lists the check "databse", which no module provides. Known checks: disk',
     );
   });
 
-  it('stops the start over two checks of one name', async () => {
-    const start = registryOf([check({ key: 'disk' }), check({ key: 'disk' })]);
-    await expect(start).rejects.toThrow('Two health checks are called "disk"; rename one');
+  it('fails the start if two checks have the same key', async () => {
+    const start = createRegistry([check({ key: 'disk' }), check({ key: 'disk' })]);
+    await expect(start).rejects.toThrow('Two health checks have the key "disk". Rename one of them.');
   });
 
-  it('asks all checks of a group at once, and waits for none that hangs', async () => {
+  it('runs all checks of a group in parallel, and does not wait for a check that hangs', async () => {
     const hanging = check({ key: 'hung', timeoutMs: 20 }, { check: () => new Promise(() => undefined) });
-    const registry = await registryOf([hanging, check({ key: 'disk' })]);
-    const findings = await registry.examine('ready');
-    expect([findings.get('hung')?.state, findings.get('disk')?.state]).toEqual(['down', 'up']);
+    const registry = await createRegistry([hanging, check({ key: 'disk' })]);
+    const results = await registry.checkGroup('ready');
+    expect([results.get('hung')?.state, results.get('disk')?.state]).toEqual(['down', 'up']);
   });
 });

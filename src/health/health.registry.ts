@@ -8,15 +8,15 @@ import {
   type HealthContributor,
   type HealthGroup,
 } from '../ports/index.js';
-import { HealthCheckRunner, type HealthFinding, type HealthState } from './health-check.runner.js';
+import { HealthCheckRunner, type HealthResult, type HealthState } from './health-check.runner.js';
 import { HEALTH_SETTINGS, type HealthSettings } from './health.options.js';
 import { HttpServiceHealth } from './http-service.health.js';
 
-/** Values of the metric that shows a check's state. */
+/** Values of the metric `health_check_state`. */
 const STATE_VALUES: Record<HealthState, number> = { up: 1, degraded: 0.5, down: 0 };
 
 /**
- * Every health check of the application, found by its decorator wherever a module declares it.
+ * Every health check of the application. It finds the checks of all modules by their decorator.
  *
  * @publicApi
  */
@@ -46,27 +46,27 @@ export class HealthRegistry implements OnApplicationBootstrap {
       if (options && contributor.isActive?.() !== false) this.runners.push(new HealthCheckRunner(contributor, options));
     }
     for (const service of this.settings.services) {
-      const options = HttpServiceHealth.optionsOf(service);
+      const options = HttpServiceHealth.toContributorOptions(service);
       this.runners.push(new HealthCheckRunner(new HttpServiceHealth(service), options));
     }
     this.validate();
     this.metrics.gauges(
-      { name: 'health_check_state', help: '1 up, 0.5 degraded, 0 down, at the last look.', labelNames: ['check'] },
+      { name: 'health_check_state', help: 'Last result: 1 up, 0.5 degraded, 0 down.', labelNames: ['check'] },
       () => [...this.states].map(([check, state]) => ({ labels: { check }, value: STATE_VALUES[state] })),
     );
   }
 
-  /** Asks every check of a group, all at once. */
-  async examine(group: HealthGroup): Promise<Map<string, HealthFinding>> {
+  /** Runs all checks of a group in parallel. */
+  async checkGroup(group: HealthGroup): Promise<Map<string, HealthResult>> {
     const entries = await Promise.all(
-      this.membersOf(group).map(async (runner) => [runner.key, await runner.find()] as const),
+      this.getGroupMembers(group).map(async (runner) => [runner.key, await runner.getResult()] as const),
     );
-    for (const [key, finding] of entries) this.recordFinding(key, finding);
+    for (const [key, result] of entries) this.recordResult(key, result);
     return new Map(entries);
   }
 
-  /** One line and one count for a change, however often probes come by. */
-  private recordFinding(key: string, { state, details }: HealthFinding): void {
+  /** Logs and counts a result only if the state has changed. */
+  private recordResult(key: string, { state, details }: HealthResult): void {
     const before = this.states.get(key);
     if (before === state) return;
     this.states.set(key, state);
@@ -77,7 +77,7 @@ export class HealthRegistry implements OnApplicationBootstrap {
     else this.logger.warn(line);
   }
 
-  private membersOf(group: HealthGroup): HealthCheckRunner[] {
+  private getGroupMembers(group: HealthGroup): HealthCheckRunner[] {
     const keys = this.settings.groups[group];
     return this.runners.filter((runner) => (keys ? keys.includes(runner.key) : runner.groups.includes(group)));
   }
@@ -85,15 +85,15 @@ export class HealthRegistry implements OnApplicationBootstrap {
   private validate(): void {
     const keys = this.runners.map(({ key }) => key);
     const repeated = keys.find((key, index) => keys.indexOf(key) !== index);
-    if (repeated !== undefined) throw new Error(`Two health checks are called "${repeated}"; rename one`);
+    if (repeated !== undefined) throw new Error(`Two health checks have the key "${repeated}". Rename one of them.`);
     for (const [group, members] of Object.entries(this.settings.groups)) {
       if (!HEALTH_GROUPS.includes(group as HealthGroup)) {
-        throw new Error(`There is no health group "${group}"; there are: ${HEALTH_GROUPS.join(', ')}`);
+        throw new Error(`Unknown health group "${group}". Known groups: ${HEALTH_GROUPS.join(', ')}`);
       }
       const unknown = members.find((member) => !keys.includes(member));
       if (unknown !== undefined) {
         throw new Error(
-          `Health group "${group}" names "${unknown}", which no module provides; there are: ${keys.join(', ')}`,
+          `Health group "${group}" lists the check "${unknown}", which no module provides. Known checks: ${keys.join(', ')}`,
         );
       }
     }

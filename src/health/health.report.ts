@@ -1,12 +1,12 @@
-import type { HealthFinding, HealthState } from './health-check.runner.js';
+import type { HealthResult, HealthState } from './health-check.runner.js';
 
 /** Media type of draft-inadarei-api-health-check. */
 export const HEALTH_JSON = 'application/health+json';
 
-const RANKS: readonly HealthState[] = ['up', 'degraded', 'down'];
-const WORDS = { up: 'pass', degraded: 'warn', down: 'fail' } as const;
+const STATES_BY_SEVERITY: readonly HealthState[] = ['up', 'degraded', 'down'];
+const HEALTH_JSON_STATUS = { up: 'pass', degraded: 'warn', down: 'fail' } as const;
 
-/** Document of draft-inadarei-api-health-check-06. Checks are arrays because a component may have several nodes. */
+/** Document of draft-inadarei-api-health-check-06. Each check is an array because a component may have several nodes. */
 export interface HealthJson {
   status: 'pass' | 'warn' | 'fail';
   checks: Record<
@@ -15,23 +15,26 @@ export interface HealthJson {
   >;
 }
 
-/** The worst of the findings. */
-export function overall(findings: ReadonlyMap<string, HealthFinding>): HealthState {
-  const worst = Math.max(0, ...[...findings.values()].map(({ state }) => RANKS.indexOf(state)));
-  return RANKS[worst] ?? 'down';
+/** Returns the worst state of all results. */
+export function getWorstState(results: ReadonlyMap<string, HealthResult>): HealthState {
+  const worst = Math.max(0, ...[...results.values()].map(({ state }) => STATES_BY_SEVERITY.indexOf(state)));
+  return STATES_BY_SEVERITY[worst] ?? 'down';
 }
 
-export function healthJson(findings: ReadonlyMap<string, HealthFinding>, withDetails: boolean): HealthJson {
+export function toHealthJson(results: ReadonlyMap<string, HealthResult>, withDetails: boolean): HealthJson {
   const time = new Date().toISOString();
-  const checks = [...findings].map(([key, { state, details }]) => {
+  const checks = [...results].map(([key, { state, details }]) => {
     const { reason, ...rest } = details;
-    const shown = withDetails ? { ...(typeof reason === 'string' && { output: reason }), ...rest } : {};
-    return [`${key}:availability`, [{ ...shown, status: WORDS[state], time }]] as const;
+    const visibleDetails = withDetails ? { ...(typeof reason === 'string' && { output: reason }), ...rest } : {};
+    return [`${key}:availability`, [{ ...visibleDetails, status: HEALTH_JSON_STATUS[state], time }]] as const;
   });
-  return { status: WORDS[overall(findings)], checks: Object.fromEntries(checks) as HealthJson['checks'] };
+  return {
+    status: HEALTH_JSON_STATUS[getWorstState(results)],
+    checks: Object.fromEntries(checks) as HealthJson['checks'],
+  };
 }
 
-/** Whether a client asks for health+json rather than for plain JSON. */
+/** Whether the client prefers health+json to plain JSON. */
 export function wantsHealthJson(accept: string | undefined): boolean {
   return accept !== undefined && /(?:^|[,\s])application\/health\+json(?:[;,\s]|$)/i.test(accept);
 }

@@ -1,11 +1,17 @@
 import type { HealthContributor, HealthContributorOptions, HealthReport } from '../ports/index.js';
 import type { HttpServiceCheck } from './health.options.js';
 
-/** Asks another service over HTTP. */
+/** Checks another service over HTTP. */
 export class HttpServiceHealth implements HealthContributor {
   constructor(private readonly service: HttpServiceCheck) {}
 
-  static optionsOf({ key, critical, groups, timeoutMs, cacheMs }: HttpServiceCheck): HealthContributorOptions {
+  static toContributorOptions({
+    key,
+    critical,
+    groups,
+    timeoutMs,
+    cacheMs,
+  }: HttpServiceCheck): HealthContributorOptions {
     return {
       key,
       critical: critical ?? false,
@@ -20,6 +26,6 @@ export class HttpServiceHealth implements HealthContributor {
     const response = await fetch(url, { signal, redirect: 'manual' });
     await response.body?.cancel();
     if (response.status === expectedStatus) return { httpStatus: response.status };
-    throw new Error(`answered ${response.status} where ${expectedStatus} was expected`);
+    throw new Error(`unexpected status ${response.status}, expected ${expectedStatus}`);
   }
 }

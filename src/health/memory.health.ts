@@ -3,7 +3,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { HealthCheckOf, type HealthContributor, type HealthReport } from '../ports/index.js';
 import { HEALTH_SETTINGS, type HealthSettings } from './health.options.js';
 
-/** Heap against V8's limit and resident memory against the container's (cgroup) limit. */
+/** Compares the heap with V8's limit, and the resident memory with the limit of the container (cgroup). */
 @Injectable()
 @HealthCheckOf({ key: 'memory', critical: false })
 export class MemoryHealth implements HealthContributor {
@@ -12,7 +12,7 @@ export class MemoryHealth implements HealthContributor {
   check(): HealthReport {
     const { heap_size_limit: heapLimitBytes } = getHeapStatistics();
     const { heapUsed: heapBytes, rss: rssBytes } = process.memoryUsage();
-    const containerLimitBytes = containerLimit();
+    const containerLimitBytes = getContainerLimitBytes();
     const share = Math.max(heapBytes / heapLimitBytes, containerLimitBytes ? rssBytes / containerLimitBytes : 0);
     const report = { heapBytes, heapLimitBytes, rssBytes, ...(containerLimitBytes && { containerLimitBytes }) };
     return share > this.settings.memoryThreshold
@@ -21,8 +21,8 @@ export class MemoryHealth implements HealthContributor {
   }
 }
 
-/** The cgroup's limit; without one Node reports 0 or a number beyond any machine's memory. */
-function containerLimit(): number | undefined {
+/** Limit of the cgroup. Without a limit, Node reports 0 or a number larger than the memory of any machine. */
+function getContainerLimitBytes(): number | undefined {
   const limit = process.constrainedMemory();
   return limit > 0 && limit < 2 ** 50 ? limit : undefined;
 }

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import { isIPv6 } from 'node:net';
-import { credentialsOf, hasIdentity, routePattern, type AdapterRequest } from '../context/index.js';
+import { collectCredentials, hasIdentity, routePattern, type AdapterRequest } from '../context/index.js';
 import { ProblemException } from '../problem/index.js';
 
 /**
- * A string of RFC 9651, as draft-ietf-httpapi-idempotency-key-header has it, or what most clients send: the same without
- * quotes.
+ * A string of RFC 9651, as required by draft-ietf-httpapi-idempotency-key-header. Most clients send it without quotes, so
+ * that form is accepted too.
  */
 const QUOTED = /^"((?:[ !#-[\]-~]|\\["\\]){1,255})"$/;
 const BARE = /^[!#-+\--[\]-~]{1,255}$/;
@@ -25,34 +25,37 @@ function digest(...parts: (string | null | undefined)[]): string {
   return createHash('sha256').update(JSON.stringify(parts)).digest('base64url');
 }
 
-/** Names caller, route and key: keys of different callers never meet. */
-export function idOf(caller: string, request: AdapterRequest, key: string): string {
+/** Creates the id of a claim from caller, route and key, so that keys of different callers are never equal. */
+export function createClaimId(caller: string, request: AdapterRequest, key: string): string {
   return digest(caller, request.method, routePattern(request), key);
 }
 
 /**
- * Stands for what was sent: target and body. Where no guard has checked who calls, the credentials are part of it: the
- * same key with other credentials is then refused, so that no caller gets the answer of another.
+ * Creates a hash of target and body. If no guard has authenticated the caller, the credentials are part of the hash. Then
+ * the same key with other credentials is rejected, so that no caller gets the response of another caller.
  */
-export function fingerprintOf(request: AdapterRequest & { readonly body?: unknown }, isCallerKnown: boolean): string {
-  return digest(request.url, JSON.stringify(request.body), ...(isCallerKnown ? [] : credentialsOf(request)));
+export function createFingerprint(
+  request: AdapterRequest & { readonly body?: unknown },
+  isCallerKnown: boolean,
+): string {
+  return digest(request.url, JSON.stringify(request.body), ...(isCallerKnown ? [] : collectCredentials(request)));
 }
 
-/** Who asks: the user within the tenant, and else the address. */
-export function callerOf({ user, ip }: AdapterRequest): string {
+/** Identifies the caller: the user in the tenant, or the address without a user. */
+export function getCaller({ user, ip }: AdapterRequest): string {
   if (user && hasIdentity(user)) return JSON.stringify(['user', user.tenantId ?? null, user.id]);
   return JSON.stringify(['address', ip ?? null]);
 }
 
-/** Who uses up memory: the same, but all addresses of an IPv6 network count as one, since one client has them all. */
-export function shareOf(caller: string, { user, ip }: AdapterRequest): string {
-  return digest(hasIdentity(user) || ip === undefined || !isIPv6(ip) ? caller : networkOf(ip));
+/** Identifies the caller for the memory budget. All addresses of an IPv6 /64 network count as one caller. */
+export function getBudgetCaller(caller: string, { user, ip }: AdapterRequest): string {
+  return digest(hasIdentity(user) || ip === undefined || !isIPv6(ip) ? caller : getNetwork(ip));
 }
 
-function networkOf(address: string): string {
+function getNetwork(address: string): string {
   const [head = '', tail] = address.replace(/%.*/, '').split('::');
   const groups = head.split(':').filter(Boolean);
-  // An IPv4 address on an IPv6 socket is a client of its own.
+  // An IPv4-mapped address is one client.
   if (address.includes('.')) return address;
   const after = tail?.split(':').filter(Boolean) ?? [];
   const zeros = Array.from({ length: Math.max(0, 8 - groups.length - after.length) }, () => '0');

@@ -1,6 +1,6 @@
 /**
- * A store throws it from `begin()` where it has no room for another key. The client gets 503 `IDEMPOTENCY_UNAVAILABLE`: a
- * kept answer is never forgotten early to make room, because its request would then be done twice.
+ * A store throws it from `begin()` if it has no room for another key. The client gets 503 `IDEMPOTENCY_UNAVAILABLE`. A
+ * stored response is never deleted early to make room, because its request could then be executed twice.
  *
  * @publicApi
  */

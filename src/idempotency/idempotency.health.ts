@@ -4,7 +4,7 @@ import { IdempotencyService } from './idempotency.service.js';
 
 const NEARLY_FULL = 0.9;
 
-/** How full the memory for idempotency keys is; other stores have no such bound. */
+/** Reports how full the memory for idempotency keys is. Other stores have no such limit. */
 @Injectable()
 @HealthCheckOf({ key: 'idempotency', critical: false })
 export class IdempotencyHealth implements HealthContributor {
@@ -22,8 +22,8 @@ export class IdempotencyHealth implements HealthContributor {
     return {
       ...usage,
       degraded:
-        `The memory for idempotency keys is ${percent} % full, and a full one refuses new keys. Keep them in PostgreSQL ` +
-        'or Redis (option store), or raise memory.maxBytes and memory.maxEntries.',
+        `The memory for idempotency keys is ${percent} % full. When it is full, new keys are rejected. Store them in ` +
+        'PostgreSQL or Redis (option store), or raise memory.maxBytes and memory.maxEntries.',
     };
   }
 }

@@ -11,7 +11,7 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<IdempotencyMod
   .build();
 
 /**
- * Idempotency keys for the routes that are marked `@Idempotent()`
+ * Idempotency keys for routes marked `@Idempotent()`
  * (https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/).
  *
  * @publicApi

@@ -4,44 +4,44 @@ import type { MemoryIdempotencyOptions } from './memory.idempotency-store.js';
 
 /** @publicApi */
 export interface IdempotencyModuleOptions {
-  /** @default Redis where RedisModule has one, else the memory of this process */
+  /** @default Redis if RedisModule has a client, else the memory of this process */
   store?: IdempotencyStore;
-  /** Bounds of the memory of this process, where it is the store. @default 100,000 keys, 64 MiB, a quarter for each caller */
+  /** Limits of the memory store. @default 100,000 keys, 64 MiB, a quarter for each caller */
   memory?: MemoryIdempotencyOptions;
-  /** How long an answer is kept, in milliseconds. @default 86_400_000: a day */
+  /** How long a response is stored, in milliseconds. @default 86_400_000 (one day) */
   ttlMs?: number;
-  /** How long a request that comes while the same one runs waits for its answer, in milliseconds. @default 2000 */
+  /** How long a repeated request waits for the response of the running request, in milliseconds. @default 2000 */
   waitMs?: number;
-  /** How long an attempt is held for alive after its last sign, in milliseconds. @default 30_000 */
+  /** How long an attempt counts as running after its last heartbeat, in milliseconds. @default 30_000 */
   leaseMs?: number;
-  /** How long an attempt may run and give signs, in milliseconds. @default 600_000 */
+  /** How long an attempt sends heartbeats, in milliseconds. @default 600_000 */
   maxRunMs?: number;
-  /** Longest wait for the store, in milliseconds. @default 5000 */
+  /** Time limit of a call of the store, in milliseconds. @default 5000 */
   storeTimeoutMs?: number;
   /**
-   * What a request gets whose first attempt ended with its process: `execute` does it again; `refuse` answers 409, for
-   * what must rather be looked into than done twice.
+   * What happens to a repeated request if the process of the first attempt crashed: `execute` executes it again; `refuse`
+   * returns 409, for requests that must not be executed twice.
    * @default 'execute'
    */
   afterCrash?: 'execute' | 'refuse';
-  /** Longest body that is kept, in bytes; the answer of a request with a longer one cannot be repeated. @default 1_048_576 */
+  /** Maximum size of a stored body, in bytes. A response with a larger body cannot be replayed. @default 1_048_576 */
   maxBodyBytes?: number;
-  /** Further response headers that are kept. @default none */
+  /** Further response headers that are stored. @default none */
   headers?: readonly string[];
   /**
-   * Names the caller; keys of different callers never meet. @default user and tenant, else the client address. A key that
-   * comes from the same address with other credentials, which no guard has checked, is then refused.
+   * Identifies the caller. Each caller has its own keys. @default user and tenant, or the client address without a user.
+   * Then a key from the same address with other credentials that no guard has verified is rejected.
    */
-  callerOf?: (request: AdapterRequest) => string;
-  /** Pause between two deletions of expired keys, in milliseconds. @default 600_000 */
+  getCaller?: (request: AdapterRequest) => string;
+  /** Interval at which expired keys are deleted, in milliseconds. @default 600_000 */
   pruneIntervalMs?: number;
 }
 
 /** @publicApi */
 export interface IdempotentOptions {
-  /** How long the answer is kept, in milliseconds. @default `ttlMs` of the module */
+  /** How long the response is stored, in milliseconds. @default `ttlMs` of the module */
   ttlMs?: number;
-  /** Whether a request without a key is refused. @default false */
+  /** Whether a request without a key is rejected. @default false */
   required?: boolean;
   /** @default `afterCrash` of the module */
   afterCrash?: 'execute' | 'refuse';

@@ -5,14 +5,14 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { freshDatabase } from '../../test/support/database.js';
 import { until } from '../../test/support/until.js';
 import { idempotencyMigrations } from './create-idempotency-keys.migration.js';
-import type { IdempotencyClaim, IdempotencyStore, StoredAnswer } from './idempotency.store.js';
+import type { IdempotencyClaim, IdempotencyStore, StoredResponse } from './idempotency.store.js';
 import { MemoryIdempotencyStore } from './memory.idempotency-store.js';
 import { PostgresIdempotencyStore } from './postgres.idempotency-store.js';
 import { RedisIdempotencyStore } from './redis.idempotency-store.js';
 
-const ANSWER: StoredAnswer = { status: 201, headers: [['location', '/a']], body: { text: '{"ä":1}' } };
+const ANSWER: StoredResponse = { status: 201, headers: [['location', '/a']], body: { text: '{"ä":1}' } };
 
-const claimOf = (given: Partial<IdempotencyClaim> = {}): IdempotencyClaim => ({
+const createClaim = (given: Partial<IdempotencyClaim> = {}): IdempotencyClaim => ({
   id: randomUUID(),
   fingerprint: 'body',
   owner: randomUUID(),
@@ -22,8 +22,8 @@ const claimOf = (given: Partial<IdempotencyClaim> = {}): IdempotencyClaim => ({
   ...given,
 });
 
-const again = (claim: IdempotencyClaim, given: Partial<IdempotencyClaim> = {}) =>
-  claimOf({ ...claim, owner: randomUUID(), ...given });
+const retry = (claim: IdempotencyClaim, given: Partial<IdempotencyClaim> = {}) =>
+  createClaim({ ...claim, owner: randomUUID(), ...given });
 
 const SOURCES: Record<string, () => Promise<{ store: IdempotencyStore; stop: () => Promise<unknown> }>> = {
   memory: async () => ({ store: new MemoryIdempotencyStore(), stop: async () => undefined }),
@@ -47,65 +47,65 @@ describe.each(Object.keys(SOURCES))('the store in %s', (name) => {
     await stop();
   });
 
-  it('lets one of many attempts begin', async () => {
-    const claim = claimOf();
-    const states = await Promise.all(Array.from({ length: 100 }, () => store.begin(again(claim))));
+  it('starts one of many parallel attempts', async () => {
+    const claim = createClaim();
+    const states = await Promise.all(Array.from({ length: 100 }, () => store.begin(retry(claim))));
     expect(states.filter(({ state }) => state === 'started')).toEqual([{ state: 'started', isTakeover: false }]);
     expect(states.filter(({ state }) => state === 'running')).toHaveLength(99);
   });
 
-  it('gives the answer back as it was, and what it was an answer to', async () => {
-    const claim = claimOf();
+  it('returns the unchanged response and the fingerprint of its request', async () => {
+    const claim = createClaim();
     await store.begin(claim);
     expect(await store.complete(claim, ANSWER)).toBe(true);
     const done = { state: 'done', fingerprint: 'body', answer: ANSWER };
-    expect(await store.begin(again(claim))).toEqual(done);
-    expect(await store.begin(again(claim, { fingerprint: 'other' }))).toEqual(done);
+    expect(await store.begin(retry(claim))).toEqual(done);
+    expect(await store.begin(retry(claim, { fingerprint: 'other' }))).toEqual(done);
   });
 
-  it('forgets an attempt that is released, and no other', async () => {
-    const claim = claimOf();
+  it('deletes only the attempt that is released', async () => {
+    const claim = createClaim();
     await store.begin(claim);
-    await store.release(again(claim));
-    expect((await store.begin(again(claim))).state).toBe('running');
+    await store.release(retry(claim));
+    expect((await store.begin(retry(claim))).state).toBe('running');
     await store.release(claim);
-    expect((await store.begin(again(claim))).state).toBe('started');
+    expect((await store.begin(retry(claim))).state).toBe('started');
   });
 
-  it('lets the same request take over where an attempt gave no sign, and only the same', async () => {
-    const claim = claimOf({ leaseMs: 1 });
+  it('lets only the same request take over an attempt without heartbeats', async () => {
+    const claim = createClaim({ leaseMs: 1 });
     await store.begin(claim);
-    await until('the lease is over', async () => {
-      const { state } = await store.begin(again(claim, { mayTakeOver: false }));
+    await until('the lease has expired', async () => {
+      const { state } = await store.begin(retry(claim, { mayTakeOver: false }));
       return state === 'abandoned';
     });
-    expect(await store.begin(again(claim, { fingerprint: 'other' }))).toEqual({
+    expect(await store.begin(retry(claim, { fingerprint: 'other' }))).toEqual({
       state: 'abandoned',
       fingerprint: 'body',
     });
-    const next = again(claim, { leaseMs: 60_000 });
+    const next = retry(claim, { leaseMs: 60_000 });
     expect(await store.begin(next)).toEqual({ state: 'started', isTakeover: true });
-    // Who was overtaken decides nothing any more.
+    // The first attempt has lost the claim and can no longer change it.
     expect(await store.extend(claim)).toBe(false);
     expect(await store.complete(claim, ANSWER)).toBe(false);
     await store.release(claim);
     expect(await store.complete(next, ANSWER)).toBe(true);
   });
 
-  it('holds an attempt for alive that gives signs', async () => {
-    const claim = claimOf({ leaseMs: 200 });
+  it('keeps an attempt with heartbeats running', async () => {
+    const claim = createClaim({ leaseMs: 200 });
     await store.begin(claim);
     expect(await store.extend({ ...claim, leaseMs: 60_000 })).toBe(true);
     await new Promise((resolve) => setTimeout(resolve, 250));
-    expect((await store.begin(again(claim))).state).toBe('running');
+    expect((await store.begin(retry(claim))).state).toBe('running');
   });
 
-  it('forgets answers when their time is over', async () => {
-    const claim = claimOf({ ttlMs: 50 });
+  it('deletes expired responses', async () => {
+    const claim = createClaim({ ttlMs: 50 });
     await store.begin(claim);
     await store.complete(claim, ANSWER);
     await new Promise((resolve) => setTimeout(resolve, 60));
     await store.prune?.();
-    expect(await store.begin(again(claim))).toEqual({ state: 'started', isTakeover: false });
+    expect(await store.begin(retry(claim))).toEqual({ state: 'started', isTakeover: false });
   });
 });

@@ -1,33 +1,33 @@
-/** An answer as it went to the first client. @publicApi */
-export interface StoredAnswer {
+/** A response as it was sent to the first request. @publicApi */
+export interface StoredResponse {
   readonly status: number;
   readonly headers: readonly (readonly [name: string, value: string])[];
-  /** Undefined where it was too long to keep: the request is done, but its answer cannot be repeated. */
+  /** Undefined if the body was too large to store. The request was executed, but its response cannot be replayed. */
   readonly body: { readonly text: string } | { readonly base64: string } | undefined;
 }
 
-/** What a request asks for when it comes. @publicApi */
+/** The claim of a request to execute the operation of its key. @publicApi */
 export interface IdempotencyClaim {
-  /** Names caller, route and key. */
+  /** Identifies caller, route and key. */
   readonly id: string;
-  /** Names the caller alone, for stores that give each caller a share. */
+  /** Identifies the caller, for stores that limit each caller. */
   readonly caller?: string;
-  /** Stands for what was sent. */
+  /** Hash of the request. */
   readonly fingerprint: string;
-  /** Names this one attempt. */
+  /** Identifies this attempt. */
   readonly owner: string;
-  /** How long the attempt is held for alive without a sign, in milliseconds. */
+  /** How long the attempt counts as running without a heartbeat, in milliseconds. */
   readonly leaseMs: number;
-  /** How long the answer is kept, in milliseconds. */
+  /** How long the response is stored, in milliseconds. */
   readonly ttlMs: number;
-  /** Whether an attempt that gave no sign may be made again by the same request. */
+  /** Whether the same request may take over an attempt whose lease has expired. */
   readonly mayTakeOver: boolean;
 }
 
 /**
- * `started`: this attempt has to do it; `isTakeover` where an earlier one began, gave no more signs, and may have done a
- * part of it or all. `running`: another one does. `abandoned`: another one did, and its process is
- * gone. `done`: here is its answer.
+ * `started`: this attempt must execute the request. `isTakeover` is true if an earlier attempt started, sent no more
+ * heartbeats and may have done a part of the work. `running`: another attempt executes the request. `abandoned`: the
+ * process of another attempt is gone. `done`: the response is stored.
  *
  * @publicApi
  */
@@ -35,22 +35,22 @@ export type IdempotencyState =
   | { readonly state: 'started'; readonly isTakeover: boolean }
   | { readonly state: 'running'; readonly fingerprint: string | undefined }
   | { readonly state: 'abandoned'; readonly fingerprint: string | undefined }
-  | { readonly state: 'done'; readonly fingerprint: string; readonly answer: StoredAnswer };
+  | { readonly state: 'done'; readonly fingerprint: string; readonly answer: StoredResponse };
 
 /**
- * Where it is kept which requests have been done. Each call is atomic among all replicas.
+ * Stores which requests have been executed, with their responses. Each call is atomic among all replicas.
  *
  * @publicApi
  */
 export interface IdempotencyStore {
-  /** @throws IdempotencyStoreFullError where there is no room for another key */
+  /** Starts an attempt, or returns the state of an earlier one. @throws IdempotencyStoreFullError if there is no room */
   begin(claim: IdempotencyClaim): Promise<IdempotencyState>;
-  /** @returns whether the attempt was still the one that counts */
-  complete(claim: IdempotencyClaim, answer: StoredAnswer): Promise<boolean>;
-  /** Gives a sign of life. @returns whether the attempt is still the one that counts */
+  /** Stores the response. @returns false if another attempt has taken over */
+  complete(claim: IdempotencyClaim, answer: StoredResponse): Promise<boolean>;
+  /** Extends the lease (heartbeat). @returns false if another attempt has taken over */
   extend(claim: IdempotencyClaim): Promise<boolean>;
-  /** Forgets the attempt: it did nothing that must not be done again. */
+  /** Deletes the attempt, because the request may be executed again. */
   release(claim: IdempotencyClaim): Promise<void>;
-  /** Removes what is over, where nobody else does. */
+  /** Deletes expired keys, for stores that do not do it themselves. */
   prune?(): Promise<void>;
 }

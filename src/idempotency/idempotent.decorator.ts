@@ -18,20 +18,23 @@ import { ProblemException } from '../problem/index.js';
 import { RouteMemo } from '../guards/index.js';
 import type { AdapterRequest } from '../context/index.js';
 import type { IdempotentOptions } from './idempotency.options.js';
-import { IdempotencyService, rawResponse } from './idempotency.service.js';
-import type { StoredAnswer } from './idempotency.store.js';
+import { IdempotencyService, getRawResponse } from './idempotency.service.js';
+import type { StoredResponse } from './idempotency.store.js';
 import { OperationIdInterceptor } from './operation-id.js';
 
 const IDEMPOTENT = Symbol('bulwark.idempotent');
 
-/** Ends a request before its handler: not a failure, but the only way past all that would work on a result. */
+/**
+ * Thrown to skip the handler and send the stored response. It is not an error: an exception is the only way to bypass the
+ * interceptors, which would change the result again.
+ */
 class Replay extends Error {
-  constructor(readonly answer: StoredAnswer) {
-    super('the request was answered before');
+  constructor(readonly answer: StoredResponse) {
+    super('the stored response is replayed');
   }
 }
 
-/** Runs after the global guards: who may not call does not learn of answers. */
+/** Runs after the global guards, so that only an authorized caller gets a stored response. */
 @Injectable()
 class IdempotencyGuard implements CanActivate {
   private readonly routes: RouteMemo<IdempotentOptions>;
@@ -47,20 +50,26 @@ class IdempotencyGuard implements CanActivate {
     const http = context.switchToHttp();
     const request = http.getRequest<AdapterRequest>();
     const route = this.routes.get(context);
-    if (!this.idempotency) return withoutModule(request, route);
-    const answer = await this.idempotency.admit(request, rawResponse(http.getResponse()), route);
+    if (!this.idempotency) return handleMissingModule(request, route);
+    const answer = await this.idempotency.admit(request, getRawResponse(http.getResponse()), route);
     if (!answer) return true;
     if (answer.body) throw new Replay(answer);
-    throw new ProblemException('CONFLICT', 'This request has been done; its answer was too long to be repeated.');
+    throw new ProblemException(
+      'CONFLICT',
+      'This request has been executed, but its response was too large to be stored.',
+    );
   }
 }
 
-/** Routes of a library may be marked where the application has nothing that would keep the promise; then nobody is given it. */
-function withoutModule(request: AdapterRequest, { required }: IdempotentOptions): boolean {
+/**
+ * A library can mark its routes although the application does not import IdempotencyModule. Then requests with a key are
+ * rejected, because they would not be idempotent.
+ */
+function handleMissingModule(request: AdapterRequest, { required }: IdempotentOptions): boolean {
   if (!required && request.headers['idempotency-key'] === undefined) return true;
   throw new ProblemException(
     'IDEMPOTENCY_UNAVAILABLE',
-    'There is nothing here that keeps idempotency keys, so the request was not done. The application has to import IdempotencyModule.',
+    'This application does not support idempotency keys, so the request was not executed. The application must import IdempotencyModule.',
   );
 }
 
@@ -73,19 +82,18 @@ class ReplayFilter implements ExceptionFilter<Replay> {
     const response = host.switchToHttp().getResponse<object>();
     for (const [name, value] of headers) httpAdapter.setHeader(response, name, value);
     httpAdapter.setHeader(response, 'Idempotent-Replayed', 'true');
-    httpAdapter.reply(response, payloadOf(body), status);
+    httpAdapter.reply(response, createPayload(body), status);
   }
 }
 
-function payloadOf(body: StoredAnswer['body']): string | StreamableFile | undefined {
+function createPayload(body: StoredResponse['body']): string | StreamableFile | undefined {
   if (!body) return undefined;
   if ('base64' in body) return new StreamableFile(Buffer.from(body.base64, 'base64'));
   return body.text === '' ? undefined : body.text;
 }
 
 /**
- * Does a request once, however often it comes with the same `Idempotency-Key`, and gives every repetition the first
- * answer.
+ * Executes a request with an `Idempotency-Key` once. Every repeated request with the same key gets the first response.
  *
  * @publicApi
  */

@@ -17,19 +17,19 @@ interface Bounds {
   readonly maxCallerShare: number;
 }
 
-/** Counts entries and bytes, of all callers and of each, against the bounds. */
+/** Counts entries and bytes, in total and for each caller, and compares them with the limits. */
 export class MemoryBudget {
   private readonly total: Used = { entries: 0, bytes: 0 };
   /** Callers with at least one entry. */
   private readonly callers = new Map<string, Used>();
 
-  /** @throws TypeError that names the option and what it takes */
+  /** @throws TypeError if an option is invalid */
   constructor(private readonly bounds: Bounds) {
     const { maxEntries, maxBytes, maxCallerShare } = bounds;
-    if (!(maxEntries >= 1)) throw new TypeError(`The option maxEntries is ${maxEntries}; give a number of 1 or more.`);
-    if (!(maxBytes >= 1)) throw new TypeError(`The option maxBytes is ${maxBytes}; give a number of 1 or more.`);
+    if (!(maxEntries >= 1)) throw new TypeError(`The option maxEntries is ${maxEntries}. It must be 1 or more.`);
+    if (!(maxBytes >= 1)) throw new TypeError(`The option maxBytes is ${maxBytes}. It must be 1 or more.`);
     if (!(maxCallerShare > 0 && maxCallerShare <= 1)) {
-      throw new TypeError(`The option maxCallerShare is ${maxCallerShare}; give a number above 0, up to 1.`);
+      throw new TypeError(`The option maxCallerShare is ${maxCallerShare}. It must be greater than 0 and at most 1.`);
     }
   }
 
@@ -38,7 +38,7 @@ export class MemoryBudget {
     return { ...this.total, maxEntries, maxBytes };
   }
 
-  /** Whether the caller may have another entry of this size. */
+  /** Whether there is room for another entry of the caller with this size. */
   hasRoomFor(caller: string, bytes: number): boolean {
     return this.fits(caller, 1, bytes);
   }

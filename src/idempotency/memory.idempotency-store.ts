@@ -1,14 +1,14 @@
-import type { IdempotencyClaim, IdempotencyState, IdempotencyStore, StoredAnswer } from './idempotency.store.js';
+import type { IdempotencyClaim, IdempotencyState, IdempotencyStore, StoredResponse } from './idempotency.store.js';
 import { IdempotencyStoreFullError } from './idempotency-store-full.error.js';
 import { MemoryBudget, type MemoryUsage } from './memory-budget.js';
 
 /** @publicApi */
 export interface MemoryIdempotencyOptions {
-  /** Most keys that are kept. @default 100_000 */
+  /** Maximum number of keys. @default 100_000 */
   maxEntries?: number;
-  /** Most bytes that they take, estimated. @default 67_108_864: 64 MiB */
+  /** Maximum estimated size of all keys and responses, in bytes. @default 67_108_864 (64 MiB) */
   maxBytes?: number;
-  /** Part of both bounds that one caller may use, from 0 to 1. @default 0.25 */
+  /** Share of both limits that one caller may use, from 0 to 1. @default 0.25 */
   maxCallerShare?: number;
 }
 
@@ -19,19 +19,19 @@ interface Attempt {
   bytes: number;
   leaseUntil: number;
   expiresAt: number;
-  answer?: StoredAnswer;
+  answer?: StoredResponse;
 }
 
-/** Objects around an entry and its place in the table. */
+/** Estimated size of the objects of an entry, without its texts. */
 const OVERHEAD_BYTES = 400;
-/** Held for the answer of each attempt that runs. A longer answer is kept where there is room for it. */
+/** Reserved for the response of each running attempt. A larger response is stored only if there is room. */
 const RESERVED_BYTES = 16_384;
-/** A full store looks for expired entries this often at most, as it has to look at all of them. */
+/** Minimum pause between two searches for expired entries in a full store. A search reads all entries. */
 const EXPIRY_INTERVAL_MS = 1_000;
 
 /**
- * For one process: its requests are forgotten with it. A store that is full refuses new keys; it never forgets a kept
- * answer before its time.
+ * Stores keys in the memory of one process. They are lost when the process ends. A full store rejects new keys. It never
+ * deletes a response before it expires.
  *
  * @publicApi
  */
@@ -44,7 +44,7 @@ export class MemoryIdempotencyStore implements IdempotencyStore {
     this.budget = new MemoryBudget({ maxEntries, maxBytes, maxCallerShare });
   }
 
-  /** What is kept now, and the bounds. */
+  /** Current usage and limits. */
   get usage(): MemoryUsage {
     return this.budget.usage;
   }
@@ -63,40 +63,40 @@ export class MemoryIdempotencyStore implements IdempotencyStore {
       }
     }
     if (known) this.remove(id, known);
-    const bytes = OVERHEAD_BYTES + RESERVED_BYTES + sizeOf(id, fingerprint, owner, caller);
+    const bytes = OVERHEAD_BYTES + RESERVED_BYTES + computeTextBytes(id, fingerprint, owner, caller);
     if (!this.budget.hasRoomFor(caller, bytes) && now - this.lastPruneAt >= EXPIRY_INTERVAL_MS) this.removeExpired(now);
     if (!this.budget.hasRoomFor(caller, bytes)) {
-      throw new IdempotencyStoreFullError('The memory for idempotency keys is full, or the share of this caller is.');
+      throw new IdempotencyStoreFullError('The memory for idempotency keys, or the share of this caller, is full.');
     }
     this.budget.add(caller, bytes);
     this.attempts.set(id, { fingerprint, owner, caller, bytes, leaseUntil: now + leaseMs, expiresAt: now + ttlMs });
     return { state: 'started', isTakeover };
   }
 
-  async complete(claim: IdempotencyClaim, answer: StoredAnswer): Promise<boolean> {
-    const attempt = this.own(claim);
+  async complete(claim: IdempotencyClaim, answer: StoredResponse): Promise<boolean> {
+    const attempt = this.findOwnAttempt(claim);
     if (!attempt) return false;
     const { caller } = attempt;
     const rest = attempt.bytes - RESERVED_BYTES;
-    const whole = answerSize(answer);
+    const whole = computeResponseBytes(answer);
     this.budget.resize(caller, -RESERVED_BYTES);
     const fits = whole <= RESERVED_BYTES || this.budget.canGrow(caller, whole);
-    // That the request is done must be kept in any case; its answer cannot be repeated then.
-    const kept: StoredAnswer = fits ? answer : { ...answer, body: undefined };
-    const bytes = rest + answerSize(kept);
+    // It must always be stored that the request is done. Without room for the body, the response cannot be replayed.
+    const kept: StoredResponse = fits ? answer : { ...answer, body: undefined };
+    const bytes = rest + computeResponseBytes(kept);
     this.budget.resize(caller, bytes - rest);
     Object.assign(attempt, { answer: kept, bytes, expiresAt: Date.now() + claim.ttlMs });
     return true;
   }
 
   async extend(claim: IdempotencyClaim): Promise<boolean> {
-    const attempt = this.own(claim);
+    const attempt = this.findOwnAttempt(claim);
     if (attempt) attempt.leaseUntil = Date.now() + claim.leaseMs;
     return attempt !== undefined;
   }
 
   async release(claim: IdempotencyClaim): Promise<void> {
-    const attempt = this.own(claim);
+    const attempt = this.findOwnAttempt(claim);
     if (attempt) this.remove(claim.id, attempt);
   }
 
@@ -114,18 +114,18 @@ export class MemoryIdempotencyStore implements IdempotencyStore {
     this.budget.remove(caller, bytes);
   }
 
-  private own({ id, owner }: IdempotencyClaim): Attempt | undefined {
+  private findOwnAttempt({ id, owner }: IdempotencyClaim): Attempt | undefined {
     const attempt = this.attempts.get(id);
     return attempt?.owner === owner && !attempt.answer ? attempt : undefined;
   }
 }
 
-function answerSize({ headers, body }: StoredAnswer): number {
+function computeResponseBytes({ headers, body }: StoredResponse): number {
   const text = body === undefined ? '' : 'text' in body ? body.text : body.base64;
-  return sizeOf(text, ...headers.flat());
+  return computeTextBytes(text, ...headers.flat());
 }
 
-/** V8 keeps a text in one byte a character where all are of Latin-1, else in two. */
-function sizeOf(...texts: readonly string[]): number {
+/** V8 stores a text with one byte for each character if all are Latin-1, otherwise with two bytes. */
+function computeTextBytes(...texts: readonly string[]): number {
   return texts.reduce((bytes, text) => bytes + text.length * (/[^\0-\xff]/.test(text) ? 2 : 1), 0);
 }

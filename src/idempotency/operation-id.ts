@@ -8,18 +8,19 @@ import {
   type NestInterceptor,
 } from '@nestjs/common';
 import type { Observable } from 'rxjs';
-import { requestOf, type AdapterRequest } from '../context/index.js';
+import { getRequest, type AdapterRequest } from '../context/index.js';
 import type { IdempotencyClaim } from './idempotency.store.js';
 
 const storage = new AsyncLocalStorage<string>();
 const ids = new WeakMap<object, string>();
 
 /**
- * The id of what the current request does: a UUID that is the same each time the same caller sends the same request with
- * the same `Idempotency-Key`, on every replica, and also after a crash. Undefined for a request without a key.
+ * Returns the operation id of the current request. It is a UUID. It is the same for each request of the same caller with
+ * the same content and the same `Idempotency-Key`, on every replica, also after a crash. Undefined for a request without a
+ * key.
  *
- * Store it in a unique column, in the transaction that does the work. A repetition then finds the row and answers with it
- * instead of doing the work again.
+ * Store it in a unique column, in the transaction that does the work. Then a repeated request finds the row and can return
+ * it instead of doing the work again.
  *
  * @publicApi
  */
@@ -29,25 +30,28 @@ export function currentOperationId(): string | undefined {
 
 /** The same as {@link currentOperationId}, as a parameter of the handler. @publicApi */
 export const OperationId: () => ParameterDecorator = createParamDecorator((_data: unknown, context: ExecutionContext) =>
-  ids.get(rawOf(requestOf(context))),
+  ids.get(getRawRequest(getRequest(context))),
 );
 
-/** Ties the id of a claim to its request. */
+/** Sets the operation id of a request. */
 export function setOperationId(request: AdapterRequest, claim: IdempotencyClaim): void {
-  ids.set(rawOf(request), operationIdOf(claim));
+  ids.set(getRawRequest(request), createOperationId(claim));
 }
 
-/** Runs the handler of a marked route with the operation id of its request. */
+/** Provides the operation id of the request to the handler of an `@Idempotent()` route. */
 @Injectable()
 export class OperationIdInterceptor implements NestInterceptor {
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
-    const id = ids.get(rawOf(requestOf(context)));
+    const id = ids.get(getRawRequest(getRequest(context)));
     return id === undefined ? next.handle() : storage.run(id, () => next.handle());
   }
 }
 
-/** A UUID of version 8 (RFC 9562, section 5.8). The request is part of it: the same key with another request, after the first has expired, is another operation. */
-function operationIdOf({ id, fingerprint }: IdempotencyClaim): string {
+/**
+ * Creates a UUID version 8 (RFC 9562, section 5.8). The request is part of it, because the same key may be used for another
+ * request after the first has expired.
+ */
+function createOperationId({ id, fingerprint }: IdempotencyClaim): string {
   const bytes = createHash('sha256')
     .update(JSON.stringify([id, fingerprint]))
     .digest();
@@ -56,6 +60,6 @@ function operationIdOf({ id, fingerprint }: IdempotencyClaim): string {
   return bytes.toString('hex', 0, 16).replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
 }
 
-function rawOf(request: AdapterRequest): object {
+function getRawRequest(request: AdapterRequest): object {
   return request.raw ?? request;
 }

@@ -1,6 +1,6 @@
-import type { IdempotencyClaim, IdempotencyState, IdempotencyStore, StoredAnswer } from './idempotency.store.js';
+import type { IdempotencyClaim, IdempotencyState, IdempotencyStore, StoredResponse } from './idempotency.store.js';
 
-/** What runs a statement: a `DataSource` of TypeORM, or anything like it. @publicApi */
+/** Runs statements: TypeORM's `DataSource`, or another object with the same method. @publicApi */
 export interface IdempotencyDatabase {
   query(sql: string, values: unknown[]): Promise<unknown>;
 }
@@ -9,14 +9,15 @@ interface Row {
   state: IdempotencyState['state'];
   fingerprint: string;
   isTakeover: boolean;
-  answer: StoredAnswer | null;
+  answer: StoredResponse | null;
 }
 
 const MS = `interval '1 millisecond'`;
 
 /**
- * One statement, which the primary key makes atomic; its reads see what was there before. A rival that commits while it runs is in its way, but not in its
- * snapshot; then there is no row, and the rival runs.
+ * One statement. The primary key makes it atomic. Its reads see the state before the statement. If another attempt commits
+ * while the statement runs, it conflicts with the insert, but it is not in the snapshot. Then the statement returns no row,
+ * and the other attempt is running.
  */
 const BEGIN = `
   WITH begun AS (
@@ -38,21 +39,23 @@ const BEGIN = `
   FROM idempotency_keys WHERE id = $1 AND NOT EXISTS (SELECT FROM begun)`;
 
 const OWNED = 'id = $1 AND owner = $2 AND answer IS NULL';
-const counted = (statement: string) => `WITH changed AS (${statement} RETURNING id) SELECT count(*)::int FROM changed`;
+const countChanged = (statement: string) =>
+  `WITH changed AS (${statement} RETURNING id) SELECT count(*)::int FROM changed`;
 
-const COMPLETE = counted(
+const COMPLETE = countChanged(
   `UPDATE idempotency_keys SET answer = $3::jsonb, expires_at = now() + $4 * ${MS} WHERE ${OWNED}`,
 );
-const EXTEND = counted(`UPDATE idempotency_keys SET lease_until = now() + $3 * ${MS} WHERE ${OWNED}`);
-const RELEASE = counted(`DELETE FROM idempotency_keys WHERE ${OWNED}`);
+const EXTEND = countChanged(`UPDATE idempotency_keys SET lease_until = now() + $3 * ${MS} WHERE ${OWNED}`);
+const RELEASE = countChanged(`DELETE FROM idempotency_keys WHERE ${OWNED}`);
 
-/** So many at a time that no statement holds many rows for long; replicas that prune at once skip each other's. */
-const PRUNED_AT_ONCE = 1_000;
-const PRUNE = counted(`DELETE FROM idempotency_keys WHERE id IN (
+/** Small enough that a statement does not lock many rows for long. Replicas skip rows that another replica has locked. */
+const PRUNE_BATCH_SIZE = 1_000;
+const PRUNE = countChanged(`DELETE FROM idempotency_keys WHERE id IN (
   SELECT id FROM idempotency_keys WHERE expires_at <= now() LIMIT $1 FOR UPDATE SKIP LOCKED)`);
 
 /**
- * In PostgreSQL, in the table of {@link idempotencyMigrations}: as durable as what the requests change.
+ * Stores keys in PostgreSQL, in the table of {@link idempotencyMigrations}. They are as durable as the data that the
+ * requests change.
  *
  * @publicApi
  */
@@ -65,13 +68,13 @@ export class PostgresIdempotencyStore implements IdempotencyStore {
     const [row] = (await this.database.query(BEGIN, values)) as Row[];
     if (!row) return { state: 'running', fingerprint: undefined };
     if (row.state === 'done') {
-      return { state: 'done', fingerprint: row.fingerprint, answer: row.answer as StoredAnswer };
+      return { state: 'done', fingerprint: row.fingerprint, answer: row.answer as StoredResponse };
     }
     if (row.state === 'started') return { state: 'started', isTakeover: row.isTakeover };
     return { state: row.state, fingerprint: row.fingerprint };
   }
 
-  async complete({ id, owner, ttlMs }: IdempotencyClaim, answer: StoredAnswer): Promise<boolean> {
+  async complete({ id, owner, ttlMs }: IdempotencyClaim, answer: StoredResponse): Promise<boolean> {
     return (await this.change(COMPLETE, [id, owner, JSON.stringify(answer), ttlMs])) === 1;
   }
 
@@ -84,7 +87,7 @@ export class PostgresIdempotencyStore implements IdempotencyStore {
   }
 
   async prune(): Promise<void> {
-    while ((await this.change(PRUNE, [PRUNED_AT_ONCE])) === PRUNED_AT_ONCE);
+    while ((await this.change(PRUNE, [PRUNE_BATCH_SIZE])) === PRUNE_BATCH_SIZE);
   }
 
   private async change(sql: string, values: unknown[]): Promise<number> {

@@ -1,6 +1,6 @@
-import type { IdempotencyClaim, IdempotencyState, IdempotencyStore, StoredAnswer } from './idempotency.store.js';
+import type { IdempotencyClaim, IdempotencyState, IdempotencyStore, StoredResponse } from './idempotency.store.js';
 
-/** The command that the store uses; a client of ioredis, for one server or a cluster, has it. @publicApi */
+/** The command that the store uses. Clients of ioredis have it, for one server and for a cluster. @publicApi */
 export interface IdempotencyRedis {
   eval(script: string, keyCount: number, ...args: (string | number)[]): Promise<unknown>;
 }
@@ -33,8 +33,8 @@ const EXTEND = `${NOW}
 const RELEASE = `if ${OWNED} then redis.call('DEL', KEYS[1]) end return 1`;
 
 /**
- * In Redis. What it holds is as durable as that server: one that loses its last second, or evicts keys when it is full,
- * lets a request be done again.
+ * Stores keys in Redis. They are as durable as the Redis server. If the server loses its last writes, or evicts keys when it
+ * is full, a request may be executed again.
  *
  * @publicApi
  */
@@ -48,12 +48,12 @@ export class RedisIdempotencyStore implements IdempotencyStore {
     const { fingerprint, owner, leaseMs, ttlMs, mayTakeOver } = claim;
     const args = [fingerprint, owner, leaseMs, ttlMs, mayTakeOver ? 1 : 0];
     const [state, theirs = '', answer = ''] = (await this.run(BEGIN, claim, args)) as string[];
-    if (state === 'done') return { state, fingerprint: theirs, answer: JSON.parse(answer) as StoredAnswer };
+    if (state === 'done') return { state, fingerprint: theirs, answer: JSON.parse(answer) as StoredResponse };
     if (state === 'running' || state === 'abandoned') return { state, fingerprint: theirs };
     return { state: 'started', isTakeover: theirs !== '' };
   }
 
-  async complete(claim: IdempotencyClaim, answer: StoredAnswer): Promise<boolean> {
+  async complete(claim: IdempotencyClaim, answer: StoredResponse): Promise<boolean> {
     return (await this.run(COMPLETE, claim, [claim.owner, JSON.stringify(answer), claim.ttlMs])) === 1;
   }
 

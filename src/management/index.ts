@@ -1,3 +1,3 @@
-export { Management, OnMainPortToo } from '../guards/index.js';
+export { Management, AlsoOnMainPort } from '../guards/index.js';
 export * from './management.module.js';
 export { type ManagementModuleOptions } from './management.options.js';

@@ -4,32 +4,32 @@ import { Reflector } from '@nestjs/core';
 import {
   ChainedGuard,
   GuardOrder,
-  MAIN_PORT_TOO,
+  ALSO_ON_MAIN_PORT,
   MANAGEMENT_ROUTE,
   OPERATIONAL_ROUTE,
-  routeFlag,
+  hasRouteFlag,
   RouteMemo,
 } from '../guards/index.js';
 import { ProblemException } from '../problem/index.js';
-import { requestOf } from '../context/index.js';
+import { getRequest } from '../context/index.js';
 import { MANAGEMENT_OPTIONS, type ManagementModuleOptions } from './management.options.js';
 
-/** Express hands out Node's request, Fastify wraps it; both have the socket. */
+/** Express passes Node's request, and Fastify wraps it. Both have the socket. */
 interface SocketRequest {
   readonly socket: Socket;
 }
 
 /**
- * Serves operators' routes on the management port and the others on the main port. Elsewhere they do not exist. It runs
- * after the limits by address, so that a flood of 404 responses is limited like any other.
+ * Serves management routes only on the management port, and other routes only on the main port. On the wrong port, the
+ * response is 404. The guard runs after the limits by address, so that a flood of 404 responses is limited too.
  */
 @Injectable()
 @ChainedGuard({ order: GuardOrder.Port })
 export class ManagementGuard implements CanActivate {
   private readonly ports = new RouteMemo((handler, controller) => {
-    const has = (flag: symbol) => routeFlag(this.reflector, flag, handler, controller);
+    const has = (flag: symbol) => hasRouteFlag(this.reflector, flag, handler, controller);
     const management = has(OPERATIONAL_ROUTE) || has(MANAGEMENT_ROUTE);
-    return { management, main: !management || has(MAIN_PORT_TOO) };
+    return { management, main: !management || has(ALSO_ON_MAIN_PORT) };
   });
 
   constructor(
@@ -39,7 +39,7 @@ export class ManagementGuard implements CanActivate {
 
   canActivate(context: ExecutionContext): boolean {
     if (context.getType() !== 'http') return true;
-    const { localPort } = requestOf<SocketRequest>(context).socket;
+    const { localPort } = getRequest<SocketRequest>(context).socket;
     const ports = this.ports.get(context);
     if (localPort === this.options.port ? ports.management : ports.main) return true;
     throw new ProblemException('NOT_FOUND', 'There is no such route.');

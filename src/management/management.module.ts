@@ -5,8 +5,8 @@ import { MANAGEMENT_OPTIONS, type ManagementModuleOptions } from './management.o
 import { ManagementServer } from './management.server.js';
 
 /**
- * A port of its own for probes, metrics and operators' routes, so that the main port can be opened to the world without
- * them. Liveness and readiness stay on the main port too.
+ * A separate port for probes, metrics and management routes, so that the public main port does not serve them. Liveness
+ * and readiness probes are on both ports.
  *
  * @publicApi
  */

@@ -9,19 +9,19 @@ import {
   type OnApplicationShutdown,
 } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
-import { answerClientError, limitServer } from '../security/index.js';
+import { createClientErrorListener, setServerTimeouts } from '../security/index.js';
 import { ShutdownService } from '../shutdown/index.js';
 import { MANAGEMENT_OPTIONS, type ManagementModuleOptions } from './management.options.js';
 
 const DEFAULT_HOST = '127.0.0.1';
 const DEFAULT_MAX_CONNECTIONS = 1_000;
 
-/** Settings of Node's server that the main server may have been given; the ones of time are in `limitServer()`. */
+/** Settings of the main server that the management server copies. `setServerTimeouts()` sets the timeouts. */
 const SHARED_SETTINGS = ['maxHeaderSize', 'maxHeadersCount', 'maxRequestsPerSocket', 'requireHostHeader'] as const;
 
 /**
- * The second port. Its requests go through the application's own handler, and so through the same pipeline, body limits
- * and guards. The limits of its connections are its own, because Node has them on each server.
+ * The server of the management port. It passes its requests to the application's request handler, so the same pipeline,
+ * body limits and guards apply. Connection limits are set on each Node server, so this server has its own.
  */
 @Injectable()
 export class ManagementServer implements OnApplicationBootstrap, OnApplicationShutdown {
@@ -37,7 +37,7 @@ export class ManagementServer implements OnApplicationBootstrap, OnApplicationSh
   async onApplicationBootstrap(): Promise<void> {
     const { port, host = DEFAULT_HOST } = this.options;
     const main = this.adapterHost.httpAdapter.getHttpServer() as Server;
-    this.limitLike(main);
+    this.copyLimits(main);
     this.server.on('request', (request: IncomingMessage, response: ServerResponse) => {
       main.emit('request', request, response);
     });
@@ -52,16 +52,16 @@ export class ManagementServer implements OnApplicationBootstrap, OnApplicationSh
     this.server.closeAllConnections();
   }
 
-  private limitLike(main: Server): void {
-    limitServer(this.server);
-    const given = main as unknown as Record<(typeof SHARED_SETTINGS)[number], unknown>;
+  private copyLimits(main: Server): void {
+    setServerTimeouts(this.server);
+    const settings = main as unknown as Record<(typeof SHARED_SETTINGS)[number], unknown>;
     for (const name of SHARED_SETTINGS) {
-      if (given[name] !== undefined) Object.assign(this.server, { [name]: given[name] });
+      if (settings[name] !== undefined) Object.assign(this.server, { [name]: settings[name] });
     }
     this.server.maxConnections = this.options.maxConnections ?? DEFAULT_MAX_CONNECTIONS;
-    // What is not HTTP gets the answer of the main port.
-    const listeners = main.listeners('clientError') as ReturnType<typeof answerClientError>[];
-    for (const listener of listeners.length > 0 ? listeners : [answerClientError([])]) {
+    // Malformed HTTP gets the same response as on the main port.
+    const listeners = main.listeners('clientError') as ReturnType<typeof createClientErrorListener>[];
+    for (const listener of listeners.length > 0 ? listeners : [createClientErrorListener([])]) {
       this.server.on('clientError', listener);
     }
   }

@@ -31,7 +31,7 @@ export class MetricsController {
     }
     throw new ProblemException(
       'METRICS_TOKEN_REQUIRED',
-      'Send the token of METRICS_TOKEN as "Authorization: Bearer …"; while it is unset in production, nobody is served.',
+      'Send the METRICS_TOKEN as "Authorization: Bearer …". In production, metrics are closed until METRICS_TOKEN is set.',
       { headers: { 'WWW-Authenticate': 'Bearer realm="metrics"' } },
     );
   }

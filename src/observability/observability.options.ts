@@ -1,8 +1,8 @@
 /** @publicApi */
 export interface ObservabilityOptions {
-  /** Bearer token that `/metrics` asks for. */
+  /** Bearer token that `/metrics` requires. */
   metricsToken?: string;
-  /** Whether `/metrics` serves everybody while no token is set. @default false */
+  /** Whether `/metrics` is public if no token is set. @default false */
   metricsOpen?: boolean;
 }
 

@@ -16,7 +16,7 @@ function recorder(level = 'trace') {
 }
 
 describe('the logger', () => {
-  it('writes one line of JSON for each call, whatever stands in the message', () => {
+  it('writes one line of JSON for each call, for any content of the message', () => {
     const { logger, texts, lines } = recorder();
     logger.log('first\n{"level":"error","msg":"forged"}\u001b[31m', 'Context');
     expect(texts).toHaveLength(1);
@@ -37,14 +37,14 @@ describe('the logger', () => {
     expect(lines).toMatchObject([{ level, context: 'Context', msg: 'hello' }]);
   });
 
-  it('keeps quiet below its level', () => {
+  it('writes nothing below its level', () => {
     const { logger, lines } = recorder('warn');
     logger.log('hello');
     logger.warn('hello');
     expect(lines).toMatchObject([{ level: 'warn' }]);
   });
 
-  it('takes the levels of Nest at run time', () => {
+  it('changes its level at run time by the levels of Nest', () => {
     const { logger } = recorder();
     const levels = (['verbose', 'debug', 'log', 'warn', 'error', 'fatal'] as const).map((level) => {
       logger.setLogLevels([level, 'fatal']);
@@ -55,13 +55,13 @@ describe('the logger', () => {
     expect(logger.pino.level).toBe('silent');
   });
 
-  it('tells what Nest does at start only to those who ask', () => {
+  it('writes the startup lines of Nest at level debug', () => {
     const { logger, lines } = recorder();
     logger.log('AppModule dependencies initialized', 'InstanceLoader');
     expect(lines).toMatchObject([{ level: 'debug' }]);
   });
 
-  it('adds the request id of whatever request it runs for', () => {
+  it('adds the id of the current request', () => {
     const { logger, lines } = recorder();
     runWithContext(new RequestContext('request-1'), () => logger.log('inside'));
     logger.log('outside');
@@ -80,8 +80,8 @@ describe('errors in the log', () => {
     ['after a message', (logger) => logger.error('while printing', error), 'while printing'],
     ['after a message, with a context', (logger) => logger.error('while printing', error, 'Context'), 'while printing'],
     ['as a field', (logger) => logger.error({ err: error, msg: 'while printing' }), 'while printing'],
-    ['of lesser weight', (logger) => logger.warn('while printing', error), 'while printing'],
-  ])('stand under err with their stack and their cause: %s', (_how, write, msg) => {
+    ['in a warning', (logger) => logger.warn('while printing', error), 'while printing'],
+  ])('are written as err with their stack and their cause: %s', (_how, write, msg) => {
     const { logger, lines } = recorder();
     write(logger);
     expect(lines).toMatchObject([
@@ -90,7 +90,7 @@ describe('errors in the log', () => {
     expect(JSON.stringify(lines[0]?.['err'])).toContain('the cause');
   });
 
-  it('stand there, too, when Nest passes the stack by itself', () => {
+  it('are written as err when Nest passes only the stack', () => {
     const { logger, lines } = recorder();
     logger.error('it broke', 'Error: it broke\n    at somewhere', 'Context');
     expect(lines).toMatchObject([
@@ -98,7 +98,7 @@ describe('errors in the log', () => {
     ]);
   });
 
-  it('come from static loggers of Nest as well', () => {
+  it('are written as err by static loggers of Nest', () => {
     const { logger, lines } = recorder();
     Logger.overrideLogger(logger);
     new Logger('Printer').error('while printing', error);
@@ -106,7 +106,7 @@ describe('errors in the log', () => {
     expect(lines).toMatchObject([{ context: 'Printer', msg: 'while printing', err: { type: 'TypeError' } }]);
   });
 
-  it('leave behind what hangs on them: requests with credentials, parameters of statements', () => {
+  it('are written without their other properties, such as requests with credentials and statement parameters', () => {
     const { logger, texts, lines } = recorder();
     const failed = Object.assign(new Error('duplicate key'), {
       code: '23505',
@@ -127,7 +127,7 @@ describe('errors in the log', () => {
 
 describe('secrets in the log', () => {
   it.each(['password', 'secret', 'token', 'accessToken', 'refreshToken', 'authorization', 'cookie'])(
-    'are blanked by key: %s',
+    'are redacted by key: %s',
     (key) => {
       const { logger, texts } = recorder();
       logger.log({ [key]: 'hunter2', msg: 'top' });
@@ -143,7 +143,7 @@ describe('secrets in the log', () => {
   );
 });
 
-it('keeps objects that are passed beside the message', () => {
+it('writes the fields of objects that are passed with the message', () => {
   const { logger, lines } = recorder();
   logger.log('printed', { pages: 3 }, 'Printer');
   expect(lines).toMatchObject([{ msg: 'printed', pages: 3, context: 'Printer' }]);

@@ -1,8 +1,8 @@
 import type { LoggerService, LogLevel } from '@nestjs/common';
 import { destination, pino, stdSerializers, type DestinationStream, type Logger } from 'pino';
 import { currentContext } from '../context/index.js';
-import { REDACTED, withoutSecrets } from '../common/index.js';
-import { AnonymousLines } from './anonymous-lines.js';
+import { REDACTED, redactSecrets } from '../common/index.js';
+import { AnonymousLogLimiter } from './anonymous-log-limiter.js';
 
 /** @publicApi */
 export interface PinoLoggerOptions {
@@ -28,7 +28,7 @@ const SECRET_KEYS = [
 
 type PinoLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
 
-/** Nest's levels, the most talkative first. */
+/** Nest's levels, from the most verbose to the least verbose. */
 const LEVELS: readonly [LogLevel, PinoLevel][] = [
   ['verbose', 'trace'],
   ['debug', 'debug'],
@@ -40,46 +40,50 @@ const LEVELS: readonly [LogLevel, PinoLevel][] = [
 
 const LIMITED_LEVELS: ReadonlySet<PinoLevel> = new Set(['warn', 'error']);
 
-/** Contexts of Nest's own that tell at start what everybody can read in the code. */
-const START_UP_CHATTER = new Set([
+/** Contexts of the lines that Nest writes at start. They are logged at level `debug`. */
+const NEST_STARTUP_CONTEXTS = new Set([
   'InstanceLoader',
   'RoutesResolver',
   'RouterExplorer',
   'NestFactory',
   'NestApplication',
-  // Repeats, with a stack, the error that a failed start throws and its caller reports.
+  // Logs the error of a failed start with its stack. The caller of the start reports the same error.
   'ExceptionHandler',
 ]);
 
 /**
- * Nest's logger on pino: JSON lines, each with the request id of the request it was written for. Errors stand under
- * `err`, secrets are blanked by key, and by their form wherever they stand.
+ * Nest's logger, based on pino. It writes JSON lines with the id of the current request. Errors are in the field `err`.
+ * Secrets are redacted by key, and by their format in any place.
  *
  * @publicApi
  */
 export class PinoLogger implements LoggerService {
-  /** For lines of application code: the request id comes from the context. */
+  /** Logger for application code. It reads the request id from the context. */
   readonly pino: Logger;
-  /** For access lines, which bring their request id along and so skip the look-up. */
+  /** Logger for access lines. They contain the request id already, so no look-up is needed. */
   readonly access: Logger;
-  /** Bounds the lines that callers without a name cause. @internal */
-  readonly anonymousLines = new AnonymousLines({
+  /** Limits the lines that unknown callers can cause. @internal */
+  readonly anonymousLogLimiter = new AnonymousLogLimiter({
     problems: ({ count, clients }) =>
       this.pino.warn({
         leftOut: count,
         kinds: clients.map(({ client, count: lines }) => ({ kind: client, lines })),
-        msg: 'warnings and errors of requests without a known caller were left out of the log',
+        msg: 'the limit for warnings and errors of unknown callers was reached, and lines were dropped',
       }),
     refusals: ({ count, clients }) =>
-      this.access.info({ leftOut: count, clients, msg: 'refused requests were left out of the log' }),
+      this.access.info({
+        leftOut: count,
+        clients,
+        msg: 'the limit for access lines of refused requests was reached, and lines were dropped',
+      }),
   });
 
   constructor(options: PinoLoggerOptions = {}) {
-    const sink = options.destination ?? backgroundStdout();
+    const sink = options.destination ?? createBufferedStdout();
     const shared = {
       level: options.level ?? 'info',
       base: null,
-      serializers: { err: errorFields },
+      serializers: { err: toErrorFields },
       formatters: { level: (label: string) => ({ level: label }) },
       timestamp: () => `,"time":"${new Date().toISOString()}"`,
     };
@@ -88,8 +92,8 @@ export class PinoLogger implements LoggerService {
       {
         ...shared,
         redact: { paths: SECRET_KEYS.flatMap((key) => [key, `*.${key}`, `*.*.${key}`]), censor: REDACTED },
-        // In the whole line: message, fields and stack alike.
-        hooks: { streamWrite: withoutSecrets },
+        // Redacts the whole line: message, fields and stack.
+        hooks: { streamWrite: redactSecrets },
         mixin: () => {
           const requestId = currentContext()?.requestId;
           return requestId === undefined ? {} : { requestId };
@@ -100,11 +104,11 @@ export class PinoLogger implements LoggerService {
   }
 
   log(message: unknown, ...rest: unknown[]): void {
-    this.write(START_UP_CHATTER.has(String(rest.at(-1))) ? 'debug' : 'info', message, rest);
+    this.write(NEST_STARTUP_CONTEXTS.has(String(rest.at(-1))) ? 'debug' : 'info', message, rest);
   }
 
   error(message: unknown, ...rest: unknown[]): void {
-    this.write(START_UP_CHATTER.has(String(rest.at(-1))) ? 'debug' : 'error', message, rest);
+    this.write(NEST_STARTUP_CONTEXTS.has(String(rest.at(-1))) ? 'debug' : 'error', message, rest);
   }
 
   warn(message: unknown, ...rest: unknown[]): void {
@@ -127,7 +131,7 @@ export class PinoLogger implements LoggerService {
     this.pino.level = LEVELS.find(([nestLevel]) => levels.includes(nestLevel))?.[1] ?? 'silent';
   }
 
-  /** Nest passes the context last and, for errors, a stack before it; callers add errors and objects of their own. */
+  /** Nest passes the context as the last argument and, for errors, the stack before it. Callers add errors and objects. */
   private write(level: PinoLevel, message: unknown, rest: unknown[]): void {
     if (!this.pino.isLevelEnabled(level)) return;
     const fields: Record<string, unknown> = {};
@@ -139,15 +143,16 @@ export class PinoLogger implements LoggerService {
       else if (typeof extra === 'object' && extra !== null) Object.assign(fields, extra);
       else if (extra !== undefined) fields['extra'] = extra;
     }
-    if (LIMITED_LEVELS.has(level) && !this.anonymousLines.admitProblem(kindOf(level, message, fields))) return;
+    if (LIMITED_LEVELS.has(level) && !this.anonymousLogLimiter.admitProblem(getLineKind(level, message, fields)))
+      return;
     if (message instanceof Error) this.pino[level]({ ...fields, err: message });
     else if (typeof message === 'object' && message !== null) this.pino[level]({ ...fields, ...message });
     else this.pino[level](fields, String(message));
   }
 }
 
-/** Lines of one kind say the same. */
-function kindOf(level: PinoLevel, message: unknown, fields: Readonly<Record<string, unknown>>): string {
+/** Returns the kind of a line. Lines with the same message and error are of one kind. */
+function getLineKind(level: PinoLevel, message: unknown, fields: Readonly<Record<string, unknown>>): string {
   const all: Record<string, unknown> = { ...fields };
   if (message instanceof Error) all['err'] = message;
   else if (typeof message === 'object') Object.assign(all, message);
@@ -159,10 +164,10 @@ function kindOf(level: PinoLevel, message: unknown, fields: Readonly<Record<stri
 }
 
 /**
- * What the log keeps of an error. Not its other properties: errors of HTTP clients carry the request with its
- * credentials, and those of the database the values of the statement.
+ * Returns the fields of an error that are logged. Other properties are left out: errors of HTTP clients hold the request
+ * with its credentials, and errors of the database hold the values of the statement.
  */
-function errorFields(error: unknown): unknown {
+function toErrorFields(error: unknown): unknown {
   if (!(error instanceof Error)) return error;
   const { type, message, stack, aggregateErrors } = stdSerializers.err(error);
   const { code } = error as NodeJS.ErrnoException;
@@ -175,14 +180,14 @@ function errorFields(error: unknown): unknown {
   };
 }
 
-/** Writes without blocking requests; what is still buffered when the process ends is written then. */
-function backgroundStdout(): DestinationStream {
+/** Buffers lines so that writing does not block requests. Flushes the buffer when the process exits. */
+function createBufferedStdout(): DestinationStream {
   const stdout = destination({ fd: 1, sync: false });
   process.once('exit', () => {
     try {
       stdout.flushSync();
     } catch {
-      // The stream was never opened or its reader is gone: there is nobody left to tell.
+      // The stream was never opened or its reader is gone, so the lines cannot be written.
     }
   });
   return stdout;

@@ -1,14 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { PrometheusMetrics } from './prometheus.metrics.js';
 
-/** The lines of one metric on the page. */
+/** The lines of one metric in the scraped text. */
 async function page(metrics: PrometheusMetrics, name: string): Promise<string[]> {
   const text = await metrics.registry.metrics();
   return text.split('\n').filter((line) => line.includes(name));
 }
 
 describe('a counter', () => {
-  it('adds up by its labels', async () => {
+  it('has one sum for each set of labels', async () => {
     const metrics = new PrometheusMetrics();
     const prints = metrics.counter({ name: 'prints_total', help: 'Printed pages.', labelNames: ['size'] });
     prints.labels({ size: 'a4' }).add();
@@ -22,14 +22,14 @@ describe('a counter', () => {
     ]);
   });
 
-  it('hands out one series for the same labels, in whatever order, and for none', () => {
+  it('returns the same series for the same labels in any order, and for no labels', () => {
     const family = new PrometheusMetrics().counter({ name: 'x_total', help: 'x', labelNames: ['a', 'b'] });
     expect(family.labels({ a: '1', b: '2' })).toBe(family.labels({ b: '2', a: '1' }));
     expect(family.labels({ a: '1', b: '' })).not.toBe(family.labels({ a: '', b: '1' }));
     expect(family.labels({})).toBe(family.labels({}));
   });
 
-  it('shows nothing before there is something, and zero for a series that is kept', async () => {
+  it('shows no series before one is requested, and zero for a series without events', async () => {
     const metrics = new PrometheusMetrics();
     const family = metrics.counter({ name: 'y_total', help: 'y' });
     expect(await page(metrics, 'y_total')).toHaveLength(2);
@@ -37,7 +37,7 @@ describe('a counter', () => {
     expect(await page(metrics, 'y_total')).toContain('y_total 0');
   });
 
-  it('escapes what stands in labels', async () => {
+  it('escapes label values', async () => {
     const metrics = new PrometheusMetrics();
     metrics
       .counter({ name: 'z_total', help: 'z', labelNames: ['l'] })
@@ -48,7 +48,7 @@ describe('a counter', () => {
 });
 
 describe('a histogram', () => {
-  it('counts each value into its bucket and all above, bounds included', async () => {
+  it('counts a value in its bucket and in all higher buckets, with inclusive upper bounds', async () => {
     const metrics = new PrometheusMetrics();
     const durations = metrics
       .histogram({ name: 'd_seconds', help: 'd', labelNames: ['r'], buckets: [0.1, 1, 5] })
@@ -67,7 +67,7 @@ describe('a histogram', () => {
   });
 });
 
-it('reads a gauge when the page is asked for', async () => {
+it('reads a gauge at each scrape', async () => {
   const metrics = new PrometheusMetrics();
   let queue = 1;
   metrics.gauge({ name: 'queue_length', help: 'q' }, () => Promise.resolve(queue));
@@ -76,13 +76,13 @@ it('reads a gauge when the page is asked for', async () => {
   expect(await page(metrics, 'queue_length')).toContain('queue_length 5');
 });
 
-it('refuses a second metric of the same name', () => {
+it('rejects a second metric with the same name', () => {
   const metrics = new PrometheusMetrics();
   metrics.counter({ name: 'twice_total', help: 'once' });
   expect(() => metrics.counter({ name: 'twice_total', help: 'again' })).toThrow(/already been registered/);
 });
 
-it('keeps two applications in one process apart', async () => {
+it('separates the metrics of two applications in one process', async () => {
   const [one, other] = [new PrometheusMetrics(), new PrometheusMetrics()];
   one.counter({ name: 'mine_total', help: 'm' }).labels({}).add();
   expect(await page(other, 'mine_total')).toEqual([]);

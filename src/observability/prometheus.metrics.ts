@@ -16,8 +16,8 @@ interface Sample {
 }
 
 /**
- * The time series of one metric. prom-client hashes the labels at every observation; here a caller keeps the series it
- * writes to, and the library only formats them when it is asked for the page.
+ * The time series of one metric. prom-client hashes the labels at every observation, which is slow. Here a caller keeps
+ * the series that it writes to, and prom-client only formats all series at a scrape.
  */
 abstract class SeriesFamily<T> implements MetricFamily<T> {
   protected readonly series = new Map<string, { labels: Labels; state: T }>();
@@ -34,7 +34,7 @@ abstract class SeriesFamily<T> implements MetricFamily<T> {
     return entry.state;
   }
 
-  /** What prom-client's registry asks of a metric. */
+  /** Called by prom-client's registry at a scrape. */
   get(): Promise<object> {
     const { name, help } = this.options;
     const values = [...this.series.values()].flatMap(({ labels, state }) => this.samples(labels, state));
@@ -112,7 +112,7 @@ class HistogramFamily extends SeriesFamily<HistogramSeries> {
   }
 }
 
-/** Metrics on a registry of its own, so that two applications in one process do not collide. */
+/** Prometheus metrics. Each instance has its own registry, so that two applications in one process do not collide. */
 export class PrometheusMetrics extends Metrics {
   readonly registry = new Registry();
 
@@ -130,17 +130,20 @@ export class PrometheusMetrics extends Metrics {
   }
 
   gauge(options: MetricOptions, read: () => number | Promise<number>): void {
-    this.collected(options, async (gauge) => gauge.set(await read()));
+    this.registerGauge(options, async (gauge) => gauge.set(await read()));
   }
 
   gauges(options: MetricOptions, read: () => readonly GaugeReading[]): void {
-    this.collected(options, (gauge) => {
+    this.registerGauge(options, (gauge) => {
       gauge.reset();
       for (const { labels, value } of read()) gauge.set(labels, value);
     });
   }
 
-  private collected({ name, help, labelNames = [] }: MetricOptions, collect: (gauge: Gauge) => void | Promise<void>) {
+  private registerGauge(
+    { name, help, labelNames = [] }: MetricOptions,
+    collect: (gauge: Gauge) => void | Promise<void>,
+  ) {
     const gauge: Gauge = new Gauge({
       name,
       help,

@@ -11,30 +11,30 @@ import {
 } from '../context/index.js';
 import { Metrics, type Histogram } from '../ports/index.js';
 import { ProblemException } from '../problem/index.js';
-import { withoutSecrets } from '../common/index.js';
+import { redactSecrets } from '../common/index.js';
 import type { PinoLogger } from './pino.logger.js';
 
-/** A caller's own request id is kept when it is harmless in logs and headers. */
+/** A request id from the client is used if it is safe in logs and headers. */
 const SAFE_REQUEST_ID = /^[A-Za-z0-9._-]{8,64}$/;
 
-/** Seconds; the boundaries that OpenTelemetry recommends for `http.server.request.duration`. */
-const DURATION_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
+/** The bucket boundaries that OpenTelemetry recommends for `http.server.request.duration`. */
+const DURATION_BUCKETS_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
 
-/** Longest path, in characters. */
-export const MAXIMUM_PATH = 4096;
+/** In characters. */
+export const MAX_PATH_LENGTH = 4096;
 
 export interface PipelineOptions {
   logger: PinoLogger;
-  /** Headers that every response to a request carries; lists that were worked out at start. */
+  /** Returns the headers of every response. The lists are computed at start. */
   responseHeaders: (request: AdapterRequest) => ReadonlyArray<readonly [name: string, value: string]>;
-  /** Whether a path leaves no access line: probes and metrics. */
-  isQuiet: (path: string) => boolean;
+  /** Whether requests for a path write no access line, as for probes and metrics. */
+  isAccessLogSkipped: (path: string) => boolean;
 }
 
 type HookResponse = ServerResponse | { raw: ServerResponse };
 type Done = (error?: Error) => void;
 
-/** The first thing that happens to a request. @internal */
+/** Runs before everything else for a request. @internal */
 export type RequestHook = (request: AdapterRequest, response: HookResponse, done: Done) => void;
 
 interface HookableAdapter {
@@ -42,8 +42,8 @@ interface HookableAdapter {
 }
 
 /**
- * The work that every request pays: id, context, response headers, access log and metrics, in one hook at
- * the adapter. As interceptors and middleware the same work costs several times as much (see bench/RESULTS.md).
+ * Does the work of every request in one hook of the adapter: request id, context, response headers, access log and
+ * metrics. The same work in interceptors and middleware takes several times as long (see bench/RESULTS.md).
  *
  * @publicApi
  */
@@ -57,20 +57,20 @@ export class RequestPipeline {
       name: 'http_server_request_duration_seconds',
       help: 'Duration of HTTP requests, by method, route and status.',
       labelNames: ['method', 'route', 'status'],
-      buckets: DURATION_BUCKETS,
+      buckets: DURATION_BUCKETS_SECONDS,
     });
   }
 
-  /** Installs the hook. Call it before the application is initialised, so that it runs before everything else. */
+  /** Installs the hook. Call it before `app.init()`, so that the hook runs before all other hooks. */
   install(app: INestApplication, options: PipelineOptions): RequestHook {
     const adapter = app.getHttpAdapter();
     const hook: RequestHook = (request, response, done) =>
-      this.begin(request, 'raw' in response ? response.raw : response, done, options);
+      this.startRequest(request, 'raw' in response ? response.raw : response, done, options);
     (adapter as unknown as HookableAdapter).setOnRequestHook(hook);
     return hook;
   }
 
-  private begin(request: AdapterRequest, response: ServerResponse, done: Done, options: PipelineOptions): void {
+  private startRequest(request: AdapterRequest, response: ServerResponse, done: Done, options: PipelineOptions): void {
     const given = request.headers['x-request-id'];
     const requestId = typeof given === 'string' && SAFE_REQUEST_ID.test(given) ? given : randomUUID();
     const context = new RequestContext(requestId, request, response);
@@ -78,30 +78,30 @@ export class RequestPipeline {
     const path = requestPath(request.url);
     for (const [name, value] of options.responseHeaders(request)) response.setHeader(name, value);
     response.setHeader('X-Request-Id', requestId);
-    response.once('close', () => this.finish(request, response, context, path, options));
-    const refusal = targetRefusal(path);
+    response.once('close', () => this.finishRequest(request, response, context, path, options));
+    const refusal = validatePath(path);
     runWithContext(context, () => done(refusal));
   }
 
-  private finish(
+  private finishRequest(
     request: AdapterRequest,
     response: ServerResponse,
     context: RequestContext,
     path: string,
-    { logger, isQuiet }: PipelineOptions,
+    { logger, isAccessLogSkipped }: PipelineOptions,
   ): void {
     const durationMs = performance.now() - context.startedAt;
-    // 499, as nginx has it: the client went away before the answer was complete. Unless it is we who broke it off.
+    // 499 as in nginx: the client closed the connection before the response was complete. 500 if the server destroyed it.
     const status = response.writableFinished ? response.statusCode : response.errored ? 500 : 499;
     const method = request.method ?? '';
     this.histogram(method, routePattern(request), status).observe(durationMs / 1000);
-    if (isQuiet(path)) return;
+    if (isAccessLogSkipped(path)) return;
     const isRefusal = context.principal === undefined && (status >= 400 || method === 'OPTIONS');
-    if (isRefusal && !logger.anonymousLines.admitRefusal(context.clientAddress)) return;
+    if (isRefusal && !logger.anonymousLogLimiter.admitRefusal(context.clientAddress)) return;
     logger.access[status >= 500 ? 'error' : 'info']({
       requestId: context.requestId,
       method,
-      path: withoutSecrets(path),
+      path: redactSecrets(path),
       status,
       durationMs: Math.round(durationMs * 100) / 100,
       address: context.clientAddress,
@@ -121,16 +121,16 @@ export class RequestPipeline {
   }
 }
 
-/** Refuses here what one router would refuse, another decode to rubbish, and a third not find. */
-function targetRefusal(path: string): ProblemException | undefined {
-  if (path.length > MAXIMUM_PATH) {
-    return new ProblemException('URI_TOO_LONG', `The path is longer than ${MAXIMUM_PATH} characters.`);
+/** Rejects paths that are too long or wrongly encoded. The routers of the adapters would treat them differently. */
+function validatePath(path: string): ProblemException | undefined {
+  if (path.length > MAX_PATH_LENGTH) {
+    return new ProblemException('URI_TOO_LONG', `The path is longer than ${MAX_PATH_LENGTH} characters.`);
   }
   if (!path.includes('%')) return undefined;
   try {
     decodeURIComponent(path);
     return undefined;
   } catch {
-    return new ProblemException('MALFORMED_URL', 'The path holds a percent-encoding that is not UTF-8.');
+    return new ProblemException('MALFORMED_URL', 'The path contains a percent-encoding that is not UTF-8.');
   }
 }

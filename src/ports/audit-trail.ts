@@ -6,16 +6,16 @@ export type { AuditSeverity, SuiteAuditActions } from '../audit-vocabulary/index
 export type AuditOutcome = 'success' | 'failure' | 'denied';
 
 /**
- * When an event counts as recorded: `batch` once it is in memory, `durable` once it is on the local disk, `strict` once
- * it is in the database. A request is answered when its events are recorded.
+ * When an event counts as recorded: `batch` when it is in memory, `durable` when it is on the local disk, `strict` when
+ * it is in the database. The response is sent after the events of the request are recorded.
  *
  * @publicApi
  */
 export type AuditDelivery = 'batch' | 'durable' | 'strict';
 
 /**
- * Metadata of each action, by its name. Those of the suite are in `audit-vocabulary`. An application adds its own by
- * declaration merging, and `record()` then checks them:
+ * Metadata type of each action, by the action's name. The actions of this library are in `audit-vocabulary`. An application
+ * adds its own actions by declaration merging. Then `record()` checks their metadata:
  *
  * ```ts
  * declare module 'nest-bulwark/ports' {
@@ -50,40 +50,41 @@ export type AuditMetadata<A extends string> = A extends keyof AuditActions
   ? AuditActions[A]
   : Readonly<Record<string, unknown>>;
 
-/** What a module reports. The audit trail adds the actor, the address and the time from the request. @publicApi */
+/** An event that a module reports. Actor, address and time are added from the request. @publicApi */
 export interface AuditInput<A extends string = string> {
   /** Dotted name, such as `auth.login`. */
   action: A;
   outcome: AuditOutcome;
   /** @default that of the vocabulary, else INFO on success and WARNING otherwise */
   severity?: AuditSeverity;
-  /** Acting user, where it is not the request's principal (a login, for example). */
+  /** Acting user, if it is not the request's principal (in a login, for example). */
   actorId?: string;
-  /** Tenant that the event belongs to; each has a chain of its own. @default the caller's */
+  /** Tenant that the event belongs to. Each tenant has its own hash chain. @default the caller's tenant */
   tenantId?: string;
-  /** What was acted upon, as `type:id`. */
+  /** The object of the action, as `type:id`. */
   target?: string;
-  /** All that was acted upon, where it is more than one thing. The first stands for them in lists. */
+  /** All objects of the action, if there are several. Lists of events show the first one. */
   targets?: readonly string[];
-  /** Of events with the same key and tenant, the first is kept: for callers that try again. */
+  /** Only the first event with this key and tenant is stored, so that a caller can retry. */
   idempotencyKey?: string;
-  /** @default by severity and action, as AuditModule is set up */
+  /** @default AuditModule's options decide by severity and action */
   delivery?: AuditDelivery;
   metadata?: AuditMetadata<A>;
 }
 
 /**
- * Where modules report security-relevant events. AuditModule binds it to its store; without it {@link NoAuditTrail}
- * stands in. So auth and throttling report without depending on AuditModule.
+ * Port through which modules report security-relevant events. AuditModule provides the implementation. Without
+ * AuditModule, {@link NoAuditTrail} is used. The port lets auth and throttling report events without depending on
+ * AuditModule.
  *
  * @publicApi
  */
 export abstract class AuditTrail {
-  /** Never throws and never waits. Within a request, the answer waits until the event is recorded. */
+  /** Never throws and never blocks. In a request, the response is delayed until the event is recorded. */
   abstract record<A extends string>(event: AuditInput<A> & { action: AuditActionName<A> }): void;
 }
 
-/** Takes events and forgets them. */
+/** Discards all events. */
 export class NoAuditTrail extends AuditTrail {
   record(): void {}
 }

@@ -1,16 +1,17 @@
 import type { Principal } from '../context/principal.js';
 
 /**
- * Takes bearer credentials that are no access tokens, such as API keys. ApiKeysModule binds it; without it there are none.
- * It stands in `common` so that auth can ask it without depending on ApiKeysModule.
+ * Port that verifies bearer credentials other than access tokens, such as API keys. ApiKeysModule provides the
+ * implementation. Without it, only access tokens are accepted. The port lets auth accept API keys without depending on
+ * ApiKeysModule.
  *
  * @publicApi
  */
 export abstract class CredentialVerifier {
   /**
-   * Undefined for what is none of its credentials, and may be an access token.
+   * Returns undefined for another kind of credential, such as an access token.
    *
-   * @throws ProblemException where it is one, and is not good
+   * @throws ProblemException if the credential is of this kind and not valid
    */
   abstract verify(credential: string): Principal | Promise<Principal> | undefined;
 

@@ -1,10 +1,10 @@
-/** Whose failures are counted: the account, and the address that tries. @publicApi */
+/** The account and the address whose failures are counted. @publicApi */
 export interface FailureSubject {
-  /** The account as it is told apart from others, such as the normalised email address. */
+  /** Unique name of the account, such as the normalised email address. */
   readonly account: string;
   /**
-   * The device, where it has proved that it logged in to the account before. Its failures then count for the device and
-   * the address, and not for the account.
+   * Id of a known device: one that has proved that it logged in to the account before. Its failures count for the device
+   * and the address, and not for the account.
    */
   readonly device?: string | undefined;
   /** @default the client address of the current request */
@@ -12,27 +12,28 @@ export interface FailureSubject {
 }
 
 /**
- * Holds back who fails too often, by account and by address together: neither one account tried from many addresses
- * nor one address that tries many accounts gets through. ThrottlerModule binds it; without it {@link NoFailureThrottle}
- * stands in. It stands in `common` so that auth can use it without depending on ThrottlerModule.
+ * Port that limits failed attempts, by account and by address. It stops both attacks on one account from many addresses
+ * and attacks on many accounts from one address. ThrottlerModule provides the implementation. Without ThrottlerModule,
+ * {@link NoFailureThrottle} is used. The port lets auth limit logins without depending on ThrottlerModule.
  *
- * A device that has logged in before has an allowance of its own: it can neither be held back by failures from elsewhere
- * nor hold back others.
+ * A device that has logged in before has its own limit. Failures of other devices do not block it, and its failures do
+ * not block other devices.
  *
- * An attempt counts as failed from its beginning, so that a thousand at once do not pass for one.
+ * An attempt counts as a failure from its start, so that parallel attempts cannot exceed the limit.
  *
  * @publicApi
  */
 export abstract class FailureThrottle {
   /**
-   * Called before a password is checked. The returned function refunds the attempt; call it if the attempt did not fail.
+   * Counts an attempt. Call it before the password is checked. The returned function refunds the attempt; call it if the
+   * attempt did not fail.
    *
    * @throws HttpException with status 429, which is answered with the code `RATE_LIMITED`
    */
   abstract attempt(subject: FailureSubject): Promise<() => Promise<void>>;
 }
 
-/** Holds nobody back. */
+/** Limits nothing. */
 export class NoFailureThrottle extends FailureThrottle {
   async attempt(): Promise<() => Promise<void>> {
     return async () => undefined;

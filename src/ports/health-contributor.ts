@@ -1,7 +1,8 @@
 import { DiscoveryService } from '@nestjs/core';
 
 /**
- * What is asked of an application: may it get traffic, has it started, how is it, how is it and all it relies on.
+ * Groups of health checks: readiness for traffic, completed start, the application, and the application with all its
+ * dependencies.
  *
  * @publicApi
  */
@@ -16,35 +17,35 @@ export interface HealthContributorOptions {
   key: string;
   /** Probe groups that include the check. @default ['ready', 'full', 'deep'] */
   groups?: readonly HealthGroup[];
-  /** Whether its failure takes the group down; otherwise the group is only degraded. @default true */
+  /** Whether the group is down if this check fails. If false, the group is only degraded. @default true */
   critical?: boolean;
-  /** Hard limit after which the check counts as failed, in milliseconds. @default 1000 */
+  /** Time limit of the check, in milliseconds. A check that takes longer counts as failed. @default 1000 */
   timeoutMs?: number;
-  /** How long one result serves further probes, in milliseconds. @default 1000 */
+  /** How long a result is reused for further probes, in milliseconds. @default 1000 */
   cacheMs?: number;
 }
 
-/** What a check reports beyond being up: figures for those who may see details. @publicApi */
+/** Details that a check reports. Only callers who may see details receive them. @publicApi */
 export interface HealthReport {
-  /** Set where the component works, but impaired. */
+  /** Reason, if the component works with restrictions. */
   degraded?: string;
   [detail: string]: unknown;
 }
 
 /**
- * A check that a module adds to the health probes. Throwing means down.
+ * A check that a module adds to the health probes. If `check()` throws, the component is down.
  *
  * @publicApi
  */
 export interface HealthContributor {
-  /** Whether there is anything to check; asked once, at start. @default true */
+  /** Whether the check is needed. Called once, at start. @default true */
   isActive?(): boolean;
   check(signal: AbortSignal): Promise<HealthReport | void> | HealthReport | void;
 }
 
 /**
- * Makes a provider a health check, found by HealthModule wherever it is declared. It stands in `common` so that a
- * module can offer a check without depending on HealthModule.
+ * Makes a provider a health check. HealthModule finds the provider in any module. The decorator lets a module offer a
+ * check without depending on HealthModule.
  *
  * @publicApi
  */

@@ -1,15 +1,15 @@
 /** @publicApi */
 export type LifecycleState = 'running' | 'draining' | 'stopped';
 
-/** A job that a shutdown waits for. Requests need not be counted in; the shutdown sees them on their connections. */
+/** A job that a shutdown waits for. Requests are not jobs: the shutdown finds them through their connections. */
 export interface InFlightWork {
-  /** What it is, for the log of a shutdown that could not wait for it. */
+  /** Name for the log, if the shutdown could not wait for the job. */
   readonly name: string;
   readonly startedAt: number;
 }
 
 /**
- * Whether the application takes traffic, and which jobs it is busy with. ShutdownModule moves it on; probes read it.
+ * Whether the application accepts traffic, and which jobs are running. ShutdownModule changes the state; probes read it.
  *
  * @publicApi
  */
@@ -27,12 +27,12 @@ export class Lifecycle {
   }
 
   /** @internal */
-  moveTo(state: LifecycleState): void {
+  setState(state: LifecycleState): void {
     this.current = state;
   }
 
-  /** Counts a job in; the answer counts it out. */
-  enter(name: string): () => void {
+  /** Registers a running job. The returned function marks the job as finished. */
+  startJob(name: string): () => void {
     const work = { name, startedAt: performance.now() };
     this.work.add(work);
     return () => {
@@ -41,18 +41,18 @@ export class Lifecycle {
     };
   }
 
-  /** Runs a job that a shutdown should wait for, up to its timeout. */
+  /** Runs a job. A shutdown waits for it, up to the shutdown's timeout. */
   async run<T>(name: string, job: () => Promise<T>): Promise<T> {
-    const leave = this.enter(name);
+    const finishJob = this.startJob(name);
     try {
       return await job();
     } finally {
-      leave();
+      finishJob();
     }
   }
 
-  /** Resolves when no job is in flight. */
-  idle(): Promise<void> {
+  /** Resolves when no job is running. */
+  waitUntilIdle(): Promise<void> {
     return this.work.size === 0 ? Promise.resolve() : new Promise((resolve) => this.onIdle.push(resolve));
   }
 }

@@ -24,35 +24,35 @@ export interface MetricOptions {
   labelNames?: readonly string[];
 }
 
-/** Hands out the time series of one metric. Keep what it returns where the labels are few: the look-up costs. */
+/** Returns the time series of one metric. Keep a returned series if there are few label values: the look-up is slow. */
 export interface MetricFamily<T> {
   labels(labels: Labels): T;
 }
 
 /**
- * Where modules report figures. ObservabilityModule binds it to Prometheus; without it {@link NoMetrics} stands in, so
- * that a module never asks whether metrics are on.
+ * Port through which modules report metrics. ObservabilityModule provides Prometheus metrics. Without
+ * ObservabilityModule, {@link NoMetrics} is used, so that modules need not check whether metrics are enabled.
  *
  * @publicApi
  */
 export abstract class Metrics {
   abstract counter(options: MetricOptions): MetricFamily<Counter>;
   abstract histogram(options: MetricOptions & { buckets: readonly number[] }): MetricFamily<Histogram>;
-  /** A gauge is read when it is scraped, so that nobody has to keep it up to date. */
+  /** Registers a gauge. `read` is called at each scrape. */
   abstract gauge(options: MetricOptions, read: () => number | Promise<number>): void;
-  /** A gauge with several time series. */
+  /** Registers a gauge with several time series. `read` is called at each scrape. */
   abstract gauges(options: MetricOptions, read: () => readonly GaugeReading[]): void;
 }
 
-const nothing = { labels: () => ({ add: () => undefined, observe: () => undefined }) };
+const noopFamily = { labels: () => ({ add: () => undefined, observe: () => undefined }) };
 
-/** Takes figures and forgets them. */
+/** Discards all metrics. */
 export class NoMetrics extends Metrics {
   counter(): MetricFamily<Counter> {
-    return nothing;
+    return noopFamily;
   }
   histogram(): MetricFamily<Histogram> {
-    return nothing;
+    return noopFamily;
   }
   gauge(): void {}
   gauges(): void {}

@@ -1,6 +1,6 @@
 /**
- * Token of RedisModule's client. It stands in `common` so that a module can use Redis where there is one, and yet be
- * imported where no client for it is installed.
+ * Injection token of RedisModule's client. A module can inject the client by this token without importing RedisModule,
+ * so that an application without Redis needs no Redis client package.
  *
  * @internal
  */

@@ -1,31 +1,31 @@
 /** @publicApi */
-export interface RememberedResult {
-  /** What is remembered, for metrics: a name that the program has, not one that clients choose. */
+export interface CachedResult {
+  /** Kind of result, for metrics. A constant of the program: a client must not be able to choose it. */
   readonly name: string;
-  /** Tells the results of that name apart; whoever may not see a result must not come to its key. */
+  /** Key of the result within its name. A caller who may not see a result must not get its key. */
   readonly key: string;
-  /** How long it may be given again, in milliseconds. */
+  /** How long the result may be reused, in milliseconds. */
   readonly ttlMs: number;
-  /** Names by which {@link ResultCache.invalidate} finds it. */
+  /** Tags by which {@link ResultCache.invalidate} removes the result. */
   readonly tags: readonly string[];
 }
 
 /**
- * Where modules have results remembered that are asked for again and again. CacheModule binds it to its cache; without it
- * {@link NoResultCache} stands in. It stands in `common` so that modules can use a cache without depending on one.
+ * Port through which modules cache results. CacheModule provides the implementation. Without CacheModule,
+ * {@link NoResultCache} is used. The port lets a module cache results without depending on CacheModule.
  *
  * @publicApi
  */
 export abstract class ResultCache {
-  /** The result of `load`, or a copy of what an earlier call for the same name and key had. */
-  abstract wrap<T>(result: RememberedResult, load: () => Promise<T> | T): Promise<T>;
-  /** Results with one of these tags are loaded anew from now on, on all replicas. Call it once the change has been committed. */
+  /** Returns the cached result of the same name and key, or calls `load` and caches its result. */
+  abstract wrap<T>(result: CachedResult, load: () => Promise<T> | T): Promise<T>;
+  /** Removes the results with one of these tags, on all replicas. Call it after the change has been committed. */
   abstract invalidate(...tags: string[]): Promise<void>;
 }
 
-/** Remembers nothing. */
+/** Caches nothing. */
 export class NoResultCache extends ResultCache {
-  async wrap<T>(_result: RememberedResult, load: () => Promise<T> | T): Promise<T> {
+  async wrap<T>(_result: CachedResult, load: () => Promise<T> | T): Promise<T> {
     return load();
   }
 

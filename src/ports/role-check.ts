@@ -2,11 +2,11 @@ import type { CanActivate, ExecutionContext } from '@nestjs/common';
 import type { AuditTrail } from './audit-trail.js';
 import type { Principal } from '../context/principal.js';
 import { ProblemException } from '../problem/problem.js';
-import { requestOf } from '../context/http-context.js';
+import { getRequest } from '../context/http-context.js';
 
 /**
- * Knows which roles a caller has. AuthorizationModule binds it, so that a role counts for those that it inherits; where
- * nothing does, {@link NamedRoles} stands in.
+ * Port that checks the roles of a caller. AuthorizationModule provides an implementation that includes inherited roles.
+ * Without AuthorizationModule, {@link ExactRoleCheck} is used.
  *
  * @publicApi
  */
@@ -14,16 +14,16 @@ export abstract class RoleCheck {
   abstract hasRole(principal: Principal, role: string): boolean;
 }
 
-/** Each role stands for itself alone. */
-export class NamedRoles extends RoleCheck {
+/** Checks only the roles that the principal has by name. It knows no inherited roles. */
+export class ExactRoleCheck extends RoleCheck {
   hasRole({ roles }: Principal, role: string): boolean {
     return roles.includes(role);
   }
 }
 
 /**
- * Closes routes to all but one role. It asks the principal itself, so that it holds whichever module authenticates, and
- * without AuthorizationModule.
+ * Allows only callers with one role. It reads the principal from the request, so it works with any authentication module
+ * and without AuthorizationModule.
  */
 export abstract class RoleGuard implements CanActivate {
   protected constructor(
@@ -33,10 +33,10 @@ export abstract class RoleGuard implements CanActivate {
   ) {}
 
   canActivate(context: ExecutionContext): boolean {
-    const { user } = requestOf(context);
+    const { user } = getRequest(context);
     if (user && this.roles.hasRole(user, this.role)) return true;
     const metadata = { reason: 'role', required: [this.role] };
     this.audit.record({ action: 'access.denied', outcome: 'denied', metadata });
-    throw new ProblemException('ACCESS_DENIED', `This needs the role ${this.role}.`);
+    throw new ProblemException('ACCESS_DENIED', `This route needs the role ${this.role}.`);
   }
 }

@@ -1,18 +1,18 @@
 import { DiscoveryService } from '@nestjs/core';
 
 /**
- * The steps of a shutdown, in their order. What takes part in one step runs side by side.
+ * The phases of a shutdown, in their order. All participants of one phase run in parallel.
  *
  * @publicApi
  */
 export enum ShutdownPhase {
-  /** Traffic still comes and is answered; readiness says no more. Tell others that this process goes. */
+  /** The readiness probe fails. Requests still arrive and are served. Deregister this process from other services. */
   Drain = 1,
-  /** The port closes. Stop to take work from queues and schedules. */
+  /** The port closes. Stop taking work from queues and schedules. */
   StopIntake = 2,
-  /** Requests and jobs are done. Write out what is buffered. */
+  /** Requests and jobs are finished. Write buffered data. */
   Flush = 3,
-  /** Close connections. Nest's own hooks run here, after these. */
+  /** Close connections. Nest's own shutdown hooks run after the participants of this phase. */
   Close = 4,
 }
 
@@ -26,8 +26,8 @@ export interface ShutdownParticipant {
 }
 
 /**
- * Makes a provider take part in a phase of the shutdown. It stands in `common` so that a module can take part without
- * depending on ShutdownModule.
+ * Makes a provider take part in a phase of the shutdown. The decorator lets a module take part without depending on
+ * ShutdownModule.
  *
  * @publicApi
  */

@@ -1,23 +1,23 @@
-/** Tenants of a user, and the roles that it has in each. @publicApi */
+/** Ids of a user's tenants, with the user's roles in each tenant. @publicApi */
 export type Memberships = ReadonlyMap<string, readonly string[]>;
 
 /**
- * Who belongs to which tenant. TenantsModule binds it; where nothing does, there are no tenants. It stands in `common`
- * so that auth can put tenants into tokens without depending on TenantsModule.
+ * Port that reads and writes the memberships of users in tenants. TenantsModule provides the implementation. Without it,
+ * there are no tenants. The port lets auth put tenants into tokens without depending on TenantsModule.
  *
  * @publicApi
  */
 export abstract class TenantDirectory {
-  abstract membershipsOf(userId: string): Promise<Memberships>;
+  abstract getMemberships(userId: string): Promise<Memberships>;
 
   /**
-   * Makes these the only tenants of a user, in the open transaction.
+   * Replaces all memberships of a user, in the open transaction.
    *
-   * @throws ProblemException `VALIDATION_FAILED` on a tenant or a role that there is not, `CONFLICT` where a tenant would
-   *   lose its last owner
+   * @throws ProblemException `VALIDATION_FAILED` if a tenant or a role does not exist, `CONFLICT` if a tenant would lose
+   *   its last owner
    */
   abstract replaceMemberships(userId: string, memberships: Memberships): Promise<void>;
 
-  /** @throws ProblemException `CONFLICT` where the user is the last active owner of a tenant */
+  /** @throws ProblemException `CONFLICT` if the user is the last active owner of a tenant */
   abstract assertNotLastOwner(userId: string): Promise<void>;
 }

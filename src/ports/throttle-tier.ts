@@ -1,13 +1,13 @@
 import { SetMetadata, type CustomDecorator } from '@nestjs/common';
 
-export const THROTTLE_TIERS_OF_ROUTE = Symbol('bulwark.throttleTiers');
+export const ROUTE_THROTTLE_TIERS = Symbol('bulwark.throttleTiers');
 
 /**
- * Holds a route or controller to the limits of these tiers, beside the default one. It is only a mark, which is why it
- * stands in `common`: a module can ask for limits without depending on ThrottlerModule.
+ * Applies the limits of these tiers to a route or controller, in addition to the default tier. The decorator only sets
+ * metadata, so a module can use it without depending on ThrottlerModule.
  *
  * @publicApi
  */
 export function ThrottleTier(...tiers: [string, ...string[]]): CustomDecorator<symbol> {
-  return SetMetadata(THROTTLE_TIERS_OF_ROUTE, tiers);
+  return SetMetadata(ROUTE_THROTTLE_TIERS, tiers);
 }

@@ -1,13 +1,13 @@
 import { Injectable, Optional, type OnModuleDestroy } from '@nestjs/common';
 import { AuditTrail, NoAuditTrail } from './audit-trail.js';
-import { clientNetwork, EventBudget, type LeftOut } from '../common/event-budget.js';
+import { clientNetwork, EventBudget, type DroppedEvents } from '../common/event-budget.js';
 import { currentContext, runOutsideRequests } from '../context/request-context.js';
 import { Streaks, type Streak } from '../common/streaks.js';
 
-/** What is refused, by which rule, and from whom. */
+/** A refused request: the rule that refused it, and the client. */
 export interface Violation {
   readonly rule: string;
-  /** What the streak is of: an address, an origin. */
+  /** What violates the rule, such as an address or an origin. Each subject has its own streak. */
   readonly subject: string;
   /** Address of the client. @default that of the current request */
   readonly client?: string;
@@ -15,13 +15,14 @@ export interface Violation {
 }
 
 const MAX_STREAKS_PER_MINUTE = 60;
-/** A client chooses subjects such as origins, so it has a share and not the whole. */
+/** A client can choose subjects such as origins, so one client must not use up the limit of all clients. */
 const MAX_STREAKS_PER_CLIENT_PER_MINUTE = 10;
 
 /**
- * Records violations in the audit trail: the first of a streak at once, and the number of all when the streak has ended.
- * So a flood is neither a flood of events nor a memory of all clients. A client that begins too many streaks hides its
- * own violations only: what does not fit is counted by client, and the numbers are recorded at the end of the minute.
+ * Records violations in the audit trail: the first violation of a streak at once, and the number of violations when the
+ * streak has ended. So a flood of violations does not cause a flood of events, and memory stays bounded. A client that
+ * begins too many streaks hides only its own violations: events over the limit are counted by client, and the counts are
+ * recorded at the end of the minute.
  */
 @Injectable()
 export class ViolationStreaks implements OnModuleDestroy {
@@ -29,7 +30,7 @@ export class ViolationStreaks implements OnModuleDestroy {
   private readonly budget = new EventBudget({
     perMinute: MAX_STREAKS_PER_MINUTE,
     perClientPerMinute: MAX_STREAKS_PER_CLIENT_PER_MINUTE,
-    onLeftOut: (leftOut) => this.recordLeftOut(leftOut),
+    onDropped: (dropped) => this.recordDropped(dropped),
   });
 
   constructor(@Optional() private readonly audit: AuditTrail = new NoAuditTrail()) {}
@@ -42,7 +43,7 @@ export class ViolationStreaks implements OnModuleDestroy {
     this.record({ rule, ...metadata });
   }
 
-  /** What was counted must not be lost with the process. */
+  /** Records the counts before the process ends. */
   onModuleDestroy(): void {
     this.streaks.endAll();
     this.budget.flush();
@@ -50,11 +51,11 @@ export class ViolationStreaks implements OnModuleDestroy {
 
   private recordEnd({ value: { rule, subject, metadata }, since, count }: Streak<Violation>): void {
     const summary = { rule, ...metadata, subject, count, since: since.toISOString(), ended: true };
-    // It stands for many requests, and the current one may be none of them.
+    // The event summarizes many requests, so it must not carry the context of the current request.
     runOutsideRequests(() => this.record(summary));
   }
 
-  private recordLeftOut({ count: unreported, clients }: LeftOut): void {
+  private recordDropped({ count: unreported, clients }: DroppedEvents): void {
     runOutsideRequests(() => this.record({ rule: 'many', unreported, clients }));
   }
 

@@ -1,6 +1,6 @@
 import type { AdapterRequest } from '../context/request-context.js';
 
-/** Has the answer to a request sent as it is: by the suite's own compression, and by that of another application. */
+/** Disables compression of the response: by this library, and by another compression middleware. */
 export function withoutCompression({ headers }: AdapterRequest): void {
   headers['x-no-compression'] = '1';
   headers['accept-encoding'] = 'identity';

@@ -1,6 +1,6 @@
 /**
- * States in which a server takes no statements: not reachable (08), too many clients (53300), shutting down or starting
- * (57P01 to 57P03). https://www.postgresql.org/docs/current/errcodes-appendix.html
+ * SQLSTATE codes of a server that accepts no statements: not reachable (08), too many clients (53300), shutting down or
+ * starting (57P01 to 57P03). https://www.postgresql.org/docs/current/errcodes-appendix.html
  */
 const SQL_STATES = /^(?:08...|53300|57P0[123])$/;
 const SOCKET_CODES = new Set([
@@ -12,13 +12,13 @@ const SOCKET_CODES = new Set([
   'ENETUNREACH',
   'ENOTFOUND',
 ]);
-/** Failures to which pg and its pool give no code. */
+/** pg and its pool give these errors no code. */
 const DRIVER_MESSAGES =
   /^(?:Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|Query read timeout|Cannot use a pool after calling end)/;
 
 /**
- * Whether an error says that the database is away, and not that a statement is wrong. By what it carries and not by its
- * class, so that nothing here needs a database driver.
+ * Whether an error says that the database is not available, and not that a statement is wrong. It reads the error's
+ * properties and not its class, so that this folder does not depend on a database driver.
  */
 export function isDatabaseOutage(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
@@ -31,7 +31,7 @@ export function isDatabaseOutage(error: unknown): boolean {
     errors?: readonly unknown[];
     code?: unknown;
   };
-  // TypeORM wraps the driver's error; Node wraps those of several addresses of one host.
+  // TypeORM wraps the driver's error. Node wraps the errors of several addresses of one host.
   if (driverError !== undefined && driverError !== error) return isDatabaseOutage(driverError);
   if (error instanceof AggregateError && errors) return errors.some(isDatabaseOutage);
   const name = String(code);

@@ -11,7 +11,7 @@ import type { AdapterRequest } from '../context/request-context.js';
 
 class QuotaError extends Error {}
 
-/** As an application would teach the filter the errors of another library. */
+/** Translates the errors of another library, as an application would do. */
 class TranslatingFilter extends ProblemFilter {
   protected override describe(error: unknown) {
     return super.describe(error instanceof QuotaError ? new ForbiddenException(error.message) : error);
@@ -28,7 +28,7 @@ beforeAll(async () => {
   const host = new HttpAdapterHost();
   host.httpAdapter = adapter;
   const filter = new TranslatingFilter(host);
-  adapter.use((request: AdapterRequest, response: unknown) => filter.answer(toThrow, request, response));
+  adapter.use((request: AdapterRequest, response: unknown) => filter.sendProblem(toThrow, request, response));
   server = createServer(adapter.getInstance<(request: IncomingMessage) => void>());
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -41,7 +41,7 @@ async function answerTo(error: unknown) {
   return { status: response.status, headers: response.headers, body: (await response.json()) as object };
 }
 
-it('sends the headers and the further members of a problem', async () => {
+it('sends the headers and the extension members of a problem', async () => {
   const { status, headers, body } = await answerTo(
     new ProblemException('RATE_LIMITED', 'Too fast.', {
       headers: { 'Retry-After': '7' },
@@ -63,13 +63,13 @@ it('sends the headers and the further members of a problem', async () => {
   });
 });
 
-it('gives a request of a foreign server an id, too, and the same one twice', async () => {
+it('gives an id to a request that did not pass the pipeline, and hides the message of an unknown error', async () => {
   const { body } = await answerTo(new Error('hidden'));
   expect(body).toMatchObject({ status: 500, code: 'INTERNAL_ERROR', requestId: expect.any(String) });
   expect(JSON.stringify(body)).not.toContain('hidden');
 });
 
-it('can be taught the errors of another library', async () => {
+it('translates the errors of another library when describe() is overridden', async () => {
   expect((await answerTo(new QuotaError('The disk quota is used up.'))).body).toMatchObject({
     status: 403,
     code: 'ACCESS_DENIED',
@@ -77,7 +77,7 @@ it('can be taught the errors of another library', async () => {
   });
 });
 
-it('leaves errors of other transports to their own handlers', () => {
+it('rethrows errors of other transports for their own handlers', () => {
   const context = new ExecutionContextHost([]);
   context.setType('ws');
   const error = new Error('for the socket');

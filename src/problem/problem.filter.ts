@@ -3,20 +3,20 @@ import type { ServerResponse } from 'node:http';
 import { Catch, HttpException, Logger, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { isDatabaseOutage } from './database-outage.js';
-import { codeForStatus, ERROR_CODES, type ErrorCode } from './error-codes.js';
-import { hasProblemMembers, problemDocument } from './problem.js';
-import { contextOf, type AdapterRequest } from '../context/request-context.js';
+import { getCodeForStatus, ERROR_CODES, type ErrorCode } from './error-codes.js';
+import { createProblemDocument, hasProblemMembers } from './problem.js';
+import { getRequestContext, type AdapterRequest } from '../context/request-context.js';
 import { requestPath } from '../context/request-path.js';
 
 const OPAQUE_DETAIL = 'The server failed to handle the request. Quote the requestId when you report it.';
 
-const OUTAGE_DETAIL = 'A server that this needs does not answer at the moment. Try again.';
+const OUTAGE_DETAIL = 'A server that this request needs is not available at the moment. Try again.';
 const OUTAGE_RETRY_SECONDS = '2';
 
 const NO_ROUTE = /^Cannot [A-Z-]+ (?:\/|\*|https?:)/;
 
 const DETAILS: Partial<Record<ErrorCode, string>> = {
-  PAYLOAD_TOO_LARGE: 'The body is larger than this API takes. Send less at once.',
+  PAYLOAD_TOO_LARGE: 'The body is larger than this API accepts. Send a smaller body.',
 };
 
 interface Failure {
@@ -28,8 +28,8 @@ interface Failure {
 }
 
 /**
- * Answers every failure with a problem document (RFC 9457). What is not meant for the client, it gets as an opaque 500
- * with the request id, under which the cause stands in the log.
+ * Sends a problem document (RFC 9457) for every error. For an unknown error, the client gets a 500 that shows only the
+ * request id. The log has the cause under the same request id.
  *
  * @publicApi
  */
@@ -40,18 +40,22 @@ export class ProblemFilter implements ExceptionFilter {
   constructor(private readonly adapterHost: HttpAdapterHost) {}
 
   catch(error: unknown, host: ArgumentsHost): void {
-    // Other transports have their own error frames; Nest's handler for them is the next in line.
+    // Other transports have their own error format. Nest's handler for the transport runs next.
     if (host.getType() !== 'http') throw error;
-    this.answer(error, host.switchToHttp().getRequest<AdapterRequest>(), host.switchToHttp().getResponse<unknown>());
+    this.sendProblem(
+      error,
+      host.switchToHttp().getRequest<AdapterRequest>(),
+      host.switchToHttp().getResponse<unknown>(),
+    );
   }
 
-  /** Answers a request that failed before Nest had a context for it. @internal */
-  answer(error: unknown, request: AdapterRequest, response: unknown): void {
+  /** Sends the problem of an error. Also used for requests that fail before Nest has a context for them. @internal */
+  sendProblem(error: unknown, request: AdapterRequest, response: unknown): void {
     const { httpAdapter } = this.adapterHost;
-    const { requestId } = contextOf(request);
-    const failure = isClientAbort(error, request) ? GONE_AWAY : this.describe(error);
+    const { requestId } = getRequestContext(request);
+    const failure = isClientAbort(error, request) ? CLIENT_ABORT_FAILURE : this.describe(error);
 
-    if (failure.status >= 500) this.logger.error({ err: causeOf(error), requestId, msg: 'request failed' });
+    if (failure.status >= 500) this.logger.error({ err: getCause(error), requestId, msg: 'request failed' });
     if (httpAdapter.isHeadersSent(response)) {
       destroyResponse(response, error);
       return;
@@ -62,22 +66,22 @@ export class ProblemFilter implements ExceptionFilter {
     const instance = requestPath(String(httpAdapter.getRequestUrl?.(request) ?? '/'));
     httpAdapter.reply(
       response,
-      problemDocument(failure.code, failure.status, failure.detail, { instance, requestId }, failure.extensions),
+      createProblemDocument(failure.code, failure.status, failure.detail, { instance, requestId }, failure.extensions),
       failure.status,
     );
   }
 
-  /** Works out what the client is told. Override to translate the errors of another library. */
+  /** Decides what the client receives. Override it to translate the errors of another library. */
   protected describe(error: unknown): Failure {
     if (hasProblemMembers(error)) {
       const { code, detail, headers, extensions } = error;
       return { code, status: error.getStatus(), detail, headers, extensions };
     }
-    // An exception with the status of a success is a mistake in the program.
+    // An exception with a status below 400 is a programming error.
     if (error instanceof HttpException && error.getStatus() >= 400) {
       const status = error.getStatus();
-      const code = codeForStatus(status);
-      return { code, status, detail: detailOf(error, code), headers: {}, extensions: {} };
+      const code = getCodeForStatus(status);
+      return { code, status, detail: getDetail(error, code), headers: {}, extensions: {} };
     }
     if (isDatabaseOutage(error)) {
       const headers = { 'Retry-After': OUTAGE_RETRY_SECONDS };
@@ -87,16 +91,16 @@ export class ProblemFilter implements ExceptionFilter {
   }
 }
 
-/** Nobody reads it; it is for the access line. */
-const GONE_AWAY: Failure = {
+/** The client is gone and does not read it. The access log shows its status. */
+const CLIENT_ABORT_FAILURE: Failure = {
   code: 'BAD_REQUEST',
   status: 400,
-  detail: 'The body broke off.',
+  detail: 'The client closed the connection before the body was complete.',
   headers: {},
   extensions: {},
 };
 
-/** A client that broke off its request is no failure of the server, though Fastify reports it as an error. */
+/** Fastify reports an aborted request as an error, but it is not an error of the server. */
 function isClientAbort(error: unknown, request: AdapterRequest): boolean {
   const { destroyed = false } = (request.raw ?? request) as { destroyed?: boolean };
   return (
@@ -107,40 +111,40 @@ function isClientAbort(error: unknown, request: AdapterRequest): boolean {
   );
 }
 
-/** Ends an answer that has begun so that the client sees it to be incomplete: a proper end would pass off a part as the whole. */
+/** Destroys a response that has started, so that the client does not take the incomplete response for a complete one. */
 function destroyResponse(response: unknown, error: unknown): void {
   const { raw } = response as { raw?: ServerResponse };
   const stream = raw ?? (response as ServerResponse);
-  // Fastify holds an answer for sent before its first byte is out; that one is on its way and is complete.
-  if (stream.headersSent && !stream.writableEnded) stream.destroy(asError(error));
+  // Fastify reports a response as sent before its first byte is written. Such a response is complete and must not be destroyed.
+  if (stream.headersSent && !stream.writableEnded) stream.destroy(toError(error));
 }
 
-function detailOf(error: HttpException, code: ErrorCode): string {
-  // Nest names the whole target of an unknown route, and its query may hold a secret.
-  if (code === 'NOT_FOUND' && NO_ROUTE.test(messageOf(error))) return 'There is no such route.';
-  // Body parsers and routers of either adapter have words of their own for the same thing.
+function getDetail(error: HttpException, code: ErrorCode): string {
+  // Nest's message contains the whole target of an unknown route, and its query may hold a secret.
+  if (code === 'NOT_FOUND' && NO_ROUTE.test(getMessage(error))) return 'There is no such route.';
+  // The body parsers and routers of the two adapters have different messages for the same error.
   if (isLibraryError(error.cause)) return DETAILS[code] ?? `${ERROR_CODES[code].title}.`;
-  // An exception that wraps another may carry that one's words.
+  // The message may come from the wrapped error, which is not written for clients.
   if (error.getStatus() >= 500 && error.cause !== undefined) return OPAQUE_DETAIL;
-  return messageOf(error);
+  return getMessage(error);
 }
 
 function isLibraryError(cause: unknown): boolean {
   return cause instanceof Error && 'statusCode' in cause;
 }
 
-function messageOf(error: HttpException): string {
+function getMessage(error: HttpException): string {
   const body = error.getResponse();
   const message = typeof body === 'string' ? body : (body as { message?: unknown }).message;
   if (Array.isArray(message)) return message.join('; ');
-  return typeof message === 'string' ? message : ERROR_CODES[codeForStatus(error.getStatus())].title;
+  return typeof message === 'string' ? message : ERROR_CODES[getCodeForStatus(error.getStatus())].title;
 }
 
-function causeOf(error: unknown): Error {
-  return asError(error instanceof HttpException && error.cause !== undefined ? error.cause : error);
+function getCause(error: unknown): Error {
+  return toError(error instanceof HttpException && error.cause !== undefined ? error.cause : error);
 }
 
-/** Anything can be thrown; without a type and a stack it would be lost in the log. */
-function asError(thrown: unknown): Error {
-  return thrown instanceof Error ? thrown : new Error(`Something that is no Error was thrown: ${inspect(thrown)}`);
+/** A thrown value that is not an Error has no type and no stack for the log, so it is wrapped. */
+function toError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(`A value that is not an Error was thrown: ${inspect(thrown)}`);
 }

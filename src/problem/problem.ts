@@ -1,7 +1,7 @@
 import { HttpException } from '@nestjs/common';
-import { ERROR_CODES, problemTypeOf, type ErrorCode } from './error-codes.js';
+import { ERROR_CODES, getProblemType, type ErrorCode } from './error-codes.js';
 
-/** One rejected field: a JSON-path-like `path`, a stable `code` and a sentence for people. */
+/** One rejected field: its `path` (such as `items.0.name`), a stable `code` and a message for people. */
 export interface FieldError {
   path: string;
   code: string;
@@ -9,7 +9,8 @@ export interface FieldError {
 }
 
 /**
- * Problem document (RFC 9457) with the members this suite adds: `code`, `requestId` and, for invalid input, `errors`.
+ * Problem document (RFC 9457) with the members that this library adds: `code`, `requestId` and, for invalid input,
+ * `errors`.
  *
  * @publicApi
  */
@@ -28,17 +29,17 @@ export interface ProblemDocument {
 /** @publicApi */
 export interface ProblemOptions {
   errors?: FieldError[];
-  /** Response headers that belong to the failure, such as `WWW-Authenticate` or `Retry-After`. */
+  /** Response headers of the error, such as `WWW-Authenticate` or `Retry-After`. */
   headers?: Record<string, string>;
   /** Further members of the problem document. */
   extensions?: Record<string, unknown>;
-  /** What went wrong underneath; logged, never sent. */
+  /** The cause. It is logged and never sent to the client. */
   cause?: unknown;
 }
 
 /**
- * What the problem filter reads from an exception. An exception whose base class belongs to another package implements it
- * to be answered like a {@link ProblemException}.
+ * The members that the problem filter reads from an exception. An exception with a base class of another package implements
+ * them to be handled like a {@link ProblemException}.
  *
  * @publicApi
  */
@@ -50,7 +51,8 @@ export interface ProblemMembers {
 }
 
 /**
- * A failure that the client may know of. `detail` says cause and remedy; the status follows from the code.
+ * An error whose code and detail are sent to the client. `detail` names the cause and the remedy. The code decides the
+ * status.
  *
  * @publicApi
  */
@@ -82,7 +84,7 @@ export function hasProblemMembers(error: unknown): error is HttpException & Prob
   );
 }
 
-export function problemDocument(
+export function createProblemDocument(
   code: ErrorCode,
   status: number,
   detail: string,
@@ -90,5 +92,5 @@ export function problemDocument(
   extensions: Readonly<Record<string, unknown>> = {},
 ): ProblemDocument {
   const { title } = ERROR_CODES[code];
-  return { type: problemTypeOf(code), title, status, detail, ...request, code, ...extensions };
+  return { type: getProblemType(code), title, status, detail, ...request, code, ...extensions };
 }

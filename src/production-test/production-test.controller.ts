@@ -16,30 +16,30 @@ import type { Principal } from '../context/index.js';
 import { toJUnit, toSarif } from '../reports/index.js';
 import { Throttle } from '../throttler/index.js';
 import { Role } from '../users/index.js';
-import { RATE_LIMIT } from './checks/http.checks.js';
+import { MAX_REQUESTS_PER_MINUTE } from './checks/http.checks.js';
 import { streamRun, type RawResponse } from './report/event-stream.js';
 import { RunHistory, type Run, type RunSummary } from './run-history.js';
 import { SelfTestRunner, type GroupResult } from './self-test.runner.js';
 
 const ROUTES: ControllerOptions = { path: 'production-test', version: ['1', VERSION_NEUTRAL] };
 const PAYLOAD_LINES = 200;
-/** A run takes seconds of work, so it is started seldom. */
+/** A run takes several seconds, so the number of runs is limited. */
 const RUNS = { default: { limit: 10, ttl: 60_000 } };
 
-/** What both adapters' responses have in common. */
+/** The part of a response that both adapters share. */
 interface Reply {
   header(name: string, value: string): unknown;
 }
 
-/** What checks ask for as somebody from outside. In production too it is open to those that it says, and tells nothing. */
+/** Routes that the checks request as a client. They are available in production too, and reveal nothing. */
 @Controller(ROUTES)
 @Public()
 export class SampleController {
-  /** The route that is limited: what a client does to it is the test. */
+  /** A route with a low rate limit. */
   @Get('rate-limit')
-  @Throttle({ default: { limit: RATE_LIMIT, ttl: 60_000 } })
+  @Throttle({ default: { limit: MAX_REQUESTS_PER_MINUTE, ttl: 60_000 } })
   rateLimit(): { check: string; admitted: true; limit: number; windowSeconds: number } {
-    return { check: 'rate-limit', admitted: true, limit: RATE_LIMIT, windowSeconds: 60 };
+    return { check: 'rate-limit', admitted: true, limit: MAX_REQUESTS_PER_MINUTE, windowSeconds: 60 };
   }
 
   /** A body that is large enough to be compressed. */
@@ -48,7 +48,7 @@ export class SampleController {
     return { lines: Array.from({ length: PAYLOAD_LINES }, (_, i) => `line ${i} of a body that compresses well`) };
   }
 
-  /** Closed: that the caller gets here at all is the test. */
+  /** A route that requires authentication. */
   @Get('protected')
   @Authenticated()
   protected(@CurrentUser() { id, email, roles }: Principal): { check: string; admitted: true; user: object } {
@@ -63,7 +63,7 @@ export class SampleController {
   }
 }
 
-/** The other routes. Who may call them is said by the two controllers below. */
+/** The routes that run checks. The two controllers below decide who may call them. */
 @Injectable()
 abstract class ProductionTestRoutes {
   @Inject(SelfTestRunner) protected readonly tests!: SelfTestRunner;
@@ -87,7 +87,7 @@ abstract class ProductionTestRoutes {
     return this.tests.runAll();
   }
 
-  /** The run as server-sent events: `result` for each check as it ends, then `report`. */
+  /** Runs all checks and sends server-sent events: `result` after each check, then `report`. */
   @Get('all-features/stream')
   @Authenticated()
   @Throttle(RUNS)
@@ -95,14 +95,14 @@ abstract class ProductionTestRoutes {
     return streamRun(response, (listener) => this.tests.runAll(listener));
   }
 
-  /** The last runs, latest first: of all replicas where they share a Redis, else of this process. */
+  /** Returns the last runs, the latest first: of all replicas if they share a Redis, otherwise of this process. */
   @Get('history')
   @Authenticated()
   async history(): Promise<{ shared: boolean; runs: RunSummary[] }> {
     return { shared: this.runs.isShared, runs: await this.runs.list() };
   }
 
-  /** A past run, by its id or as `latest`. `format` is json, junit or sarif. */
+  /** Returns a past run by its id, or the latest run by `latest`. `format` is json, junit or sarif. */
   @Get('history/:run')
   @Authenticated()
   async pastRun(
@@ -111,7 +111,8 @@ abstract class ProductionTestRoutes {
     @Res({ passthrough: true }) response: Reply,
   ): Promise<unknown> {
     const run = await this.runs.find(id);
-    if (!run) throw new ProblemException('NOT_FOUND', 'There is no such run; GET /production-test/history lists them.');
+    if (!run)
+      throw new ProblemException('NOT_FOUND', 'There is no such run. GET /production-test/history lists the runs.');
     if (format === 'junit') {
       response.header('Content-Type', 'application/xml; charset=utf-8');
       return toJUnit(run, 'production-test');
@@ -119,19 +120,19 @@ abstract class ProductionTestRoutes {
     return format === 'sarif' ? toSarif(run, 'production-test') : run;
   }
 
-  /** One group of checks, such as `headers`, or one check, such as `headers.nosniff`. */
+  /** Runs one group of checks, such as `headers`, or one check, such as `headers.nosniff`. */
   @Get(':group')
   group(@Param('group') group: string): Promise<GroupResult> {
     return this.tests.runGroup(group);
   }
 }
 
-/** Outside production: open, but for the routes that are about being closed. */
+/** Used outside production. The routes are public, except routes marked `@Authenticated()`. */
 @Controller(ROUTES)
 @Public()
 export class OpenProductionTestController extends ProductionTestRoutes {}
 
-/** In production: for administrators. */
+/** Used in production. The routes are for administrators only. */
 @Controller(ROUTES)
 @Roles(Role.Admin)
 export class AdminProductionTestController extends ProductionTestRoutes {}

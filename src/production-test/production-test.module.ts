@@ -17,18 +17,18 @@ import { SelfClient } from './self-client.js';
 import { RunHistory } from './run-history.js';
 import { RUN_TIMEOUT_MS } from './self-test.js';
 import { SelfTestRunner } from './self-test.runner.js';
-import { ThrowAwayAccounts } from './throw-away-account.js';
+import { TemporaryAccounts } from './throw-away-account.js';
 
 /** @publicApi */
 export interface ProductionTestModuleOptions {
   /** Whether only administrators may run the tests. @default true */
   adminOnly?: boolean;
-  /** A run answers within this time, in ms; of what is not finished then nothing is known: a warning. @default 10000 */
+  /** Time limit of a run, in milliseconds. A check that is not finished then is reported as a warning. @default 10000 */
   timeoutMs?: number;
 }
 
 /**
- * `/production-test`: tries the protections on the running application, through its own listener.
+ * `/production-test`: tests the protections of the running application through its own listener.
  *
  * @publicApi
  */
@@ -48,8 +48,8 @@ export class ProductionTestModule {
         SelfTestRunner,
         RunHistory,
         SelfClient,
-        ThrowAwayAccounts,
-        // First, since one of these takes longest: each of its steps waits for a password to be hashed.
+        TemporaryAccounts,
+        // First, because these checks take longest: each of their steps hashes a password.
         AuthChecks,
         ConfigurationChecks,
         RuntimeChecks,

@@ -2,7 +2,7 @@ import { Injectable, Logger } from '@nestjs/common';
 import { InjectRedis, type RedisClient } from '../redis/index.js';
 import type { CheckReport } from '../reports/index.js';
 
-/** A run of every check. @publicApi */
+/** A run of all checks. @publicApi */
 export interface Run extends CheckReport {
   id: string;
 }
@@ -10,18 +10,18 @@ export interface Run extends CheckReport {
 /** @publicApi */
 export type RunSummary = Omit<Run, 'checks'>;
 
-const KEPT_RUNS = 20;
-const KEPT_SECONDS = 30 * 86_400;
+const MAX_RUNS = 20;
+const RUN_TTL_SECONDS = 30 * 86_400;
 const LIST_KEY = 'bulwark:self-test:runs';
-const keyOf = (id: string) => `bulwark:self-test:run:${id}`;
+const getKey = (id: string) => `bulwark:self-test:run:${id}`;
 
 /**
- * The last runs. With Redis all replicas share them, so that it does not matter which of them a balancer asks; without it,
- * and while it does not answer, each process has its own.
+ * Stores the last runs. With Redis, all replicas share them, so that every replica returns the same history. Without Redis,
+ * or while it does not respond, each process has its own history.
  */
 @Injectable()
 export class RunHistory {
-  private readonly own: Run[] = [];
+  private readonly localRuns: Run[] = [];
   private readonly logger = new Logger('SelfTests');
 
   constructor(@InjectRedis() private readonly redis: RedisClient | undefined) {}
@@ -30,40 +30,40 @@ export class RunHistory {
     return this.redis !== undefined;
   }
 
-  async keep(run: Run): Promise<void> {
-    this.own.unshift(run);
-    this.own.length = Math.min(this.own.length, KEPT_RUNS);
-    await this.shared(async (redis) => {
+  async add(run: Run): Promise<void> {
+    this.localRuns.unshift(run);
+    this.localRuns.length = Math.min(this.localRuns.length, MAX_RUNS);
+    await this.tryRedis(async (redis) => {
       const { checks: _checks, ...summary } = run;
-      await redis.set(keyOf(run.id), JSON.stringify(run), 'EX', KEPT_SECONDS);
+      await redis.set(getKey(run.id), JSON.stringify(run), 'EX', RUN_TTL_SECONDS);
       await redis.lpush(LIST_KEY, JSON.stringify(summary));
-      await redis.ltrim(LIST_KEY, 0, KEPT_RUNS - 1);
-      await redis.expire(LIST_KEY, KEPT_SECONDS);
+      await redis.ltrim(LIST_KEY, 0, MAX_RUNS - 1);
+      await redis.expire(LIST_KEY, RUN_TTL_SECONDS);
     });
   }
 
-  /** Latest first. */
+  /** Returns the runs, the latest first. */
   async list(): Promise<RunSummary[]> {
-    const lines = await this.shared((redis) => redis.lrange(LIST_KEY, 0, KEPT_RUNS - 1));
+    const lines = await this.tryRedis((redis) => redis.lrange(LIST_KEY, 0, MAX_RUNS - 1));
     if (lines) return lines.map((line) => JSON.parse(line) as RunSummary);
-    return this.own.map(({ checks: _checks, ...summary }) => summary);
+    return this.localRuns.map(({ checks: _checks, ...summary }) => summary);
   }
 
-  /** @param id of a run, or `latest` */
+  /** @param id id of a run, or `latest` */
   async find(id: string): Promise<Run | undefined> {
     const wanted = id === 'latest' ? (await this.list())[0]?.id : id;
     if (wanted === undefined) return undefined;
-    const text = await this.shared((redis) => redis.get(keyOf(wanted)));
-    return typeof text === 'string' ? (JSON.parse(text) as Run) : this.own.find((run) => run.id === wanted);
+    const text = await this.tryRedis((redis) => redis.get(getKey(wanted)));
+    return typeof text === 'string' ? (JSON.parse(text) as Run) : this.localRuns.find((run) => run.id === wanted);
   }
 
-  /** Undefined without Redis, and where it fails: a history is not worth an error. */
-  private async shared<T>(use: (redis: RedisClient) => Promise<T>): Promise<T | undefined> {
+  /** Returns undefined without Redis, or if Redis fails. A missing history must not cause an error. */
+  private async tryRedis<T>(use: (redis: RedisClient) => Promise<T>): Promise<T | undefined> {
     if (!this.redis) return undefined;
     try {
       return await use(this.redis);
     } catch (error) {
-      this.logger.warn(`the runs of other replicas are not known, because Redis fails: ${String(error)}`);
+      this.logger.warn(`the runs of other replicas are unknown because Redis failed: ${String(error)}`);
       return undefined;
     }
   }

@@ -3,22 +3,22 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { DiscoveryService } from '@nestjs/core';
 import { ProblemException } from '../problem/index.js';
-import { groupOf, reportOf, timed, warn, type CheckResult } from '../reports/index.js';
+import { getGroup, createReport, runCheck, warn, type CheckResult } from '../reports/index.js';
 import { RunHistory, type Run } from './run-history.js';
 import { RUN_TIMEOUT_MS, SelfTest, type SelfTestCheck, type SelfTestSuite } from './self-test.js';
 
-/** A group as one result: its worst status, with the results of its checks. @publicApi */
+/** The result of a group: its worst status, with the results of its checks. @publicApi */
 export interface GroupResult extends CheckResult {
   checks: CheckResult[];
 }
 
-/** Told of each result of a run as it comes. */
+/** Called after each check of a run. */
 export type ProgressListener = (progress: { done: number; of: number; result: CheckResult }) => void;
 
-/** Checks side by side: enough to hide waiting, too few to starve the requests of others. */
-const AT_ONCE = 8;
+/** High enough to use waiting time, and low enough not to slow down requests of other clients. */
+const MAX_CONCURRENT_CHECKS = 8;
 
-/** Runs the checks. What is already running is not started again: its result serves all who ask meanwhile. */
+/** Runs the checks. If a run is already active, further callers share its result. */
 @Injectable()
 export class SelfTestRunner implements OnApplicationBootstrap {
   private readonly checks = new Map<string, SelfTestCheck>();
@@ -36,7 +36,8 @@ export class SelfTestRunner implements OnApplicationBootstrap {
     for (const { instance } of this.discovery.getProviders({ metadataKey: SelfTest.KEY })) {
       const provided = instance as SelfTestCheck | SelfTestSuite;
       for (const check of 'checks' in provided ? provided.checks : [provided]) {
-        if (this.checks.has(check.name)) throw new Error(`Two self-tests are called "${check.name}"; rename one`);
+        if (this.checks.has(check.name))
+          throw new Error(`Two self-tests have the name "${check.name}". Rename one of them.`);
         this.checks.set(check.name, check);
       }
     }
@@ -45,7 +46,7 @@ export class SelfTestRunner implements OnApplicationBootstrap {
   list(): { check: string; group: string; title: string; reference: string }[] {
     return [...this.checks.values()].map(({ name, title, reference }) => ({
       check: name,
-      group: groupOf(name),
+      group: getGroup(name),
       title,
       reference,
     }));
@@ -57,19 +58,19 @@ export class SelfTestRunner implements OnApplicationBootstrap {
    * @throws ProblemException `NOT_FOUND`
    */
   async runGroup(group: string): Promise<GroupResult> {
-    const checks = [...this.checks.values()].filter(({ name }) => name === group || groupOf(name) === group);
+    const checks = [...this.checks.values()].filter(({ name }) => name === group || getGroup(name) === group);
     if (checks.length === 0) {
-      throw new ProblemException('NOT_FOUND', `There is no check "${group}"; GET /production-test lists them.`);
+      throw new ProblemException('NOT_FOUND', `There is no check "${group}". GET /production-test lists the checks.`);
     }
     let running = this.runningGroups.get(group);
     if (!running) {
-      running = this.runSideBySide(checks).finally(() => this.runningGroups.delete(group));
+      running = this.runConcurrently(checks).finally(() => this.runningGroups.delete(group));
       this.runningGroups.set(group, running);
     }
-    return asOne(group, await running);
+    return combineResults(group, await running);
   }
 
-  /** Runs every check; whoever asks meanwhile gets the same report, and whoever listens every result as it comes. */
+  /** Runs all checks. Callers during a run share the run and its report. Each listener gets every further result. */
   async runAll(listener?: ProgressListener): Promise<Run> {
     if (listener) this.listeners.add(listener);
     try {
@@ -85,44 +86,44 @@ export class SelfTestRunner implements OnApplicationBootstrap {
     const started = performance.now();
     const checks = [...this.checks.values()];
     let done = 0;
-    const results = await this.runSideBySide(checks, (result) => {
+    const results = await this.runConcurrently(checks, (result) => {
       done += 1;
       for (const listener of this.listeners) listener({ done, of: checks.length, result });
     });
-    const run = { id: randomUUID(), ...reportOf(results, startedAt, performance.now() - started) };
-    await this.history.keep(run);
+    const run = { id: randomUUID(), ...createReport(results, startedAt, performance.now() - started) };
+    await this.history.add(run);
     return run;
   }
 
-  private async runSideBySide(
+  private async runConcurrently(
     checks: readonly SelfTestCheck[],
     onResult: (result: CheckResult) => void = () => undefined,
   ): Promise<CheckResult[]> {
     const limit = new AbortController();
-    const overtime = sleep(this.timeoutMs, 'overtime' as const, { signal: limit.signal }).catch(() => 'ended' as const);
+    const timeout = sleep(this.timeoutMs, 'overtime' as const, { signal: limit.signal }).catch(() => 'ended' as const);
     const results: CheckResult[] = [];
     const waiting = checks.entries();
     const worker = async () => {
-      // All workers take from one iterator, each the next that nobody has taken.
+      // All workers share one iterator, so each check is run by one worker.
       for (const [i, check] of waiting) {
-        const result = await timed(check, async () => {
-          const finding = await Promise.race([overtime, check.run()]);
-          if (typeof finding !== 'string') return finding;
-          return warn({ unfinishedAfterMs: this.timeoutMs }, `Run it by itself: /production-test/${check.name}.`);
+        const result = await runCheck(check, async () => {
+          const outcome = await Promise.race([timeout, check.run()]);
+          if (typeof outcome !== 'string') return outcome;
+          return warn({ unfinishedAfterMs: this.timeoutMs }, `Run this check alone: /production-test/${check.name}.`);
         });
         results[i] = result;
         onResult(result);
       }
     };
-    await Promise.all(Array.from({ length: AT_ONCE }, worker));
+    await Promise.all(Array.from({ length: MAX_CONCURRENT_CHECKS }, worker));
     limit.abort();
     return results;
   }
 }
 
-/** As one check, in the form that every check answers in. */
-function asOne(group: string, checks: CheckResult[]): GroupResult {
-  const { status, summary, score } = reportOf(checks, new Date(), 0);
+/** Combines the results of a group into one result. */
+function combineResults(group: string, checks: CheckResult[]): GroupResult {
+  const { status, summary, score } = createReport(checks, new Date(), 0);
   const remedies = checks.flatMap(({ remedy }) => (remedy === undefined ? [] : [remedy]));
   return {
     check: group,

@@ -1,24 +1,24 @@
 import { DiscoveryService } from '@nestjs/core';
-import type { CheckDescription, CheckFinding } from '../reports/index.js';
+import type { CheckDescription, CheckOutcome } from '../reports/index.js';
 
-/** Token for the longest that a run may take, in milliseconds. */
+/** Injection token of the time limit of a run, in milliseconds. */
 export const RUN_TIMEOUT_MS = Symbol('bulwark.selfTestTimeout');
 
-/** A protection that can be tried on the running application. @publicApi */
+/** A test of a protection of the running application. @publicApi */
 export interface SelfTestCheck extends CheckDescription {
-  /** Name, such as `headers.nosniff`; the part before the first dot is its group. */
+  /** Name, such as `headers.nosniff`. The part before the first dot is the group. */
   readonly name: string;
-  /** What holds when the check passes, in one sentence. */
+  /** What is true if the check passes, in one sentence. */
   readonly title: string;
-  /** Standard or requirement that asks for the protection. */
+  /** Standard that requires the protection. */
   readonly reference: string;
-  run(): Promise<CheckFinding>;
+  run(): Promise<CheckOutcome>;
 }
 
-/** A provider of several checks. @publicApi */
+/** A provider with several checks. @publicApi */
 export interface SelfTestSuite {
   readonly checks: readonly SelfTestCheck[];
 }
 
-/** Makes a provider, which is a SelfTestCheck or a SelfTestSuite, part of the self-tests. @publicApi */
+/** Adds a provider to the self-tests. The provider is a SelfTestCheck or a SelfTestSuite. @publicApi */
 export const SelfTest = DiscoveryService.createDecorator();

@@ -1,62 +1,62 @@
-import { groupOf, type CheckReport, type CheckResult } from './check-result.js';
-import { evidenceLines } from './evidence.js';
+import { getGroup, type CheckReport, type CheckResult } from './check-result.js';
+import { formatEvidence } from './evidence.js';
 
 /**
- * The report as JUnit XML, in the form that CI servers read: a suite for each group, a warning as `system-out`, since the
- * format knows no warnings.
+ * Formats a report as JUnit XML for CI servers, with one suite for each group. A warning becomes `system-out`, because the
+ * format has no warnings.
  *
  * @publicApi
  */
 export function toJUnit(report: CheckReport, name: string): string {
-  const suites = [...grouped(report.checks)].map(([group, checks]) => suiteOf(group, checks)).join('\n');
+  const suites = [...groupChecks(report.checks)].map(([group, checks]) => formatSuite(group, checks)).join('\n');
   const { pass, warn, fail, skip } = report.summary;
   return (
     `<?xml version="1.0" encoding="UTF-8"?>\n` +
-    `<testsuites name="${escaped(name)}" tests="${pass + warn + fail + skip}" failures="${fail}" skipped="${skip}" ` +
-    `time="${seconds(report.durationMs)}" timestamp="${report.startedAt}">\n${suites}\n</testsuites>\n`
+    `<testsuites name="${escapeXml(name)}" tests="${pass + warn + fail + skip}" failures="${fail}" skipped="${skip}" ` +
+    `time="${toSeconds(report.durationMs)}" timestamp="${report.startedAt}">\n${suites}\n</testsuites>\n`
   );
 }
 
-function grouped(checks: CheckResult[]): Map<string, CheckResult[]> {
+function groupChecks(checks: CheckResult[]): Map<string, CheckResult[]> {
   const groups = new Map<string, CheckResult[]>();
   for (const check of checks) {
-    const members = groups.get(groupOf(check.check));
+    const members = groups.get(getGroup(check.check));
     if (members) members.push(check);
-    else groups.set(groupOf(check.check), [check]);
+    else groups.set(getGroup(check.check), [check]);
   }
   return groups;
 }
 
-function suiteOf(group: string, checks: CheckResult[]): string {
+function formatSuite(group: string, checks: CheckResult[]): string {
   const count = (status: string) => checks.filter((check) => check.status === status).length;
   const time = checks.reduce((sum, { durationMs }) => sum + durationMs, 0);
   return (
-    `  <testsuite name="${escaped(group)}" tests="${checks.length}" failures="${count('fail')}" ` +
-    `skipped="${count('skip')}" time="${seconds(time)}">\n${checks.map(caseOf).join('\n')}\n  </testsuite>`
+    `  <testsuite name="${escapeXml(group)}" tests="${checks.length}" failures="${count('fail')}" ` +
+    `skipped="${count('skip')}" time="${toSeconds(time)}">\n${checks.map(formatCase).join('\n')}\n  </testsuite>`
   );
 }
 
-function caseOf(result: CheckResult): string {
+function formatCase(result: CheckResult): string {
   const { check, title, status, remedy = '', durationMs, reference } = result;
-  const text = escaped([...evidenceLines(result), remedy, reference].filter(Boolean).join('\n'));
-  const head = `    <testcase classname="${escaped(groupOf(check))}" name="${escaped(`${check}: ${title}`)}" time="${seconds(durationMs)}"`;
+  const text = escapeXml([...formatEvidence(result), remedy, reference].filter(Boolean).join('\n'));
+  const head = `    <testcase classname="${escapeXml(getGroup(check))}" name="${escapeXml(`${check}: ${title}`)}" time="${toSeconds(durationMs)}"`;
   if (status === 'pass') return `${head}/>`;
   const inner = {
-    fail: `<failure message="${escaped(remedy)}">${text}</failure>`,
+    fail: `<failure message="${escapeXml(remedy)}">${text}</failure>`,
     warn: `<system-out>warning: ${text}</system-out>`,
     skip: `<skipped message="${text}"/>`,
   }[status];
   return `${head}>${inner}</testcase>`;
 }
 
-const seconds = (ms: number) => (ms / 1000).toFixed(3);
+const toSeconds = (ms: number) => (ms / 1000).toFixed(3);
 
-/** Text for XML 1.0, which has no way at all to write most control characters. */
-function escaped(text: string): string {
+/** Escapes text for XML 1.0. Most control characters cannot be written in XML 1.0, so they are replaced. */
+function escapeXml(text: string): string {
   const entities: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', '\n': '&#10;' };
   return (
     text
-      // oxlint-disable-next-line no-control-regex -- they are what it looks for
+      // oxlint-disable-next-line no-control-regex -- the pattern must match control characters
       .replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g, '\ufffd')
       .replace(/[&<>"\n]/g, (character) => entities[character] ?? character)
   );

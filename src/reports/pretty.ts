@@ -1,6 +1,6 @@
 import { styleText } from 'node:util';
-import { groupOf, type CheckReport, type CheckResult, type CheckStatus } from './check-result.js';
-import { evidenceLines } from './evidence.js';
+import { getGroup, type CheckReport, type CheckResult, type CheckStatus } from './check-result.js';
+import { formatEvidence } from './evidence.js';
 
 const MARKS: Record<CheckStatus, [mark: string, colour: 'green' | 'yellow' | 'red' | 'gray']> = {
   pass: ['✔', 'green'],
@@ -9,20 +9,20 @@ const MARKS: Record<CheckStatus, [mark: string, colour: 'green' | 'yellow' | 're
   skip: ['-', 'gray'],
 };
 
-/** The report for a terminal: a line for each check, evidence and remedy below what did not pass. @publicApi */
+/** Formats a report for a terminal: one line for each check, with evidence and remedy if it did not pass. @publicApi */
 export function toPretty(report: CheckReport, { colours = false, verbose = false } = {}): string {
   const paint = (colour: Parameters<typeof styleText>[0], text: string) =>
     colours ? styleText(colour, text, { validateStream: false }) : text;
   const lines: string[] = [];
   let group = '';
   for (const result of report.checks) {
-    if (groupOf(result.check) !== group) {
-      group = groupOf(result.check);
+    if (getGroup(result.check) !== group) {
+      group = getGroup(result.check);
       lines.push('', paint('bold', group));
     }
     const [mark, colour] = MARKS[result.status];
     lines.push(`  ${paint(colour, mark)} ${result.title} ${paint('gray', result.check)}`);
-    lines.push(...detailsOf(result, verbose).map((line) => `      ${line}`));
+    lines.push(...formatDetails(result, verbose).map((line) => `      ${line}`));
   }
   const { pass, warn, fail, skip } = report.summary;
   if (report.notes) lines.push('', ...report.notes.map((note) => paint('yellow', note)));
@@ -30,9 +30,9 @@ export function toPretty(report: CheckReport, { colours = false, verbose = false
   return `${lines.join('\n').trimStart()}\n`;
 }
 
-function detailsOf(result: CheckResult, verbose: boolean): string[] {
-  const isCalm = result.status === 'pass' || result.status === 'skip';
-  if (isCalm && !verbose) return [];
-  const evidence = evidenceLines(result).filter((line) => verbose || !line.startsWith('met: '));
+function formatDetails(result: CheckResult, verbose: boolean): string[] {
+  const needsNoAction = result.status === 'pass' || result.status === 'skip';
+  if (needsNoAction && !verbose) return [];
+  const evidence = formatEvidence(result).filter((line) => verbose || !line.startsWith('met: '));
   return [...evidence, ...(result.remedy === undefined ? [] : [`→ ${result.remedy}`, `  ${result.reference}`])];
 }

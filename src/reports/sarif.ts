@@ -1,20 +1,20 @@
 import type { CheckReport } from './check-result.js';
-import { evidenceLines } from './evidence.js';
+import { formatEvidence } from './evidence.js';
 
 const LEVELS = { fail: 'error', warn: 'warning' } as const;
 
 /**
- * The report in SARIF 2.1.0 (OASIS), as code scanning services take it: a rule for each check, a result for each warning
+ * Formats a report as SARIF 2.1.0 (OASIS) for code scanning services: a rule for each check, and a result for each warning
  * and failure.
  *
- * @param uri what was checked
+ * @param uri URI of the checked API
  * @publicApi
  */
 export function toSarif(report: CheckReport, uri: string): object {
   const results = report.checks.flatMap((result) => {
     const { check, title, status, remedy = '' } = result;
     if (status !== 'fail' && status !== 'warn') return [];
-    const text = [`Not so: ${title}`, ...evidenceLines(result), remedy].join('\n');
+    const text = [`Not met: ${title}`, ...formatEvidence(result), remedy].join('\n');
     return [
       {
         ruleId: check,

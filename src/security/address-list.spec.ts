@@ -13,13 +13,13 @@ describe('a list of addresses', () => {
     '::ffff:10.1.2.3',
     '2001:0DB8::1',
     '10.0.0.1:443',
-  ])('has %s', (address) => {
+  ])('contains %s', (address) => {
     expect(list.has(address)).toBe(true);
     expect(list.has(address)).toBe(true);
   });
 
   it.each(['11.0.0.0', '192.0.2.8', '2001:db9::', '::2', '::ffff:11.0.0.1', 'unknown', '', '10.0.0.1, 1.2.3.4'])(
-    'has not %j',
+    'does not contain %j',
     (address) => expect(list.has(address)).toBe(false),
   );
 
@@ -33,5 +33,5 @@ describe('a list of addresses', () => {
     'fe80::1%eth0',
     '/8',
     '1.2.3.4/-1',
-  ])('refuses %s', (entry) => expect(() => new AddressList([entry])).toThrow(RangeError));
+  ])('rejects the entry %s', (entry) => expect(() => new AddressList([entry])).toThrow(RangeError));
 });

@@ -2,14 +2,17 @@ import 'reflect-metadata';
 import { parseByteSize } from '../config/index.js';
 
 const BODY_LIMIT = 'bulwark:body-limit';
-/** What `@RouteConfig()` of @nestjs/platform-fastify sets, which an application on Express does not have. */
+/**
+ * Metadata key of `@RouteConfig()` of @nestjs/platform-fastify. A constant here, because an application on Express does
+ * not install that package.
+ */
 const FASTIFY_ROUTE_CONFIG = '__fastify_route_config__';
 
 /**
- * Largest body of a route, larger or smaller than that of all, such as `10mb`. It holds before the body is read. Where
- * the route has a `@RouteConfig()` of Fastify, write it above that one.
+ * Sets the maximum body size of a route, such as `10mb`. It replaces the limit of the module and may be larger or smaller.
+ * A larger body is rejected before it is read. If the route has Fastify's `@RouteConfig()`, write `@BodyLimit()` above it.
  *
- * @throws RangeError on a size that is none
+ * @throws RangeError if the size is invalid
  * @publicApi
  */
 export function BodyLimit(size: string): MethodDecorator {
@@ -21,12 +24,12 @@ export function BodyLimit(size: string): MethodDecorator {
   };
 }
 
-/** The limit of a route of Express, by the function that its router calls: Nest copies the method's decorators to it. */
-export function bodyLimitOf(handler: unknown): number | undefined {
+/** Returns the limit of an Express route, from the function that the router calls. Nest copies the metadata to it. */
+export function getHandlerBodyLimit(handler: unknown): number | undefined {
   return typeof handler === 'function' ? (Reflect.getMetadata(BODY_LIMIT, handler) as number | undefined) : undefined;
 }
 
-/** The limit of a route of Fastify, by its configuration. */
-export function bodyLimitIn(config: unknown): number | undefined {
+/** Returns the limit of a Fastify route, from its configuration. */
+export function getConfigBodyLimit(config: unknown): number | undefined {
   return (config as Record<string, number> | undefined)?.[BODY_LIMIT];
 }

@@ -2,7 +2,7 @@ import { CorsOrigins } from '../config/index.js';
 import type { CorsOptions } from './security.options.js';
 import type { SecurityReports } from './security-reports.js';
 
-/** Headers that scripts of another origin may read. */
+/** Response headers that scripts of another origin may read. */
 const EXPOSED_HEADERS = [
   'X-Request-Id',
   'Retry-After',
@@ -13,27 +13,29 @@ const EXPOSED_HEADERS = [
   'X-RateLimit-Reset',
 ];
 
-/** An origin comes from the client. */
-const MAX_SHOWN_ORIGIN_LENGTH = 200;
+/** Maximum length of an origin in audit metadata. The client chooses the origin. */
+const MAX_ORIGIN_LENGTH = 200;
 
 type Allowed = (error: null, allowed: readonly string[] | '*') => void;
 
 /**
- * Options for `enableCors()` of either adapter. What is not allowed is answered as if there were no CORS, but with
- * `Vary: Origin`, so that no cache hands the answer to one who is.
+ * Creates the options of `enableCors()` for both adapters. The response to an origin that is not allowed has no CORS
+ * headers except `Vary: Origin`, so that a cache does not send it to an allowed origin.
  *
- * @throws RangeError on a wrong origin, or a wildcard with credentials
+ * @throws RangeError if an origin is invalid, or if a wildcard is combined with credentials
  */
-export function corsOptionsOf(options: CorsOptions, reports: SecurityReports): object {
+export function createCorsOptions(options: CorsOptions, reports: SecurityReports): object {
   const { credentials = false, maxAgeSeconds = 600, exposedHeaders = EXPOSED_HEADERS } = options;
   const origins = new CorsOrigins(options.origins);
   if (credentials && origins.isOpen) {
-    throw new RangeError('CORS from * with credentials would let every site act as the signed-in user; list origins');
+    throw new RangeError(
+      'CORS for the origin * with credentials would let every site act as the logged-in user. List the allowed origins.',
+    );
   }
   const decide = (origin: string | undefined, allowed: Allowed) => {
     if (origin === undefined) return allowed(null, []);
     if (origins.allows(origin)) return allowed(null, [origin]);
-    reports.refused('cors_origin', origin, { origin: origin.slice(0, MAX_SHOWN_ORIGIN_LENGTH) });
+    reports.report('cors_origin', origin, { origin: origin.slice(0, MAX_ORIGIN_LENGTH) });
     allowed(null, []);
   };
   return {
@@ -41,7 +43,7 @@ export function corsOptionsOf(options: CorsOptions, reports: SecurityReports): o
     credentials,
     maxAge: maxAgeSeconds,
     exposedHeaders: exposedHeaders.join(', '),
-    // Where the defaults of the two adapters differ: separators, methods, OPTIONS requests that are no preflights.
+    // The defaults of the two adapters differ in separators, methods, and OPTIONS requests that are not preflights.
     methods: 'GET,HEAD,PUT,PATCH,POST,DELETE',
     strictPreflight: false,
   };

@@ -1,6 +1,6 @@
-import { bodyLimitOf } from './body-limit.js';
+import { getHandlerBodyLimit } from './body-limit.js';
 
-/** A layer of the router that Express 5 is made of, as far as it is used here. */
+/** The part of a layer of Express 5's router that is used here. */
 interface Layer {
   readonly route?: {
     readonly methods: Readonly<Record<string, boolean | undefined>>;
@@ -14,31 +14,31 @@ export interface ExpressRouter {
 }
 
 /**
- * The body limits of the routes of an Express application. Bodies are read before Express looks for the route, so that
- * it has to be found here; which costs nothing where no route has a limit of its own.
+ * The body limits of the routes of an Express application. Bodies are read before Express matches the route, so the route
+ * is matched here. If no route has its own limit, nothing is matched.
  */
 export class ExpressRouteLimits {
   private routes: readonly Layer[] | undefined;
-  private limited: readonly Layer[] = [];
+  private limitedRoutes: readonly Layer[] = [];
 
   constructor(private readonly router: () => ExpressRouter) {}
 
-  limitOf(method: string, path: string): number | undefined {
-    // Routes are registered after this was made, and before the first request.
-    this.routes ??= this.read();
-    const isMeant = (layer: Layer) => layer.route?.methods[method.toLowerCase()] === true && layer.match(path);
-    if (!this.limited.some(isMeant)) return undefined;
-    // The first route that matches is the one that answers.
-    return limitOfLayer(this.routes.find(isMeant));
+  getLimit(method: string, path: string): number | undefined {
+    // The routes are registered after this object is created and before the first request.
+    this.routes ??= this.readRoutes();
+    const matches = (layer: Layer) => layer.route?.methods[method.toLowerCase()] === true && layer.match(path);
+    if (!this.limitedRoutes.some(matches)) return undefined;
+    // Express calls the first route that matches.
+    return getLayerLimit(this.routes.find(matches));
   }
 
-  private read(): readonly Layer[] {
+  private readRoutes(): readonly Layer[] {
     const routes = this.router().stack.filter(({ route }) => route !== undefined);
-    this.limited = routes.filter((layer) => limitOfLayer(layer) !== undefined);
+    this.limitedRoutes = routes.filter((layer) => getLayerLimit(layer) !== undefined);
     return routes;
   }
 }
 
-function limitOfLayer(layer: Layer | undefined): number | undefined {
-  return layer?.route?.stack.map(({ handle }) => bodyLimitOf(handle)).find((limit) => limit !== undefined);
+function getLayerLimit(layer: Layer | undefined): number | undefined {
+  return layer?.route?.stack.map(({ handle }) => getHandlerBodyLimit(handle)).find((limit) => limit !== undefined);
 }

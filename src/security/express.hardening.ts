@@ -14,31 +14,31 @@ interface ExpressInstance {
   set(setting: string, value: unknown): unknown;
 }
 
-/** Puts the rules in front of every route of an Express application. */
+/** Applies the rules to every request of an Express application, before its routes. */
 export function hardenExpress(adapter: AbstractHttpAdapter, hardening: Hardening): void {
   const express = adapter.getInstance() as ExpressInstance;
   express.set('x-powered-by', false);
-  // The other one makes objects and arrays of names with brackets.
+  // The extended parser would create objects and arrays from names with brackets.
   express.set('query parser', 'simple');
   const limits = new ExpressRouteLimits(() => express.router);
   const { settings } = hardening;
   adapter.use((request: ExpressRequest, _response: ServerResponse, next: Next) => {
-    const refusal = hardening.refusalOf(request as unknown as AdapterRequest, request);
+    const refusal = hardening.getRefusal(request as unknown as AdapterRequest, request);
     if (refusal) {
       request.resume();
       next(refusal);
       return;
     }
-    request.url = decodeUnreserved(hardening.targetOf(request.url));
+    request.url = decodeUnreserved(hardening.sanitizeTarget(request.url));
     if (!mayHaveBody(request) || !hasBody(request)) {
       next();
       return;
     }
-    const limit = limits.limitOf(request.method, requestPath(request.url)) ?? settings.limits.bodyBytes;
+    const limit = limits.getLimit(request.method, requestPath(request.url)) ?? settings.limits.bodyBytes;
     readBody(request, limit, (error, body) => {
       if (error) return next(error);
       try {
-        request.body = hardening.parse(request as unknown as AdapterRequest, body as Buffer);
+        request.body = hardening.parseBody(request as unknown as AdapterRequest, body as Buffer);
       } catch (problem) {
         return next(problem);
       }
@@ -51,7 +51,7 @@ function hasBody({ headers }: IncomingMessage): boolean {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 }
 
-/** Express compares paths as they are written; to RFC 3986, section 6.2.2.2, `%61` is `a`, as it is to Fastify. */
+/** Decodes unreserved characters: `%61` equals `a` (RFC 3986, section 6.2.2.2). Fastify decodes them, Express does not. */
 function decodeUnreserved(target: string): string {
   if (!target.includes('%')) return target;
   const [path = '', ...query] = target.split('?');

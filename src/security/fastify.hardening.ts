@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { AbstractHttpAdapter } from '@nestjs/core';
 import type { AdapterRequest } from '../context/index.js';
-import { bodyLimitIn } from './body-limit.js';
+import { getConfigBodyLimit } from './body-limit.js';
 import type { Hardening } from './hardening.js';
 
 type Done = (error?: unknown) => void;
@@ -21,8 +21,8 @@ interface FastifyInstance {
 
 type FastifyRequest = AdapterRequest & Required<Pick<AdapterRequest, 'raw'>> & { query: unknown };
 
-/** Where Nest's adapter of Fastify takes more than its interface says. */
-interface ParserTaker {
+/** A method of Nest's Fastify adapter that its interface does not declare. */
+interface BodyParserAdapter {
   useBodyParser(
     type: string,
     rawBody: boolean,
@@ -31,25 +31,25 @@ interface ParserTaker {
   ): void;
 }
 
-/** Puts the rules in front of every route of a Fastify application. */
+/** Applies the rules to every request of a Fastify application, before its routes. */
 export function hardenFastify(adapter: AbstractHttpAdapter, hardening: Hardening): void {
   const fastify = adapter.getInstance() as FastifyInstance;
   const { settings } = hardening;
   fastify.addHook('onRoute', (route) => {
-    route.bodyLimit ??= bodyLimitIn(route.config);
+    route.bodyLimit ??= getConfigBodyLimit(route.config);
   });
   fastify.addHook('onRequest', (request, reply, done) => {
-    const refusal = hardening.refusalOf(request, request.raw);
-    // On the raw response, because one on the reply is taken for Fastify's own wish.
+    const refusal = hardening.getRefusal(request, request.raw);
+    // The header is set on the raw response. On the reply, it would be removed like a `Connection` that Fastify itself sets.
     if (refusal?.headers['Connection'] !== undefined) reply.raw.setHeader('Connection', 'close');
     if (!refusal) stripQuery(request, hardening);
     done(refusal);
   });
   for (const type of ['application/json', 'application/x-www-form-urlencoded', '*']) {
     const options = { bodyLimit: settings.limits.bodyBytes };
-    (adapter as unknown as ParserTaker).useBodyParser(type, false, options, (request, body, done) => {
+    (adapter as unknown as BodyParserAdapter).useBodyParser(type, false, options, (request, body, done) => {
       try {
-        done(null, hardening.parse(request, body));
+        done(null, hardening.parseBody(request, body));
       } catch (error) {
         done(error);
       }
@@ -57,15 +57,15 @@ export function hardenFastify(adapter: AbstractHttpAdapter, hardening: Hardening
   }
 }
 
-/** Fastify has read the query before its first hook. */
+/** Removes control characters from the parsed query. Fastify parses the query before its first hook. */
 function stripQuery(request: FastifyRequest, hardening: Hardening): void {
-  const stripped = hardening.targetOf(request.url);
+  const stripped = hardening.sanitizeTarget(request.url);
   if (stripped === request.url) return;
   const parameters = request.query as Record<string, string | string[]>;
-  const clean = new URLSearchParams(stripped.slice(stripped.indexOf('?') + 1));
+  const cleanParameters = new URLSearchParams(stripped.slice(stripped.indexOf('?') + 1));
   for (const name of Object.keys(parameters)) delete parameters[name];
-  for (const name of clean.keys()) {
-    const values = clean.getAll(name);
+  for (const name of cleanParameters.keys()) {
+    const values = cleanParameters.getAll(name);
     parameters[name] = values.length === 1 ? (values[0] ?? '') : values;
   }
 }

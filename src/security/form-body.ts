@@ -1,16 +1,16 @@
 import { ProblemException } from '../problem/index.js';
-import { refuseReservedNames } from './reserved-keys.js';
+import { assertNoReservedNames } from './reserved-keys.js';
 
 /**
- * The fields of an `application/x-www-form-urlencoded` body, flat: a repeated name gives an array, brackets mean
- * nothing. Both adapters have parsers of their own, with different limits.
+ * Parses an `application/x-www-form-urlencoded` body. A repeated name becomes an array. Brackets have no special meaning.
+ * The parsers of the two adapters are not used, because their limits differ.
  *
  * @throws ProblemException `PAYLOAD_TOO_LARGE`, or `VALIDATION_FAILED` for reserved names
  */
-export function parseFormText(text: string, maximumFields: number): Record<string, string | string[]> {
+export function parseFormText(text: string, maxFields: number): Record<string, string | string[]> {
   const parameters = new URLSearchParams(text);
-  if (parameters.size > maximumFields) {
-    throw new ProblemException('PAYLOAD_TOO_LARGE', `Send at most ${maximumFields} fields.`);
+  if (parameters.size > maxFields) {
+    throw new ProblemException('PAYLOAD_TOO_LARGE', `Send at most ${maxFields} fields.`);
   }
   const names = new Set(parameters.keys());
   const fields = Object.fromEntries(
@@ -19,6 +19,6 @@ export function parseFormText(text: string, maximumFields: number): Record<strin
       return [name, others.length === 0 ? first : [first, ...others]];
     }),
   );
-  refuseReservedNames(fields);
+  assertNoReservedNames(fields);
   return fields;
 }

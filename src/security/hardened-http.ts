@@ -1,8 +1,8 @@
 import type { ServerResponse } from 'node:http';
 import { HttpAdapterHost, type AbstractHttpAdapter } from '@nestjs/core';
 import { currentContext } from '../context/index.js';
-import { answerClientError } from './client-error.js';
-import { corsOptionsOf } from './cors.js';
+import { createClientErrorListener } from './client-error.js';
+import { createCorsOptions } from './cors.js';
 import { hardenExpress } from './express.hardening.js';
 import { hardenFastify } from './fastify.hardening.js';
 import { Hardening } from './hardening.js';
@@ -12,13 +12,14 @@ import { SecurityReports } from './security-reports.js';
 
 type HookResponse = ServerResponse | { readonly raw: ServerResponse };
 
-/** Where Nest's adapters take more than their interface says. */
+/** A method of Nest's adapters that their interface does not declare. */
 interface HookableAdapter {
   setOnRequestHook(hook: (request: object, response: HookResponse, done: () => void) => void): void;
 }
 
 /**
- * Installs the rules as soon as it is made, which is before Nest registers routes.
+ * Installs the rules of SecurityModule in the HTTP adapter. The constructor installs them, because it runs before Nest
+ * registers the routes.
  *
  * @publicApi
  */
@@ -32,34 +33,34 @@ export class HardenedHttp {
   ) {
     this.hardening = new Hardening(settings, reports);
     const adapter = adapterHost.httpAdapter as AbstractHttpAdapter | undefined;
-    // A context without HTTP, such as a job or a microservice.
+    // There is no adapter in a job or a microservice.
     if (!adapter) return;
-    // The adapter has one such hook. The request pipeline, where there is one, takes it over, with the headers.
+    // The adapter has only one such hook. If the request pipeline is used, it replaces this hook and sets the headers too.
     (adapter as unknown as HookableAdapter).setOnRequestHook((request, response, done) => {
       const raw = 'raw' in response ? response.raw : response;
-      for (const [name, value] of this.headersOf(request)) raw.setHeader(name, value);
+      for (const [name, value] of this.getHeaders(request)) raw.setHeader(name, value);
       done();
     });
-    if (settings.cors) adapter.enableCors(corsOptionsOf(settings.cors, reports));
+    if (settings.cors) adapter.enableCors(createCorsOptions(settings.cors, reports));
     if (adapter.getType() === 'fastify') hardenFastify(adapter, this.hardening);
     else hardenExpress(adapter, this.hardening);
   }
 
-  /** Listener of the server's `clientError`: answers what is not HTTP, and reports it. */
-  clientErrorListener(): ReturnType<typeof answerClientError> {
-    return answerClientError(this.headersOf({}), (address, fault) =>
-      // There is no request whose address would be known otherwise.
-      this.reports.refused('malformed_request', address, { address, fault }),
+  /** Creates a listener for the server's `clientError` event. It responds to malformed HTTP and reports it. */
+  createClientErrorListener(): ReturnType<typeof createClientErrorListener> {
+    return createClientErrorListener(this.getHeaders({}), (address, fault) =>
+      // There is no request context, so the address is passed in the metadata.
+      this.reports.report('malformed_request', address, { address, fault }),
     );
   }
 
-  /** A parameter of the current request bears a name that every object inherits. */
-  reservedNameRefused(): void {
-    this.reports.refused('reserved_keys', currentContext()?.clientAddress ?? 'unknown', { code: 'VALIDATION_FAILED' });
+  /** Reports that the current request has a parameter with a reserved name, such as `__proto__`. */
+  reportReservedName(): void {
+    this.reports.report('reserved_keys', currentContext()?.clientAddress ?? 'unknown', { code: 'VALIDATION_FAILED' });
   }
 
-  /** The headers that every response to such a request carries; a list that was worked out at start. */
-  headersOf(request: object): readonly Header[] {
-    return this.hardening.headersOf(request);
+  /** Returns the security headers of a response. The lists are computed at start. */
+  getHeaders(request: object): readonly Header[] {
+    return this.hardening.getHeaders(request);
   }
 }

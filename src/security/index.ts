@@ -5,7 +5,7 @@ export * from './client-error.js';
 export { CorsOrigins } from '../config/index.js';
 export { HardenedHttp } from './hardened-http.js';
 export * from './json-body.js';
-export { RefuseOperators, refuseOperatorNames } from './operator-keys.js';
+export { RefuseOperators, assertNoOperatorNames } from './operator-keys.js';
 export * from './outgoing/index.js';
 export * from './page.js';
 export * from './request-body.js';

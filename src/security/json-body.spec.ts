@@ -11,37 +11,37 @@ describe('a JSON body', () => {
     ['null', null],
     ['0', 0],
     ['', undefined],
-  ])('is read: %s', (text, value) => {
+  ])('is parsed: %s', (text, value) => {
     expect(json(text)).toEqual(value);
   });
 
-  it.each(['{', '{"a":1,}', 'undefined', '\uFEFF{}', '{} {}'])('is refused when it is none: %s', (text) => {
+  it.each(['{', '{"a":1,}', 'undefined', '\uFEFF{}', '{} {}'])('is rejected if it is not valid JSON: %s', (text) => {
     expect(() => json(text)).toThrow(expect.objectContaining({ code: 'MALFORMED_JSON' }));
   });
 
   it.each([
     ['a lone continuation', [0x22, 0x80, 0x22]],
-    ['a sequence cut off', [0x22, 0xc3, 0x22]],
+    ['a truncated sequence', [0x22, 0xc3, 0x22]],
     ['an overlong slash', [0x22, 0xc0, 0xaf, 0x22]],
     ['a surrogate', [0x22, 0xed, 0xa0, 0x80, 0x22]],
-  ])('is refused when it is not UTF-8: %s', (_what, bytes) => {
+  ])('is rejected if it is not valid UTF-8: %s', (_what, bytes) => {
     expect(() => parseJsonBody(Buffer.from(bytes))).toThrow(expect.objectContaining({ code: 'INVALID_ENCODING' }));
   });
 
-  const nested = (depth: number) => `${'['.repeat(depth)}${']'.repeat(depth)}`;
+  const nestArrays = (depth: number) => `${'['.repeat(depth)}${']'.repeat(depth)}`;
 
-  it('may be 64 deep and no deeper', () => {
-    expect(json(nested(64))).toBeInstanceOf(Array);
-    expect(() => json(nested(65))).toThrow(expect.objectContaining({ code: 'JSON_TOO_DEEP' }));
-    expect(() => json(`{"a":${nested(64)}}`)).toThrow(expect.objectContaining({ code: 'JSON_TOO_DEEP' }));
+  it('may be nested 64 levels deep, and is rejected if it is deeper', () => {
+    expect(json(nestArrays(64))).toBeInstanceOf(Array);
+    expect(() => json(nestArrays(65))).toThrow(expect.objectContaining({ code: 'JSON_TOO_DEEP' }));
+    expect(() => json(`{"a":${nestArrays(64)}}`)).toThrow(expect.objectContaining({ code: 'JSON_TOO_DEEP' }));
   });
 
-  it('may be as wide as it likes', () => {
+  it('may have any number of siblings', () => {
     expect(json(`[${Array.from({ length: 500 }, () => '[[]]').join(',')}]`)).toHaveLength(500);
   });
 
   it.each([String.raw`\"`, String.raw`\\`, '[', '{"'.slice(0, 1), String.raw`\u005b`])(
-    'is not deep for what stands in strings: %s',
+    'ignores brackets in strings when it counts the depth: %s',
     (text) => {
       expect(json(`["${text.repeat(300)}","[[[["]`)).toHaveLength(2);
     },
@@ -55,7 +55,7 @@ describe('reserved keys', () => {
     ['{"hasOwnProperty":1}', 'hasOwnProperty'],
     ['{"\\u0070rototype":1}', 'prototype'],
     ['[[{"valueOf":1}]]', '0.0.valueOf'],
-  ])('are refused in %s', (text, path) => {
+  ])('are rejected in %s', (text, path) => {
     expect(() => json(text)).toThrow(
       expect.objectContaining({
         code: 'VALIDATION_FAILED',
@@ -65,7 +65,7 @@ describe('reserved keys', () => {
   });
 
   it.each(['{"a":"__proto__"}', '{"a":"constructor: prototype"}', '{"proto":1,"constructors":1}', '{"a":"\\u005f"}'])(
-    'are not seen where there are none: %s',
+    'are not found in %s',
     (text) => {
       expect(json(text)).toEqual(JSON.parse(text));
     },
@@ -73,7 +73,7 @@ describe('reserved keys', () => {
 });
 
 describe('a form body', () => {
-  it('is read flat, repeated names as arrays', () => {
+  it('is parsed flat, with repeated names as arrays', () => {
     expect(parseFormText('a=1&b=x+y&a=2&c[d]=%C3%A4&e', 10)).toEqual({
       a: ['1', '2'],
       b: 'x y',
@@ -82,7 +82,7 @@ describe('a form body', () => {
     });
   });
 
-  it('is refused with reserved names, and when it is not UTF-8', () => {
+  it('is rejected if it has reserved names or too many fields', () => {
     expect(() => parseFormText('%5F_proto__=1', 10)).toThrow(expect.objectContaining({ code: 'VALIDATION_FAILED' }));
     expect(() => parseFormText('a=1&b=2&c=3', 2)).toThrow(expect.objectContaining({ code: 'PAYLOAD_TOO_LARGE' }));
   });
@@ -92,7 +92,7 @@ describe('a JSON body with many fields', () => {
   const limits = { jsonDepth: 64, jsonKeys: 3 };
   const refused = expect.objectContaining({ code: 'JSON_TOO_MANY_KEYS' });
 
-  it('is refused beyond the limit, wherever they stand', () => {
+  it('is rejected over the limit, counting the fields of all objects', () => {
     expect(parseJsonBody(Buffer.from('{"a":1,"b":{"c":"::::"}}'), limits)).toEqual({ a: 1, b: { c: '::::' } });
     for (const text of [
       '{"a":1,"b":2,"c":3,"d":4}',

@@ -1,35 +1,35 @@
 import { isUtf8 } from 'node:buffer';
 import { ProblemException } from '../problem/index.js';
-import { refuseReservedKeys } from './reserved-keys.js';
+import { assertNoReservedKeys } from './reserved-keys.js';
 
 export interface JsonLimits {
-  /** Deeper values make the recursion of class-transformer and class-validator run out of stack. @default 64 */
+  /** Maximum nesting. Deeper values would overflow the stack in class-transformer and class-validator. @default 64 */
   readonly jsonDepth: number;
-  /** Each name costs class-transformer and class-validator far more than its bytes. @default 10000 */
+  /** Maximum number of names. class-transformer and class-validator need much time for each name. @default 10000 */
   readonly jsonKeys: number;
 }
 
-const LIMITS: JsonLimits = { jsonDepth: 64, jsonKeys: 10_000 };
+const DEFAULT_LIMITS: JsonLimits = { jsonDepth: 64, jsonKeys: 10_000 };
 
 const [QUOTE, BACKSLASH, OPEN_ARRAY, CLOSE_ARRAY, OPEN_OBJECT, CLOSE_OBJECT, COLON] = Buffer.from('"\\[]{}:');
 
 /**
- * The JSON value in a request body, read alike on both adapters. Bytes that are not UTF-8 are refused: the parsers of
- * both adapters would silently replace them.
+ * Parses the JSON value of a request body, in the same way on both adapters. Bytes that are not UTF-8 are rejected; the
+ * parsers of both adapters would silently replace them.
  *
  * @throws ProblemException `INVALID_ENCODING`, `MALFORMED_JSON`, `JSON_TOO_DEEP`, `JSON_TOO_MANY_KEYS`, or
  * `VALIDATION_FAILED` for reserved keys
  */
-export function parseJsonBody(body: Buffer, limits: JsonLimits = LIMITS): unknown {
+export function parseJsonBody(body: Buffer, limits: JsonLimits = DEFAULT_LIMITS): unknown {
   if (body.length === 0) return undefined;
   return parseJsonText(body, decodeBody(body), limits);
 }
 
-/** The same of a body whose text is at hand. */
+/** As {@link parseJsonBody}, for a body that is already decoded. */
 export function parseJsonText(body: Buffer, text: string, limits: JsonLimits): unknown {
-  refuseUnwieldy(body, limits);
+  assertWithinLimits(body, limits);
   const value = parse(text);
-  refuseReservedKeys(value, text);
+  assertNoReservedKeys(value, text);
   return value;
 }
 
@@ -49,9 +49,9 @@ function parse(text: string): unknown {
   }
 }
 
-/** Counts brackets and colons outside strings. What is not JSON at all is left to the parser. */
-function refuseUnwieldy(body: Buffer, { jsonDepth, jsonKeys }: JsonLimits): void {
-  // Too short to be deep, and a name takes four bytes.
+/** Counts brackets and colons outside strings. Invalid JSON is left to the parser. */
+function assertWithinLimits(body: Buffer, { jsonDepth, jsonKeys }: JsonLimits): void {
+  // The body is too short to exceed a limit: a level takes two bytes, and a name takes four bytes.
   if (body.length < 2 * jsonDepth && body.length < 4 * jsonKeys) return;
   let depth = 0;
   let keys = 0;
@@ -64,11 +64,11 @@ function refuseUnwieldy(body: Buffer, { jsonDepth, jsonKeys }: JsonLimits): void
     } else if (byte === QUOTE) isInString = true;
     else if (byte === OPEN_ARRAY || byte === OPEN_OBJECT) {
       if (++depth > jsonDepth) {
-        throw new ProblemException('JSON_TOO_DEEP', `Nest arrays and objects at most ${jsonDepth} deep.`);
+        throw new ProblemException('JSON_TOO_DEEP', `Nest arrays and objects at most ${jsonDepth} levels deep.`);
       }
     } else if (byte === CLOSE_ARRAY || byte === CLOSE_OBJECT) depth--;
     else if (byte === COLON && ++keys > jsonKeys) {
-      throw new ProblemException('JSON_TOO_MANY_KEYS', `Send at most ${jsonKeys} fields, over all objects.`);
+      throw new ProblemException('JSON_TOO_MANY_KEYS', `Send at most ${jsonKeys} fields in total.`);
     }
   }
 }

@@ -2,22 +2,22 @@ import { Inject, Injectable, SetMetadata, type CanActivate, type CustomDecorator
 import type { ExecutionContext } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import { ChainedGuard, GuardOrder, RouteMemo } from '../guards/index.js';
-import { clientAddressOf, contextOf, requestOf, type AdapterRequest } from '../context/index.js';
+import { getClientAddress, getRequestContext, getRequest, type AdapterRequest } from '../context/index.js';
 import { ProblemException } from '../problem/index.js';
 import { SECURITY_SETTINGS, type SecuritySettings } from './security.options.js';
 import { SecurityReports } from './security-reports.js';
 
 const REFUSE_OPERATORS = Symbol('bulwark.refuseOperators');
 
-/** Body and query as both adapters hand them out. */
+/** The parsed body and query, as on both adapters. */
 interface ParsedRequest extends AdapterRequest {
   readonly body?: unknown;
   readonly query?: unknown;
 }
 
 /**
- * Refuses names in bodies and queries that MongoDB and its like take for operators and paths: those that begin with `$`
- * or hold a dot. `{"password": {"$ne": null}}` is every password.
+ * Rejects names in bodies and queries that MongoDB and similar databases read as operators or paths: names that begin with
+ * `$` or contain a dot. For example, `{"password": {"$ne": null}}` would match every password.
  *
  * @publicApi
  */
@@ -26,29 +26,29 @@ export function RefuseOperators(isRefused = true): CustomDecorator<symbol> {
 }
 
 /** @throws ProblemException `VALIDATION_FAILED` with the path of the first such name */
-export function refuseOperatorNames(value: unknown): void {
+export function assertNoOperatorNames(value: unknown): void {
   const pending: { value: unknown; path: string }[] = [{ value, path: '' }];
   for (let next = pending.pop(); next; next = pending.pop()) {
     if (typeof next.value !== 'object' || next.value === null) continue;
     for (const [key, inner] of Object.entries(next.value)) {
       const path = next.path === '' ? key : `${next.path}.${key}`;
-      if (key.startsWith('$') || key.includes('.')) throw operatorName(path);
+      if (key.startsWith('$') || key.includes('.')) throw createOperatorProblem(path);
       pending.push({ value: inner, path });
     }
   }
 }
 
-function operatorName(path: string): ProblemException {
-  return new ProblemException('VALIDATION_FAILED', 'Remove the fields named in "errors".', {
-    errors: [{ path: path.slice(-200), code: 'operatorName', message: 'the name is one of an operator or a path' }],
+function createOperatorProblem(path: string): ProblemException {
+  return new ProblemException('VALIDATION_FAILED', 'Remove the fields listed in "errors".', {
+    errors: [{ path: path.slice(-200), code: 'operatorName', message: 'the name is a database operator or a path' }],
   });
 }
 
-/** Looks at bodies and queries of the routes that ask for it, once it is known who may call them. */
+/** Applies {@link RefuseOperators} to bodies and queries, after authentication and authorization. */
 @Injectable()
 @ChainedGuard({ order: GuardOrder.Input })
 export class OperatorKeysGuard implements CanActivate {
-  private readonly isAsked = new RouteMemo(
+  private readonly refusesOperators = new RouteMemo(
     (handler, controller) =>
       this.reflector.getAllAndOverride<boolean | undefined>(REFUSE_OPERATORS, [handler, controller]) ??
       this.settings.refuseOperators ??
@@ -62,13 +62,15 @@ export class OperatorKeysGuard implements CanActivate {
   ) {}
 
   canActivate(context: ExecutionContext): boolean {
-    if (context.getType() !== 'http' || !this.isAsked.get(context)) return true;
-    const request = requestOf<ParsedRequest>(context);
+    if (context.getType() !== 'http' || !this.refusesOperators.get(context)) return true;
+    const request = getRequest<ParsedRequest>(context);
     try {
-      refuseOperatorNames(request.body);
-      refuseOperatorNames(request.query);
+      assertNoOperatorNames(request.body);
+      assertNoOperatorNames(request.query);
     } catch (error) {
-      this.reports.refused('operators', clientAddressOf(request) ?? 'unknown', { route: contextOf(request).route });
+      this.reports.report('operators', getClientAddress(request) ?? 'unknown', {
+        route: getRequestContext(request).route,
+      });
       throw error;
     }
     return true;

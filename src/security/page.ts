@@ -2,20 +2,20 @@ import { randomBytes } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 import { applyDecorators, createParamDecorator, Header, type ExecutionContext } from '@nestjs/common';
 
-/** Further sources of a page by directive, such as `{ 'img-src': ['data:'] }`. @publicApi */
+/** Additional sources of a page by CSP directive, such as `{ 'img-src': ['data:'] }`. @publicApi */
 export type PageSources = Readonly<Record<string, readonly string[]>>;
 
 const NONCE_BYTES = 16;
 
-/** Marks a route whose answer is an HTML page. @publicApi */
+/** Marks a route that responds with an HTML page. @publicApi */
 export function Page(): MethodDecorator {
   return applyDecorators(Header('Content-Type', 'text/html; charset=utf-8'), Header('Cache-Control', 'no-store'));
 }
 
 /**
- * Parameter of a route that answers with a page: a nonce for its `<script>` and `<style>` elements, new for each
- * response, which alone are allowed by the `Content-Security-Policy` of that response (CSP 3, section 2.3.1). Everything
- * else stays forbidden, unless it is named, and the policy of no other response changes.
+ * Parameter decorator for a route that responds with a page. It provides a nonce for the `<script>` and `<style>` elements
+ * and sets the `Content-Security-Policy` of the response (CSP 3, section 2.3.1). The nonce is new for each response. Only
+ * elements with the nonce and the listed sources are allowed. The policy of other responses does not change.
  *
  * ```ts
  * @Page()
@@ -28,15 +28,15 @@ export function Page(): MethodDecorator {
  * @publicApi
  */
 export const CspNonce = createParamDecorator((sources: PageSources | undefined, context: ExecutionContext): string => {
-  const answer = context.switchToHttp().getResponse<ServerResponse | { raw: ServerResponse }>();
-  const response = 'raw' in answer ? answer.raw : answer;
+  const adapterResponse = context.switchToHttp().getResponse<ServerResponse | { raw: ServerResponse }>();
+  const response = 'raw' in adapterResponse ? adapterResponse.raw : adapterResponse;
   const nonce = randomBytes(NONCE_BYTES).toString('base64');
-  response.setHeader('Content-Security-Policy', pagePolicy(nonce, sources ?? {}));
+  response.setHeader('Content-Security-Policy', createPagePolicy(nonce, sources ?? {}));
   return nonce;
 });
 
-/** The policy of one page. */
-export function pagePolicy(nonce: string, sources: PageSources): string {
+/** Creates the Content-Security-Policy of one page. */
+export function createPagePolicy(nonce: string, sources: PageSources): string {
   const directives: Record<string, readonly string[]> = {
     'default-src': ["'none'"],
     'script-src': [`'nonce-${nonce}'`],
@@ -45,9 +45,9 @@ export function pagePolicy(nonce: string, sources: PageSources): string {
     'base-uri': ["'none'"],
     'form-action': ["'none'"],
   };
-  for (const [directive, more] of Object.entries(sources)) {
-    const own = directives[directive]?.filter((source) => source !== "'none'") ?? [];
-    directives[directive] = [...own, ...more];
+  for (const [directive, additional] of Object.entries(sources)) {
+    const defaults = directives[directive]?.filter((source) => source !== "'none'") ?? [];
+    directives[directive] = [...defaults, ...additional];
   }
   return Object.entries(directives)
     .map(([directive, values]) => `${directive} ${values.join(' ')}`)

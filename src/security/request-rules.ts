@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import { ProblemException } from '../problem/index.js';
 import type { SecuritySettings } from './security.options.js';
 
-/** Fields that a request has once. Node keeps the first of two, the proxy in front maybe the last. */
+/** Header fields that a request may have only once. If there are two, Node uses the first, and a proxy may use the last. */
 const SINGLE_FIELDS = new Set([
   'host',
   'content-type',
@@ -14,69 +14,69 @@ const SINGLE_FIELDS = new Set([
 ]);
 const MAX_SINGLE_FIELD_LENGTH = 'transfer-encoding'.length;
 
-/** RFC 9110, section 7.2: a name or an address, and a port. */
+/** RFC 9110, section 7.2: a name or an address, and an optional port. */
 const HOST = /^(?:[\w.~!$&'()*+,;=%-]{0,255}|\[[\da-f:.]{2,45}\])(?::\d{0,5})?$/i;
 
-/** Escapes of C0 and DEL; in a query, tab and line breaks are text. */
+/** Percent-encoded C0 characters and DEL. In a query, tab and line breaks are allowed. */
 const CONTROL_IN_PATH = /%(?:[01][\da-f]|7f)/i;
 const CONTROL_IN_QUERY = /%(?:0[0-8bcef]|1[\da-f]|7f)/i;
 
-type Shaped = Pick<IncomingMessage, 'method' | 'url' | 'rawHeaders' | 'headers' | 'httpVersion' | 'socket'>;
+type CheckedRequest = Pick<IncomingMessage, 'method' | 'url' | 'rawHeaders' | 'headers' | 'httpVersion' | 'socket'>;
 
-/** What a refusal is counted as. */
+/** A rejected request: the violated rule, and the response. */
 export interface Refusal {
   readonly rule: 'request_shape' | 'control_characters';
   readonly problem: ProblemException;
 }
 
 /**
- * Refuses requests that two servers may read differently (request smuggling, RFC 9112, section 11.2), and those that are
- * larger in some way than any honest one. What is not HTTP at all, Node's parser has refused before.
+ * Rejects requests that two servers may parse differently (request smuggling, RFC 9112, section 11.2), and requests that
+ * exceed a limit. Node's parser has already rejected malformed HTTP.
  */
 export class RequestRules {
   private readonly methods: ReadonlySet<string>;
   private readonly allow: string;
   /**
-   * Connections with a request whose end is in doubt. What was sent along with it has been read by then, and Node hands
-   * it out before it closes the connection.
+   * Connections with an ambiguous request. Node may already have parsed the data after it as another request, and emits
+   * that request before it closes the connection.
    */
-  private readonly doubtful = new WeakSet<Socket>();
+  private readonly ambiguousSockets = new WeakSet<Socket>();
 
   constructor(private readonly settings: SecuritySettings) {
     this.methods = new Set(settings.methods);
     this.allow = settings.methods.join(', ');
   }
 
-  refusalOf(request: Shaped): Refusal | undefined {
-    const doubt = this.doubtOf(request);
-    if (doubt !== undefined) {
-      this.doubtful.add(request.socket);
+  getRefusal(request: CheckedRequest): Refusal | undefined {
+    const ambiguity = this.getAmbiguity(request);
+    if (ambiguity !== undefined) {
+      this.ambiguousSockets.add(request.socket);
       const headers = { Connection: 'close' };
-      return { rule: 'request_shape', problem: new ProblemException('BAD_REQUEST', doubt, { headers }) };
+      return { rule: 'request_shape', problem: new ProblemException('BAD_REQUEST', ambiguity, { headers }) };
     }
-    const problem = this.shapeProblem(request) ?? this.targetProblem(request.url ?? '/');
+    const problem = this.getShapeProblem(request) ?? this.getTargetProblem(request.url ?? '/');
     if (problem) return { rule: 'request_shape', problem };
-    return this.controlCharacters(request.url ?? '/');
+    return this.getControlCharacterRefusal(request.url ?? '/');
   }
 
-  /** Why another server may see this request end, or go, somewhere else. */
-  private doubtOf({ rawHeaders, headers, httpVersion, socket }: Shaped): string | undefined {
-    if (this.doubtful.has(socket)) return 'The request before this one on the connection was ambiguous.';
+  /** Returns a reason if another server may see another end or another target of this request. */
+  private getAmbiguity({ rawHeaders, headers, httpVersion, socket }: CheckedRequest): string | undefined {
+    if (this.ambiguousSockets.has(socket)) return 'The previous request on this connection was ambiguous.';
     if (httpVersion !== '1.1' && httpVersion !== '1.0') return 'Send HTTP/1.1.';
-    const repeated = repeatedField(rawHeaders);
+    const repeated = findRepeatedField(rawHeaders);
     if (repeated !== undefined) return `Send the header ${repeated} once.`;
     const coding = headers['transfer-encoding'];
     if (coding !== undefined && (coding.toLowerCase() !== 'chunked' || httpVersion === '1.0')) {
       return 'Send the body with a Content-Length, or chunked.';
     }
-    // Node answers this one by itself, unless it is told not to, and then hands out the request behind it.
+    // Node rejects a missing Host itself, unless `requireHostHeader` is off. Then this check is needed.
     if (headers.host === undefined && httpVersion === '1.1') return 'Send the header Host.';
-    return headers.host !== undefined && !HOST.test(headers.host) ? 'The header Host names no host.' : undefined;
+    return headers.host !== undefined && !HOST.test(headers.host) ? 'The header Host is not valid.' : undefined;
   }
 
-  private shapeProblem({ method = '', rawHeaders }: Shaped): ProblemException | undefined {
+  private getShapeProblem({ method = '', rawHeaders }: CheckedRequest): ProblemException | undefined {
     if (!this.methods.has(method)) {
-      return new ProblemException('METHOD_NOT_ALLOWED', `This API is served by ${this.allow}.`, {
+      return new ProblemException('METHOD_NOT_ALLOWED', `Use one of the methods ${this.allow}.`, {
         headers: { Allow: this.allow },
       });
     }
@@ -86,18 +86,18 @@ export class RequestRules {
     return undefined;
   }
 
-  private targetProblem(target: string): ProblemException | undefined {
+  private getTargetProblem(target: string): ProblemException | undefined {
     const { urlLength, queryParameters, repeatedParameters } = this.settings.limits;
     if (target.length > urlLength) {
       return new ProblemException('URI_TOO_LONG', `The request target is longer than ${urlLength} characters.`);
     }
     const query = target.indexOf('?');
     if (query === -1) return undefined;
-    const names = parameterNames(target.slice(query + 1));
+    const names = readParameterNames(target.slice(query + 1));
     if (names.length > queryParameters) {
       return new ProblemException('VALIDATION_FAILED', `Send at most ${queryParameters} query parameters.`);
     }
-    if (names.length > repeatedParameters && mostOften(names) > repeatedParameters) {
+    if (names.length > repeatedParameters && countMostFrequent(names) > repeatedParameters) {
       return new ProblemException(
         'VALIDATION_FAILED',
         `Send each query parameter at most ${repeatedParameters} times.`,
@@ -106,28 +106,30 @@ export class RequestRules {
     return undefined;
   }
 
-  private controlCharacters(target: string): Refusal | undefined {
+  private getControlCharacterRefusal(target: string): Refusal | undefined {
     if (this.settings.controlCharacters === 'allow' || !target.includes('%')) return undefined;
     const query = target.indexOf('?');
     const path = query === -1 ? target : target.slice(0, query);
-    // Stripped from a path, they would make another resource of it.
-    if (CONTROL_IN_PATH.test(path)) return refusedCharacters('The path holds a control character.');
+    // Characters are never removed from a path, because the path would name another resource.
+    if (CONTROL_IN_PATH.test(path)) return createCharacterRefusal('The path contains a control character.');
     if (query === -1 || this.settings.controlCharacters === 'strip') return undefined;
-    return CONTROL_IN_QUERY.test(target) ? refusedCharacters('The query holds a control character.') : undefined;
+    return CONTROL_IN_QUERY.test(target)
+      ? createCharacterRefusal('The query contains a control character.')
+      : undefined;
   }
 
-  /** The target without control characters in its query, where that is the rule. */
-  stripped(target: string): string {
+  /** Removes control characters from the query of a target, if the rule is `strip`. */
+  stripControlCharacters(target: string): string {
     if (this.settings.controlCharacters !== 'strip' || !CONTROL_IN_QUERY.test(target)) return target;
     return target.replaceAll(new RegExp(CONTROL_IN_QUERY, 'gi'), '');
   }
 }
 
-function refusedCharacters(detail: string): Refusal {
+function createCharacterRefusal(detail: string): Refusal {
   return { rule: 'control_characters', problem: new ProblemException('MALFORMED_URL', detail) };
 }
 
-function repeatedField(rawHeaders: readonly string[]): string | undefined {
+function findRepeatedField(rawHeaders: readonly string[]): string | undefined {
   let seen: Set<string> | undefined;
   for (let i = 0; i < rawHeaders.length; i += 2) {
     const field = rawHeaders[i] ?? '';
@@ -140,16 +142,16 @@ function repeatedField(rawHeaders: readonly string[]): string | undefined {
   return undefined;
 }
 
-function parameterNames(query: string): string[] {
+function readParameterNames(query: string): string[] {
   if (query === '') return [];
   return query.split('&').map((parameter) => {
     const end = parameter.indexOf('=');
     const name = end === -1 ? parameter : parameter.slice(0, end);
-    return name.includes('%') || name.includes('+') ? decodedName(name) : name;
+    return name.includes('%') || name.includes('+') ? decodeName(name) : name;
   });
 }
 
-function decodedName(name: string): string {
+function decodeName(name: string): string {
   try {
     return decodeURIComponent(name.replaceAll('+', ' '));
   } catch {
@@ -157,7 +159,7 @@ function decodedName(name: string): string {
   }
 }
 
-function mostOften(names: readonly string[]): number {
+function countMostFrequent(names: readonly string[]): number {
   const counts = new Map<string, number>();
   for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1);
   return Math.max(...counts.values());

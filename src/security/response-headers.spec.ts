@@ -1,13 +1,13 @@
 import { expect, it } from 'vitest';
 import { ResponseHeaders } from './response-headers.js';
 
-const headersOf = (protocol: string, ...options: ConstructorParameters<typeof ResponseHeaders>) =>
+const getHeaders = (protocol: string, ...options: ConstructorParameters<typeof ResponseHeaders>) =>
   Object.fromEntries(
-    new ResponseHeaders(...options).of({ protocol }).map(([name, value]) => [name.toLowerCase(), value]),
+    new ResponseHeaders(...options).getHeaders({ protocol }).map(([name, value]) => [name.toLowerCase(), value]),
   );
 
-it('allows a browser nothing with what an API answers', () => {
-  expect(headersOf('https')).toMatchObject({
+it('sets headers that forbid a browser to use the response as a page', () => {
+  expect(getHeaders('https')).toMatchObject({
     'content-security-policy': "default-src 'none';frame-ancestors 'none';base-uri 'none';form-action 'none'",
     'strict-transport-security': 'max-age=63072000; includeSubDomains',
     'permissions-policy': expect.stringContaining('camera=(), '),
@@ -18,32 +18,32 @@ it('allows a browser nothing with what an API answers', () => {
     'cross-origin-opener-policy': 'same-origin',
     'cross-origin-resource-policy': 'same-origin',
     'referrer-policy': 'no-referrer',
-    // Its filter was an oracle; 0 turns it off in browsers that still have it.
+    // The filter of old browsers leaks information. 0 turns it off.
     'x-xss-protection': '0',
   });
 });
 
-it('asks for HTTPS only where there is HTTPS (RFC 6797, section 7.2)', () => {
-  const { 'strict-transport-security': hsts, ...others } = headersOf('https');
+it('sends HSTS only over HTTPS (RFC 6797, section 7.2)', () => {
+  const { 'strict-transport-security': hsts, ...others } = getHeaders('https');
   expect(hsts).toBeDefined();
-  expect(headersOf('http')).toEqual(others);
+  expect(getHeaders('http')).toEqual(others);
 });
 
-it('asks to be preloaded only when that is wanted', () => {
-  expect(headersOf('https', undefined, { preload: true })['strict-transport-security']).toBe(
+it('adds preload to HSTS only if the option is set', () => {
+  expect(getHeaders('https', undefined, { preload: true })['strict-transport-security']).toBe(
     'max-age=63072000; includeSubDomains; preload',
   );
 });
 
-it('has every value at hand: the list is made once and holds texts', () => {
+it('computes the list once, and every value is a text', () => {
   const headers = new ResponseHeaders();
-  expect(headers.of({ protocol: 'https' })).toBe(headers.of({ protocol: 'https' }));
-  for (const [name, value] of headers.of({ protocol: 'https' })) {
+  expect(headers.getHeaders({ protocol: 'https' })).toBe(headers.getHeaders({ protocol: 'https' }));
+  for (const [name, value] of headers.getHeaders({ protocol: 'https' })) {
     expect(name).toMatch(/^[A-Za-z-]+$/);
     expect(value).toMatch(/^[\x20-\x7e]+$/);
   }
 });
 
-it('takes other options', () => {
-  expect(headersOf('https', { strictTransportSecurity: false })).not.toHaveProperty('strict-transport-security');
+it('accepts other options of helmet', () => {
+  expect(getHeaders('https', { strictTransportSecurity: false })).not.toHaveProperty('strict-transport-security');
 });

@@ -4,11 +4,11 @@ export type Header = readonly [name: string, value: string];
 
 const HSTS = 'Strict-Transport-Security';
 
-/** Two years; the lists of browsers ask for one (https://hstspreload.org). */
-const HSTS_SECONDS = 63_072_000;
+/** Two years. The preload lists of browsers require at least one year (https://hstspreload.org). */
+const HSTS_MAX_AGE_SECONDS = 63_072_000;
 
-/** What an API that serves no pages allows a browser: nothing. */
-export const API_POLICY: HelmetOptions = {
+/** Options for an API that serves no pages: the browser may load and embed nothing. */
+export const DEFAULT_HELMET_OPTIONS: HelmetOptions = {
   contentSecurityPolicy: {
     useDefaults: false,
     directives: {
@@ -22,11 +22,11 @@ export const API_POLICY: HelmetOptions = {
   crossOriginOpenerPolicy: { policy: 'same-origin' },
   crossOriginResourcePolicy: { policy: 'same-origin' },
   referrerPolicy: { policy: 'no-referrer' },
-  strictTransportSecurity: { maxAge: HSTS_SECONDS, includeSubDomains: true },
+  strictTransportSecurity: { maxAge: HSTS_MAX_AGE_SECONDS, includeSubDomains: true },
 };
 
-/** Features of a browser (https://www.w3.org/TR/permissions-policy/) that neither the API nor its pages use. */
-const FEATURES = [
+/** Browser features (https://www.w3.org/TR/permissions-policy/) that neither the API nor its pages use. */
+const DISABLED_FEATURES = [
   'accelerometer',
   'autoplay',
   'camera',
@@ -46,35 +46,35 @@ const FEATURES = [
   'xr-spatial-tracking',
 ];
 
-/** A request as both adapters show it: `protocol` heeds X-Forwarded-Proto of trusted proxies only. */
-interface SchemedRequest {
+/** A request of either adapter. `protocol` uses X-Forwarded-Proto only from trusted proxies. */
+interface RequestWithProtocol {
   readonly protocol?: string;
 }
 
 /**
- * The security headers of every response, worked out once: helmet makes the same dozen of values anew for each. HSTS is
- * the one that depends on the request; over plain HTTP it must not be sent (RFC 6797, section 7.2).
+ * The security headers of every response. They are computed once; helmet would compute the same values for each response.
+ * Only HSTS depends on the request: it must not be sent over plain HTTP (RFC 6797, section 7.2).
  *
  * @publicApi
  */
 export class ResponseHeaders {
-  private readonly plain: readonly Header[];
-  private readonly secure: readonly Header[];
+  private readonly httpHeaders: readonly Header[];
+  private readonly httpsHeaders: readonly Header[];
 
-  constructor(options: HelmetOptions = API_POLICY, { preload = false }: { preload?: boolean } = {}) {
-    const permissions = FEATURES.map((feature) => `${feature}=()`).join(', ');
-    const all: Header[] = [...helmetHeaders(options), ['Permissions-Policy', permissions]];
-    this.plain = all.filter(([name]) => name !== HSTS);
-    this.secure = all.map(([name, value]) => [name, name === HSTS && preload ? `${value}; preload` : value]);
+  constructor(options: HelmetOptions = DEFAULT_HELMET_OPTIONS, { preload = false }: { preload?: boolean } = {}) {
+    const permissions = DISABLED_FEATURES.map((feature) => `${feature}=()`).join(', ');
+    const all: Header[] = [...collectHelmetHeaders(options), ['Permissions-Policy', permissions]];
+    this.httpHeaders = all.filter(([name]) => name !== HSTS);
+    this.httpsHeaders = all.map(([name, value]) => [name, name === HSTS && preload ? `${value}; preload` : value]);
   }
 
-  of(request: object): readonly Header[] {
-    return (request as SchemedRequest).protocol === 'https' ? this.secure : this.plain;
+  getHeaders(request: object): readonly Header[] {
+    return (request as RequestWithProtocol).protocol === 'https' ? this.httpsHeaders : this.httpHeaders;
   }
 }
 
-/** helmet's own words, caught on a response that only collects them. */
-function helmetHeaders(options: HelmetOptions): Header[] {
+/** Runs helmet with a fake response that collects the headers. */
+function collectHelmetHeaders(options: HelmetOptions): Header[] {
   const headers = new Map<string, string>();
   const response = {
     setHeader: (name: string, value: string) => headers.set(name, value),

@@ -1,77 +1,77 @@
 import type { ArgumentMetadata } from '@nestjs/common';
 import { ProblemException, type FieldError } from '../problem/index.js';
 
-/** A schema of any library that keeps to https://standardschema.dev, such as zod and valibot. @publicApi */
+/** A schema of any library that implements https://standardschema.dev, such as zod and valibot. @publicApi */
 export type StandardSchema = NonNullable<ArgumentMetadata['schema']>;
 
-/** What a value is once the schema has accepted it: `@Body({ schema }) body: SchemaOutput<typeof schema>`. @publicApi */
+/** The type of a value after validation: `@Body({ schema }) body: SchemaOutput<typeof schema>`. @publicApi */
 export type SchemaOutput<S extends StandardSchema> = NonNullable<S['~standard']['types']>['output'];
 
-/** A body of ten thousand wrong fields shall not be answered with ten thousand errors. */
-export const MAXIMUM_ERRORS = 50;
-export const MAXIMUM_PATH = 200;
-const MAXIMUM_MESSAGE = 200;
+/** Maximum number of errors in a response. A client can send a body with thousands of invalid fields. */
+export const MAX_ERRORS = 50;
+export const MAX_FIELD_PATH_LENGTH = 200;
+const MAX_MESSAGE_LENGTH = 200;
 
-/** Code and words of fields that nobody asked for, whichever library found them. */
+/** Code and message for an unknown field. They are the same for all validation libraries. */
 export const UNKNOWN_FIELD = { code: 'whitelistValidation', message: 'the field is not known' };
 
-/** What libraries tell beside what the standard asks for. */
+/** An issue with the members that zod and valibot add to the standard. */
 interface Issue {
   readonly message: string;
   readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
-  /** zod: the kind of the issue, and for unknown keys their names. */
+  /** zod: the kind of the issue. For unknown keys, `keys` has their names. */
   readonly code?: unknown;
   readonly keys?: readonly string[];
-  /** valibot: the kind of the issue, what was to be there, and what was. */
+  /** valibot: the kind of the issue, the expected value and the received value. */
   readonly type?: unknown;
   readonly expected?: unknown;
   readonly received?: unknown;
 }
 
 /**
- * The value that the schema makes of the given one.
+ * Validates a value with a schema and returns the output of the schema.
  *
- * @param field name of the field, where the value is only one of a body or query
+ * @param field name of the field, if the value is one field of a body or query
  * @throws ProblemException `VALIDATION_FAILED`
  */
-export async function validatedBy(schema: StandardSchema, value: unknown, field?: string): Promise<unknown> {
+export async function validateWithSchema(schema: StandardSchema, value: unknown, field?: string): Promise<unknown> {
   const checked = schema['~standard'].validate(value);
   const result = checked instanceof Promise ? await checked : checked;
   if (!result.issues) return result.value;
-  throw validationProblem((result.issues as readonly Issue[]).flatMap((issue) => fieldErrors(issue, field)));
+  throw createValidationProblem((result.issues as readonly Issue[]).flatMap((issue) => toFieldErrors(issue, field)));
 }
 
-export function validationProblem(errors: FieldError[]): ProblemException {
-  return new ProblemException('VALIDATION_FAILED', 'Correct the fields named in "errors".', {
-    errors: errors.slice(0, MAXIMUM_ERRORS),
+export function createValidationProblem(errors: FieldError[]): ProblemException {
+  return new ProblemException('VALIDATION_FAILED', 'Correct the fields listed in "errors".', {
+    errors: errors.slice(0, MAX_ERRORS),
   });
 }
 
-function fieldErrors(issue: Issue, field: string | undefined): FieldError[] {
-  const path = [...(field === undefined ? [] : [field]), ...(issue.path ?? []).map(segmentOf)];
+function toFieldErrors(issue: Issue, field: string | undefined): FieldError[] {
+  const path = [...(field === undefined ? [] : [field]), ...(issue.path ?? []).map(toPathSegment)];
   if (issue.code === 'unrecognized_keys' && issue.keys) {
-    return issue.keys.slice(0, MAXIMUM_ERRORS).map((key) => ({ path: pathOf([...path, key]), ...UNKNOWN_FIELD }));
+    return issue.keys.slice(0, MAX_ERRORS).map((key) => ({ path: toPath([...path, key]), ...UNKNOWN_FIELD }));
   }
-  if (issue.type === 'strict_object' && issue.expected === 'never') return [{ path: pathOf(path), ...UNKNOWN_FIELD }];
-  return [{ path: pathOf(path), code: codeOf(issue), message: messageOf(issue) }];
+  if (issue.type === 'strict_object' && issue.expected === 'never') return [{ path: toPath(path), ...UNKNOWN_FIELD }];
+  return [{ path: toPath(path), code: getCode(issue), message: getMessage(issue) }];
 }
 
-function segmentOf(segment: PropertyKey | { readonly key: PropertyKey }): string {
+function toPathSegment(segment: PropertyKey | { readonly key: PropertyKey }): string {
   return String(typeof segment === 'object' ? segment.key : segment);
 }
 
-function pathOf(segments: readonly string[]): string {
-  return segments.join('.').slice(0, MAXIMUM_PATH);
+function toPath(segments: readonly string[]): string {
+  return segments.join('.').slice(0, MAX_FIELD_PATH_LENGTH);
 }
 
-function codeOf({ code, type }: Issue): string {
+function getCode({ code, type }: Issue): string {
   const kind = code ?? type;
   return typeof kind === 'string' ? kind : 'invalid';
 }
 
-/** valibot repeats the value in its message, and a value may be a password. */
-function messageOf({ message, received, expected }: Issue): string {
+/** Returns the message without the value. valibot includes the received value, which may be a password. */
+function getMessage({ message, received, expected }: Issue): string {
   const isRepeated = typeof received === 'string' && received !== '' && message.includes(received);
   const text = isRepeated ? `expected ${typeof expected === 'string' ? expected : 'another value'}` : message;
-  return text.slice(0, MAXIMUM_MESSAGE);
+  return text.slice(0, MAX_MESSAGE_LENGTH);
 }

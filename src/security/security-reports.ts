@@ -1,6 +1,6 @@
 import type { Counter, MetricFamily, Metrics, ViolationStreaks } from '../ports/index.js';
 
-/** What was refused or changed, by rule; the label of the metric. */
+/** The rule by which a request was rejected or changed. It is the label of the metric. */
 export type SecurityRule =
   | 'address'
   | 'body_shape'
@@ -11,7 +11,7 @@ export type SecurityRule =
   | 'request_shape'
   | 'reserved_keys';
 
-/** Tells of refusals: each one in a metric, and their streaks in the audit trail. */
+/** Reports rejected and changed requests: each one in a metric, and their streaks in the audit trail. */
 export class SecurityReports {
   private readonly family: MetricFamily<Counter>;
   private readonly counters = new Map<SecurityRule, Counter>();
@@ -22,18 +22,18 @@ export class SecurityReports {
   ) {
     this.family = metrics.counter({
       name: 'security_refusals_total',
-      help: 'Requests that a rule of SecurityModule refused or changed.',
+      help: 'Requests that a rule of SecurityModule rejected or changed.',
       labelNames: ['rule'],
     });
   }
 
-  /** @param subject what the streak is of: an origin, an address */
-  refused(rule: SecurityRule, subject: string, metadata: Readonly<Record<string, unknown>> = {}): void {
-    this.counterOf(rule).add();
+  /** @param subject the origin or address that causes the streak */
+  report(rule: SecurityRule, subject: string, metadata: Readonly<Record<string, unknown>> = {}): void {
+    this.getCounter(rule).add();
     this.streaks.add({ rule, subject, metadata });
   }
 
-  private counterOf(rule: SecurityRule): Counter {
+  private getCounter(rule: SecurityRule): Counter {
     const counter = this.counters.get(rule) ?? this.family.labels({ rule });
     this.counters.set(rule, counter);
     return counter;

@@ -10,7 +10,7 @@ import { installCompression } from './response-compression.js';
 import {
   SECURITY_OPTIONS,
   SECURITY_SETTINGS,
-  settingsOf,
+  createSecuritySettings,
   type SecurityModuleOptions,
   type SecuritySettings,
 } from './security.options.js';
@@ -23,16 +23,16 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<SecurityModule
   .build();
 
 /**
- * Hardens the HTTP of an application, on Express and on Fastify: response headers, CORS, limits of requests and their
- * bodies, lists of addresses, compression. It works on any Nest application that imports it; create that with
- * `bodyParser: false`, so that bodies are read here alone.
+ * Hardens the HTTP server of an application on Express and Fastify: response headers, CORS, limits for requests and
+ * bodies, address lists and compression. Create the application with `bodyParser: false`, so that only this module reads
+ * bodies.
  *
  * @publicApi
  */
 @Module({
   imports: [GuardChainModule],
   providers: [
-    { provide: SECURITY_SETTINGS, inject: [SECURITY_OPTIONS], useFactory: settingsOf },
+    { provide: SECURITY_SETTINGS, inject: [SECURITY_OPTIONS], useFactory: createSecuritySettings },
     ViolationStreaks,
     {
       provide: SecurityReports,

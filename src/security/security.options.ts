@@ -1,46 +1,46 @@
 import type { HelmetOptions } from 'helmet';
 
-/** What happens to text with control characters: NUL ends a string in C and is no text to PostgreSQL. @publicApi */
+/** How control characters in text are handled. NUL, for example, ends a string in C, and PostgreSQL rejects it. @publicApi */
 export type ControlCharacterRule = 'refuse' | 'strip' | 'allow';
 
 /** @publicApi */
 export interface CorsOptions {
   /**
-   * Origins that browsers may call from: exact ones (`https://app.example.com`), or patterns with one `*` for one label
-   * (`https://*.app.example.com`). `*` alone is everybody, without credentials.
+   * Allowed origins: an exact origin (`https://app.example.com`), or a pattern with one `*` for one label
+   * (`https://*.app.example.com`). `*` alone allows every origin, without credentials.
    */
   origins: readonly string[];
-  /** Whether cookies and credentials come along. @default false */
+  /** Whether browsers may send cookies and credentials. @default false */
   credentials?: boolean;
-  /** How long a browser keeps the answer to a preflight, seconds. @default 600 */
+  /** How long a browser caches the response to a preflight, in seconds. @default 600 */
   maxAgeSeconds?: number;
-  /** Response headers that scripts may read. @default those that the suite sets */
+  /** Response headers that scripts may read. @default the headers that this library sets */
   exposedHeaders?: readonly string[];
 }
 
 /** @publicApi */
 export interface RequestLimits {
-  /** Largest body, bytes; `@BodyLimit()` sets another for a route. @default 1048576 */
+  /** Maximum size of a body, in bytes. `@BodyLimit()` sets another limit for a route. @default 1048576 */
   bodyBytes?: number;
-  /** Deepest nesting of JSON. @default 64 */
+  /** Maximum nesting of JSON. @default 64 */
   jsonDepth?: number;
-  /** Most names of a JSON body, over all its objects. @default 10000 */
+  /** Maximum number of names in a JSON body, in all its objects. @default 10000 */
   jsonKeys?: number;
-  /** Most fields of a form. @default 1000 */
+  /** Maximum number of fields in a form. @default 1000 */
   formFields?: number;
-  /** Longest request target, path and query, in characters. @default 8192 */
+  /** Maximum length of the request target (path and query), in characters. @default 8192 */
   urlLength?: number;
-  /** Most header fields; Node drops those beyond its own limit without a word. @default 100 */
+  /** Maximum number of header fields. Node silently drops header fields over its own limit. @default 100 */
   headers?: number;
-  /** Most parameters of a query. @default 100 */
+  /** Maximum number of query parameters. @default 100 */
   queryParameters?: number;
-  /** How often one parameter may stand in a query; 1 refuses all repetition. @default 20 */
+  /** How often one parameter may occur in a query. 1 allows no repetition. @default 20 */
   repeatedParameters?: number;
 }
 
 /** @publicApi */
 export interface CompressionOptions {
-  /** Smaller bodies cost more to compress than they save, bytes. @default 1024 */
+  /** Minimum size of a body that is compressed, in bytes. Compression of smaller bodies costs more than it saves. @default 1024 */
   thresholdBytes?: number;
   /** 0 to 11. @default 4 */
   brotliQuality?: number;
@@ -52,28 +52,28 @@ export interface CompressionOptions {
 
 /** Options of SecurityModule. @publicApi */
 export interface SecurityModuleOptions {
-  /** Options of helmet, instead of those of an API that serves no pages. HSTS is only sent over TLS. */
+  /** Options of helmet. HSTS is sent only over TLS. @default options for an API that serves no pages */
   headers?: HelmetOptions;
-  /** Adds `preload` to HSTS: consent to be put on the lists that browsers carry. @default false */
+  /** Whether to add `preload` to HSTS, which is the consent to the preload lists of browsers. @default false */
   hstsPreload?: boolean;
-  /** @default no other origin may call */
+  /** @default no other origin is allowed */
   cors?: CorsOptions;
   limits?: RequestLimits;
-  /** Methods that are served; others get 405. @default GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS */
+  /** Allowed methods. Other methods get 405. @default GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS */
   methods?: readonly string[];
-  /** Control characters in JSON, forms and queries; tab, line feed and carriage return are text. @default 'refuse' */
+  /** Rule for control characters in JSON, forms and queries. Tab, line feed and carriage return are allowed. @default 'refuse' */
   controlCharacters?: ControlCharacterRule;
-  /** Refuses names that databases take for operators (`$gt`, `a.b`) on every route. @default false */
+  /** Whether to reject names that databases read as operators (`$gt`, `a.b`) on every route. @default false */
   refuseOperators?: boolean;
-  /** Addresses and networks (CIDR) that may come in; unset: all. Operational routes are open to all of them. */
+  /** Allowed addresses and networks (CIDR). Operational routes allow all addresses. @default all */
   allowAddresses?: readonly string[];
-  /** Addresses and networks (CIDR) that may not come in. */
+  /** Denied addresses and networks (CIDR). @default none */
   denyAddresses?: readonly string[];
-  /** Whether responses of authenticated requests forbid storing, unless the route says otherwise. @default true */
+  /** Whether responses to authenticated requests forbid storing, if the route sets no `Cache-Control`. @default true */
   noStore?: boolean;
   /**
-   * Needs the package `compression` on Express, `@fastify/compress` on Fastify. `false` leaves compression to the proxy in
-   * front.
+   * Needs the package `compression` on Express, or `@fastify/compress` on Fastify. `false` disables compression, for example
+   * if a proxy compresses.
    */
   compression?: CompressionOptions | false;
 }
@@ -81,9 +81,9 @@ export interface SecurityModuleOptions {
 export const SECURITY_OPTIONS = Symbol('bulwark.securityOptions');
 export const SECURITY_SETTINGS = Symbol('bulwark.securitySettings');
 
-const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
+const DEFAULT_METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
 
-const LIMITS: Required<RequestLimits> = {
+const DEFAULT_LIMITS: Required<RequestLimits> = {
   bodyBytes: 1_048_576,
   jsonDepth: 64,
   jsonKeys: 10_000,
@@ -94,14 +94,14 @@ const LIMITS: Required<RequestLimits> = {
   repeatedParameters: 20,
 };
 
-const COMPRESSION: Required<CompressionOptions> = {
+const DEFAULT_COMPRESSION: Required<CompressionOptions> = {
   thresholdBytes: 1_024,
   brotliQuality: 4,
   gzipLevel: 6,
   zstdLevel: 3,
 };
 
-/** The options with every default filled in. */
+/** The options with all defaults. */
 export interface SecuritySettings extends SecurityModuleOptions {
   readonly limits: Required<RequestLimits>;
   readonly methods: readonly string[];
@@ -110,14 +110,14 @@ export interface SecuritySettings extends SecurityModuleOptions {
   readonly compression: Required<CompressionOptions> | false;
 }
 
-export function settingsOf(options: SecurityModuleOptions): SecuritySettings {
-  const { limits, compression, methods = METHODS, controlCharacters = 'refuse', noStore = true } = options;
+export function createSecuritySettings(options: SecurityModuleOptions): SecuritySettings {
+  const { limits, compression, methods = DEFAULT_METHODS, controlCharacters = 'refuse', noStore = true } = options;
   return Object.freeze({
     ...options,
     methods,
     controlCharacters,
     noStore,
-    limits: { ...LIMITS, ...limits },
-    compression: compression === false ? false : { ...COMPRESSION, ...compression },
+    limits: { ...DEFAULT_LIMITS, ...limits },
+    compression: compression === false ? false : { ...DEFAULT_COMPRESSION, ...compression },
   });
 }

@@ -1,34 +1,37 @@
 import type { Server } from 'node:http';
 
-/** How long a client may take, milliseconds. @publicApi */
+/** Timeouts for clients, in milliseconds. @publicApi */
 export interface ClientTimeouts {
-  /** For the request line and the headers. @default 15000 */
+  /** Time for the request line and the headers. @default 15000 */
   headersMs?: number;
-  /** For a whole request. Fastify turns this off, and with it what holds off slow senders. @default 120000 */
+  /** Time for a whole request. Fastify turns this timeout off, and then has no protection against slow clients. @default 120000 */
   requestMs?: number;
-  /** Idle between two requests: longer than the usual load balancers (60 s), lest they reuse a closed one. @default 72000 */
+  /**
+   * Idle time between two requests. It is longer than the idle time of common load balancers (60 s), so that they do not
+   * reuse a closed connection. @default 72000
+   */
   keepAliveMs?: number;
   /**
-   * How often connections are looked through for those that are late: the rarer, the more of them are answered and closed
-   * in one go, and everybody else waits for that. @default 1000
+   * Interval of the timeout check. With a longer interval, more connections are closed in one check, and other requests
+   * wait longer for it. @default 1000
    */
-  checkMs?: number;
+  checkIntervalMs?: number;
 }
 
 /**
- * Sets the timeouts that hold off slow clients (slowloris). Call it before the server listens: Node starts to look at its
- * connections then.
+ * Sets timeouts against slow clients (slowloris). Call it before the server listens, because Node starts the timeout check
+ * then.
  *
  * @publicApi
  */
-export function limitServer(
+export function setServerTimeouts(
   server: Server,
-  { headersMs = 15_000, requestMs = 120_000, keepAliveMs = 72_000, checkMs = 1_000 }: ClientTimeouts = {},
+  { headersMs = 15_000, requestMs = 120_000, keepAliveMs = 72_000, checkIntervalMs = 1_000 }: ClientTimeouts = {},
 ): void {
   Object.assign(server, {
     headersTimeout: headersMs,
     requestTimeout: requestMs,
     keepAliveTimeout: keepAliveMs,
-    connectionsCheckingInterval: checkMs,
+    connectionsCheckingInterval: checkIntervalMs,
   });
 }

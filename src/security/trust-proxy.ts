@@ -1,7 +1,7 @@
 import { parseAddress } from '../context/index.js';
 import { AddressList } from './address-list.js';
 
-/** Names that Express gave to networks, and Fastify took over. */
+/** Names of networks in Express and Fastify. */
 const NAMED_NETWORKS: Readonly<Record<string, readonly string[]>> = {
   linklocal: ['169.254.0.0/16', 'fe80::/10'],
   loopback: ['127.0.0.0/8', '::1/128'],
@@ -9,12 +9,12 @@ const NAMED_NETWORKS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /**
- * The setting in the form that both adapters take: whether to trust an address so many hops away. Their own functions
- * parse each address anew, every time that somebody asks a request for its client.
+ * Creates the trust function that both adapters accept: whether to trust an address at a number of hops. The adapters' own
+ * functions would parse each address again at every read of the client's address.
  *
- * @throws RangeError on an entry that is neither an address, nor a network, nor one of the names
+ * @throws RangeError if an entry is neither an address, a network nor one of the names
  */
-export function trustProxyOption(
+export function createTrustProxyOption(
   trustProxy: number | readonly string[] | false,
 ): false | ((address: string | undefined, hop: number) => boolean) {
   if (trustProxy === false) return false;

@@ -1,15 +1,23 @@
 import { ValidationPipe, type ArgumentMetadata, type Type, type ValidationPipeOptions } from '@nestjs/common';
 import type { ValidationError } from 'class-validator';
 import type { FieldError } from '../problem/index.js';
-import { quickCheckOf, type QuickCheck } from './quick-check.js';
-import { refuseReservedNames } from './reserved-keys.js';
-import { MAXIMUM_PATH, UNKNOWN_FIELD, validatedBy, validationProblem } from './schema-validation.js';
+import { createFastValidator, type FastValidator } from './fast-validator.js';
+import { assertNoReservedNames } from './reserved-keys.js';
+import {
+  MAX_FIELD_PATH_LENGTH,
+  UNKNOWN_FIELD,
+  validateWithSchema,
+  createValidationProblem,
+} from './schema-validation.js';
 
-const VALIDATED = new Set<ArgumentMetadata['type']>(['body', 'query', 'param']);
+const VALIDATED_TYPES = new Set<ArgumentMetadata['type']>(['body', 'query', 'param']);
 
-/** Nest drops some reserved names before class-validator sees them, and class-validator takes the others for known. */
+/**
+ * A ValidationPipe that rejects reserved names. Nest removes some reserved names before class-validator sees them, and
+ * class-validator accepts the others as known properties.
+ */
 class StrictValidationPipe extends ValidationPipe {
-  private readonly quickChecks = new WeakMap<Type, QuickCheck | null>();
+  private readonly fastValidators = new WeakMap<Type, FastValidator | null>();
 
   constructor(
     options: ValidationPipeOptions,
@@ -20,45 +28,45 @@ class StrictValidationPipe extends ValidationPipe {
 
   override async transform(value: unknown, metadata: ArgumentMetadata): Promise<unknown> {
     const { type, metatype, schema, data } = metadata;
-    if (type === 'body' || type === 'query') this.refuseReserved(value);
-    if (schema && VALIDATED.has(type)) return validatedBy(schema, value, data);
-    const instance = metatype && VALIDATED.has(type) ? this.quickCheck(metatype)?.(value) : undefined;
+    if (type === 'body' || type === 'query') this.rejectReservedNames(value);
+    if (schema && VALIDATED_TYPES.has(type)) return validateWithSchema(schema, value, data);
+    const instance = metatype && VALIDATED_TYPES.has(type) ? this.getFastValidator(metatype)?.(value) : undefined;
     return instance ?? super.transform(value, metadata);
   }
 
-  private refuseReserved(value: unknown): void {
+  private rejectReservedNames(value: unknown): void {
     try {
-      refuseReservedNames(value);
+      assertNoReservedNames(value);
     } catch (error) {
       this.onReservedName();
       throw error;
     }
   }
 
-  private quickCheck(metatype: Type): QuickCheck | null {
-    let check = this.quickChecks.get(metatype);
-    if (check === undefined) this.quickChecks.set(metatype, (check = quickCheckOf(metatype) ?? null));
+  private getFastValidator(metatype: Type): FastValidator | null {
+    let check = this.fastValidators.get(metatype);
+    if (check === undefined) this.fastValidators.set(metatype, (check = createFastValidator(metatype) ?? null));
     return check;
   }
 }
 
 /** @publicApi */
 export interface ValidationOptions {
-  /** Told when a body or a query is refused for a name that every object inherits, such as `__proto__`. */
+  /** Called if a body or a query is rejected because of a name that every object inherits, such as `__proto__`. */
   onReservedName?: () => void;
 }
 
 /**
- * Validation of bodies, queries and path parameters: by the decorators of their classes, or by the schema that Nest's own
- * decorators take (`@Body({ schema })`), of zod, valibot or any other library of the Standard Schema kind. Either way the
- * answer lists path, code and message of each field.
+ * Creates the pipe that validates bodies, queries and path parameters: by the decorators of their classes, or by the
+ * schema in Nest's own decorators (`@Body({ schema })`) from zod, valibot or another Standard Schema library. The response
+ * lists path, code and message of each invalid field.
  *
- * What no decorator names is refused, not dropped, so that a client learns of its mistake and a role cannot be slipped in.
- * A schema says for itself: `z.strictObject()` refuses, `z.object()` drops.
+ * Fields without a decorator are rejected and not removed, so that a client sees its mistake and cannot set a field such
+ * as `roles` unnoticed. A schema decides itself: `z.strictObject()` rejects unknown fields, `z.object()` removes them.
  *
  * @publicApi
  */
-export function validationPipe({ onReservedName = () => undefined }: ValidationOptions = {}): ValidationPipe {
+export function createValidationPipe({ onReservedName = () => undefined }: ValidationOptions = {}): ValidationPipe {
   const options: ValidationPipeOptions = {
     transform: true,
     whitelist: true,
@@ -66,18 +74,18 @@ export function validationPipe({ onReservedName = () => undefined }: ValidationO
     forbidUnknownValues: true,
     stopAtFirstError: false,
     validationError: { target: false, value: false },
-    exceptionFactory: (errors) => validationProblem(errors.flatMap((error) => fieldErrors(error, ''))),
+    exceptionFactory: (errors) => createValidationProblem(errors.flatMap((error) => toFieldErrors(error, ''))),
   };
   return new StrictValidationPipe(options, onReservedName);
 }
 
-function fieldErrors({ property, constraints, children }: ValidationError, parent: string): FieldError[] {
-  const path = (parent === '' ? property : `${parent}.${property}`).slice(0, MAXIMUM_PATH);
-  const own = Object.entries(constraints ?? {}).map(([code, message]) => ({
+function toFieldErrors({ property, constraints, children }: ValidationError, parent: string): FieldError[] {
+  const path = (parent === '' ? property : `${parent}.${property}`).slice(0, MAX_FIELD_PATH_LENGTH);
+  const fieldErrors = Object.entries(constraints ?? {}).map(([code, message]) => ({
     path,
     code,
-    // class-validator's sentence repeats the name, whose length the client chose.
+    // class-validator's message contains the name, and the client chooses the length of the name.
     message: code === UNKNOWN_FIELD.code ? UNKNOWN_FIELD.message : message,
   }));
-  return [...own, ...(children ?? []).flatMap((child) => fieldErrors(child, path))];
+  return [...fieldErrors, ...(children ?? []).flatMap((child) => toFieldErrors(child, path))];
 }

@@ -4,90 +4,93 @@ import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises'
 import { requestPath } from '../context/index.js';
 
 const POLL_MS = 25;
-/** Most connections that the system keeps for a server that has not accepted them yet (Node's default). */
-const BACKLOG = 511;
+/** Node's default for the number of connections that the operating system queues before the server accepts them. */
+const MAX_BACKLOG = 511;
 
 interface Connection {
   responses: Set<ServerResponse>;
-  /** When the connection last had a request in flight. */
-  quietSince: number;
+  /** Monotonic time of the end of the last request, in milliseconds. */
+  idleSince: number;
 }
 
 /**
- * The connections of an HTTP server, so that a shutdown can let go of each one at a moment when no request is lost.
+ * The connections of an HTTP server. A shutdown uses it to close each connection without losing a request.
  *
- * Node's own `server.close()` drops idle connections at once. A keep-alive client may have sent its next request at that
- * moment, and sees a reset.
+ * Node's own `server.close()` closes idle connections at once. If a keep-alive client sends its next request at that
+ * moment, it gets a connection reset.
  */
 export class Connections {
-  private readonly open = new Map<Socket, Connection>();
-  private isLeaving = false;
+  private readonly connections = new Map<Socket, Connection>();
+  private isClosing = false;
   private accepted = 0;
 
   constructor(private readonly server: Server) {
     server.on('connection', (socket: Socket) => {
       this.accepted++;
-      this.open.set(socket, { responses: new Set(), quietSince: performance.now() });
-      socket.once('close', () => this.open.delete(socket));
+      this.connections.set(socket, { responses: new Set(), idleSince: performance.now() });
+      socket.once('close', () => this.connections.delete(socket));
     });
-    // Before the framework's own listener, so that the header is set before anything is written.
+    // This listener runs before the framework's listener, so the header is set before the response is written.
     server.prependListener('request', (request: IncomingMessage, response: ServerResponse) => {
-      const connection = this.open.get(request.socket);
+      const connection = this.connections.get(request.socket);
       if (!connection) return;
-      if (this.isLeaving) response.setHeader('Connection', 'close');
+      if (this.isClosing) response.setHeader('Connection', 'close');
       connection.responses.add(response);
       response.once('close', () => {
         connection.responses.delete(response);
-        connection.quietSince = performance.now();
+        connection.idleSince = performance.now();
       });
     });
   }
 
-  /** From now on every response asks its client to come back on another connection. */
-  leave(): void {
-    this.isLeaving = true;
-    for (const { responses } of this.open.values()) {
+  /** From now on, every response has `Connection: close`, so that clients open a new connection elsewhere. */
+  startClosing(): void {
+    this.isClosing = true;
+    for (const { responses } of this.connections.values()) {
       for (const response of responses) if (!response.headersSent) response.setHeader('Connection', 'close');
     }
   }
 
   /**
-   * Closes the port. Connections that are open stay open, which Node's close of an HTTP server would not grant; those that
-   * the system has taken are accepted first, one in a turn of the event loop, for it would reset them.
+   * Closes the port. Open connections stay open; Node's `close()` of an HTTP server would close the idle ones.
+   * Connections that the operating system has queued are accepted first, one in each turn of the event loop, because the
+   * operating system would reset them.
    */
   async stopListening(): Promise<void> {
-    for (let before = -1, turns = 0; this.accepted > before && turns < BACKLOG; turns++) {
+    for (let before = -1, turns = 0; this.accepted > before && turns < MAX_BACKLOG; turns++) {
       before = this.accepted;
       await turn();
     }
     NetServer.prototype.close.call(this.server);
   }
 
-  /** Closes connections as they fall quiet, until none is left or the signal says to stop waiting. */
-  async closeQuietOnes(quietMs: number, signal: AbortSignal): Promise<void> {
-    while (this.open.size > 0 && !signal.aborted) {
-      // A request that has arrived is seen first: in a process that stood still, timers fire before sockets are read.
+  /** Closes connections when they become idle, until no connection is left or the signal is aborted. */
+  async closeIdle(idleMs: number, signal: AbortSignal): Promise<void> {
+    while (this.connections.size > 0 && !signal.aborted) {
+      // After a pause of the process, timers run before sockets are read. So read requests that have arrived first.
       await turn();
-      const before = performance.now() - quietMs;
-      for (const [socket, { responses, quietSince }] of this.open) {
-        if (responses.size === 0 && quietSince <= before) socket.end();
+      const before = performance.now() - idleMs;
+      for (const [socket, { responses, idleSince }] of this.connections) {
+        if (responses.size === 0 && idleSince <= before) socket.end();
       }
       await sleep(POLL_MS);
     }
   }
 
-  /** Requests that are not answered yet, as text for a log. */
-  inFlight(): string[] {
-    return [...this.open.values()].flatMap(({ responses }) => [...responses]).map(({ req }) => nameOf(req));
+  /** Describes the requests without a complete response, for a log. */
+  describeInFlight(): string[] {
+    return [...this.connections.values()]
+      .flatMap(({ responses }) => [...responses])
+      .map(({ req }) => describeRequest(req));
   }
 
-  /** Cuts what is left. */
+  /** Closes all remaining connections at once. */
   destroy(): void {
-    for (const socket of this.open.keys()) socket.destroy();
+    for (const socket of this.connections.keys()) socket.destroy();
   }
 }
 
-/** Method and path; a query may hold what does not belong in a log. */
-function nameOf({ method = '', url = '' }: IncomingMessage): string {
+/** Method and path. The query is left out because it may hold secrets. */
+function describeRequest({ method = '', url = '' }: IncomingMessage): string {
   return `${method} ${requestPath(url)}`;
 }

@@ -1,23 +1,23 @@
 import { Logger } from '@nestjs/common';
 import type { ShutdownService } from './shutdown.service.js';
 
-/** Exit codes; 70 and 75 are those of sysexits.h. */
-export const EXIT_IN_ORDER = 0;
+/** Exit codes. 70 and 75 are from sysexits.h. */
+export const EXIT_OK = 0;
 export const EXIT_CRASHED = 70;
-export const EXIT_CUT = 75;
+export const EXIT_WORK_LOST = 75;
 
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
 
 /**
- * Ends the process on a signal that comes before there is anything to shut down but what `cleanUp` takes care of. The
- * answer takes the handler away again.
+ * Runs `cleanUp` and exits on SIGTERM or SIGINT. Use it during the start, before {@link shutDownOnSignals} can be used.
+ * The returned function removes the signal handlers.
  *
  * @publicApi
  */
-export function endOnSignals(cleanUp: () => Promise<void>): () => void {
+export function exitOnSignals(cleanUp: () => Promise<void>): () => void {
   const end = () => {
     cleanUp().then(
-      () => process.exit(EXIT_IN_ORDER),
+      () => process.exit(EXIT_OK),
       () => process.exit(EXIT_CRASHED),
     );
   };
@@ -28,7 +28,8 @@ export function endOnSignals(cleanUp: () => Promise<void>): () => void {
 }
 
 /**
- * Ends the process by the shutdown when it is told to or when it crashes. A second signal ends it at once.
+ * Shuts the application down and exits on SIGTERM, SIGINT, an uncaught exception or an unhandled rejection. A second
+ * signal ends the process at once.
  *
  * @publicApi
  */
@@ -39,9 +40,9 @@ export function shutDownOnSignals(service: ShutdownService): void {
   const end = (reason: string, code: number) => {
     hasBegun = true;
     service.shutdown(reason).then(
-      ({ lost }) => process.exit(code !== EXIT_IN_ORDER || lost.length === 0 ? code : EXIT_CUT),
+      ({ lost }) => process.exit(code !== EXIT_OK || lost.length === 0 ? code : EXIT_WORK_LOST),
       (error: unknown) => {
-        logger.fatal({ err: error, msg: 'the shutdown itself failed' });
+        logger.fatal({ err: error, msg: 'the shutdown failed' });
         process.exit(EXIT_CRASHED);
       },
     );
@@ -49,10 +50,10 @@ export function shutDownOnSignals(service: ShutdownService): void {
 
   const onSignal = (signal: NodeJS.Signals) => {
     if (hasBegun) {
-      logger.error({ inFlight: service.describeInFlight(), msg: `a second signal, ${signal}: ending at once` });
-      process.exit(EXIT_CUT);
+      logger.error({ inFlight: service.describeInFlight(), msg: `second signal ${signal}: the process ends at once` });
+      process.exit(EXIT_WORK_LOST);
     }
-    end(signal, EXIT_IN_ORDER);
+    end(signal, EXIT_OK);
   };
 
   const onCrash = (kind: string) => (error: unknown) => {

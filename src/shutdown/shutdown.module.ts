@@ -9,8 +9,8 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
   .build();
 
 /**
- * Graceful shutdown in ordered phases. Providers take part by `@OnShutdown({ phase })`; jobs count themselves in by
- * `Lifecycle.run()`.
+ * Graceful shutdown in ordered phases. A provider takes part by `@OnShutdown({ phase })`. The shutdown waits for jobs that
+ * run inside `Lifecycle.run()`.
  *
  * @publicApi
  */

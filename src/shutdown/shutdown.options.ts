@@ -1,19 +1,19 @@
 /** @publicApi */
 export interface ShutdownModuleOptions {
   /**
-   * Pause between readiness saying no and the port closing, in milliseconds: as long as the load balancer needs to
-   * notice. @default 5000
+   * Pause between the failing readiness probe and the closed port, in milliseconds. The load balancer must notice the
+   * probe within this time. @default 5000
    */
   drainDelayMs?: number;
-  /** Longest wait for requests and jobs in flight, once the port is closed, in milliseconds. @default 30000 */
+  /** Maximum wait for running requests and jobs after the port is closed, in milliseconds. @default 30000 */
   timeoutMs?: number;
-  /** Longest wait for the participants of one phase and for Nest's own hooks, in milliseconds. @default 10000 */
+  /** Maximum wait for the participants of one phase, and for Nest's own hooks, in milliseconds. @default 10000 */
   phaseTimeoutMs?: number;
   /**
-   * How long a connection has to be quiet before it is closed, in milliseconds. A request that is already on its way
-   * would be lost with it; one that comes in time is answered with `Connection: close`. @default 250
+   * How long a connection must be idle before it is closed, in milliseconds. A request that arrives within this time gets
+   * a response with `Connection: close`. A request that arrives later is lost. @default 250
    */
-  quietMs?: number;
+  connectionIdleMs?: number;
 }
 
 export type ShutdownSettings = Readonly<Required<ShutdownModuleOptions>>;
@@ -25,6 +25,6 @@ export function shutdownSettings(options: ShutdownModuleOptions): ShutdownSettin
     drainDelayMs: options.drainDelayMs ?? 5_000,
     timeoutMs: options.timeoutMs ?? 30_000,
     phaseTimeoutMs: options.phaseTimeoutMs ?? 10_000,
-    quietMs: options.quietMs ?? 250,
+    connectionIdleMs: options.connectionIdleMs ?? 250,
   });
 }

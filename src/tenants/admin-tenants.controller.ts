@@ -41,7 +41,7 @@ export class AdminTenantsController {
     return this.tenants.list(cursor);
   }
 
-  /** With an `Idempotency-Key`, a repetition makes no second one. */
+  /** With an `Idempotency-Key`, a repeated request creates no second tenant. */
   @Post()
   @Idempotent()
   create(@Body() { name, ownerId }: CreateTenantDto): Promise<AdminTenantView> {
@@ -60,7 +60,7 @@ export class AdminTenantsController {
     return { members: await this.tenants.members(tenantId) };
   }
 
-  /** Adds a member, or changes its roles. */
+  /** Adds a member, or changes the roles of a member. */
   @Put(':tenantId/members/:userId')
   @HttpCode(204)
   setMember(

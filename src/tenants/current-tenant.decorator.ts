@@ -3,16 +3,19 @@ import { ProblemException } from '../problem/index.js';
 import type { AdapterRequest } from '../context/index.js';
 
 /** @throws ProblemException `TENANT_REQUIRED` */
-export function requiredTenant(tenantId: string | undefined): string {
+export function requireTenant(tenantId: string | undefined): string {
   if (tenantId !== undefined) return tenantId;
-  throw new ProblemException('TENANT_REQUIRED', 'Choose a tenant first: POST /auth/switch-tenant with one of yours.');
+  throw new ProblemException(
+    'TENANT_REQUIRED',
+    'Choose a tenant first: send one of your tenants to POST /auth/switch-tenant.',
+  );
 }
 
 /**
- * Id of the tenant that the caller acts in, as a handler's parameter. Callers without one get 403 `TENANT_REQUIRED`.
+ * Parameter decorator: the id of the tenant that the caller acts in. Callers without a tenant get 403 `TENANT_REQUIRED`.
  *
  * @publicApi
  */
 export const CurrentTenant = createParamDecorator((_data: unknown, context: ExecutionContext): string =>
-  requiredTenant(context.switchToHttp().getRequest<AdapterRequest>().user?.tenantId),
+  requireTenant(context.switchToHttp().getRequest<AdapterRequest>().user?.tenantId),
 );

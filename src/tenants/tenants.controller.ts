@@ -26,10 +26,10 @@ export class TenantsController {
   @Get('tenants')
   @Header('Cache-Control', 'no-store')
   async list(@CurrentUser() user: Principal): Promise<{ tenants: TenantView[] }> {
-    return { tenants: await this.tenants.listOf(user) };
+    return { tenants: await this.tenants.listTenantsOfUser(user) };
   }
 
-  /** An access token for another of the caller's tenants, or with `null` for none. */
+  /** Issues an access token for another tenant of the caller, or for no tenant with `null`. */
   @Post('auth/switch-tenant')
   @ThrottleTier('auth')
   @HttpCode(200)
@@ -39,7 +39,7 @@ export class TenantsController {
   }
 }
 
-/** Members of the tenant that the caller acts in. Whoever is not in it is not told that it is there. */
+/** Members of the tenant that the caller acts in. Other callers get 404, which hides that the tenant exists. */
 @Controller({ path: 'tenants/:tenantId/members', version: ['1', VERSION_NEUTRAL] })
 @Authorize(inTenant(param('tenantId')), { hideAs: NO_SUCH_TENANT })
 @AllowApiKeys(false)
@@ -53,7 +53,7 @@ export class TenantMembersController {
     return { members: await this.tenants.members(tenantId) };
   }
 
-  /** Roles of a member. Who is none yet is added by an administrator. */
+  /** Changes the roles of a member. Only an administrator can add a new member. */
   @Put(':userId')
   @Permissions('tenant:members:write')
   @HttpCode(204)

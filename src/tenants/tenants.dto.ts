@@ -11,7 +11,7 @@ import {
 } from 'class-validator';
 
 export class SwitchTenantDto {
-  /** Null leaves the tenant, for the account alone. */
+  /** Null switches to no tenant. */
   @ValidateIf((_body, value) => value !== null)
   @IsUUID()
   tenantId!: string | null;
@@ -23,7 +23,7 @@ export class CreateTenantDto {
   @Matches(/^\P{Cc}*$/u, { message: 'name must not contain control characters' })
   name!: string;
 
-  /** User who gets the role `TenantOwner`. */
+  /** Id of the user who gets the role `TenantOwner`. */
   @IsOptional()
   @IsUUID()
   ownerId?: string;
@@ -49,7 +49,7 @@ export class ListTenantsDto {
 export class TenantView {
   id!: string;
   name!: string;
-  /** The caller's roles there. */
+  /** The caller's roles in this tenant. */
   roles!: string[];
   /** Whether the access token of the request is for this tenant. */
   current!: boolean;
@@ -70,8 +70,8 @@ export class AdminTenantView {
 
 export class TenantPage {
   tenants!: AdminTenantView[];
-  /** Cursor of the next page; null on the last. */
+  /** Cursor of the next page. Null on the last page. */
   next!: string | null;
-  /** Cursor of the page before; null on the first. */
+  /** Cursor of the previous page. Null on the first page. */
   prev!: string | null;
 }

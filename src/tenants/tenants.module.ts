@@ -11,8 +11,8 @@ import { TenantMembersController, TenantsController } from './tenants.controller
 import { TenantsService } from './tenants.service.js';
 
 /**
- * Tenants, who belongs to them, and transactions that PostgreSQL holds to one of them. Needs AuthModule and
- * DatabaseModule; it has no options.
+ * Tenants, their members, and transactions that PostgreSQL limits to one tenant. Needs AuthModule and DatabaseModule. It
+ * has no options.
  *
  * @publicApi
  */

@@ -7,16 +7,16 @@ import { AuditTrail, NoAuditTrail, type AuditAction, type AuditInput, type Audit
 import { ProblemException } from '../problem/index.js';
 import { uuidv7 } from '../common/index.js';
 import type { Principal } from '../context/index.js';
-import { CursorCodec, keysetPage } from '../conventions/index.js';
+import { CursorCodec, readKeysetPage } from '../conventions/index.js';
 import { afterCommit, inTransaction, managerOf } from '../database/index.js';
 import { currentOperationId } from '../idempotency/index.js';
 import { UsersService, type UserRecord } from '../users/index.js';
-import { OWNER, TenantMemberships } from './tenant-memberships.js';
+import { OWNER_ROLE, TenantMemberships } from './tenant-memberships.js';
 import { Tenant } from './tenant.entity.js';
 import type { AdminTenantView, MemberView, TenantPage, TenantView } from './tenants.dto.js';
 
-const PAGE = 50;
-const LISTED_MEMBERS = 1_000;
+const PAGE_SIZE = 50;
+const MAX_LISTED_MEMBERS = 1_000;
 const INSERT = `
   INSERT INTO tenants (id, name, operation_id) VALUES ($1, $2, $3)
     ON CONFLICT (operation_id) DO NOTHING RETURNING id, name, created_at AS "createdAt"`;
@@ -38,7 +38,7 @@ export class TenantsService {
     @Optional() private readonly cursors: CursorCodec = new CursorCodec(),
   ) {}
 
-  async listOf({ id, tenantId }: Principal): Promise<TenantView[]> {
+  async listTenantsOfUser({ id, tenantId }: Principal): Promise<TenantView[]> {
     const rows = await this.source.query<Omit<TenantView, 'current'>[]>(
       `SELECT t.id, t.name, m.roles FROM tenant_members m JOIN tenants t ON t.id = m.tenant_id
         WHERE m.user_id = $1 ORDER BY t.name, t.id`,
@@ -47,7 +47,7 @@ export class TenantsService {
     return rows.map((row) => ({ ...row, current: row.id === tenantId }));
   }
 
-  /** @throws ProblemException `NOT_FOUND` for a tenant that the caller does not belong to, be there one or not */
+  /** @throws ProblemException `NOT_FOUND` if the caller is not a member, also if the tenant does not exist */
   async switch(principal: Principal, given: string | null): Promise<AccessTokenView> {
     const tenantId = given?.toLowerCase() ?? null;
     const target = `tenant:${tenantId ?? 'none'}`;
@@ -71,10 +71,10 @@ export class TenantsService {
     return token;
   }
 
-  /** The first thousand, in the order in which they joined. */
+  /** Returns the first thousand members, in the order in which they joined. */
   async members(tenantId: string): Promise<MemberView[]> {
-    const rows = await this.memberRows(tenantId, LISTED_MEMBERS);
-    // Not by a join: users may be in another store.
+    const rows = await this.readMembers(tenantId, MAX_LISTED_MEMBERS);
+    // No join, because the users may be in another store.
     const members = await Promise.all(
       rows.map(async ({ userId, roles }) => {
         const user = await this.users.find(userId);
@@ -86,20 +86,20 @@ export class TenantsService {
 
   /** @throws ProblemException `CURSOR_INVALID` */
   async list(cursor?: string): Promise<TenantPage> {
-    const { items, next, prev } = await keysetPage(this.tenants.createQueryBuilder('tenant'), {
+    const { items, next, prev } = await readKeysetPage(this.tenants.createQueryBuilder('tenant'), {
       codec: this.cursors,
       list: 'tenants',
-      limit: PAGE,
+      limit: PAGE_SIZE,
       cursor,
       columns: [{ sql: 'tenant.id', value: ({ id }) => id }],
     });
-    return { tenants: items.map(viewOf), next, prev };
+    return { tenants: items.map(toView), next, prev };
   }
 
   /**
-   * A repetition with the same idempotency key answers with the tenant that the first request made.
+   * Creates a tenant. A repeated request with the same idempotency key returns the tenant of the first request.
    *
-   * @throws ProblemException `NOT_FOUND` where there is no such owner: then no tenant is made either
+   * @throws ProblemException `NOT_FOUND` if the owner does not exist. Then no tenant is created
    */
   async create(name: string, ownerId?: string): Promise<AdminTenantView> {
     const operationId = currentOperationId() ?? null;
@@ -107,33 +107,33 @@ export class TenantsService {
       const [tenant] = await managerOf(this.source).query<AdminTenantView[]>(INSERT, [uuidv7(), name, operationId]);
       if (!tenant) return undefined;
       await this.recordAudit('tenant.create', tenant.id, { name });
-      if (ownerId !== undefined) await this.writeMember(tenant.id, ownerId, [OWNER]);
+      if (ownerId !== undefined) await this.writeMember(tenant.id, ownerId, [OWNER_ROLE]);
       return tenant;
     };
-    const made = await (ownerId === undefined
+    const created = await (ownerId === undefined
       ? inTransaction(this.source, insert)
       : this.accounts.run(ownerId, insert));
-    if (made) return made;
-    const tenant = await this.madeBy(operationId);
+    if (created) return created;
+    const tenant = await this.findByOperation(operationId);
     // The process of the first request may have ended before its events were recorded.
     await this.recordAudit('tenant.create', tenant.id, { name, ownerId, repeated: true });
     return tenant;
   }
 
-  private async madeBy(operationId: string | null): Promise<AdminTenantView> {
+  private async findByOperation(operationId: string | null): Promise<AdminTenantView> {
     const [tenant] = await this.source.query<AdminTenantView[]>(
       'SELECT id, name, created_at AS "createdAt" FROM tenants WHERE operation_id = $1',
       [operationId],
     );
     if (tenant) return tenant;
-    throw new ProblemException('CONFLICT', 'The tenant that this request made has been deleted since.');
+    throw new ProblemException('CONFLICT', 'The tenant that the first request created has been deleted.');
   }
 
-  /** Everything that belongs to the tenant goes with it, as far as tables say so (`ON DELETE CASCADE`). */
+  /** Deletes a tenant, and its rows in tables with `ON DELETE CASCADE`. */
   async remove(tenantId: string): Promise<void> {
     await inTransaction(this.source, async () => {
       await this.memberships.lock([tenantId]);
-      const members = await this.memberRows(tenantId, null);
+      const members = await this.readMembers(tenantId, null);
       const { affected } = await managerOf(this.source).delete(Tenant, { id: tenantId });
       if (affected !== 1) throw new ProblemException('NOT_FOUND', NO_SUCH_TENANT);
       await this.recordAudit('tenant.delete', tenantId);
@@ -142,35 +142,37 @@ export class TenantsService {
   }
 
   /**
-   * Adds a member or changes its roles, for administrators.
+   * Adds a member or changes the roles of a member, for administrators.
    *
-   * @throws ProblemException `VALIDATION_FAILED` for a role that is none of tenants, `NOT_FOUND`, `CONFLICT` for the last owner
+   * @throws ProblemException `VALIDATION_FAILED` for a role that is not a tenant role, `NOT_FOUND`, `CONFLICT` for the
+   *   last owner
    */
   setMember(tenantId: string, userId: string, roles: readonly string[]): Promise<void> {
     return this.accounts.run(userId, () => this.writeMember(tenantId, userId, roles));
   }
 
-  /** For administrators. @throws ProblemException `NOT_FOUND`, `CONFLICT` for the last owner */
+  /** Removes a member, for administrators. @throws ProblemException `NOT_FOUND`, `CONFLICT` for the last owner */
   removeMember(tenantId: string, userId: string): Promise<void> {
     return this.accounts.run(userId, () => this.deleteMember(tenantId, userId));
   }
 
   /**
-   * Changes the roles of a member, for somebody of the tenant: nobody gives or takes a role that they do not have.
+   * Changes the roles of a member, for another member of the tenant. The actor can add and remove only roles that the
+   * actor has.
    *
    * @throws ProblemException as {@link setMember}, and `ACCESS_DENIED`
    */
   changeMemberAs(actor: Principal, tenantId: string, userId: string, roles: readonly string[]): Promise<void> {
-    return this.actAs(actor, tenantId, userId, roles, () => this.writeMember(tenantId, userId, roles));
+    return this.changeAs(actor, tenantId, userId, roles, () => this.writeMember(tenantId, userId, roles));
   }
 
-  /** As {@link changeMemberAs}. @throws ProblemException as {@link removeMember}, and `ACCESS_DENIED` */
+  /** Removes a member, by the rules of {@link changeMemberAs}. @throws ProblemException as {@link removeMember}, and `ACCESS_DENIED` */
   removeMemberAs(actor: Principal, tenantId: string, userId: string): Promise<void> {
-    return this.actAs(actor, tenantId, userId, [], () => this.deleteMember(tenantId, userId));
+    return this.changeAs(actor, tenantId, userId, [], () => this.deleteMember(tenantId, userId));
   }
 
-  /** Decides and writes under the locks of both accounts and of the tenant, by the roles that hold in this moment. */
-  private actAs(
+  /** Checks and writes while it holds the locks of both accounts and of the tenant, so that the checked roles stay current. */
+  private changeAs(
     actor: Principal,
     tenantId: string,
     userId: string,
@@ -179,48 +181,51 @@ export class TenantsService {
   ): Promise<void> {
     const run = async ({ id, roles: accountRoles }: UserRecord): Promise<void> => {
       await this.memberships.lock([tenantId]);
-      const own = (await this.memberships.membershipsOf(id)).get(tenantId);
-      if (!own) throw new ProblemException('NOT_FOUND', NO_SUCH_TENANT);
-      const before = (await this.memberships.membershipsOf(userId)).get(tenantId);
+      const actorRoles = (await this.memberships.getMemberships(id)).get(tenantId);
+      if (!actorRoles) throw new ProblemException('NOT_FOUND', NO_SUCH_TENANT);
+      const before = (await this.memberships.getMemberships(userId)).get(tenantId);
       if (!before) throw new ProblemException('NOT_FOUND', 'There is no such member.');
-      this.assertMayChange(this.access.grantsOfRoles([...accountRoles, ...own]), userId, [...before, ...roles]);
+      this.assertMayChange(this.access.getGrantsOfRoles([...accountRoles, ...actorRoles]), userId, [
+        ...before,
+        ...roles,
+      ]);
       await write();
     };
     return this.accounts.runAs(actor, run, { otherUserIds: [userId] });
   }
 
   private assertMayChange(grants: Grants, userId: string, roles: readonly string[]): void {
-    const known = this.access.rolesOf('tenant');
-    const beyond = roles.filter((role) => known.includes(role) && !grants.hasRole(role));
+    const known = this.access.getRoleNames('tenant');
+    const missing = roles.filter((role) => known.includes(role) && !grants.hasRole(role));
     const canWrite = grants.hasPermission('tenant:members:write');
-    if (beyond.length === 0 && canWrite) return;
+    if (missing.length === 0 && canWrite) return;
     this.audit.record({
       action: 'access.denied',
       outcome: 'denied',
       target: `user:${userId}`,
       metadata: canWrite
-        ? { reason: 'role', required: beyond }
+        ? { reason: 'role', required: missing }
         : { reason: 'permission', required: ['tenant:members:write'] },
     });
-    throw new ProblemException('ACCESS_DENIED', 'You cannot give or take roles that you do not have yourself.');
+    throw new ProblemException('ACCESS_DENIED', 'You cannot add or remove roles that you do not have.');
   }
 
   private async writeMember(tenantId: string, userId: string, roles: readonly string[]): Promise<void> {
     const after = [...new Set(roles)];
-    await this.memberships.set(tenantId, userId, after);
+    await this.memberships.setMember(tenantId, userId, after);
     await afterCommit(() => this.revocations.userChanged(userId));
     await this.recordAudit('tenant.member_set', tenantId, { userId, roles: after });
   }
 
   private async deleteMember(tenantId: string, userId: string): Promise<void> {
-    if (!(await this.memberships.remove(tenantId, userId))) {
+    if (!(await this.memberships.removeMember(tenantId, userId))) {
       throw new ProblemException('NOT_FOUND', 'There is no such member.');
     }
     await afterCommit(() => this.revocations.userChanged(userId));
     await this.recordAudit('tenant.member_remove', tenantId, { userId });
   }
 
-  private memberRows(tenantId: string, limit: number | null): Promise<{ userId: string; roles: string[] }[]> {
+  private readMembers(tenantId: string, limit: number | null): Promise<{ userId: string; roles: string[] }[]> {
     return managerOf(this.source).query(
       `SELECT user_id AS "userId", roles FROM tenant_members WHERE tenant_id = $1 ORDER BY created_at, user_id LIMIT $2`,
       [tenantId, limit],
@@ -239,6 +244,6 @@ export class TenantsService {
   }
 }
 
-function viewOf({ id, name, createdAt }: Tenant): AdminTenantView {
+function toView({ id, name, createdAt }: Tenant): AdminTenantView {
   return { id, name, createdAt };
 }

@@ -1,6 +1,6 @@
 import type { ExecutionContext } from '@nestjs/common';
 import type { Resolvable } from '@nestjs/throttler';
-import { clientAddressOf, type AdapterRequest, type Principal } from '../context/index.js';
+import { getClientAddress, type AdapterRequest, type Principal } from '../context/index.js';
 import { addressKey } from './address-key.js';
 import type { RouteHit } from './rate-limit-headers.js';
 import type { RouteLimit } from './route-plan.js';
@@ -75,7 +75,7 @@ export class RouteHits {
   }
 
   addressOf(request: AdapterRequest): string {
-    return addressKey(clientAddressOf(request), this.ipv6SubnetPrefix);
+    return addressKey(getClientAddress(request), this.ipv6SubnetPrefix);
   }
 
   private async trackerOf(

@@ -11,8 +11,8 @@ import {
   THROTTLER_TRACKER,
   THROTTLER_TTL,
 } from '@nestjs/throttler/dist/throttler.constants.js';
-import { OPERATIONAL_ROUTE, PUBLIC_ROUTE, routeFlag } from '../guards/index.js';
-import { THROTTLE_TIERS_OF_ROUTE } from '../ports/index.js';
+import { OPERATIONAL_ROUTE, PUBLIC_ROUTE, hasRouteFlag } from '../guards/index.js';
+import { ROUTE_THROTTLE_TIERS } from '../ports/index.js';
 import { joinPaths, pathPattern } from './path-pattern.js';
 import { Policy, toSeconds, type TrackerKind } from './policy.js';
 import type { ThrottlerSettings, Tier } from './settings.js';
@@ -95,11 +95,11 @@ export class RoutePlanner {
   plan(handler: Handler, controller: Type, overrides: PlanOverrides = {}): RoutePlan {
     const read = <T>(key: string | symbol) =>
       this.reflector.getAllAndOverride<T | undefined>(key, [handler, controller]);
-    if (routeFlag(this.reflector, OPERATIONAL_ROUTE, handler, controller)) return NO_LIMITS;
-    const isPublic = routeFlag(this.reflector, PUBLIC_ROUTE, handler, controller);
+    if (hasRouteFlag(this.reflector, OPERATIONAL_ROUTE, handler, controller)) return NO_LIMITS;
+    const isPublic = hasRouteFlag(this.reflector, PUBLIC_ROUTE, handler, controller);
     const paths = this.declaredPaths(handler, controller);
     const isExcluded = paths.every((path) => this.excluded.some((pattern) => pattern.test(path)));
-    const asked = new Set([...(read<string[]>(THROTTLE_TIERS_OF_ROUTE) ?? []), ...this.tiersByPath(handler, paths)]);
+    const asked = new Set([...(read<string[]>(ROUTE_THROTTLE_TIERS) ?? []), ...this.tiersByPath(handler, paths)]);
     this.assertKnown(asked, controller, handler);
 
     const all = this.settings.tiers.flatMap((tier) => {

@@ -10,7 +10,7 @@ import {
   UseGuards,
   VERSION_NEUTRAL,
 } from '@nestjs/common';
-import { AuditTrail, NamedRoles, NoAuditTrail, RoleCheck, RoleGuard } from '../ports/index.js';
+import { AuditTrail, ExactRoleCheck, NoAuditTrail, RoleCheck, RoleGuard } from '../ports/index.js';
 import { Management } from '../guards/index.js';
 import { ProblemException } from '../problem/index.js';
 import type { ThrottlerSettings } from './settings.js';
@@ -21,7 +21,7 @@ import { THROTTLER_SETTINGS } from './throttler.tokens.js';
 class AdminRouteGuard extends RoleGuard {
   constructor(
     @Inject(THROTTLER_SETTINGS) { adminRole }: ThrottlerSettings,
-    @Optional() roles: RoleCheck = new NamedRoles(),
+    @Optional() roles: RoleCheck = new ExactRoleCheck(),
     @Optional() audit: AuditTrail = new NoAuditTrail(),
   ) {
     super(adminRole, roles, audit);

@@ -16,17 +16,17 @@ const UNIQUE_VIOLATION = '23505';
 /** Users in the table `users`. @publicApi */
 @Injectable()
 export class TypeOrmUserStore extends UserStore {
-  private readonly byEmail: string;
+  private readonly findByEmailSql: string;
 
   constructor(private readonly source: DataSource) {
     super();
     const { columns, tablePath } = source.getMetadata(User);
     const fields = columns.map(({ databaseName, propertyName }) => `"${databaseName}" AS "${propertyName}"`);
-    this.byEmail = `SELECT ${fields.join(', ')} FROM ${tablePath} WHERE email = $1`;
+    this.findByEmailSql = `SELECT ${fields.join(', ')} FROM ${tablePath} WHERE email = $1`;
   }
 
   insert(user: UserWithPassword): Promise<boolean> {
-    return unlessTaken(() => this.users.insert(user));
+    return returnFalseIfTaken(() => this.users.insert(user));
   }
 
   findById(id: string): Promise<UserRecord | null> {
@@ -34,16 +34,16 @@ export class TypeOrmUserStore extends UserStore {
   }
 
   /**
-   * Read past TypeORM's making of entities: that takes its time only where there is a user, long enough for the time of a
-   * login to tell known addresses from unknown ones.
+   * Reads the row without a TypeORM entity. TypeORM creates an entity only if there is a user, and that takes long enough
+   * to reveal in the time of a login whether the address is known.
    */
   async findByEmail(email: string): Promise<UserWithPassword | null> {
-    const [user] = await managerOf(this.source).query<UserWithPassword[]>(this.byEmail, [email]);
+    const [user] = await managerOf(this.source).query<UserWithPassword[]>(this.findByEmailSql, [email]);
     return user ?? null;
   }
 
   update(id: string, changes: UserChanges): Promise<boolean> {
-    return unlessTaken(() => this.users.update({ id }, changes));
+    return returnFalseIfTaken(() => this.users.update({ id }, changes));
   }
 
   search({ search, after, before, limit }: UserSearch): Promise<UserRecord[]> {
@@ -51,7 +51,7 @@ export class TypeOrmUserStore extends UserStore {
     const query = this.users.createQueryBuilder('user').orderBy('user.id', order).limit(limit);
     if (after !== undefined) query.andWhere('user.id > :after', { after });
     if (before !== undefined) query.andWhere('user.id < :before', { before });
-    // position() takes the text as it is: with LIKE, % and _ would be wildcards.
+    // position() compares text literally. With LIKE, % and _ would be wildcards.
     if (search !== undefined) {
       const needle = search.normalize('NFKC').toLowerCase();
       query.andWhere('(position(:needle IN user.email) > 0 OR position(:needle IN lower(user.name)) > 0)', { needle });
@@ -63,7 +63,7 @@ export class TypeOrmUserStore extends UserStore {
     await this.users.delete({ id });
   }
 
-  override async someoneHasRole(
+  override async hasUserWithRole(
     roles: readonly string[],
     { exceptId, isActive = false }: RoleSearch = {},
   ): Promise<boolean> {
@@ -73,14 +73,14 @@ export class TypeOrmUserStore extends UserStore {
     return query.getExists();
   }
 
-  /** Of the open transaction, where there is one. */
+  /** Uses the open transaction, if there is one. */
   private get users(): Repository<User> {
     return managerOf(this.source).getRepository(User);
   }
 }
 
-/** Two requests for one address at the same moment are told apart by the database's own constraint. */
-async function unlessTaken(write: () => Promise<unknown>): Promise<boolean> {
+/** Returns false if the address is taken. The unique constraint of the database also decides between parallel requests. */
+async function returnFalseIfTaken(write: () => Promise<unknown>): Promise<boolean> {
   try {
     await write();
     return true;

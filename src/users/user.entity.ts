@@ -1,6 +1,6 @@
 import { Column, CreateDateColumn, Entity, PrimaryColumn, UpdateDateColumn } from 'typeorm';
 
-/** The roles that the suite itself gives; AuthorizationModule may define more. @publicApi */
+/** The account roles that this library defines. AuthorizationModule can define more. @publicApi */
 export enum Role {
   Admin = 'Admin',
   Developer = 'Developer',
@@ -25,15 +25,15 @@ export class User {
   @Column('text', { array: true })
   roles!: string[];
 
-  /** Set while an administrator has locked the account. */
+  /** Set while the account is locked by an administrator. */
   @Column('timestamptz', { name: 'locked_at', nullable: true })
   lockedAt!: Date | null;
 
-  /** Set while the owner has deactivated the account. */
+  /** Set while the account is deactivated by its owner. */
   @Column('timestamptz', { name: 'deactivated_at', nullable: true })
   deactivatedAt!: Date | null;
 
-  /** When the owner confirmed the address; null before. */
+  /** When the owner confirmed the email address. Null until then. */
   @Column('timestamptz', { name: 'email_verified_at', nullable: true })
   emailVerifiedAt!: Date | null;
 

@@ -1,75 +1,75 @@
-/** A user as all but the login see it. @publicApi */
+/** A user without the password hash. @publicApi */
 export interface UserRecord {
-  /** A UUID; sessions and tokens are kept under it. */
+  /** A UUID. Sessions and tokens refer to it. */
   readonly id: string;
-  /** Normalised by `normalizeEmail`; unique. */
+  /** Normalised by `normalizeEmail`. Unique. */
   readonly email: string;
   readonly name: string;
   readonly roles: string[];
-  /** Set while an administrator keeps the account out. */
+  /** Set while the account is locked by an administrator. */
   readonly lockedAt: Date | null;
-  /** Set while its owner has put the account aside. */
+  /** Set while the account is deactivated by its owner. */
   readonly deactivatedAt: Date | null;
-  /** When the owner proved to get mail at the address; null where that is open. */
+  /** When the owner confirmed the email address. Null until then. */
   readonly emailVerifiedAt: Date | null;
   readonly createdAt: Date;
 }
 
-/** A user with the hash of the password, as {@link UserStore} keeps it. @publicApi */
+/** A user with the password hash, as stored by {@link UserStore}. @publicApi */
 export interface UserWithPassword extends UserRecord {
   readonly passwordHash: string;
 }
 
-/** What may change of a user; what is left out stays. @publicApi */
+/** Fields of a user to change. Missing fields stay unchanged. @publicApi */
 export type UserChanges = Partial<Omit<UserWithPassword, 'id' | 'createdAt'>>;
 
 /** @publicApi */
 export interface UserSearch {
   /** Part of the email or of the name, in any letter case. */
   search?: string;
-  /** Only users behind the one with this id. */
+  /** Only users with a greater id. */
   after?: string;
-  /** Only users before the one with this id; in the opposite order, so that those next to it come first. */
+  /** Only users with a smaller id. Then the order is reversed, so that the users next to this id come first. */
   before?: string;
   limit: number;
 }
 
 /** @publicApi */
 export interface RoleSearch {
-  /** Id of a user that does not count. */
+  /** Id of a user that is ignored. */
   exceptId?: string;
-  /** Whether locked and deactivated users do not count. @default false */
+  /** Whether locked and deactivated users are ignored. @default false */
   isActive?: boolean;
 }
 
 const PAGE_SIZE = 100;
 
 /**
- * Where users are kept. Implement it to bring a user store of your own, and hand it to `AuthModule.forRoot({ userStore })`;
- * {@link TypeOrmUserStore}, on the table `users`, is the default. Email addresses come normalised. AuthModule calls `update`
- * and `delete` inside a transaction of the database that keeps the sessions; a store on the same `DataSource` takes part in
- * it by `managerOf()` of `nest-bulwark/database`.
+ * Stores users. To use your own user store, implement this class and pass it to `AuthModule.forRoot({ userStore })`. The
+ * default is {@link TypeOrmUserStore} with the table `users`. All email addresses are normalised. AuthModule calls `update`
+ * and `delete` inside a transaction of the database that stores the sessions. A store on the same `DataSource` joins the
+ * transaction by `managerOf()` of `nest-bulwark/database`.
  *
  * @publicApi
  */
 export abstract class UserStore {
-  /** False where another user has the address. Of two at the same moment, one has to get false. */
+  /** Returns false if another user has the address. Of two parallel calls with one address, one must return false. */
   abstract insert(user: UserWithPassword): Promise<boolean>;
-  /** Null where there is none. */
+  /** Returns null if there is no such user. */
   abstract findById(id: string): Promise<UserRecord | null>;
-  /** Null where there is none. */
+  /** Returns null if there is no such user. */
   abstract findByEmail(email: string): Promise<UserWithPassword | null>;
-  /** False where another user has the new address. A user that is not there is no error. */
+  /** Returns false if another user has the new address. An unknown id is not an error. */
   abstract update(id: string, changes: UserChanges): Promise<boolean>;
-  /** Users in the order of their ids, which is that of their registration; with `before` in the opposite order. */
+  /** Returns users in the order of their ids, which is the order of registration. With `before`, the order is reversed. */
   abstract search(search: UserSearch): Promise<UserRecord[]>;
   abstract delete(id: string): Promise<void>;
 
   /**
-   * Whether a user has one of the roles. Override it where the store can answer with one query: this implementation reads
-   * all users, page by page.
+   * Whether any user has one of the roles. This implementation reads all users page by page. Override it if the store can
+   * do it by one query.
    */
-  async someoneHasRole(roles: readonly string[], { exceptId, isActive = false }: RoleSearch = {}): Promise<boolean> {
+  async hasUserWithRole(roles: readonly string[], { exceptId, isActive = false }: RoleSearch = {}): Promise<boolean> {
     for (let page = await this.search({ limit: PAGE_SIZE }); page.length > 0;) {
       for (const user of page) {
         const matches = user.id !== exceptId && user.roles.some((role) => roles.includes(role));

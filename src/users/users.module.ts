@@ -5,7 +5,7 @@ import { User } from './user.entity.js';
 import { UserStore } from './user.store.js';
 import { UsersService } from './users.service.js';
 
-/** Users in the table `users`. AuthModule brings its own, on this store or on another. @publicApi */
+/** Users in the table `users`. AuthModule does not need this module: it provides users itself, with any store. @publicApi */
 @Module({
   imports: [TypeOrmModule.forFeature([User])],
   providers: [UsersService, { provide: UserStore, useClass: TypeOrmUserStore }],

@@ -18,21 +18,21 @@ export interface NewUser {
   name: string;
   passwordHash: string;
   roles: string[];
-  /** For an address that needs no confirmation. @default null */
+  /** Set it for an address that needs no confirmation. @default null */
   emailVerifiedAt?: Date | null;
 }
 
-/** One spelling for addresses that differ only in letter case, outer space or Unicode composition. */
+/** Normalises an email address: letter case, surrounding spaces and Unicode composition. */
 export function normalizeEmail(email: string): string {
   return email.trim().normalize('NFKC').toLowerCase();
 }
 
-/** Tag of what is remembered of a user; see `ResultCache`. @publicApi */
+/** Cache tag of the results that depend on a user. See `ResultCache`. @publicApi */
 export function userTag(id: string): string {
   return `user:${id.toLowerCase()}`;
 }
 
-/** Users, whatever store they are in. @publicApi */
+/** Reads and writes users in the {@link UserStore}. @publicApi */
 @Injectable()
 export class UsersService {
   constructor(
@@ -51,7 +51,7 @@ export class UsersService {
       deactivatedAt: null,
       createdAt: new Date(),
     };
-    if (!(await this.store.insert(record))) throw emailTaken();
+    if (!(await this.store.insert(record))) throw createEmailTakenProblem();
     const { passwordHash: _hash, ...created } = record;
     return created;
   }
@@ -67,7 +67,7 @@ export class UsersService {
     return user;
   }
 
-  /** The user with the password hash, which other reads leave out. */
+  /** Returns the user with the password hash. Other methods leave the hash out. */
   findForLogin(email: string): Promise<UserWithPassword | null> {
     return this.store.findByEmail(normalizeEmail(email));
   }
@@ -75,19 +75,19 @@ export class UsersService {
   /** @throws ProblemException `NOT_FOUND`, `EMAIL_TAKEN` */
   async update(id: string, { email, ...rest }: UserChanges): Promise<UserRecord> {
     const changes = { ...rest, ...(email !== undefined && { email: normalizeEmail(email) }) };
-    if (!(await this.store.update(id, changes))) throw emailTaken();
+    if (!(await this.store.update(id, changes))) throw createEmailTakenProblem();
     await afterCommit(() => this.cache.invalidate(userTag(id)));
     return this.get(id);
   }
 
-  /** Users in the order of their ids, which is that of their registration; with `before` in the opposite order. */
+  /** Returns users in the order of their ids, which is the order of registration. With `before`, the order is reversed. */
   search(search: UserSearch): Promise<UserRecord[]> {
     return this.store.search(search);
   }
 
-  /** Whether a user has one of the roles. */
-  someoneHasRole(roles: readonly string[], search?: RoleSearch): Promise<boolean> {
-    return this.store.someoneHasRole(roles, search);
+  /** Whether any user has one of the roles. */
+  hasUserWithRole(roles: readonly string[], search?: RoleSearch): Promise<boolean> {
+    return this.store.hasUserWithRole(roles, search);
   }
 
   async delete(id: string): Promise<void> {
@@ -96,6 +96,6 @@ export class UsersService {
   }
 }
 
-function emailTaken(): ProblemException {
+function createEmailTakenProblem(): ProblemException {
   return new ProblemException('EMAIL_TAKEN', 'An account with this email exists. Log in, or use another address.');
 }

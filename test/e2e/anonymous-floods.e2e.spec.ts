@@ -3,7 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { Controller, Get, Module, VERSION_NEUTRAL } from '@nestjs/common';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Public } from '../../src/guards/index.js';
-import { newApiKey } from '../../src/api-keys/api-key-format.js';
+import { createApiKey } from '../../src/api-keys/api-key-format.js';
 import { AuditService } from '../../src/audit/index.js';
 import { TestClient } from '../support/client.js';
 import { controllerRoutes, type ControllerRoute } from '../support/controller-routes.js';
@@ -46,7 +46,7 @@ const bodyOf = (email: string) => ({
 const CREDENTIALS: Record<string, () => Record<string, string>> = {
   none: () => ({}),
   'a made-up access token': () => ({ Authorization: `Bearer eyJhbGciOiJIUzI1NiJ9.${randomUUID()}.x` }),
-  'a made-up API key': () => ({ Authorization: `Bearer ${newApiKey(randomUUID()).key}` }),
+  'a made-up API key': () => ({ Authorization: `Bearer ${createApiKey(randomUUID()).key}` }),
   'an origin of its own': () => ({ Origin: `https://${randomUUID()}.example` }),
 };
 
@@ -152,7 +152,7 @@ onBothAdapters('anonymous floods', (HTTP_ADAPTER) => {
       const earlier = (await rows()).length;
       await app.get('/audit/events', {
         from: '127.9.0.99',
-        headers: { Authorization: `Bearer ${newApiKey(randomUUID()).key}` },
+        headers: { Authorization: `Bearer ${createApiKey(randomUUID()).key}` },
       });
       await app.get('/auth/profile', { from: '127.9.0.99', headers: { Origin: 'https://evil.example' } });
       const events = (await rows()).slice(earlier);

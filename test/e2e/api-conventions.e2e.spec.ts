@@ -11,10 +11,10 @@ import {
   Deprecated,
   Envelope,
   ETag,
-  keysetPage,
+  readKeysetPage,
   NoEnvelope,
   Paginated,
-  pageQuery,
+  createPageQuerySchema,
   requireMatch,
   strongEtag,
   type ListPage,
@@ -27,7 +27,7 @@ import { ThrottledApp } from '../support/throttled-app.js';
 
 let version = 1;
 const thing = () => ({ name: 'thing', version, text: 'x'.repeat(3_000) });
-const userQuery = pageQuery({ limit: 2, maximum: 50 });
+const userQuery = createPageQuerySchema({ defaultLimit: 2, maxLimit: 50 });
 
 @Controller()
 @Public()
@@ -92,7 +92,7 @@ class PagedUsersController {
     @Query({ schema: userQuery }) { limit, cursor }: SchemaOutput<typeof userQuery>,
   ): Promise<ListPage<string>> {
     const query = this.source.getRepository(User).createQueryBuilder('user').where('user.name = :name', { name });
-    const { items, next, prev } = await keysetPage(query, {
+    const { items, next, prev } = await readKeysetPage(query, {
       codec: this.codec,
       list: `users ${name}`,
       limit,

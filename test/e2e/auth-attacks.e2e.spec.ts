@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Type } from '@nestjs/common';
 import { DiscoveryService, Reflector } from '@nestjs/core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { PUBLIC_ROUTE, routeFlag } from '../../src/guards/index.js';
+import { PUBLIC_ROUTE, hasRouteFlag } from '../../src/guards/index.js';
 import { onBothAdapters, TestApp, type Visitor } from '../support/harness.js';
 
 const METHODS = ['get', 'post', 'put', 'patch', 'delete'] as const;
@@ -38,7 +38,7 @@ async function routesOf(app: TestApp): Promise<Route[]> {
           method: method.toUpperCase(),
           path,
           operationId,
-          isPublic: routeFlag(reflector, PUBLIC_ROUTE, target, controller),
+          isPublic: hasRouteFlag(reflector, PUBLIC_ROUTE, target, controller),
         },
       ];
     }),

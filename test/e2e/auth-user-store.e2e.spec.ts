@@ -8,7 +8,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { AuthModule, authMigrations, MailSender, type Mail } from '../../src/auth/index.js';
 import { ProblemFilter } from '../../src/problem/index.js';
 import { DatabaseModule } from '../../src/database/index.js';
-import { validationPipe } from '../../src/security/index.js';
+import { createValidationPipe } from '../../src/security/index.js';
 import { Authenticator } from '../support/authenticator.js';
 import { TestClient } from '../support/client.js';
 import { freshDatabase } from '../support/database.js';
@@ -59,7 +59,7 @@ onBothAdapters('an application with a user store of its own', (adapter) => {
       { logger: false },
     );
     app.enableVersioning({ type: VersioningType.URI, defaultVersion: '1' });
-    app.useGlobalPipes(validationPipe());
+    app.useGlobalPipes(createValidationPipe());
     app.useGlobalFilters(new ProblemFilter(app.get(HttpAdapterHost)));
     await app.listen(0, '127.0.0.1');
     client = new TestClient(`http://127.0.0.1:${(app.getHttpServer().address() as AddressInfo).port}`);

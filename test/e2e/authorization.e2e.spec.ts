@@ -242,15 +242,15 @@ onBothAdapters('authorization', (adapter) => {
       return [answer.body.detail, event?.metadata];
     };
     expect(await lacking('/shop/manager')).toEqual([
-      'This needs the role Manager.',
+      'This route needs the role Manager.',
       { reason: 'role', required: ['Manager'] },
     ]);
     expect(await lacking('/shop/read-and-approve')).toEqual([
-      'This needs the permission orders:approve.',
+      'This route needs the permission orders:approve.',
       { reason: 'permission', required: ['orders:read', 'orders:approve'] },
     ]);
     expect(await lacking(`/shop/users/${randomUUID()}`)).toEqual([
-      'You are not allowed to do this here.',
+      'You are not allowed to do this.',
       { reason: 'policy', required: ['anyOf(hasPermission(orders:approve), ownerOf(id))'] },
     ]);
     const metrics = await app.get('/metrics');
@@ -384,19 +384,19 @@ describe('a start is refused when a route', () => {
 
   it.each<[string, MethodDecorator[], RegExp]>([
     [
-      'asks for a role that there is not',
+      'requires an unknown role',
       [Roles('Manger')],
-      /FaultyController\.list asks for the role "Manger", and there/,
+      /FaultyController\.list requires the unknown role "Manger"\. Known roles/,
     ],
-    ['asks so in a policy', [Authorize(anyOf(hasRole('Manger'), hasRole('Admin')))], /asks for the role "Manger"/],
     [
-      'asks for a permission that there is not',
-      [Permissions('orders:raed')],
-      /the permission "orders:raed", which is none/,
+      'requires an unknown role in a policy',
+      [Authorize(anyOf(hasRole('Manger'), hasRole('Admin')))],
+      /requires the unknown role "Manger"/,
     ],
-    ['asks for a wildcard', [Permissions('orders:*')], /the permission "orders:\*", which is none/],
-    ['asks so in a policy, too', [Authorize(not(hasPermission('x')))], /the permission "x", which is none/],
-    ['is public and asks for a role', [Public(), Roles('User')], /is @Public\(\) and asks for roles/],
+    ['requires an unknown permission', [Permissions('orders:raed')], /the unknown permission "orders:raed"/],
+    ['requires a wildcard', [Permissions('orders:*')], /the unknown permission "orders:\*"/],
+    ['requires an unknown permission in a policy', [Authorize(not(hasPermission('x')))], /the unknown permission "x"/],
+    ['is public and requires a role', [Public(), Roles('User')], /is @Public\(\) and requires roles/],
   ])('%s', async (_what, decorators, message) => {
     expect(await refusalOf(...decorators)).toMatchObject({ message: expect.stringMatching(message) });
   });

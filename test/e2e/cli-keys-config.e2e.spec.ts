@@ -103,8 +103,8 @@ describe('nest-bulwark keys rotate', () => {
   });
 
   it.each([
-    [['--step', 'swap'], 64, '--step is one of add, use, remove'],
-    [['--step', 'add', '--algorithm', 'none'], 64, '--algorithm is one of EdDSA, ES256, HS256'],
+    [['--step', 'swap'], 64, '--step must be one of add, use, remove'],
+    [['--step', 'add', '--algorithm', 'none'], 64, '--algorithm must be one of EdDSA, ES256, HS256'],
     [[], 64, '--step is missing'],
   ])('refuses %j', async (args, code, message) => {
     const before = readFileSync(file, 'utf8');

@@ -39,7 +39,7 @@ describe('nest-bulwark doctor', () => {
   it('ends with 1 when something failed, and says how to mend it', async () => {
     const { code, output } = await run(bad.url.href, '--only', 'headers.nosniff');
     expect(code).toBe(1);
-    expect(output).toContain('✘ Browsers are told not to guess media types headers.nosniff');
+    expect(output).toContain('✘ Browsers must not guess media types headers.nosniff');
     expect(output).toContain('→ Send "X-Content-Type-Options: nosniff"');
   });
 
@@ -68,11 +68,14 @@ describe('nest-bulwark doctor', () => {
   });
 
   it.each([
-    [['nonsense'], '"nonsense" is not an address such as https://api.example.com'],
-    [['ftp://example.com'], '"ftp://example.com" is not an address'],
-    [['http://127.0.0.1:9', '--format', 'xml'], '--format is one of pretty, json, junit, sarif, github, not "xml".'],
-    [['http://127.0.0.1:9', '--only', 'nothing'], 'names no check'],
-    [['http://127.0.0.1:9', '--login', 'nobody'], '--login is EMAIL:PASSWORD.'],
+    [['nonsense'], '"nonsense" is not a valid address. Write it like https://api.example.com'],
+    [['ftp://example.com'], '"ftp://example.com" is not a valid address'],
+    [
+      ['http://127.0.0.1:9', '--format', 'xml'],
+      '--format must be one of pretty, json, junit, sarif, github. "xml" is not allowed.',
+    ],
+    [['http://127.0.0.1:9', '--only', 'nothing'], 'is not the name of a check'],
+    [['http://127.0.0.1:9', '--login', 'nobody'], 'Write --login as EMAIL:PASSWORD.'],
     [['http://127.0.0.1:9', '--throttle-requests', '-1'], '--throttle-requests'],
     [['http://127.0.0.1:9', '--token', '@/no/such/file'], '/no/such/file cannot be read'],
     [[], 'URL is missing.'],

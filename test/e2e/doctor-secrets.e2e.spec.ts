@@ -4,7 +4,7 @@ import { createServer as createTlsServer } from 'node:https';
 import { networkInterfaces } from 'node:os';
 import type { AddressInfo } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { bearer, examine, Target } from '../../src/doctor/index.js';
+import { createBearerHeader, runDoctor, Target } from '../../src/doctor/index.js';
 import { CertificateAuthority } from '../support/certificates.js';
 import { testFolder } from '../support/folder.js';
 import { Program } from '../support/program.js';
@@ -71,9 +71,9 @@ describe('a token and a password of the doctor', () => {
   it('are not sent over TLS that could not be verified, and the report says so', async () => {
     const port = await serve('localhost', authority.issue('localhost'));
     const told: string[] = [];
-    const report = await examine(new URL(`https://localhost:${port}`), {
+    const report = await runDoctor(new URL(`https://localhost:${port}`), {
       ...OPTIONS,
-      onWithheld: (reason) => told.push(reason),
+      onSecretsWithheld: (reason) => told.push(reason),
     });
     expect(seen.length).toBeGreaterThan(0);
     expect(leaked()).toEqual([]);
@@ -100,7 +100,7 @@ describe('a token and a password of the doctor', () => {
       .find((one) => one?.family === 'IPv4' && !one.internal)?.address;
     if (address === undefined) return;
     const port = await serve(address);
-    const report = await examine(new URL(`http://${address}:${port}`), OPTIONS);
+    const report = await runDoctor(new URL(`http://${address}:${port}`), OPTIONS);
     expect(seen.length).toBeGreaterThan(0);
     expect(leaked()).toEqual([]);
     expect(report.notes).toEqual([expect.stringContaining('plain http to another machine')]);
@@ -108,7 +108,7 @@ describe('a token and a password of the doctor', () => {
 
   it('are sent over plain http on this machine', async () => {
     const port = await serve('127.0.0.1');
-    const report = await examine(new URL(`http://127.0.0.1:${port}`), OPTIONS);
+    const report = await runDoctor(new URL(`http://127.0.0.1:${port}`), OPTIONS);
     expect(leaked().length).toBeGreaterThan(0);
     expect(report.notes).toBeUndefined();
   });
@@ -122,7 +122,7 @@ describe('a token and a password of the doctor', () => {
     servers.push(server);
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const { port } = server.address() as AddressInfo;
-    await examine(new URL(`http://127.0.0.1:${port}`), { ...OPTIONS, loginPath: '/auth/login' });
+    await runDoctor(new URL(`http://127.0.0.1:${port}`), { ...OPTIONS, loginPath: '/auth/login' });
     expect(stolen).toEqual([]);
   });
 
@@ -158,7 +158,7 @@ describe('a token and a password of the doctor', () => {
     const target = new Target(new URL(url));
     Object.assign(target, { withholding: Promise.resolve(undefined) });
     seen = [];
-    const answer = await target.send('/auth/profile', { headers: bearer(TOKEN) });
+    const answer = await target.send('/auth/profile', { headers: createBearerHeader(TOKEN) });
     expect([answer.status, leaked()]).toEqual([0, []]);
   });
 });

@@ -2,8 +2,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readFileSync } from 'node:fs';
 import {
   DOCTOR_CHECKS,
-  examine,
-  planOf,
+  runDoctor,
+  createPlan,
   Target,
   UnreachableError,
   watchRestart,
@@ -36,7 +36,7 @@ describe('the doctor', () => {
     const isTls = weaknesses.some((weakness) => OVER_TLS.includes(weakness));
     const app = await WeakApp.start(weaknesses, isTls ? tls : undefined);
     try {
-      const { checks } = await examine(app.url, { ...OPTIONS, httpPort: app.httpPort, only: [check] });
+      const { checks } = await runDoctor(app.url, { ...OPTIONS, httpPort: app.httpPort, only: [check] });
       return checks[0];
     } finally {
       await app.stop();
@@ -60,12 +60,12 @@ describe('the doctor', () => {
     const check = DOCTOR_CHECKS.find(({ name }) => name === 'tls.used');
     const target = new Target(new URL('http://api.example.com'));
     expect(await check?.run({ target } as never)).toMatchObject({ status: 'fail' });
-    expect(target.sent).toBe(0);
+    expect(target.requestCount).toBe(0);
   });
 
   it('does not trust a certificate that nobody trusts', async () => {
     const app = await WeakApp.start([], tls);
-    const { checks } = await examine(app.url, { ...OPTIONS, httpPort: app.httpPort, only: ['tls'] });
+    const { checks } = await runDoctor(app.url, { ...OPTIONS, httpPort: app.httpPort, only: ['tls'] });
     await app.stop();
     expect(checks.map(({ check, status }) => [check, status])).toEqual([
       ['tls.used', 'pass'],
@@ -77,7 +77,7 @@ describe('the doctor', () => {
 
   it('has nothing to say of an application that is in order, and sends no more than it announced', async () => {
     const app = await WeakApp.start([]);
-    const report = await examine(app.url, OPTIONS);
+    const report = await runDoctor(app.url, OPTIONS);
     await app.stop();
     expect(unwell(report)).toEqual([]);
     expect(report.checks.filter(({ status }) => status === 'skip').map(({ check }) => check)).toEqual([
@@ -87,7 +87,7 @@ describe('the doctor', () => {
       'tls.plain-http',
       'headers.hsts',
     ]);
-    expect(report.requests).toBeLessThanOrEqual(planOf(OPTIONS).mostRequests);
+    expect(report.requests).toBeLessThanOrEqual(createPlan(OPTIONS).maxRequests);
   });
 
   it('watches a restart, and counts what is lost', async () => {
@@ -104,7 +104,7 @@ describe('the doctor', () => {
   });
 
   it('says when nothing answers', async () => {
-    await expect(examine(new URL('http://127.0.0.1:9'))).rejects.toThrow(UnreachableError);
+    await expect(runDoctor(new URL('http://127.0.0.1:9'))).rejects.toThrow(UnreachableError);
   });
 });
 
@@ -123,7 +123,7 @@ onBothAdapters('the doctor, asked about the reference application', (adapter) =>
 
   it('raises no false alarm', async () => {
     const { email, password } = await app.register();
-    const report = await examine(new URL(app.baseUrl), {
+    const report = await runDoctor(new URL(app.baseUrl), {
       ...OPTIONS,
       credentials: { email, password },
       throttleRequests: 450,

@@ -3,7 +3,7 @@ import type { Server } from 'node:http';
 import { connect } from 'node:net';
 import { DataSource } from 'typeorm';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { limitServer } from '../../src/security/index.js';
+import { setServerTimeouts } from '../../src/security/index.js';
 import { User } from '../../src/users/index.js';
 import { onBothAdapters, TestApp } from '../support/harness.js';
 
@@ -25,7 +25,7 @@ onBothAdapters('what goes wrong easily', (adapter) => {
     const ofApp = { headers: server.headersTimeout, request: server.requestTimeout, idle: server.keepAliveTimeout };
     // Without them Node waits for a body for five minutes, and Fastify for ever.
     expect(ofApp).toEqual({ headers: 15_000, request: 120_000, idle: 72_000 });
-    limitServer(server, { headersMs: 100, requestMs: 200, checkMs: 20 });
+    setServerTimeouts(server, { headersMs: 100, requestMs: 200, checkIntervalMs: 20 });
     // Node starts to look at its connections when it listens.
     server.emit('listening');
     const { hostname, port } = new URL(app.baseUrl);
@@ -41,7 +41,7 @@ onBothAdapters('what goes wrong easily', (adapter) => {
       await once(socket, 'close');
       expect(answer).toMatch(/^HTTP\/1\.1 408 |^$/);
     }
-    limitServer(server);
+    setServerTimeouts(server);
     expect((await app.get('/livez')).status).toBe(200);
   });
 });

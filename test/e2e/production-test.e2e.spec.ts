@@ -11,7 +11,7 @@ import {
   SelfTest,
   type SelfTestCheck,
 } from '../../src/production-test/index.js';
-import type { CheckFinding, CheckResult } from '../../src/reports/index.js';
+import type { CheckOutcome, CheckResult } from '../../src/reports/index.js';
 import { onBothAdapters, TestApp } from '../support/harness.js';
 import { letIn, sabotaged, withoutHeader, type Sabotage } from '../support/sabotage.js';
 import { until } from '../support/until.js';
@@ -32,7 +32,7 @@ onBothAdapters('the self-tests', (adapter) => {
       expect(checks).toContainEqual({
         check: 'audit.chain',
         group: 'audit',
-        title: 'The chain of the events of the last five minutes is unbroken',
+        title: 'The hash chain of the last five minutes is valid',
         reference: 'OWASP ASVS 5.0 V16.4.2',
       });
     }
@@ -214,7 +214,7 @@ describe('an application’s own check', () => {
     readonly name = 'shelves';
     readonly title = 'Shelves are full';
     readonly reference = 'house rule';
-    run(): Promise<CheckFinding> {
+    run(): Promise<CheckOutcome> {
       return Promise.reject(new Error('no shelf found'));
     }
   }
@@ -240,7 +240,7 @@ describe('an application’s own check', () => {
     @Injectable()
     @SelfTest()
     class EndlessCheck extends ShelfCheck {
-      override run(): Promise<CheckFinding> {
+      override run(): Promise<CheckOutcome> {
         return new Promise(() => undefined);
       }
     }

@@ -8,7 +8,7 @@ import {
   AllowAddresses,
   BodyLimit,
   CspNonce,
-  limitServer,
+  setServerTimeouts,
   Page,
   RefuseOperators,
   SecurityModule,
@@ -68,7 +68,7 @@ describe.each(['fastify', 'express'] as const)('SecurityModule in an application
 
     const http = adapter === 'fastify' ? new FastifyAdapter() : new ExpressAdapter();
     const app = await NestFactory.create(ConsumerModule, http, { logger: false, abortOnError: false, ...nest });
-    limitServer(app.getHttpServer());
+    setServerTimeouts(app.getHttpServer());
     await app.listen(0, '127.0.0.1');
     const { port } = app.getHttpServer().address() as AddressInfo;
     const client = new TestClient(`http://127.0.0.1:${port}`);

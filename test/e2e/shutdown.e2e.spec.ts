@@ -215,7 +215,7 @@ describe('the process', () => {
     const { program } = await start();
     program.kill(signal);
     expect(await program.ends()).toBe(0);
-    expect(program.output).toContain('shut down in order');
+    expect(program.output).toContain('shutdown complete');
   });
 
   it('finishes slow and streaming answers first', async () => {
@@ -229,12 +229,12 @@ describe('the process', () => {
     expect(await program.ends()).toBe(0);
   });
 
-  it('ends at once on a second signal, with another code and what was still running', async () => {
+  it('ends at once on a second signal with another code and what was still running', async () => {
     const { program, url } = await start();
     const slow = fetch(`${url}/work/slow?ms=20000`).catch(() => 'cut');
     await busyWith(url, 1);
     program.kill();
-    await program.says('not ready any more');
+    await program.says('the readiness probe fails now');
     program.kill();
     expect(await program.ends()).toBe(75);
     expect(program.output).toContain('GET /work/slow');

@@ -16,7 +16,7 @@ import { AuditTrail, Metrics, type AuditInput, type Labels, type MetricOptions }
 import { ChainedGuard, GuardOrder } from '../../src/guards/index.js';
 import { ProblemFilter } from '../../src/problem/index.js';
 import type { AdapterRequest } from '../../src/context/index.js';
-import { trustProxyOption } from '../../src/security/index.js';
+import { createTrustProxyOption } from '../../src/security/index.js';
 import { parseList as parseStructuredList } from 'structured-headers';
 import { TestClient } from './client.js';
 import type { AdapterName } from './harness.js';
@@ -102,7 +102,7 @@ export class ThrottledApp extends TestClient {
     })
     class Root {}
 
-    const trustProxy = trustProxyOption(trustedHops > 0 && trustedHops);
+    const trustProxy = createTrustProxyOption(trustedHops > 0 && trustedHops);
     const server = adapter === 'fastify' ? new FastifyAdapter({ trustProxy }) : new ExpressAdapter();
     if (server instanceof ExpressAdapter) server.set('trust proxy', trustProxy);
     const app = await NestFactory.create(Root, server as AbstractHttpAdapter, { logger: false, abortOnError: false });

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { Injectable, Optional } from '@nestjs/common';
 import { AccessControl } from '../../authorization/index.js';
-import { CursorCodec, pageOf } from '../../conventions/index.js';
+import { CursorCodec, readPage } from '../../conventions/index.js';
 import {
   AuditTrail,
   NoAuditTrail,
@@ -64,7 +64,7 @@ export class AdminUsersService {
   /** @throws ProblemException `CURSOR_INVALID` */
   async list({ search, cursor, limit = String(DEFAULT_PAGE_SIZE) }: ListUsersDto): Promise<UserPage> {
     const page = { codec: this.cursors, list: `users ${search ?? ''}`, limit: Number(limit), cursor };
-    const { items, next, prev } = await pageOf<UserRecord>(
+    const { items, next, prev } = await readPage<UserRecord>(
       page,
       ({ id }) => [id],
       (position, maxItems) => {
@@ -160,14 +160,14 @@ export class AdminUsersService {
 
   private async replaceTenants(userId: string, tenants: readonly MembershipDto[]): Promise<void> {
     if (!this.directory) throw new ProblemException('VALIDATION_FAILED', 'This application has no tenants.');
-    const before = Object.fromEntries(await this.directory.membershipsOf(userId));
+    const before = Object.fromEntries(await this.directory.getMemberships(userId));
     const after = new Map(tenants.map(({ id, roles }) => [id.toLowerCase(), [...new Set(roles)]]));
     await this.directory.replaceMemberships(userId, after);
     await this.recordAudit('user.tenants_change', userId, { before, after: Object.fromEntries(after) });
   }
 
   private assertRolesExist(roles: readonly string[]): void {
-    const known = this.access.rolesOf('account');
+    const known = this.access.getRoleNames('account');
     if (roles.every((role) => known.includes(role))) return;
     throw new ProblemException('VALIDATION_FAILED', 'At least one of the roles does not exist.', {
       errors: [{ path: 'roles', code: 'roleUnknown', message: `roles must be some of ${known.join(', ')}` }],
@@ -179,8 +179,8 @@ export class AdminUsersService {
    * remove all roles except those of administrators.
    */
   private assertCanAssign(actor: UserRecord, roles: readonly string[]): void {
-    const own = this.access.grantsOfRoles(actor.roles);
-    const known = this.access.rolesOf('account');
+    const own = this.access.getGrantsOfRoles(actor.roles);
+    const known = this.access.getRoleNames('account');
     const isCovered = (role: string) =>
       own.hasPermission('*') && !this.administrators.isAdministrator({ roles: [role] });
     this.assertNoneMissing(roles.filter((role) => known.includes(role) && !own.hasRole(role) && !isCovered(role)));
@@ -188,7 +188,7 @@ export class AdminUsersService {
 
   /** An administrator may not act on another administrator who has an administrator role that they do not have. */
   private assertCanManage(actor: UserRecord, roles: readonly string[]): void {
-    const own = this.access.grantsOfRoles(actor.roles);
+    const own = this.access.getGrantsOfRoles(actor.roles);
     const adminRoles = roles.filter((role) => this.administrators.isAdministrator({ roles: [role] }));
     this.assertNoneMissing(adminRoles.filter((role) => !own.hasRole(role)));
   }

@@ -32,13 +32,15 @@ export class AdministratorsService implements OnApplicationBootstrap {
     @Inject(AUTH_SETTINGS) private readonly settings: AuthSettings,
     @Optional() private readonly audit: AuditTrail = new NoAuditTrail(),
   ) {
-    this.adminRoles = access.rolesOf('account').filter((role) => access.grantsOfRoles([role]).hasRole(Role.Admin));
+    this.adminRoles = access
+      .getRoleNames('account')
+      .filter((role) => access.getGrantsOfRoles([role]).hasRole(Role.Admin));
   }
 
   /** Creates the configured administrator only if there is no administrator, so a deleted one is not created again. */
   async onApplicationBootstrap(): Promise<void> {
     const { admin } = this.settings;
-    if (!admin || (await this.users.someoneHasRole(this.adminRoles))) return;
+    if (!admin || (await this.users.hasUserWithRole(this.adminRoles))) return;
     await this.assertFirstPasswordUsable(admin);
     try {
       await this.insert(admin);
@@ -46,7 +48,7 @@ export class AdministratorsService implements OnApplicationBootstrap {
     } catch (error) {
       if (!(error instanceof ProblemException && error.code === 'EMAIL_TAKEN')) throw error;
       // Another replica that started at the same time may have created it.
-      if (await this.users.someoneHasRole(this.adminRoles)) return;
+      if (await this.users.hasUserWithRole(this.adminRoles)) return;
       this.logger.warn(
         'There is no administrator, and ADMIN_EMAIL belongs to an account that is not one. Create an administrator with: ' +
           'npx nest-bulwark admin create --email ADDRESS --generate-password',
@@ -66,7 +68,7 @@ export class AdministratorsService implements OnApplicationBootstrap {
    */
   async assertNotLast(user: UserRecord): Promise<void> {
     if (!this.isAdministrator(user) || !isAccountActive(user)) return;
-    if (await this.users.someoneHasRole(this.adminRoles, { exceptId: user.id, isActive: true })) return;
+    if (await this.users.hasUserWithRole(this.adminRoles, { exceptId: user.id, isActive: true })) return;
     throw new ProblemException('CONFLICT', 'This is the last administrator. Create another administrator first.');
   }
 
@@ -93,7 +95,7 @@ export class AdministratorsService implements OnApplicationBootstrap {
   }
 
   private assertRoles(roles: readonly string[] | undefined): void {
-    const known = this.access.rolesOf('account');
+    const known = this.access.getRoleNames('account');
     if (roles === undefined || (roles.every((role) => known.includes(role)) && this.isAdministrator({ roles }))) return;
     throw new ProblemException('VALIDATION_FAILED', 'The roles must exist and include Admin.', {
       errors: [

@@ -1,7 +1,7 @@
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import { ChainedGuard, GuardOrder, RouteMemo } from '../../guards/index.js';
-import { clientAddressOf, requestOf, type AdapterRequest } from '../../context/index.js';
+import { getClientAddress, getRequest, type AdapterRequest } from '../../context/index.js';
 import { ProblemException } from '../../problem/index.js';
 import { ViolationStreaks } from '../../ports/index.js';
 import { CsrfCheck, type CsrfFault } from './csrf-check.js';
@@ -32,7 +32,7 @@ export class CsrfGuard implements CanActivate {
 
   canActivate(context: ExecutionContext): boolean {
     if (!this.cookies.isEnabled || context.getType() !== 'http') return true;
-    const request = requestOf(context);
+    const request = getRequest(context);
     if (!this.cookies.isUsedBy(request, this.routeKinds.get(context))) return true;
     const fault = this.check.findFault(request, request.user?.sessionId ?? this.cookies.getSessionId(request));
     if (fault) throw this.recordViolation(request, fault);
@@ -41,7 +41,7 @@ export class CsrfGuard implements CanActivate {
 
   private recordViolation(request: AdapterRequest, { code, reason, detail }: CsrfFault): ProblemException {
     // Counted for each session: another site may attack many users, and each of them needs an audit event.
-    const subject = request.user?.sessionId ?? clientAddressOf(request) ?? 'unknown';
+    const subject = request.user?.sessionId ?? getClientAddress(request) ?? 'unknown';
     this.violations.add({ rule: 'csrf', subject, metadata: { code, reason } });
     return new ProblemException(code, detail);
   }

@@ -152,7 +152,7 @@ export class RevocationService implements OnModuleInit, OnModuleDestroy {
 
   /** The tenants of a user. The roles of the account hold in each tenant as well. */
   private async tenantsOf(userId: string, roles: readonly string[]): Promise<Memberships> {
-    const memberships = await this.directory?.membershipsOf(userId);
+    const memberships = await this.directory?.getMemberships(userId);
     return new Map([...(memberships ?? [])].map(([tenantId, there]) => [tenantId, [...roles, ...there]]));
   }
 

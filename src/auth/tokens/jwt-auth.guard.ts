@@ -1,11 +1,11 @@
 import { Inject, Injectable, Optional, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import { AuditTrail, CredentialVerifier, NoAuditTrail, ViolationStreaks } from '../../ports/index.js';
-import { ChainedGuard, GuardOrder, PUBLIC_ROUTE, routeFlag, RouteMemo } from '../../guards/index.js';
+import { ChainedGuard, GuardOrder, PUBLIC_ROUTE, hasRouteFlag, RouteMemo } from '../../guards/index.js';
 import {
-  clientAddressOf,
+  getClientAddress,
   PrincipalResolver,
-  requestOf,
+  getRequest,
   type AdapterRequest,
   type Principal,
 } from '../../context/index.js';
@@ -44,7 +44,7 @@ const DETAILS: Partial<Record<ErrorCode, string>> = {
 @ChainedGuard({ order: GuardOrder.Authentication })
 export class JwtAuthGuard implements CanActivate, PrincipalResolver {
   private readonly isPublic = new RouteMemo((handler, controller) =>
-    routeFlag(this.reflector, PUBLIC_ROUTE, handler, controller),
+    hasRouteFlag(this.reflector, PUBLIC_ROUTE, handler, controller),
   );
 
   constructor(
@@ -61,7 +61,7 @@ export class JwtAuthGuard implements CanActivate, PrincipalResolver {
 
   canActivate(context: ExecutionContext): boolean | Promise<boolean> {
     if (context.getType() !== 'http' || this.isPublic.get(context)) return true;
-    const request = requestOf(context);
+    const request = getRequest(context);
     const principal = this.authenticate(request);
     if (principal instanceof Promise) return principal.then((resolved) => this.acceptPrincipal(request, resolved));
     return this.acceptPrincipal(request, principal);
@@ -119,7 +119,7 @@ export class JwtAuthGuard implements CanActivate, PrincipalResolver {
 
   private recordFault(request: AdapterRequest, { code, reason }: TokenFault): ProblemException {
     if (!FORGED_TOKEN_CODES.has(code)) return this.recordDenial(code, reason);
-    const subject = clientAddressOf(request) ?? 'unknown';
+    const subject = getClientAddress(request) ?? 'unknown';
     this.violations.add({ rule: 'access_token', subject, metadata: { code, reason } });
     return createInvalidTokenProblem(code);
   }

@@ -1,11 +1,14 @@
-import { fail, judge, pass, skip, warn } from '../../reports/index.js';
-import type { DoctorCheck, Visit } from '../doctor.check.js';
-import type { Answer } from '../exchange.js';
+import { fail, checkExpectations, pass, skip, warn } from '../../reports/index.js';
+import type { DoctorCheck, CheckContext } from '../doctor.check.js';
+import type { ResponseData } from '../exchange.js';
 
-const FOREIGN = 'https://doctor-origin.invalid';
+const FOREIGN_ORIGIN = 'https://doctor-origin.invalid';
 
-/** What a browser of `origin` would be told, by the answer itself and by the preflight. */
-async function ask({ target }: Visit, origin: string): Promise<{ allowed: string | undefined; credentials: boolean }> {
+/** Returns the CORS permissions for an origin, from a response and from a preflight. */
+async function sendFromOrigin(
+  { target }: CheckContext,
+  origin: string,
+): Promise<{ allowed: string | undefined; credentials: boolean }> {
   const headers = { Origin: origin };
   const preflight = { ...headers, 'Access-Control-Request-Method': 'POST' };
   const answers = [
@@ -13,12 +16,12 @@ async function ask({ target }: Visit, origin: string): Promise<{ allowed: string
     await target.send('/', { method: 'OPTIONS', headers: preflight }),
   ];
   return {
-    allowed: answers.map(allowedBy).find((value) => value !== undefined),
+    allowed: answers.map(getAllowedOrigin).find((value) => value !== undefined),
     credentials: answers.some((answer) => answer.headers['access-control-allow-credentials'] === 'true'),
   };
 }
 
-const allowedBy = ({ headers }: Answer) => headers['access-control-allow-origin'];
+const getAllowedOrigin = ({ headers }: ResponseData) => headers['access-control-allow-origin'];
 
 export const corsChecks: DoctorCheck[] = [
   {
@@ -26,11 +29,11 @@ export const corsChecks: DoctorCheck[] = [
     title: 'An unknown origin may not read responses',
     reference: 'OWASP ASVS 5.0 V3.4.2',
     requests: 2,
-    run: async (visit) => {
-      const { allowed, credentials } = await ask(visit, FOREIGN);
+    run: async (context) => {
+      const { allowed, credentials } = await sendFromOrigin(context, FOREIGN_ORIGIN);
       const evidence = { 'access-control-allow-origin': allowed, 'access-control-allow-credentials': credentials };
-      const remedy = 'List the origins that may, exactly. Never reflect the Origin header.';
-      if (allowed === undefined || (allowed !== '*' && allowed !== FOREIGN)) return pass(evidence);
+      const remedy = 'List the exact origins that are allowed. Never reflect the Origin header.';
+      if (allowed === undefined || (allowed !== '*' && allowed !== FOREIGN_ORIGIN)) return pass(evidence);
       return allowed === '*' && !credentials ? warn(evidence, remedy) : fail(evidence, remedy);
     },
   },
@@ -39,9 +42,9 @@ export const corsChecks: DoctorCheck[] = [
     title: 'The origin "null" is not trusted',
     reference: 'OWASP ASVS 5.0 V3.4.2',
     requests: 2,
-    run: async (visit) => {
-      const { allowed } = await ask(visit, 'null');
-      return judge(
+    run: async (context) => {
+      const { allowed } = await sendFromOrigin(context, 'null');
+      return checkExpectations(
         [{ what: 'Access-Control-Allow-Origin is not "null"', met: allowed !== 'null', seen: allowed }],
         'Any sandboxed frame has the origin "null". Remove it from the list.',
       );
@@ -49,13 +52,13 @@ export const corsChecks: DoctorCheck[] = [
   },
   {
     name: 'cors.look-alike',
-    title: 'Origins that look like a trusted one are not trusted',
+    title: 'Origins that look similar to a trusted origin are not trusted',
     reference: 'OWASP ASVS 5.0 V3.4.2',
     requests: 8,
-    run: async (visit) => {
-      const own = new URL(visit.allowedOrigin ?? visit.target.url.origin);
+    run: async (context) => {
+      const own = new URL(context.allowedOrigin ?? context.target.url.origin);
       if (!own.hostname.includes('.') || own.hostname.startsWith('127.')) {
-        return skip('name an origin that is allowed with --origin to try its look-alikes');
+        return skip('pass an allowed origin with --origin to test similar origins');
       }
       const lookAlikes = [
         `${own.protocol}//${own.hostname}.doctor.invalid`,
@@ -65,22 +68,25 @@ export const corsChecks: DoctorCheck[] = [
       ];
       const expectations = [];
       for (const origin of lookAlikes) {
-        const { allowed } = await ask(visit, origin);
+        const { allowed } = await sendFromOrigin(context, origin);
         expectations.push({ what: `${origin} is refused`, met: allowed !== origin, seen: allowed ?? 'refused' });
       }
-      return judge(expectations, 'Compare whole origins. A pattern must be anchored at both ends, its dots escaped.');
+      return checkExpectations(
+        expectations,
+        'Compare complete origins. Anchor a pattern at both ends and escape its dots.',
+      );
     },
   },
   {
     name: 'cors.vary',
-    title: 'Caches are told that answers differ by origin',
+    title: 'Vary tells caches that responses depend on the origin',
     reference: 'Fetch standard, CORS protocol and HTTP caches',
     requests: 1,
     run: async ({ target, allowedOrigin }) => {
-      const origin = allowedOrigin ?? FOREIGN;
+      const origin = allowedOrigin ?? FOREIGN_ORIGIN;
       const { headers } = await target.send('/', { headers: { Origin: origin } });
-      if (headers['access-control-allow-origin'] !== origin) return skip('no origin is let in by name');
-      return judge(
+      if (headers['access-control-allow-origin'] !== origin) return skip('no origin is allowed explicitly');
+      return checkExpectations(
         [
           {
             what: 'Vary names Origin',

@@ -1,7 +1,7 @@
-import { judge, pass, warn } from '../../reports/index.js';
-import type { DoctorCheck, Visit } from '../doctor.check.js';
+import { checkExpectations, pass, warn } from '../../reports/index.js';
+import type { DoctorCheck, CheckContext } from '../doctor.check.js';
 
-/** Files that have no business on the web, each with what tells it from a page that answers to everything. */
+/** Files that must not be served, each with a pattern of its content. Some servers send a page for every path. */
 const FILES: [path: string, sign: RegExp][] = [
   ['/.env', /^[ \t]*(?:export )?[A-Z][A-Z0-9_]+=/m],
   ['/.git/config', /^\[core\]/m],
@@ -18,7 +18,7 @@ const OPERATIONS: [path: string, sign: RegExp][] = [
   ['/server-status', /Apache Server Status/],
 ];
 
-async function found({ target }: Visit, places: [path: string, sign: RegExp][]): Promise<string[]> {
+async function findExposed({ target }: CheckContext, places: [path: string, sign: RegExp][]): Promise<string[]> {
   const answers = await Promise.all(
     places.map(async ([path, sign]) => ({ path, sign, answer: await target.get(path) })),
   );
@@ -28,12 +28,12 @@ async function found({ target }: Visit, places: [path: string, sign: RegExp][]):
 export const exposureChecks: DoctorCheck[] = [
   {
     name: 'exposure.files',
-    title: 'Source, settings and repository are not served',
+    title: 'Source code, settings and the repository are not served',
     reference: 'OWASP ASVS 5.0 V13.4.1, V13.4.7',
     requests: FILES.length,
-    run: async (visit) => {
-      const exposed = await found(visit, FILES);
-      return judge(
+    run: async (context) => {
+      const exposed = await findExposed(context, FILES);
+      return checkExpectations(
         [
           {
             what: `${FILES.map(([path]) => path).join(', ')} are not served`,
@@ -41,27 +41,27 @@ export const exposureChecks: DoctorCheck[] = [
             seen: exposed,
           },
         ],
-        'Serve static files from a folder that holds nothing else. Change every secret that has been served.',
+        'Serve static files from a folder without other files. Replace every secret that was served.',
       );
     },
   },
   {
     name: 'exposure.operations',
-    title: 'Metrics and debugging are not open to everybody',
+    title: 'Metrics and debug endpoints are not public',
     reference: 'OWASP ASVS 5.0 V13.4.5',
     requests: OPERATIONS.length,
-    run: async (visit) => {
-      const exposed = await found(visit, OPERATIONS);
+    run: async (context) => {
+      const exposed = await findExposed(context, OPERATIONS);
       if (exposed.length === 0) return pass();
       return warn(
         { exposed },
-        'Ask for a token there, or serve them on a port of their own that the internet cannot reach.',
+        'Require a token, or serve them on a separate port that is not reachable from the internet.',
       );
     },
   },
   {
     name: 'exposure.graphql',
-    title: 'GraphQL does not describe itself to strangers',
+    title: 'GraphQL introspection is not public',
     reference: 'OWASP ASVS 5.0 V4.3.2',
     requests: 1,
     run: async ({ target }) => {
@@ -73,7 +73,7 @@ export const exposureChecks: DoctorCheck[] = [
   },
   {
     name: 'exposure.health-details',
-    title: 'Health answers tell strangers no versions, addresses or errors',
+    title: 'Public health responses show no versions, addresses or errors',
     reference: 'OWASP ASVS 5.0 V13.4.5, V13.4.6',
     requests: 4,
     run: async ({ target }) => {
@@ -81,13 +81,13 @@ export const exposureChecks: DoctorCheck[] = [
       const answers = await Promise.all(paths.map(async (path) => ({ path, ...(await target.get(path)) })));
       const details =
         /\b(?:ECONN\w+|ENOTFOUND|postgres(?:ql)?:\/\/|redis:\/\/|mongodb:\/\/|password|hostname|stack)\b|"version"\s*:|\b\d{1,3}(?:\.\d{1,3}){3}:\d+/i;
-      return judge(
+      return checkExpectations(
         answers.map(({ path, text }) => ({
           what: `${path} shows none`,
           met: !details.test(text),
           seen: details.exec(text)?.[0],
         })),
-        'Show strangers the status alone, and details to operators with a token.',
+        'Show only the status in public, and details only to operators with a token.',
         'warn',
       );
     },

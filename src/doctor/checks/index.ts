@@ -12,7 +12,7 @@ import { probeChecks } from './probes.checks.js';
 import { throttleChecks } from './throttle.checks.js';
 import { tlsChecks } from './tls.checks.js';
 
-/** All of them, in the order in which they run: those that use limits up come last. */
+/** All checks, in the order in which they run. Checks that use up rate limits are last. */
 export const DOCTOR_CHECKS: readonly DoctorCheck[] = [
   ...probeChecks,
   ...tlsChecks,

@@ -1,12 +1,12 @@
-import { judge, pass, skip, type CheckFinding } from '../../reports/index.js';
+import { checkExpectations, pass, skip, type CheckOutcome } from '../../reports/index.js';
 import type { DoctorCheck } from '../doctor.check.js';
-import type { Answer } from '../exchange.js';
+import type { ResponseData } from '../exchange.js';
 
-function notStored(what: string, { headers }: Answer): CheckFinding {
+function checkNoStore(what: string, { headers }: ResponseData): CheckOutcome {
   const seen = headers['cache-control'] ?? 'absent';
-  return judge(
+  return checkExpectations(
     [{ what: `${what} with Cache-Control: no-store`, met: seen.includes('no-store'), seen }],
-    'Send "Cache-Control: no-store" with everything that belongs to a person or holds a token.',
+    'Send "Cache-Control: no-store" with responses that contain personal data or a token.',
   );
 }
 
@@ -16,20 +16,20 @@ export const privacyChecks: DoctorCheck[] = [
     title: 'Authenticated responses are not stored by caches',
     reference: 'OWASP ASVS 5.0 V14.3.2',
     requests: 3,
-    run: async ({ around }) => {
-      const { path, answer } = await around.opened();
-      return notStored(path, answer);
+    run: async ({ api }) => {
+      const { path, answer } = await api.getAuthenticatedRoute();
+      return checkNoStore(path, answer);
     },
   },
   {
     name: 'privacy.token-caching',
-    title: 'Answers that hold tokens are not stored by caches',
+    title: 'Responses with tokens are not stored by caches',
     reference: 'RFC 6749 section 5.1; OWASP ASVS 5.0 V14.3.2',
     requests: 2,
-    run: async ({ around }) => {
-      const answer = await around.loginAnswer();
-      if (answer.status >= 300) return skip(`the login is answered ${answer.status}`);
-      return notStored('the login', answer);
+    run: async ({ api }) => {
+      const answer = await api.getLoginResponse();
+      if (answer.status >= 300) return skip(`the login returned the status ${answer.status}`);
+      return checkNoStore('the login', answer);
     },
   },
   {
@@ -37,15 +37,13 @@ export const privacyChecks: DoctorCheck[] = [
     title: 'Cookies are Secure, HttpOnly and SameSite',
     reference: 'OWASP ASVS 5.0 V3.3.1, V3.3.2, V3.3.4',
     requests: 2,
-    run: async ({ around }) => {
-      await Promise.all([around.root(), around.missing(), around.loginAnswer().catch(() => undefined)]);
-      if (around.cookies.length === 0) return skip('no cookie was set');
-      const unique = new Map(
-        around.cookies.map(({ path, header }) => [header.split('=', 1)[0] ?? '', { path, header }]),
-      );
-      return judge(
+    run: async ({ api }) => {
+      await Promise.all([api.getRoot(), api.getUnknownPath(), api.getLoginResponse().catch(() => undefined)]);
+      if (api.cookies.length === 0) return skip('no cookie was set');
+      const unique = new Map(api.cookies.map(({ path, header }) => [header.split('=', 1)[0] ?? '', { path, header }]));
+      return checkExpectations(
         [...unique].flatMap(([name, { path, header }]) => cookieExpectations(name, path, header)),
-        'Set these attributes on every cookie; HttpOnly may be left out only where a script has to read it, as with a CSRF token.',
+        'Set these attributes on every cookie. Omit HttpOnly only if a script must read the cookie, such as a CSRF token.',
       );
     },
   },
@@ -54,15 +52,15 @@ export const privacyChecks: DoctorCheck[] = [
     title: 'A profile shows no password hash',
     reference: 'OWASP ASVS 5.0 V14.2.6',
     requests: 3,
-    run: async ({ around }) => {
-      const { path, answer } = await around.opened();
-      const login = await around.loginAnswer().catch(() => undefined);
+    run: async ({ api }) => {
+      const { path, answer } = await api.getAuthenticatedRoute();
+      const login = await api.getLoginResponse().catch(() => undefined);
       const bodies = [answer.text, login?.text ?? ''];
       const sign = /\$(?:2[aby]|argon2(?:id|i|d)?|scrypt)\$|"(?:password|passwordHash|password_hash|hash|salt)"\s*:/;
       if (bodies.every((text) => !sign.test(text))) return pass({ path });
-      return judge(
+      return checkExpectations(
         bodies.map((text, i) => ({ what: `${i === 0 ? path : 'the login'} shows none`, met: !sign.test(text) })),
-        'Map entities to views that name the fields to be shown; do not return the entity.',
+        'Return a view with the fields to show. Do not return the entity.',
       );
     },
   },

@@ -1,59 +1,61 @@
-import { judge, pass, warn } from '../../reports/index.js';
-import type { DoctorCheck, Visit } from '../doctor.check.js';
+import { checkExpectations, pass, warn } from '../../reports/index.js';
+import type { DoctorCheck, CheckContext } from '../doctor.check.js';
 
 const LIVE = ['/health/live', '/livez', '/healthz', '/health/liveness', '/health', '/live', '/ping'];
 const READY = ['/health/ready', '/readyz', '/health/readiness', '/ready', '/readiness'];
 
-async function firstOf({ target }: Visit, paths: string[]): Promise<string | undefined> {
+async function findProbe({ target }: CheckContext, paths: string[]): Promise<string | undefined> {
   for (const path of paths) if ((await target.get(path)).status === 200) return path;
   return undefined;
 }
 
-function probe(name: string, title: string, paths: string[], remedy: string): DoctorCheck {
+function createProbeCheck(name: string, title: string, paths: string[], remedy: string): DoctorCheck {
   return {
     name,
     title,
     reference: 'Kubernetes: liveness, readiness and startup probes',
     requests: paths.length,
-    run: async (visit) => {
-      const path = await firstOf(visit, paths);
+    run: async (context) => {
+      const path = await findProbe(context, paths);
       return path === undefined ? warn({ tried: paths }, remedy) : pass({ path });
     },
   };
 }
 
 export const probeChecks: DoctorCheck[] = [
-  probe(
+  createProbeCheck(
     'probes.live',
-    'A liveness probe answers',
+    'There is a liveness probe',
     LIVE,
-    'Serve a probe that says whether the process works, and that asks no dependency.',
+    'Add a probe that reports whether the process works. It must not check dependencies.',
   ),
-  probe(
+  createProbeCheck(
     'probes.ready',
-    'A readiness probe answers',
+    'There is a readiness probe',
     READY,
-    'Serve a probe that says whether requests should come here, and turn it off before shutdown.',
+    'Add a probe that reports whether the process accepts requests. It must fail before a shutdown.',
   ),
   {
     name: 'probes.burst',
-    title: 'Probes answer twenty at once, and are not limited',
-    reference: 'Kubernetes: probes come from every node and balancer',
+    title: 'Twenty parallel probes succeed and are not limited',
+    reference: 'Kubernetes: probes come from every node and load balancer',
     requests: 20 + LIVE.length,
-    run: async (visit) => {
-      const path = await firstOf(visit, LIVE);
+    run: async (context) => {
+      const path = await findProbe(context, LIVE);
       if (path === undefined) return warn({ tried: LIVE }, 'There is no probe.');
-      const answers = await Promise.all(Array.from({ length: 20 }, () => visit.target.send(path, { patient: false })));
+      const answers = await Promise.all(
+        Array.from({ length: 20 }, () => context.target.send(path, { retryWhenLimited: false })),
+      );
       const statuses = [...new Set(answers.map(({ status }) => status))];
-      return judge(
+      return checkExpectations(
         [
           {
-            what: `${path} is answered 200 each time`,
+            what: `${path} returns 200 each time`,
             met: statuses.length === 1 && statuses[0] === 200,
             seen: statuses,
           },
         ],
-        'Leave probes out of the limits: a limited probe restarts a healthy process.',
+        'Exclude probes from the rate limits. A limited probe restarts a healthy process.',
       );
     },
   },

@@ -1,24 +1,24 @@
 import { request } from 'node:http';
 import { isIP } from 'node:net';
 import { connect } from 'node:tls';
-import { fail, judge, pass, skip, warn } from '../../reports/index.js';
+import { fail, checkExpectations, pass, skip, warn } from '../../reports/index.js';
 import type { DoctorCheck } from '../doctor.check.js';
 import type { Target } from '../target.js';
 
 const DAY_MS = 86_400_000;
 const TIMEOUT_MS = 5_000;
 
-/** Whether the server completes a handshake in one old version of TLS. */
-function speaks({ url }: Target, version: 'TLSv1' | 'TLSv1.1'): Promise<boolean> {
+/** Whether the server completes a handshake with an old version of TLS. */
+function acceptsVersion({ url }: Target, version: 'TLSv1' | 'TLSv1.1'): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({
       host: url.hostname,
       port: Number(url.port || 443),
-      // An address is no name to be sent (RFC 6066, section 3).
+      // The server name must not be an address (RFC 6066, section 3).
       servername: isIP(url.hostname) ? '' : url.hostname,
       minVersion: version,
       maxVersion: version,
-      // Old versions need signatures that OpenSSL only offers at its lowest level of security.
+      // Old versions need signatures that OpenSSL offers only at security level 0.
       ciphers: 'DEFAULT@SECLEVEL=0',
       rejectUnauthorized: false,
       timeout: TIMEOUT_MS,
@@ -33,8 +33,8 @@ function speaks({ url }: Target, version: 'TLSv1' | 'TLSv1.1'): Promise<boolean>
   });
 }
 
-/** What plain http at a port answers; undefined where nothing listens. */
-function plainHttp(
+/** Requests `/` over plain http. Returns undefined if nothing listens at the port. */
+function requestPlainHttp(
   { url }: Target,
   port: number,
 ): Promise<{ status: number; location: string | undefined } | undefined> {
@@ -59,20 +59,22 @@ export const tlsChecks: DoctorCheck[] = [
     run: ({ target }) => {
       if (target.isTls) return Promise.resolve(pass());
       if (target.isLocal) return Promise.resolve(skip('a server on this machine'));
-      return Promise.resolve(fail({ url: target.url.origin }, 'Serve it over https only.'));
+      return Promise.resolve(fail({ url: target.url.origin }, 'Serve the API only over https.'));
     },
   },
   {
     name: 'tls.versions',
-    title: 'TLS 1.0 and 1.1 are refused',
+    title: 'TLS 1.0 and 1.1 are rejected',
     reference: 'OWASP ASVS 5.0 V12.1.1; RFC 8996',
     requests: 2,
     run: async ({ target }) => {
       if (!target.isTls) return skip('not https');
       const old = await Promise.all(
-        (['TLSv1', 'TLSv1.1'] as const).map(async (version) => [version, await speaks(target, version)] as const),
+        (['TLSv1', 'TLSv1.1'] as const).map(
+          async (version) => [version, await acceptsVersion(target, version)] as const,
+        ),
       );
-      return judge(
+      return checkExpectations(
         old.map(([version, spoken]) => ({ what: `${version} is refused`, met: !spoken })),
         'Allow TLS 1.2 and 1.3 only.',
       );
@@ -80,35 +82,36 @@ export const tlsChecks: DoctorCheck[] = [
   },
   {
     name: 'tls.certificate',
-    title: 'The certificate is trusted, and for two weeks more',
+    title: 'The certificate is trusted and valid for at least two more weeks',
     reference: 'OWASP ASVS 5.0 V12.2.2',
     requests: 1,
     run: async ({ target }) => {
       if (!target.isTls) return skip('not https');
-      const certificate = await target.certificate();
-      if (!certificate) return skip('no certificate was shown');
+      const certificate = await target.getCertificate();
+      if (!certificate) return skip('the server sent no certificate');
       const days = Math.floor((Date.parse(certificate.validTo) - Date.now()) / DAY_MS);
       const evidence = { ...certificate, daysLeft: days };
       if (certificate.refusal !== undefined)
-        return fail(evidence, 'Use a certificate of a public authority for this very name.');
-      return days < 14 ? warn(evidence, 'Renew the certificate, and have it renewed by itself.') : pass(evidence);
+        return fail(evidence, 'Use a certificate of a public certificate authority for this host name.');
+      return days < 14 ? warn(evidence, 'Renew the certificate, and automate the renewal.') : pass(evidence);
     },
   },
   {
     name: 'tls.plain-http',
-    title: 'Plain http serves nothing but a way to https',
+    title: 'Plain http only redirects to https',
     reference: 'OWASP ASVS 5.0 V12.2.1, V4.1.2',
     requests: 1,
     run: async ({ target, httpPort }) => {
       if (!target.isTls) return skip('not https');
-      // The parser of URLs leaves the usual port out.
+      // The URL parser removes the default port.
       const port = httpPort ?? (target.url.port === '' ? 80 : undefined);
-      if (port === undefined) return skip('https is not at its usual port; name that of plain http with --http-port');
-      const answer = await plainHttp(target, port);
+      if (port === undefined)
+        return skip('https is not at its default port. Pass the port of plain http with --http-port');
+      const answer = await requestPlainHttp(target, port);
       if (!answer || answer.status >= 400) return pass({ answer: answer?.status ?? 'nothing listens' });
-      return judge(
+      return checkExpectations(
         [{ what: 'a redirect to https', met: answer.location?.startsWith('https://') === true, seen: answer }],
-        'Close that port, or redirect pages to https and refuse everything else there.',
+        'Close that port, or redirect pages to https and reject all other requests there.',
       );
     },
   },

@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { AuditService, AuditVerifier } from '../../audit/index.js';
-import { fail, judge, pass, type CheckFinding } from '../../reports/index.js';
+import { fail, checkExpectations, pass, type CheckOutcome } from '../../reports/index.js';
 import { SelfClient } from '../self-client.js';
 import { SelfTest, type SelfTestSuite } from '../self-test.js';
 
-/** The whole chain can take minutes to check; `nest-bulwark audit verify` does. */
-const CHECKED_MS = 5 * 60_000;
+/** The check of the whole chain can take minutes. Use `nest-bulwark audit verify` for it. */
+const CHECKED_PERIOD_MS = 5 * 60_000;
 
 @Injectable()
 @SelfTest()
@@ -14,19 +14,19 @@ export class AuditChecks implements SelfTestSuite {
   readonly checks = [
     {
       name: 'audit.recorded',
-      title: 'A failed login leaves an event in the database, with who, where and when',
+      title: 'A failed login is recorded in the database',
       reference: 'OWASP ASVS 5.0 V16.2.1, V16.3.1',
       run: () => this.recorded(),
     },
     {
       name: 'audit.chain',
-      title: 'The chain of the events of the last five minutes is unbroken',
+      title: 'The hash chain of the last five minutes is valid',
       reference: 'OWASP ASVS 5.0 V16.4.2',
       run: () => this.chain(),
     },
     {
       name: 'audit.backlog',
-      title: 'Events are stored as fast as they come',
+      title: 'Events are stored as fast as they arrive',
       reference: 'OWASP ASVS 5.0 V16.4.3',
       run: () => Promise.resolve(this.backlog()),
     },
@@ -38,8 +38,8 @@ export class AuditChecks implements SelfTestSuite {
     private readonly verifier: AuditVerifier,
   ) {}
 
-  private async recorded(): Promise<CheckFinding> {
-    const { address, send } = this.client.visitor();
+  private async recorded(): Promise<CheckOutcome> {
+    const { address, send } = this.client.createClient();
     const requestId = randomUUID();
     const login = await send('/auth/login', {
       method: 'POST',
@@ -48,43 +48,43 @@ export class AuditChecks implements SelfTestSuite {
     });
     await this.audit.flush();
     const event = (await this.audit.findByRequest(requestId)).find(({ action }) => action === 'auth.failed_login');
-    return judge(
+    return checkExpectations(
       [
         { what: 'the login is refused', met: login.status === 401, seen: login.status },
-        { what: 'auth.failed_login stands in the database', met: event !== undefined, seen: event?.id },
+        { what: 'auth.failed_login is in the database', met: event !== undefined, seen: event?.id },
         {
-          what: 'it names the address it came from',
+          what: 'the event has the address of the client',
           met: event?.address?.endsWith(address) === true,
           seen: event?.address,
         },
-        { what: 'it holds no password', met: event !== undefined && !JSON.stringify(event).includes('"wrong"') },
+        {
+          what: 'the event contains no password',
+          met: event !== undefined && !JSON.stringify(event).includes('"wrong"'),
+        },
       ],
       'Import AuditModule, run the migrations, and look for "audit events cannot be stored" in the log.',
     );
   }
 
-  private async chain(): Promise<CheckFinding> {
-    const { valid, verified, fault } = await this.verifier.verify({ from: new Date(Date.now() - CHECKED_MS) });
+  private async chain(): Promise<CheckOutcome> {
+    const { valid, verified, fault } = await this.verifier.verify({ from: new Date(Date.now() - CHECKED_PERIOD_MS) });
     if (valid) return pass({ verified });
-    return fail(
-      { verified, fault },
-      'Somebody has changed the table. Compare it with a backup, from the event named on.',
-    );
+    return fail({ verified, fault }, 'The table was changed. Compare it with a backup, from the listed event on.');
   }
 
-  private backlog(): CheckFinding {
+  private backlog(): CheckOutcome {
     const { pending, limit, journalBytes, journalLimitBytes, isStoreDown } = this.audit.backlog;
-    return judge(
+    return checkExpectations(
       [
-        { what: 'the database takes events', met: !isStoreDown },
-        { what: 'memory holds less than half of what it may', met: pending < limit / 2, seen: { pending, limit } },
+        { what: 'the database accepts events', met: !isStoreDown },
+        { what: 'the memory buffer is less than half full', met: pending < limit / 2, seen: { pending, limit } },
         {
-          what: 'the journal holds less than half of what it may',
+          what: 'the journal is less than half full',
           met: journalBytes < journalLimitBytes / 2,
           seen: { journalBytes, journalLimitBytes },
         },
       ],
-      'Look for "audit events cannot be stored" in the log, and at the database.',
+      'Look for "audit events cannot be stored" in the log, and check the database.',
     );
   }
 }

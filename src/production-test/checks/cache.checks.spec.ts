@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { CacheService } from '../../cache/index.js';
 import { CacheChecks } from './cache.checks.js';
 
-/** A cache that does what it should, from which parts are taken away. */
+/** A working cache. `changes` replaces parts of it. */
 const cache = (changes: object = {}) => {
   const values = new Map<string, unknown>();
   const lookup = async ({ key }: { key: string }, load: () => unknown) => {
@@ -17,7 +17,7 @@ const cache = (changes: object = {}) => {
 
 const run = (name: string, of?: CacheService) => new CacheChecks(of).checks.find((check) => check.name === name)?.run();
 
-/** What breaks each check. */
+/** A change of the cache for each check that makes the check fail. */
 const BROKEN: Record<string, object> = {
   'cache.single-flight': { wrap: (_request: object, load: () => unknown) => load() },
   'cache.invalidation': { invalidate: () => Promise.resolve() },
@@ -25,7 +25,7 @@ const BROKEN: Record<string, object> = {
 };
 
 describe('the checks of the cache', () => {
-  it('each have a case that breaks them', () => {
+  it('each have a case that makes them fail', () => {
     expect(new CacheChecks().checks.map(({ name }) => name).sort()).toEqual(Object.keys(BROKEN).sort());
   });
 

@@ -1,27 +1,27 @@
 import { randomUUID } from 'node:crypto';
 import { Injectable, Optional } from '@nestjs/common';
 import { CacheService } from '../../cache/index.js';
-import { judge, skip, type CheckFinding } from '../../reports/index.js';
+import { checkExpectations, skip, type CheckOutcome } from '../../reports/index.js';
 import { SelfTest, type SelfTestSuite } from '../self-test.js';
 
-/** Long enough for a check, short enough that nothing of it stays. */
+/** Long enough for a check. Entries of a check expire soon after it. */
 const TTL_MS = 10_000;
-const AT_ONCE = 20;
+const CONCURRENT_CALLS = 20;
 
-/** Under keys of their own, which nobody else asks for. */
+/** The checks use random keys that nothing else uses. */
 @Injectable()
 @SelfTest()
 export class CacheChecks implements SelfTestSuite {
   readonly checks = [
     {
       name: 'cache.single-flight',
-      title: 'What many ask for at once is loaded once, and remembered',
+      title: 'Parallel calls for one key load the value once and cache it',
       reference: 'docs/caching.md',
       run: () => this.with((cache) => this.singleFlight(cache)),
     },
     {
       name: 'cache.invalidation',
-      title: 'What is invalidated is loaded anew',
+      title: 'An invalidated value is loaded again',
       reference: 'docs/caching.md',
       run: () => this.with((cache) => this.invalidation(cache)),
     },
@@ -35,43 +35,43 @@ export class CacheChecks implements SelfTestSuite {
 
   constructor(@Optional() private readonly cache?: CacheService) {}
 
-  private with(check: (cache: CacheService) => Promise<CheckFinding>): Promise<CheckFinding> {
+  private with(check: (cache: CacheService) => Promise<CheckOutcome>): Promise<CheckOutcome> {
     return this.cache ? check(this.cache) : Promise.resolve(skip('CacheModule is not imported'));
   }
 
-  private async singleFlight(cache: CacheService): Promise<CheckFinding> {
+  private async singleFlight(cache: CacheService): Promise<CheckOutcome> {
     const request = { name: 'self-test', key: randomUUID(), ttlMs: TTL_MS };
     let loads = 0;
     const load = () => Promise.resolve(++loads);
-    const values = await Promise.all(Array.from({ length: AT_ONCE }, () => cache.wrap(request, load)));
+    const values = await Promise.all(Array.from({ length: CONCURRENT_CALLS }, () => cache.wrap(request, load)));
     const again = await cache.lookup(request, load);
-    return judge(
+    return checkExpectations(
       [
-        { what: `${AT_ONCE} calls at once load once`, met: loads === 1, seen: loads },
+        { what: `${CONCURRENT_CALLS} parallel calls load once`, met: loads === 1, seen: loads },
         { what: 'all get that result', met: values.every((value) => value === 1), seen: [...new Set(values)] },
-        { what: 'a later call is answered from the cache', met: again.outcome.startsWith('hit'), seen: again.outcome },
+        { what: 'a later call gets the cached value', met: again.outcome.startsWith('hit'), seen: again.outcome },
       ],
-      'Look at the log for "Cache", and at maxEntries and maxBytes: a cache that is too small keeps nothing.',
+      'Look for "Cache" in the log, and check maxEntries and maxBytes. A cache that is too small stores nothing.',
     );
   }
 
-  private async invalidation(cache: CacheService): Promise<CheckFinding> {
+  private async invalidation(cache: CacheService): Promise<CheckOutcome> {
     const key = randomUUID();
     const request = { name: 'self-test', key, ttlMs: TTL_MS, tags: [`self-test:${key}`] };
     await cache.wrap(request, () => 'old');
     await cache.invalidate(`self-test:${key}`);
     const value = await cache.wrap(request, () => 'new');
-    return judge(
-      [{ what: 'the new result is given after the invalidation', met: value === 'new', seen: value }],
-      'Look at the health of Redis: tags are versions that are kept there.',
+    return checkExpectations(
+      [{ what: 'the new value is returned after the invalidation', met: value === 'new', seen: value }],
+      'Check the health of Redis, which stores the versions of tags.',
     );
   }
 
-  private shared(cache: CacheService): CheckFinding {
+  private shared(cache: CacheService): CheckOutcome {
     if (!cache.shared) return skip('no Redis is configured');
-    return judge(
-      [{ what: 'Redis answers the cache', met: !cache.isFallingBack }],
-      'Look at Redis: while it does not answer, each replica remembers by itself.',
+    return checkExpectations(
+      [{ what: 'Redis responds to the cache', met: !cache.isFallingBack }],
+      'Check Redis. While it does not respond, each replica uses only its own memory.',
       'warn',
     );
   }

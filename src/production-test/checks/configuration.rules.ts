@@ -8,7 +8,7 @@ const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 const MB = 1024 * 1024;
 
-const perMinute = ({ limit, ttlMs }: { limit: number; ttlMs: number }) => (limit * 60_000) / ttlMs;
+const toRequestsPerMinute = ({ limit, ttlMs }: { limit: number; ttlMs: number }) => (limit * 60_000) / ttlMs;
 
 /** Rules of the configuration for production. Outside production, a failure is a warning. */
 export const CONFIGURATION_RULES: readonly Rule<AppConfig>[] = [
@@ -22,7 +22,7 @@ export const CONFIGURATION_RULES: readonly Rule<AppConfig>[] = [
   },
   {
     name: 'config.host',
-    title: 'Outside production only this machine is served',
+    title: 'Outside production, the application listens only on this machine',
     reference: 'OWASP ASVS 5.0 V13.4.2',
     remedy: 'Set NODE_ENV=production, or HOST=127.0.0.1.',
     holds: ({ isProduction, http }) => isProduction || isLocalHost(http.host),
@@ -30,7 +30,7 @@ export const CONFIGURATION_RULES: readonly Rule<AppConfig>[] = [
   },
   {
     name: 'config.signing-key',
-    title: 'Tokens are signed with a strong key of their own',
+    title: 'Tokens are signed with a strong key',
     reference: 'OWASP ASVS 5.0 V11.2.3; RFC 8725 section 3.5',
     remedy: 'Set JWT_SECRET to 32 random bytes or more (openssl rand -base64 48), or JWT_KEYS_FILE.',
     holds: ({ auth }) =>
@@ -40,7 +40,7 @@ export const CONFIGURATION_RULES: readonly Rule<AppConfig>[] = [
   },
   {
     name: 'config.access-ttl',
-    title: 'Access tokens live an hour or less',
+    title: 'Access tokens expire after one hour or less',
     reference: 'OWASP ASVS 5.0 V7.3.2',
     remedy: 'Lower JWT_ACCESS_TTL; 15m is the default.',
     holds: ({ auth }) => auth.accessTtlMs <= HOUR_MS,
@@ -48,7 +48,7 @@ export const CONFIGURATION_RULES: readonly Rule<AppConfig>[] = [
   },
   {
     name: 'config.refresh-ttl',
-    title: 'Refresh tokens live 90 days or less',
+    title: 'Refresh tokens expire after 90 days or less',
     reference: 'OWASP ASVS 5.0 V7.3.1',
     remedy: 'Lower JWT_REFRESH_TTL; 30d is the default.',
     otherwise: 'warn',
@@ -57,7 +57,7 @@ export const CONFIGURATION_RULES: readonly Rule<AppConfig>[] = [
   },
   {
     name: 'config.session-check',
-    title: 'Revoked sessions are refused from the next request',
+    title: 'Revoked sessions are rejected from the next request on',
     reference: 'OWASP ASVS 5.0 V7.4.1',
     remedy: 'Set AUTH_SESSION_CHECK=cached.',
     holds: ({ auth }) => auth.sessionCheck !== 'off',
@@ -65,7 +65,7 @@ export const CONFIGURATION_RULES: readonly Rule<AppConfig>[] = [
   },
   {
     name: 'config.bcrypt-cost',
-    title: 'Password hashes cost 10 or more',
+    title: 'The bcrypt cost is 10 or more',
     reference: 'OWASP ASVS 5.0 V11.4.2',
     remedy: 'Raise BCRYPT_COST; 12 is the default. Hashes are renewed at the next login.',
     holds: ({ auth }) => auth.bcryptCost >= 10,
@@ -73,15 +73,15 @@ export const CONFIGURATION_RULES: readonly Rule<AppConfig>[] = [
   },
   {
     name: 'config.pepper',
-    title: 'Passwords are mixed with a secret that is not in the database',
+    title: 'Passwords are hashed with a secret that is not in the database (pepper)',
     reference: 'OWASP Password Storage Cheat Sheet, peppering',
-    remedy: 'Set PASSWORD_PEPPER, which also lifts the limit of 72 bytes. Keep it as long as the accounts.',
+    remedy: 'Set PASSWORD_PEPPER. It also removes the limit of 72 bytes. Keep the value as long as the accounts exist.',
     otherwise: 'warn',
     holds: ({ auth }) => auth.pepper !== undefined,
   },
   {
     name: 'config.admin-password',
-    title: 'The first administrator’s password is not in the environment any more',
+    title: 'The password of the first administrator is no longer in the environment',
     reference: 'OWASP ASVS 5.0 V13.3.1',
     remedy: 'Remove ADMIN_PASSWORD once the administrator exists and has changed it.',
     otherwise: 'warn',
@@ -90,17 +90,17 @@ export const CONFIGURATION_RULES: readonly Rule<AppConfig>[] = [
   ...CONNECTION_RULES,
   {
     name: 'config.cors-origins',
-    title: 'Browsers of all origins are not let in',
+    title: 'CORS does not allow all origins',
     reference: 'OWASP ASVS 5.0 V3.4.2',
-    remedy: 'List the origins in CORS_ORIGINS, exactly.',
+    remedy: 'List the exact origins in CORS_ORIGINS.',
     holds: ({ http }) => !http.corsOrigins.includes('*'),
     seen: ({ http }) => http.corsOrigins,
   },
   {
     name: 'config.cors-https',
-    title: 'Origins that are let in are https',
+    title: 'Allowed origins use https',
     reference: 'OWASP ASVS 5.0 V12.2.1',
-    remedy: 'Replace http:// origins in CORS_ORIGINS: whoever is on the wire speaks for them.',
+    remedy: 'Replace http:// origins in CORS_ORIGINS. An attacker on the network can pretend to be such an origin.',
     otherwise: 'warn',
     holds: ({ http }) =>
       http.corsOrigins.every((origin) => !origin.startsWith('http://') || /\/\/localhost/.test(origin)),
@@ -108,9 +108,9 @@ export const CONFIGURATION_RULES: readonly Rule<AppConfig>[] = [
   },
   {
     name: 'config.trust-proxy',
-    title: 'X-Forwarded-For is believed from few addresses only',
+    title: 'X-Forwarded-For is trusted only from a few addresses',
     reference: 'OWASP ASVS 5.0 V4.1.3',
-    remedy: 'Name your proxies in TRUST_PROXY by number of hops or by narrow ranges.',
+    remedy: 'Set TRUST_PROXY to the number of proxies, or to narrow address ranges.',
     holds: ({ http: { trustProxy } }) =>
       !Array.isArray(trustProxy) || trustProxy.every((range) => !isWide(String(range))),
     seen: ({ http }) => http.trustProxy,
@@ -126,30 +126,30 @@ export const CONFIGURATION_RULES: readonly Rule<AppConfig>[] = [
     name: 'config.body-limit',
     title: 'Request bodies are limited to 10 MB or less',
     reference: 'CWE-770',
-    remedy: 'Lower BODY_LIMIT, and raise it only on the routes that need more.',
+    remedy: 'Lower BODY_LIMIT, and raise the limit only on the routes that need it.',
     holds: ({ http }) => http.bodyLimitBytes <= 10 * MB,
     seen: ({ http }) => `${http.bodyLimitBytes} bytes`,
   },
   {
     name: 'config.limit-default',
-    title: 'A client may send 1,000 requests a minute or fewer',
+    title: 'A client may send at most 1,000 requests a minute',
     reference: 'OWASP ASVS 5.0 V2.4.1',
-    remedy: 'Lower THROTTLE_DEFAULT_LIMIT, and give heavy users a tier of their own.',
+    remedy: 'Lower THROTTLE_DEFAULT_LIMIT, and define a separate tier for clients that need more.',
     otherwise: 'warn',
-    holds: ({ throttle }) => perMinute(throttle.default) <= 1_000,
+    holds: ({ throttle }) => toRequestsPerMinute(throttle.default) <= 1_000,
     seen: ({ throttle }) => throttle.default,
   },
   {
     name: 'config.limit-auth',
-    title: 'A client may try 30 logins a minute or fewer',
+    title: 'A client may try at most 30 logins a minute',
     reference: 'OWASP ASVS 5.0 V6.3.1',
     remedy: 'Lower THROTTLE_AUTH_LIMIT; 10 in 1m is the default.',
-    holds: ({ throttle }) => perMinute(throttle.auth) <= 30,
+    holds: ({ throttle }) => toRequestsPerMinute(throttle.auth) <= 30,
     seen: ({ throttle }) => throttle.auth,
   },
   {
     name: 'config.limit-failed-logins',
-    title: 'An account may have 100 failed logins a day or fewer before it slows down',
+    title: 'Failed logins of an account are limited after 100 or fewer',
     reference: 'OWASP ASVS 5.0 V6.3.1',
     remedy: 'Lower THROTTLE_FAILED_LOGIN_LIMIT; 5 in 15m is the default.',
     holds: ({ throttling: { failedLogins } }) => failedLogins.limit <= 100,
@@ -157,15 +157,15 @@ export const CONFIGURATION_RULES: readonly Rule<AppConfig>[] = [
   },
   {
     name: 'config.audit-secret',
-    title: 'Audit events are sealed with a key of their own',
+    title: 'Audit events are sealed with a secret key',
     reference: 'OWASP ASVS 5.0 V16.4.2',
-    remedy: 'Set AUDIT_SEAL_SECRET: without a key, whoever can write the table can also write the seals.',
+    remedy: 'Set AUDIT_SEAL_SECRET. Without a key, an attacker who can write the table can also write the seals.',
     otherwise: 'warn',
     holds: ({ audit }) => audit.sealSecret !== undefined,
   },
   {
     name: 'config.audit-journal',
-    title: 'The journal of audit events is on a disk that stays',
+    title: 'The journal of audit events is on a persistent disk',
     reference: 'OWASP ASVS 5.0 V16.4.3',
     remedy: 'Set AUDIT_JOURNAL_DIR to a folder on a volume.',
     otherwise: 'warn',
@@ -174,15 +174,15 @@ export const CONFIGURATION_RULES: readonly Rule<AppConfig>[] = [
   },
   {
     name: 'config.mail',
-    title: 'Mails leave by a mail server',
+    title: 'Mails are sent through a mail server',
     reference: 'OWASP ASVS 5.0 V6.4.3',
-    remedy: 'Set MAIL_URL; without it nobody can reset a password.',
+    remedy: 'Set MAIL_URL. Without it, users cannot reset their passwords.',
     otherwise: 'warn',
     holds: ({ mail }) => mail.url !== undefined && /^smtps?:/.test(mail.url),
   },
   {
     name: 'config.mail-tls',
-    title: 'Mails go to a mail server elsewhere over TLS',
+    title: 'A mail server on another machine is used over TLS',
     reference: 'OWASP ASVS 5.0 V12.3.1',
     remedy: 'Remove MAIL_TLS=off, or write smtps:// in MAIL_URL; remove tls.rejectUnauthorized=false.',
     otherwise: 'warn',
@@ -195,7 +195,7 @@ export const CONFIGURATION_RULES: readonly Rule<AppConfig>[] = [
   },
   {
     name: 'config.log-level',
-    title: 'The log is not flooded with debugging',
+    title: 'The log level is not for debugging',
     reference: 'OWASP ASVS 5.0 V13.4.2',
     remedy: 'Set LOG_LEVEL=info.',
     otherwise: 'warn',
@@ -204,17 +204,18 @@ export const CONFIGURATION_RULES: readonly Rule<AppConfig>[] = [
   },
   {
     name: 'shutdown.drain-delay',
-    title: 'Readiness says no for a while before the port closes',
+    title: 'The readiness probe fails for some time before the port closes',
     reference: 'Kubernetes: termination of pods',
-    remedy: 'Set SHUTDOWN_DRAIN_DELAY to what the load balancer needs to notice; 5s is production’s default.',
+    remedy:
+      'Set SHUTDOWN_DRAIN_DELAY to the time that the load balancer needs to notice. The default in production is 5s.',
     holds: ({ shutdown }) => shutdown.drainDelayMs >= 1_000,
     seen: ({ shutdown }) => `${shutdown.drainDelayMs} ms`,
   },
   {
     name: 'shutdown.timeout',
-    title: 'Requests in flight get time to finish, and no more than a minute',
+    title: 'Running requests get time to finish, at most one minute',
     reference: 'Kubernetes: termination of pods',
-    remedy: 'Set SHUTDOWN_TIMEOUT between 1s and 60s, and the grace period of the platform above it.',
+    remedy: 'Set SHUTDOWN_TIMEOUT between 1s and 60s, and set the grace period of the platform to a longer time.',
     otherwise: 'warn',
     holds: ({ shutdown }) => shutdown.timeoutMs >= 1_000 && shutdown.timeoutMs <= 60_000,
     seen: ({ shutdown }) => `${shutdown.timeoutMs} ms`,

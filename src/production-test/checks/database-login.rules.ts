@@ -1,13 +1,13 @@
 import { LOGIN_REMEDY, type DatabaseLogin } from '../../database/index.js';
 import type { Rule } from './rule.js';
 
-/** The application's login, or why it is not known. */
+/** The login of the application, or the reason why it is unknown. */
 export type LoginFacts = { readonly login: DatabaseLogin } | { readonly unknown: string };
 
 export const DATABASE_LOGIN_RULES: readonly Rule<LoginFacts>[] = [
   {
     name: 'config.database-login',
-    title: 'The database login of the application is no superuser and does not bypass row-level security',
+    title: 'The database login of the application is not a superuser and does not bypass row-level security',
     reference: 'OWASP ASVS 5.0 V13.2.2',
     remedy: `${LOGIN_REMEDY[0]?.toUpperCase()}${LOGIN_REMEDY.slice(1)}.`,
     otherwise: 'warn',

@@ -1,10 +1,10 @@
 import type { DataSource } from 'typeorm';
 import { MIGRATIONS_TABLE } from '../../database/index.js';
 
-/** What PostgreSQL says of itself, of this connection and of this database. */
+/** Facts about the PostgreSQL server, this connection and this database. */
 export interface DatabaseFacts {
   roundTripMs: number;
-  /** Clock of the database less clock of this process, in milliseconds. */
+  /** Clock of the database minus clock of this process, in milliseconds. */
   clockSkewMs: number;
   majorVersion: number;
   now: Date;
@@ -18,11 +18,11 @@ export interface DatabaseFacts {
   settings: Readonly<Record<string, string>>;
   pendingMigrations: readonly string[];
   invalidIndexes: readonly string[];
-  /** Foreign keys without an index to look their rows up by: `table.column`. */
+  /** Foreign keys without an index, as `table.column`. */
   unindexedForeignKeys: readonly string[];
-  /** Tables of 10,000 rows and more that are mostly read from end to end. */
+  /** Tables of 10,000 or more rows that are mostly read by sequential scans. */
   scannedTables: readonly string[];
-  /** Seconds of the longest transaction that does nothing. */
+  /** Time since the last statement of the longest idle transaction. */
   idleInTransactionSeconds: number;
   transactionIdAge: number;
 }
@@ -52,7 +52,7 @@ const SETTINGS = [
   'password_encryption',
 ];
 
-const LOOK = `
+const FACTS_QUERY = `
   SELECT clock_timestamp() AS now,
     current_setting('server_version_num')::int / 10000 AS version,
     (SELECT count(*)::int FROM pg_stat_activity WHERE backend_type = 'client backend') AS used,
@@ -72,7 +72,7 @@ const LOOK = `
       WHERE state = 'idle in transaction') AS idle,
     (SELECT age(datfrozenxid) FROM pg_database WHERE datname = current_database()) AS age`;
 
-export async function databaseFacts(
+export async function readDatabaseFacts(
   source: DataSource,
   { poolMax, replicas }: { poolMax: number; replicas: number },
 ): Promise<DatabaseFacts> {
@@ -80,8 +80,8 @@ export async function databaseFacts(
   await source.query('SELECT 1');
   const roundTripMs = performance.now() - asked;
   const before = Date.now();
-  const [row] = await source.query<Row[]>(LOOK);
-  if (!row) throw new Error('the database gave no answer');
+  const [row] = await source.query<Row[]>(FACTS_QUERY);
+  if (!row) throw new Error('the database returned no row');
   const named = await source.query<{ name: string; setting: string }[]>(
     'SELECT name, setting FROM pg_settings WHERE name = ANY($1)',
     [SETTINGS],
@@ -89,8 +89,8 @@ export async function databaseFacts(
   const settings = Object.fromEntries(named.map(({ name, setting }) => [name, setting]));
   return {
     roundTripMs,
-    // The query's own time is not skew: the clock was read somewhere between.
-    clockSkewMs: skew(row.now.getTime(), before, Date.now()),
+    // The database read its clock at some time during the query, so the duration of the query is not skew.
+    clockSkewMs: computeClockSkewMs(row.now.getTime(), before, Date.now()),
     majorVersion: row.version,
     now: new Date(),
     maxConnections: Number(settings['max_connections']),
@@ -101,7 +101,7 @@ export async function databaseFacts(
     usesTls: row.tls === true,
     isRemote: row.remote,
     settings,
-    pendingMigrations: await pendingMigrations(source),
+    pendingMigrations: await readPendingMigrations(source),
     invalidIndexes: row.invalid,
     unindexedForeignKeys: row.unindexed,
     scannedTables: row.scanned,
@@ -110,12 +110,12 @@ export async function databaseFacts(
   };
 }
 
-function skew(theirs: number, before: number, after: number): number {
+function computeClockSkewMs(theirs: number, before: number, after: number): number {
   if (theirs < before) return theirs - before;
   return theirs > after ? theirs - after : 0;
 }
 
-async function pendingMigrations(source: DataSource): Promise<string[]> {
+async function readPendingMigrations(source: DataSource): Promise<string[]> {
   const run = await source.query<{ name: string }[]>(`SELECT name FROM "${MIGRATIONS_TABLE}"`);
   const names = new Set(run.map(({ name }) => name));
   return source.migrations.map(({ name, constructor }) => name ?? constructor.name).filter((name) => !names.has(name));

@@ -1,7 +1,7 @@
 import type { DatabaseFacts } from './database.facts.js';
 import type { Rule } from './rule.js';
 
-/** Last days of the major versions, as the PostgreSQL project gives them. */
+/** End of life of the major versions, from the PostgreSQL versioning policy. */
 const END_OF_LIFE: Record<number, string> = {
   12: '2024-11-21',
   13: '2025-11-13',
@@ -17,9 +17,9 @@ const isOn = (name: string) => (facts: DatabaseFacts) => facts.settings[name] ==
 export const DATABASE_RULES: readonly Rule<DatabaseFacts>[] = [
   {
     name: 'database.round-trip',
-    title: 'The database answers within 50 ms',
+    title: 'The database responds within 50 ms',
     reference: 'OWASP ASVS 5.0 V13.1.3',
-    remedy: 'Bring the database nearer, or look for what keeps it busy.',
+    remedy: 'Move the database closer to the application, or find the cause of its load.',
     otherwise: 'warn',
     holds: ({ roundTripMs }) => roundTripMs < 50,
     seen: ({ roundTripMs }) => `${roundTripMs.toFixed(1)} ms`,
@@ -34,7 +34,7 @@ export const DATABASE_RULES: readonly Rule<DatabaseFacts>[] = [
   },
   {
     name: 'database.connections',
-    title: 'The pools of all replicas fit into the database’s connections',
+    title: 'The database has enough connections for the pools of all replicas',
     reference: 'PostgreSQL: max_connections',
     remedy: 'Lower DATABASE_POOL_MAX, raise max_connections, or put PgBouncer in between.',
     holds: (facts) => facts.poolMax * facts.replicas <= facts.maxConnections - facts.reservedConnections,
@@ -47,9 +47,9 @@ export const DATABASE_RULES: readonly Rule<DatabaseFacts>[] = [
   },
   {
     name: 'database.connections-left',
-    title: 'A fifth of the connections is free',
+    title: 'At least 20 % of the connections are free',
     reference: 'PostgreSQL: max_connections',
-    remedy: 'See in pg_stat_activity who holds them.',
+    remedy: 'Find out in pg_stat_activity which clients use them.',
     otherwise: 'warn',
     holds: ({ usedConnections, maxConnections }) => usedConnections <= 0.8 * maxConnections,
     seen: ({ usedConnections, maxConnections }) => ({ usedConnections, maxConnections }),
@@ -66,43 +66,44 @@ export const DATABASE_RULES: readonly Rule<DatabaseFacts>[] = [
     name: 'database.clock',
     title: 'The clocks of the database and of this process agree within 2 s',
     reference: 'OWASP ASVS 5.0 V16.2.2',
-    remedy: 'Synchronise both by NTP: tokens, limits and audit events compare times.',
+    remedy: 'Synchronise both clocks by NTP. Tokens, limits and audit events compare times.',
     holds: ({ clockSkewMs }) => Math.abs(clockSkewMs) < 2_000,
     seen: ({ clockSkewMs }) => `${Math.round(clockSkewMs)} ms`,
   },
   {
     name: 'database.version',
-    title: 'This version of PostgreSQL gets security fixes',
+    title: 'This version of PostgreSQL still gets security fixes',
     reference: 'PostgreSQL versioning policy; OWASP ASVS 5.0 V15.2.1',
-    remedy: 'Upgrade to a version that is supported.',
+    remedy: 'Upgrade to a supported version.',
     otherwise: 'warn',
     holds: ({ majorVersion, now }) => {
       const end = END_OF_LIFE[majorVersion];
-      return end === undefined ? `the end of version ${majorVersion} is not known here` : now < new Date(end);
+      return end === undefined ? `the end of life of version ${majorVersion} is unknown` : now < new Date(end);
     },
     seen: ({ majorVersion }) => ({ version: majorVersion, endOfLife: END_OF_LIFE[majorVersion] }),
   },
   {
     name: 'database.statement-timeout',
-    title: 'The session ends statements that run too long',
+    title: 'The database session has a statement timeout',
     reference: 'PostgreSQL: statement_timeout',
-    remedy: 'Set DATABASE_STATEMENT_TIMEOUT; behind PgBouncer, ALTER ROLE … SET statement_timeout.',
+    remedy: 'Set DATABASE_STATEMENT_TIMEOUT. Behind PgBouncer, use ALTER ROLE … SET statement_timeout.',
     otherwise: 'warn',
     holds: ({ settings }) => settings['statement_timeout'] !== '0',
     seen: ({ settings }) => settings['statement_timeout'],
   },
   {
     name: 'database.idle-timeout',
-    title: 'The session ends transactions that do nothing',
+    title: 'The database session has a timeout for idle transactions',
     reference: 'PostgreSQL: idle_in_transaction_session_timeout',
-    remedy: 'Set DATABASE_IDLE_IN_TRANSACTION_TIMEOUT; behind PgBouncer, ALTER ROLE … SET it.',
+    remedy:
+      'Set DATABASE_IDLE_IN_TRANSACTION_TIMEOUT. Behind PgBouncer, use ALTER ROLE … SET idle_in_transaction_session_timeout.',
     otherwise: 'warn',
     holds: ({ settings }) => settings['idle_in_transaction_session_timeout'] !== '0',
     seen: ({ settings }) => settings['idle_in_transaction_session_timeout'],
   },
   {
     name: 'database.durability',
-    title: 'What is committed survives a crash',
+    title: 'Committed data survives a crash',
     reference: 'PostgreSQL: fsync, full_page_writes, synchronous_commit',
     remedy: 'Set fsync, full_page_writes and synchronous_commit to on.',
     holds: (facts) =>
@@ -115,14 +116,14 @@ export const DATABASE_RULES: readonly Rule<DatabaseFacts>[] = [
   },
   {
     name: 'database.autovacuum',
-    title: 'Dead rows are cleaned away',
+    title: 'Autovacuum is on',
     reference: 'PostgreSQL: autovacuum',
     remedy: 'Set autovacuum to on.',
     holds: isOn('autovacuum'),
   },
   {
     name: 'database.password-hashing',
-    title: 'Passwords of database roles are hashed by SCRAM',
+    title: 'Passwords of database roles are hashed with SCRAM',
     reference: 'PostgreSQL: password_encryption',
     remedy: 'Set password_encryption to scram-sha-256, and set the passwords again.',
     holds: ({ settings }) => settings['password_encryption'] === 'scram-sha-256',
@@ -132,7 +133,7 @@ export const DATABASE_RULES: readonly Rule<DatabaseFacts>[] = [
     name: 'database.indexes',
     title: 'Every foreign key has an index',
     reference: 'PostgreSQL: foreign keys',
-    remedy: 'Add an index on each column named, or a delete on the other side reads the whole table.',
+    remedy: 'Add an index on each listed column. Without it, a delete in the referenced table reads the whole table.',
     otherwise: 'warn',
     holds: ({ unindexedForeignKeys }) => unindexedForeignKeys.length === 0,
     seen: ({ unindexedForeignKeys }) => unindexedForeignKeys,
@@ -141,15 +142,16 @@ export const DATABASE_RULES: readonly Rule<DatabaseFacts>[] = [
     name: 'database.invalid-indexes',
     title: 'No index is invalid',
     reference: 'PostgreSQL: CREATE INDEX CONCURRENTLY',
-    remedy: 'REINDEX INDEX CONCURRENTLY the ones named: an index that failed to be built is not used, yet costs.',
+    remedy:
+      'Run REINDEX INDEX CONCURRENTLY for the listed indexes. An invalid index is not used, but it slows down writes.',
     holds: ({ invalidIndexes }) => invalidIndexes.length === 0,
     seen: ({ invalidIndexes }) => invalidIndexes,
   },
   {
     name: 'database.scans',
-    title: 'No large table is read from end to end most of the time',
+    title: 'No large table is mostly read by sequential scans',
     reference: 'PostgreSQL: pg_stat_user_tables',
-    remedy: 'EXPLAIN the queries on the tables named, and add the index that they lack.',
+    remedy: 'Run EXPLAIN for the queries on the listed tables, and add the missing index.',
     otherwise: 'warn',
     holds: ({ scannedTables }) => scannedTables.length === 0,
     seen: ({ scannedTables }) => scannedTables,
@@ -158,15 +160,15 @@ export const DATABASE_RULES: readonly Rule<DatabaseFacts>[] = [
     name: 'database.idle-transactions',
     title: 'No transaction has been idle for five minutes',
     reference: 'PostgreSQL: routine vacuuming',
-    remedy: 'See in pg_stat_activity who holds it open; it keeps dead rows from being cleaned away.',
+    remedy: 'Find out in pg_stat_activity which client keeps it open. It prevents vacuum from removing dead rows.',
     holds: ({ idleInTransactionSeconds }) => idleInTransactionSeconds < 300,
     seen: ({ idleInTransactionSeconds }) => `${Math.round(idleInTransactionSeconds)} s`,
   },
   {
     name: 'database.wraparound',
-    title: 'Transaction ids are far from their end',
+    title: 'Transaction id wraparound is not near',
     reference: 'PostgreSQL: preventing transaction ID wraparound',
-    remedy: 'Run VACUUM on the oldest tables, and find out what keeps autovacuum from it.',
+    remedy: 'Run VACUUM on the oldest tables, and find out why autovacuum does not.',
     holds: ({ transactionIdAge }) => transactionIdAge < 1_000_000_000,
     seen: ({ transactionIdAge }) => transactionIdAge,
   },

@@ -1,93 +1,97 @@
 import { Injectable } from '@nestjs/common';
-import type { Answer } from '../../doctor/index.js';
-import { judge, type CheckFinding } from '../../reports/index.js';
-import { SelfClient, type Visitor } from '../self-client.js';
+import type { ResponseData } from '../../doctor/index.js';
+import { checkExpectations, type CheckOutcome } from '../../reports/index.js';
+import { SelfClient, type TestClient } from '../self-client.js';
 import { SelfTest, type SelfTestSuite } from '../self-test.js';
 
-/** Requests that `/production-test/rate-limit` allows an address in a minute. */
-export const RATE_LIMIT = 10;
+/** Requests that `/production-test/rate-limit` allows for one address in a minute. */
+export const MAX_REQUESTS_PER_MINUTE = 10;
 
-/** What any client sees of the application, each check as a client of its own. */
+/** Checks the application through HTTP. Each check uses its own client address. */
 @Injectable()
 @SelfTest()
 export class HttpChecks implements SelfTestSuite {
   readonly checks = [
     {
       name: 'rate-limit.address',
-      title: 'An address of its own sends more requests than a route allows, and is stopped in time.',
+      title: 'A client that sends more requests than a route allows is limited.',
       reference: 'OWASP ASVS 5.0 V2.4; RFC 6585 section 4',
-      run: () => limits(this.client.visitor()),
+      run: () => checkRateLimit(this.client.createClient()),
     },
     {
       name: 'compression.encodings',
-      title: 'A large body is compressed for clients that ask for it, and only for them.',
+      title: 'A large body is compressed only for clients that accept it.',
       reference: 'RFC 9110 section 8.4',
-      run: () => compression(this.client.visitor()),
+      run: () => checkCompression(this.client.createClient()),
     },
     {
       name: 'headers.suite',
-      title: 'Responses, errors among them, carry the security headers and no banner.',
+      title: 'All responses, including errors, have the security headers and no banner.',
       reference: 'OWASP ASVS 5.0 V3.4',
-      run: () => headers(this.client.visitor()),
+      run: () => checkHeaders(this.client.createClient()),
     },
     {
       name: 'versioning.uri',
-      title: 'Routes answer under their version, and unknown versions do not',
+      title: 'Routes respond under their version, and unknown versions are not found',
       reference: 'Nest: URI versioning',
-      run: () => versions(this.client.visitor()),
+      run: () => checkVersions(this.client.createClient()),
     },
   ];
 
   constructor(private readonly client: SelfClient) {}
 }
 
-async function limits({ send }: Visitor): Promise<CheckFinding> {
-  const answers: Answer[] = [];
-  for (let i = 0; i < RATE_LIMIT + 2; i++) {
+async function checkRateLimit({ send }: TestClient): Promise<CheckOutcome> {
+  const answers: ResponseData[] = [];
+  for (let i = 0; i < MAX_REQUESTS_PER_MINUTE + 2; i++) {
     answers.push(await send('/production-test/rate-limit', { headers: { 'X-Forwarded-For': `10.0.0.${i}` } }));
   }
   const statuses = answers.map(({ status }) => status);
   const admitted = statuses.filter((status) => status === 200).length;
   const retryAfter = Number(answers.at(-1)?.headers['retry-after']);
-  return judge(
+  return checkExpectations(
     [
-      { what: `${RATE_LIMIT} requests are admitted`, met: admitted === RATE_LIMIT, seen: admitted },
       {
-        what: 'the next are answered 429',
-        met: statuses.slice(RATE_LIMIT).every((status) => status === 429),
+        what: `${MAX_REQUESTS_PER_MINUTE} requests are allowed`,
+        met: admitted === MAX_REQUESTS_PER_MINUTE,
+        seen: admitted,
+      },
+      {
+        what: 'the next requests get 429',
+        met: statuses.slice(MAX_REQUESTS_PER_MINUTE).every((status) => status === 429),
         seen: statuses,
       },
-      { what: 'Retry-After says when to come back', met: retryAfter > 0 && retryAfter <= 120, seen: retryAfter },
+      { what: 'Retry-After says when to retry', met: retryAfter > 0 && retryAfter <= 120, seen: retryAfter },
     ],
-    'Import ThrottlerModule. If more were admitted, TRUST_PROXY believes a header that every client can write.',
+    'Import ThrottlerModule. If more requests were allowed, TRUST_PROXY trusts a header that every client can set.',
   );
 }
 
-async function compression({ send }: Visitor): Promise<CheckFinding> {
+async function checkCompression({ send }: TestClient): Promise<CheckOutcome> {
   const fetch = (encoding: string) =>
     send('/production-test/compression/payload', { headers: { 'Accept-Encoding': encoding } });
   const [plain, gzip, brotli] = [await fetch('identity'), await fetch('gzip'), await fetch('br')];
-  const isUsed = (name: string, { headers: { 'content-encoding': encoding }, bytes }: Answer) => ({
-    what: `${name} is used when asked for, and makes the body smaller`,
+  const isUsed = (name: string, { headers: { 'content-encoding': encoding }, bytes }: ResponseData) => ({
+    what: `${name} is used if the client accepts it, and makes the body smaller`,
     met: encoding === name && bytes < plain.bytes / 2,
     seen: { encoding, bytes, ofBytes: plain.bytes },
   });
-  return judge(
+  return checkExpectations(
     [
       isUsed('gzip', gzip),
       isUsed('br', brotli),
       {
-        what: 'a client that asks for none gets the body as it is',
+        what: 'a client that accepts no encoding gets the plain body',
         met: plain.headers['content-encoding'] === undefined,
         seen: plain.headers['content-encoding'],
       },
       {
-        what: 'caches are told by Vary',
+        what: 'Vary names Accept-Encoding',
         met: /accept-encoding/i.test(gzip.headers.vary ?? ''),
         seen: gzip.headers.vary,
       },
     ],
-    'Register compression before the routes, or leave it to the proxy in front and ignore this.',
+    'Register compression before the routes. If the proxy compresses, ignore this result.',
   );
 }
 
@@ -102,13 +106,13 @@ const REQUIRED_HEADERS: [name: string, value: RegExp][] = [
   ['x-request-id', /^[\w.-]{8,64}$/],
 ];
 
-async function headers({ send }: Visitor): Promise<CheckFinding> {
+async function checkHeaders({ send }: TestClient): Promise<CheckOutcome> {
   const [found, missing] = [await send('/production-test'), await send('/production-test/no-such-route')];
   const both = [found, missing];
-  return judge(
+  return checkExpectations(
     [
       ...REQUIRED_HEADERS.map(([name, pattern]) => ({
-        what: `${name} on answers and on errors`,
+        what: `${name} on responses and on errors`,
         met: both.every(({ headers }) => pattern.test(String(headers[name] ?? ''))),
         seen: found.headers[name],
       })),
@@ -122,20 +126,24 @@ async function headers({ send }: Visitor): Promise<CheckFinding> {
         seen: missing.headers['content-type'],
       },
     ],
-    'Start the application by createApp(), and let the proxy in front pass these headers through.',
+    'Start the application by createApp(), and configure the proxy to keep these headers.',
   );
 }
 
-async function versions({ send }: Visitor): Promise<CheckFinding> {
+async function checkVersions({ send }: TestClient): Promise<CheckOutcome> {
   const [plain, versioned, unknown] = [
     await send('/auth/profile'),
     await send('/v1/auth/profile'),
     await send('/v99/auth/profile'),
   ];
-  return judge(
+  return checkExpectations(
     [
-      { what: '/v1 answers as without a version', met: versioned.status === plain.status, seen: versioned.status },
-      { what: 'the route is there', met: plain.status !== 404, seen: plain.status },
+      {
+        what: '/v1 returns the same status as without a version',
+        met: versioned.status === plain.status,
+        seen: versioned.status,
+      },
+      { what: 'the route exists', met: plain.status !== 404, seen: plain.status },
       { what: '/v99 is not found', met: unknown.status === 404, seen: unknown.status },
     ],
     'Call enableVersioning({ type: VersioningType.URI, defaultVersion: "1" }), as createApp() does.',

@@ -1,7 +1,7 @@
 import type { RedisClient } from '../../redis/index.js';
 import type { Rule } from './rule.js';
 
-/** What Redis says of itself; undefined where it does not let the application ask. */
+/** Facts about the Redis server. A fact is undefined if Redis does not allow the application to read it. */
 export interface RedisFacts {
   roundTripMs: number;
   version: string;
@@ -13,28 +13,28 @@ export interface RedisFacts {
   isRemote: boolean;
 }
 
-const NONE = 'no Redis is configured';
+const NO_REDIS = 'no Redis is configured';
 
-/** A rule of Redis; where none is used, there is nothing to judge. */
+/** Creates a rule that is skipped if no Redis is used. */
 const rule = (definition: Rule<RedisFacts>): Rule<RedisFacts | undefined> => ({
   ...definition,
-  holds: (facts) => (facts ? definition.holds(facts) : NONE),
+  holds: (facts) => (facts ? definition.holds(facts) : NO_REDIS),
   seen: (facts) => (facts ? definition.seen?.(facts) : undefined),
 });
 
 export const REDIS_RULES: readonly Rule<RedisFacts | undefined>[] = [
   rule({
     name: 'redis.round-trip',
-    title: 'Redis answers within 20 ms',
+    title: 'Redis responds within 20 ms',
     reference: 'OWASP ASVS 5.0 V13.1.3',
-    remedy: 'Bring Redis nearer: every request with a shared limit waits for it, 40 ms at most.',
+    remedy: 'Move Redis closer to the application. Every request with a shared limit waits for Redis, at most 40 ms.',
     otherwise: 'warn',
     holds: ({ roundTripMs }) => roundTripMs < 20,
     seen: ({ roundTripMs }) => `${roundTripMs.toFixed(1)} ms`,
   }),
   rule({
     name: 'redis.version',
-    title: 'Redis is of version 6.2 or later',
+    title: 'Redis is version 6.2 or later',
     reference: 'OWASP ASVS 5.0 V15.2.1',
     remedy: 'Upgrade Redis.',
     holds: ({ version }) => {
@@ -45,19 +45,19 @@ export const REDIS_RULES: readonly Rule<RedisFacts | undefined>[] = [
   }),
   rule({
     name: 'redis.eviction',
-    title: 'Redis does not throw counters away when it is full',
+    title: 'Redis does not evict counters when it is full',
     reference: 'Redis: key eviction',
-    remedy: 'Set maxmemory-policy to noeviction or a volatile one, and keep caches in a Redis of their own.',
+    remedy: 'Set maxmemory-policy to noeviction or a volatile policy, and use a separate Redis for caches.',
     otherwise: 'warn',
     holds: ({ evictionPolicy }) =>
-      evictionPolicy === undefined ? 'Redis does not tell its policy' : !evictionPolicy.startsWith('allkeys-'),
+      evictionPolicy === undefined ? 'Redis does not report its policy' : !evictionPolicy.startsWith('allkeys-'),
     seen: ({ evictionPolicy }) => evictionPolicy,
   }),
   rule({
     name: 'redis.memory',
-    title: 'A tenth of Redis’ memory is free',
+    title: 'At least 10 % of the memory of Redis is free',
     reference: 'Redis: maxmemory',
-    remedy: 'Raise maxmemory, or find out which keys take it (redis-cli --bigkeys).',
+    remedy: 'Raise maxmemory, or find out which keys use the memory (redis-cli --bigkeys).',
     holds: ({ usedBytes, maxBytes }) => (maxBytes === 0 ? 'no maxmemory is set' : usedBytes <= 0.9 * maxBytes),
     seen: ({ usedBytes, maxBytes }) => ({ usedBytes, maxBytes }),
   }),
@@ -65,30 +65,30 @@ export const REDIS_RULES: readonly Rule<RedisFacts | undefined>[] = [
     name: 'redis.connections',
     title: 'Redis has refused no connection',
     reference: 'Redis: maxclients',
-    remedy: 'Raise maxclients, or find out who opens so many.',
+    remedy: 'Raise maxclients, or find out which client opens so many connections.',
     otherwise: 'warn',
     holds: ({ rejectedConnections }) => rejectedConnections === 0,
     seen: ({ rejectedConnections }) => rejectedConnections,
   }),
   rule({
     name: 'redis.password',
-    title: 'A Redis on another machine asks for a password',
+    title: 'A Redis on another machine requires a password',
     reference: 'OWASP ASVS 5.0 V13.2.1',
-    remedy: 'Set requirepass, or users by ACL, and put the password into REDIS_URL.',
+    remedy: 'Set requirepass or ACL users, and put the password into REDIS_URL.',
     holds: ({ isPasswordSet, isRemote }) => {
       if (!isRemote) return 'Redis is on this machine';
-      return isPasswordSet === undefined ? 'Redis does not tell' : isPasswordSet;
+      return isPasswordSet === undefined ? 'Redis does not report it' : isPasswordSet;
     },
   }),
 ];
 
-export async function redisFacts(redis: RedisClient | undefined): Promise<RedisFacts | undefined> {
+export async function readRedisFacts(redis: RedisClient | undefined): Promise<RedisFacts | undefined> {
   if (!redis) return undefined;
   const asked = performance.now();
   await redis.ping();
   const roundTripMs = performance.now() - asked;
-  const info = parsed(await redis.info());
-  // Managed servers often refuse CONFIG; then INFO has to do.
+  const info = parseInfo(await redis.info());
+  // Managed servers often refuse CONFIG. Then only the facts of INFO are known.
   const password = await redis.config('GET', 'requirepass').catch(() => undefined);
   return {
     roundTripMs,
@@ -98,11 +98,11 @@ export async function redisFacts(redis: RedisClient | undefined): Promise<RedisF
     maxBytes: Number(info['maxmemory']),
     rejectedConnections: Number(info['rejected_connections']),
     isPasswordSet: Array.isArray(password) ? password[1] !== '' : undefined,
-    isRemote: isElsewhere(redis),
+    isRemote: isRemoteServer(redis),
   };
 }
 
-const parsed = (info: string) =>
+const parseInfo = (info: string) =>
   Object.fromEntries(
     info
       .split('\r\n')
@@ -110,7 +110,7 @@ const parsed = (info: string) =>
       .map((line) => line.split(':', 2)),
   ) as Record<string, string | undefined>;
 
-function isElsewhere({ options }: RedisClient): boolean {
+function isRemoteServer({ options }: RedisClient): boolean {
   const { host } = options as { host?: string };
   return host !== undefined && !/^(?:localhost|127\.[\d.]+|::1)$/.test(host);
 }

@@ -1,22 +1,22 @@
-import { fail, pass, skip, warn, type CheckFinding } from '../../reports/index.js';
+import { fail, pass, skip, warn, type CheckOutcome } from '../../reports/index.js';
 import type { SelfTestCheck } from '../self-test.js';
 
-/** One thing that facts must show. It only looks; how the facts came about is not its business. */
+/** A rule that facts must fulfil. It only reads the facts and does not collect them. */
 export interface Rule<Facts> {
   readonly name: string;
   readonly title: string;
   readonly reference: string;
   readonly remedy: string;
-  /** Whether it holds; a reason where it does not apply. */
+  /** Whether the facts fulfil the rule. Returns a reason if the rule does not apply. */
   holds(facts: Facts): boolean | string;
-  /** What was seen, as evidence; never the value of a secret. */
+  /** The observed value, as evidence. Never the value of a secret. */
   seen?(facts: Facts): unknown;
-  /** What it means when it does not hold. @default 'fail' */
+  /** Status if the facts do not fulfil the rule. @default 'fail' */
   readonly otherwise?: 'warn' | 'fail';
 }
 
-/** @param lenient whether what fails only warns, as outside production */
-export function apply<Facts>(rule: Rule<Facts>, facts: Facts, lenient = false): CheckFinding {
+/** @param lenient whether a failure is only a warning, as outside production */
+export function applyRule<Facts>(rule: Rule<Facts>, facts: Facts, lenient = false): CheckOutcome {
   const holds = rule.holds(facts);
   if (typeof holds === 'string') return skip(holds);
   const seen = rule.seen?.(facts);
@@ -25,8 +25,8 @@ export function apply<Facts>(rule: Rule<Facts>, facts: Facts, lenient = false): 
   return rule.otherwise === 'warn' || lenient ? warn(evidence, rule.remedy) : fail(evidence, rule.remedy);
 }
 
-/** Checks of rules, which share the facts of one look. */
-export function checksOf<Facts>(
+/** Creates a check for each rule. All checks use the facts that `look` returns. */
+export function createChecks<Facts>(
   rules: readonly Rule<Facts>[],
   look: () => Promise<Facts>,
   isLenient: () => boolean = () => false,
@@ -35,12 +35,12 @@ export function checksOf<Facts>(
     name: rule.name,
     title: rule.title,
     reference: rule.reference,
-    run: async () => apply(rule, await look(), isLenient()),
+    run: async () => applyRule(rule, await look(), isLenient()),
   }));
 }
 
-/** Looks once for all who ask within a moment, as the checks of one run do. */
-export function briefly<Facts>(look: () => Promise<Facts>, forMs = 1_000): () => Promise<Facts> {
+/** Caches the facts for a short time, so that all checks of one run share them. */
+export function cacheBriefly<Facts>(look: () => Promise<Facts>, forMs = 1_000): () => Promise<Facts> {
   let seen: { facts: Promise<Facts>; at: number } | undefined;
   return () => {
     if (!seen || performance.now() - seen.at > forMs) seen = { facts: look(), at: performance.now() };

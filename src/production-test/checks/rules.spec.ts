@@ -5,7 +5,7 @@ import type { DatabaseFacts } from './database.facts.js';
 import { DATABASE_LOGIN_RULES, type LoginFacts } from './database-login.rules.js';
 import { DATABASE_RULES } from './database.rules.js';
 import { REDIS_RULES, type RedisFacts } from './redis.rules.js';
-import { apply, type Rule } from './rule.js';
+import { applyRule, type Rule } from './rule.js';
 import { RUNTIME_RULES, type RuntimeFacts } from './runtime.rules.js';
 
 const GOOD_ENVIRONMENT = {
@@ -22,7 +22,7 @@ const GOOD_ENVIRONMENT = {
   MAIL_URL: 'smtps://mail.example.com',
 };
 
-/** What breaks each rule of the configuration. */
+/** An environment for each rule that violates the rule. */
 const BAD_ENVIRONMENTS: Record<string, Record<string, string | undefined>> = {
   'config.node-env': { NODE_ENV: 'development' },
   'config.host': { NODE_ENV: 'development', HOST: '0.0.0.0' },
@@ -117,7 +117,7 @@ const GOOD_DATABASE: DatabaseFacts = {
   transactionIdAge: 5e6,
 };
 
-const set = (name: string, value: string): Partial<DatabaseFacts> => ({
+const withSetting = (name: string, value: string): Partial<DatabaseFacts> => ({
   settings: { ...GOOD_DATABASE.settings, [name]: value },
 });
 
@@ -129,11 +129,11 @@ const BAD_DATABASES: Record<string, Partial<DatabaseFacts>> = {
   'database.tls': { usesTls: false },
   'database.clock': { clockSkewMs: -5_000 },
   'database.version': { majorVersion: 13 },
-  'database.statement-timeout': set('statement_timeout', '0'),
-  'database.idle-timeout': set('idle_in_transaction_session_timeout', '0'),
-  'database.durability': set('fsync', 'off'),
-  'database.autovacuum': set('autovacuum', 'off'),
-  'database.password-hashing': set('password_encryption', 'md5'),
+  'database.statement-timeout': withSetting('statement_timeout', '0'),
+  'database.idle-timeout': withSetting('idle_in_transaction_session_timeout', '0'),
+  'database.durability': withSetting('fsync', 'off'),
+  'database.autovacuum': withSetting('autovacuum', 'off'),
+  'database.password-hashing': withSetting('password_encryption', 'md5'),
   'database.indexes': { unindexedForeignKeys: ['orders.user_id'] },
   'database.invalid-indexes': { invalidIndexes: ['orders_ix'] },
   'database.scans': { scannedTables: ['orders'] },
@@ -161,73 +161,75 @@ const BAD_REDIS: Record<string, Partial<RedisFacts>> = {
   'redis.password': { isPasswordSet: false },
 };
 
-/** Each rule with facts that are in order, and with facts in which just its own protection is gone. */
-function suite<Facts>(
+/** Tests each rule with good facts, and with facts that violate only this rule. */
+function describeRules<Facts>(
   name: string,
   rules: readonly Rule<Facts>[],
   good: () => Facts,
   bad: Record<string, () => Facts>,
 ): void {
   describe(`the rules of the ${name}`, () => {
-    it('each have a case that breaks them', () => {
+    it('each have a case that violates them', () => {
       expect(rules.map((rule) => rule.name).sort()).toEqual(Object.keys(bad).sort());
     });
 
     it.each(rules.map((rule) => [rule.name, rule] as const))('%s', (rule, definition) => {
-      expect(apply(definition, good()).status).toBe('pass');
+      expect(applyRule(definition, good()).status).toBe('pass');
       const broken = bad[rule]?.() as Facts;
-      expect(apply(definition, broken)).toEqual({
+      expect(applyRule(definition, broken)).toEqual({
         status: definition.otherwise ?? 'fail',
         evidence: expect.any(Object),
         remedy: definition.remedy,
       });
-      expect(apply(definition, broken, true).status).toBe('warn');
+      expect(applyRule(definition, broken, true).status).toBe('warn');
     });
   });
 }
 
-const thunks =
+const toFactories =
   <T>(cases: Record<string, T>) =>
   <F>(make: (one: T) => F) =>
     Object.fromEntries(Object.entries(cases).map(([name, one]) => [name, () => make(one)]));
 
-suite('configuration', CONFIGURATION_RULES, configuration, thunks(BAD_ENVIRONMENTS)(configuration));
-suite(
+describeRules('configuration', CONFIGURATION_RULES, configuration, toFactories(BAD_ENVIRONMENTS)(configuration));
+describeRules(
   'runtime',
   RUNTIME_RULES,
   () => GOOD_RUNTIME,
-  thunks(BAD_RUNTIMES)((bad) => ({ ...GOOD_RUNTIME, ...bad })),
+  toFactories(BAD_RUNTIMES)((bad) => ({ ...GOOD_RUNTIME, ...bad })),
 );
-suite(
+describeRules(
   'database',
   DATABASE_RULES,
   () => GOOD_DATABASE,
-  thunks(BAD_DATABASES)((bad) => ({ ...GOOD_DATABASE, ...bad })),
+  toFactories(BAD_DATABASES)((bad) => ({ ...GOOD_DATABASE, ...bad })),
 );
-suite(
+describeRules(
   'the database login',
   DATABASE_LOGIN_RULES,
   (): LoginFacts => ({ login: { name: 'app', isSuperuser: false, bypassesRls: false } }),
   { 'config.database-login': (): LoginFacts => ({ login: { name: 'root', isSuperuser: true, bypassesRls: true } }) },
 );
-suite(
+describeRules(
   'Redis',
   REDIS_RULES,
   () => GOOD_REDIS,
-  thunks(BAD_REDIS)((bad) => ({ ...GOOD_REDIS, ...bad })),
+  toFactories(BAD_REDIS)((bad) => ({ ...GOOD_REDIS, ...bad })),
 );
 
 describe('rules', () => {
-  it('show no secret', () => {
-    const evidence = CONFIGURATION_RULES.map((rule) => JSON.stringify(apply(rule, configuration()).evidence)).join();
+  it('show no secrets in their evidence', () => {
+    const evidence = CONFIGURATION_RULES.map((rule) =>
+      JSON.stringify(applyRule(rule, configuration()).evidence),
+    ).join();
     for (const secret of ['Vw3k9QpXz7', 'Nq8sLw2z', 'Zx6cVb3n', 'Hg5fDs2a', 'k3Jq9Vx2']) {
       expect(evidence).not.toContain(secret);
     }
   });
 
-  it('are left out where there is nothing to judge', () => {
-    for (const rule of REDIS_RULES) expect(apply(rule, undefined).status).toBe('skip');
+  it('are skipped if they do not apply', () => {
+    for (const rule of REDIS_RULES) expect(applyRule(rule, undefined).status).toBe('skip');
     const [unknown] = RUNTIME_RULES;
-    expect(unknown && apply(unknown, { ...GOOD_RUNTIME, nodeVersion: 'v99.0.0' }).status).toBe('skip');
+    expect(unknown && applyRule(unknown, { ...GOOD_RUNTIME, nodeVersion: 'v99.0.0' }).status).toBe('skip');
   });
 });

@@ -7,11 +7,11 @@ import { InjectRedis, type RedisClient } from '../../redis/index.js';
 import { SelfTest, type SelfTestCheck, type SelfTestSuite } from '../self-test.js';
 import { CONFIGURATION_RULES } from './configuration.rules.js';
 import { DATABASE_LOGIN_RULES } from './database-login.rules.js';
-import { databaseFacts } from './database.facts.js';
+import { readDatabaseFacts } from './database.facts.js';
 import { DATABASE_RULES } from './database.rules.js';
-import { redisFacts, REDIS_RULES } from './redis.rules.js';
-import { briefly, checksOf } from './rule.js';
-import { runtimeFacts, RUNTIME_RULES } from './runtime.rules.js';
+import { readRedisFacts, REDIS_RULES } from './redis.rules.js';
+import { cacheBriefly, createChecks } from './rule.js';
+import { readRuntimeFacts, RUNTIME_RULES } from './runtime.rules.js';
 
 @Injectable()
 @SelfTest()
@@ -19,9 +19,9 @@ export class ConfigurationChecks implements SelfTestSuite {
   readonly checks: readonly SelfTestCheck[];
 
   constructor(config: AppConfig) {
-    // A development machine lacks much of this on purpose.
+    // A development machine need not fulfil the rules.
     const isLenient = () => !config.isProduction;
-    this.checks = checksOf(CONFIGURATION_RULES, () => Promise.resolve(config), isLenient);
+    this.checks = createChecks(CONFIGURATION_RULES, () => Promise.resolve(config), isLenient);
   }
 }
 
@@ -31,8 +31,8 @@ export class RuntimeChecks implements SelfTestSuite {
   readonly checks: readonly SelfTestCheck[];
 
   constructor(config: AppConfig) {
-    const look = briefly(() => runtimeFacts(config.database.dataDir, checksCertificates()));
-    this.checks = checksOf(RUNTIME_RULES, look, () => !config.isProduction);
+    const look = cacheBriefly(() => readRuntimeFacts(config.database.dataDir, checksCertificates()));
+    this.checks = createChecks(RUNTIME_RULES, look, () => !config.isProduction);
   }
 }
 
@@ -42,10 +42,12 @@ export class DatabaseChecks implements SelfTestSuite {
   readonly checks: readonly SelfTestCheck[];
 
   constructor(@InjectDataSource() source: DataSource, { database, throttling, isProduction }: AppConfig) {
-    const look = briefly(() => databaseFacts(source, { poolMax: database.poolMax, replicas: throttling.replicas }));
+    const look = cacheBriefly(() =>
+      readDatabaseFacts(source, { poolMax: database.poolMax, replicas: throttling.replicas }),
+    );
     this.checks = [
-      ...checksOf(DATABASE_RULES, look, () => !isProduction),
-      ...checksOf(DATABASE_LOGIN_RULES, async () => ({ login: await readLogin(source) })),
+      ...createChecks(DATABASE_RULES, look, () => !isProduction),
+      ...createChecks(DATABASE_LOGIN_RULES, async () => ({ login: await readLogin(source) })),
     ];
   }
 }
@@ -56,9 +58,9 @@ export class RedisChecks implements SelfTestSuite {
   readonly checks: readonly SelfTestCheck[];
 
   constructor(@InjectRedis() redis: RedisClient | undefined) {
-    this.checks = checksOf(
+    this.checks = createChecks(
       REDIS_RULES,
-      briefly(() => redisFacts(redis)),
+      cacheBriefly(() => readRedisFacts(redis)),
     );
   }
 }

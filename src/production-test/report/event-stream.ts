@@ -2,11 +2,11 @@ import type { ServerResponse } from 'node:http';
 import type { CheckReport } from '../../reports/index.js';
 import type { ProgressListener } from '../self-test.runner.js';
 
-/** Express' response, or Fastify's reply with Node's response inside. */
+/** Express's response, or Fastify's reply, which wraps Node's response. */
 export type RawResponse = ServerResponse | { raw: ServerResponse; hijack(): unknown };
 
 /**
- * Sends a run as server-sent events (HTML standard, section 9.2). Data is JSON in one line, so that nothing in it can
+ * Sends a run as server-sent events (HTML standard, section 9.2). The data is JSON in one line, because a line break would
  * end the event.
  */
 export async function streamRun(
@@ -18,7 +18,7 @@ export async function streamRun(
   raw.writeHead(200, {
     'Content-Type': 'text/event-stream; charset=utf-8',
     'Cache-Control': 'no-store',
-    // Proxies of the nginx family would else collect the events.
+    // Without this header, nginx and similar proxies buffer the events.
     'X-Accel-Buffering': 'no',
   });
   const send = (event: string, data: object) => void raw.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);

@@ -4,8 +4,8 @@ import { CspNonce, Page } from '../../security/index.js';
 import { reportPage } from './report.page.js';
 
 /**
- * The page itself is open wherever the self-tests are on, and empty: what it shows, it asks the routes beside it for,
- * with the token that its user types in. A browser has no other way to send one.
+ * The report page. It is public and contains no results. The user enters an access token, and a script on the page requests
+ * the results with this token, because a browser cannot send a token when it loads a page.
  */
 @Controller({ path: 'production-test/report', version: ['1', VERSION_NEUTRAL] })
 @Public()

@@ -1,7 +1,7 @@
 import { PAGE_SCRIPT } from './report.script.js';
 import { PAGE_STYLE } from './report.style.js';
 
-/** The report as one file: nothing is loaded but what the script asks the application for. */
+/** Renders the report page as one file. It loads nothing except the results. */
 export function reportPage(nonce: string): string {
   return `<!doctype html>
 <html lang="en">
@@ -16,12 +16,12 @@ export function reportPage(nonce: string): string {
 <a class="skip-link" href="#results">To the results</a>
 <header>
 <h1>Production self-test</h1>
-<p>Tries the protections of this application on itself, through its own listener, and cleans up after it.</p>
+<p>Tests the protections of this application through its own listener, and removes its test data afterwards.</p>
 <form id="start">
 <label for="token">Access token</label>
 <input id="token" type="password" autocomplete="off" spellcheck="false" aria-describedby="token-help">
 <button type="submit" id="run">Run all checks</button>
-<p id="token-help" class="hint">Kept in this page only. In production it must be an administrator’s.</p>
+<p id="token-help" class="hint">The token is stored only in this page. In production it must be the token of an administrator.</p>
 </form>
 </header>
 <main>

@@ -1,4 +1,4 @@
-/** Runs in the browser. Text only ever becomes a text node, so that evidence cannot become markup. */
+/** Runs in the browser. Text is only inserted as text nodes, so that evidence cannot become markup. */
 export const PAGE_SCRIPT = `
 'use strict';
 const $ = (id) => document.getElementById(id);
@@ -21,7 +21,7 @@ async function ask(path) {
   const response = await fetch(base + path, { headers: headers(), cache: 'no-store' });
   if (response.ok) return response;
   const problem = await response.json().catch(() => ({}));
-  throw new Error(problem.detail || 'The application answered ' + response.status + '.');
+  throw new Error(problem.detail || 'The application returned the status ' + response.status + '.');
 }
 
 async function* events(response) {
@@ -80,7 +80,7 @@ function place(result) {
   section.querySelector('h2 .of').textContent = tried === 0 ? ' skipped' : ' ' + passed + ' of ' + tried + ' passed';
 }
 
-/** Groups with failures first, then those with warnings; within a group the cards are in that order already. */
+/** Sorts groups with failures first, then groups with warnings. The cards of a group are already sorted. */
 function sortGroups() {
   const worst = (section) => ORDER.indexOf(section.querySelector('details').dataset.status);
   const sections = [...$('results').children].sort((a, b) =>

@@ -1,4 +1,4 @@
-/** Colours keep a contrast of 4.5 to 1 or more on their ground, in light and in dark (WCAG 2.2, 1.4.3). */
+/** All colours have a contrast of at least 4.5 to 1 to their background, in light and dark mode (WCAG 2.2, 1.4.3). */
 export const PAGE_STYLE = `
 :root { color-scheme: light dark; --ground: #fff; --text: #1a1d21; --faint: #555e68; --line: #d5dae0; --card: #f6f8fa;
   --pass: #1a6b34; --warn: #7a4d00; --fail: #b3161b; --skip: #555e68; --accent: #0b57d0; }

@@ -1,4 +1,4 @@
-/** Why a request was not made, or broken off. @publicApi */
+/** Reason of a refused or failed request. @publicApi */
 export type OutgoingErrorCode =
   | 'OUTGOING_URL_INVALID'
   | 'OUTGOING_SCHEME_REFUSED'
@@ -11,8 +11,8 @@ export type OutgoingErrorCode =
   | 'OUTGOING_FAILED';
 
 /**
- * A request to a URL that a user gave was refused or failed. The message is for the log: shown to the user, it would tell
- * what answers inside the network and what does not.
+ * A request to a URL from a user was refused or failed. The message is for the log. Do not show it to the user, because it
+ * reveals which hosts of the internal network respond.
  *
  * @publicApi
  */

@@ -1,13 +1,13 @@
 import { BlockList, isIP } from 'node:net';
 import { AddressList } from '../address-list.js';
 
-/** IPv4 that is not of the public Internet (https://www.iana.org/assignments/iana-ipv4-special-registry). */
+/** IPv4 networks that are not on the public Internet (https://www.iana.org/assignments/iana-ipv4-special-registry). */
 const RESERVED_IPV4 = [
   '0.0.0.0/8',
   '10.0.0.0/8',
   '100.64.0.0/10',
   '127.0.0.0/8',
-  // Metadata of clouds among it, 169.254.169.254.
+  // Contains the metadata service of clouds, 169.254.169.254.
   '169.254.0.0/16',
   '172.16.0.0/12',
   '192.0.0.0/24',
@@ -22,9 +22,9 @@ const RESERVED_IPV4 = [
 ];
 
 /**
- * What is reserved inside of 2000::/3, outside of which nothing is public
- * (https://www.iana.org/assignments/iana-ipv6-special-registry): Teredo and 6to4, which carry IPv4 addresses, and the
- * blocks for protocols and documentation. NAT64 and IPv4-mapped addresses lie outside.
+ * Reserved networks inside 2000::/3 (https://www.iana.org/assignments/iana-ipv6-special-registry): Teredo and 6to4, which
+ * contain IPv4 addresses, and the networks for protocols and documentation. Addresses outside 2000::/3, such as NAT64 and
+ * IPv4-mapped addresses, are never public.
  */
 const RESERVED_IPV6 = ['2001::/23', '2001:db8::/32', '2002::/16', '3fff::/20'];
 
@@ -33,8 +33,8 @@ const unicast = new BlockList();
 unicast.addSubnet('2000::', 3, 'ipv6');
 
 /**
- * Whether an address is one of the public Internet; not of this host, a private network, a cloud's metadata service or
- * any reserved block, nor one that embeds an IPv4 address.
+ * Whether an address is on the public Internet. False for this host, private networks, metadata services of clouds,
+ * reserved networks, and IPv6 addresses that contain an IPv4 address.
  *
  * @publicApi
  */

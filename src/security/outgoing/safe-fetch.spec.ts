@@ -20,16 +20,16 @@ async function serve(host: string, listener: RequestListener): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
-const refusal = (code: string) => expect.objectContaining({ name: 'OutgoingRequestError', code });
-const REFUSED = refusal('OUTGOING_ADDRESS_REFUSED');
-/** Stands for the Internet: the one address of this host that may be asked. */
+const errorWithCode = (code: string) => expect.objectContaining({ name: 'OutgoingRequestError', code });
+const REFUSED = errorWithCode('OUTGOING_ADDRESS_REFUSED');
+/** Allows one address of this host, which takes the role of the Internet. */
 const local: SafeFetchOptions = { protocols: ['http:', 'https:'], allowAddresses: ['127.0.0.1/32'] };
-const to =
+const resolveTo =
   (address: string): Resolver =>
   async () => [{ address, family: address.includes(':') ? 6 : 4 }];
 
-describe('a request to a URL of somebody else', () => {
-  it('is made', async () => {
+describe('a request to a URL from a user', () => {
+  it('is sent to an allowed address', async () => {
     const port = await serve('127.0.0.1', (request, response) => {
       let body = '';
       request.on('data', (chunk: Buffer) => (body += chunk.toString()));
@@ -37,7 +37,13 @@ describe('a request to a URL of somebody else', () => {
         response.end(`${request.method} ${request.headers.host} ${String(request.headers['x-a'])} ${body}`),
       );
     });
-    const options = { ...local, resolver: to('127.0.0.1'), method: 'POST', body: 'hello', headers: { 'X-A': '1' } };
+    const options = {
+      ...local,
+      resolver: resolveTo('127.0.0.1'),
+      method: 'POST',
+      body: 'hello',
+      headers: { 'X-A': '1' },
+    };
     const { status, body, url } = await safeFetch(`http://hook.example:${port}/x`, options);
     expect({ status, body: body.toString(), url }).toEqual({
       status: 200,
@@ -65,20 +71,22 @@ describe('a request to a URL of somebody else', () => {
     'http://169.254.169.254/latest/meta-data',
     'http://0/',
     'http://10.0.0.1:8080/',
-  ])('is not made to %s', async (url) => {
-    // Without the check, most of these connect to this very host.
+  ])('is not sent to %s', async (url) => {
+    // Without the check, most of these would connect to this host.
     const resolver: Resolver = async (name) => [{ address: name === 'localhost' ? '127.0.0.2' : name, family: 4 }];
     await expect(safeFetch(url, { ...local, resolver })).rejects.toEqual(REFUSED);
   });
 
   it.each(['10.0.0.1', '169.254.169.254', '::1', '::ffff:10.0.0.1', '64:ff9b::a00:1'])(
-    'is not made to a name for %s',
+    'is not sent to a name with the address %s',
     async (address) => {
-      await expect(safeFetch('http://hook.example/', { ...local, resolver: to(address) })).rejects.toEqual(REFUSED);
+      await expect(safeFetch('http://hook.example/', { ...local, resolver: resolveTo(address) })).rejects.toEqual(
+        REFUSED,
+      );
     },
   );
 
-  it('is not made to a name that is public among others', async () => {
+  it('is not sent to a name with a public and a private address', async () => {
     const resolver: Resolver = async () => [
       { address: '8.8.8.8', family: 4 },
       { address: '10.0.0.1', family: 4 },
@@ -86,7 +94,7 @@ describe('a request to a URL of somebody else', () => {
     await expect(safeFetch('http://hook.example/', { ...local, resolver })).rejects.toEqual(REFUSED);
   });
 
-  it('goes to the address that was checked, though the name has another by then (DNS rebinding)', async () => {
+  it('is sent to the checked address, even if the name has another address by then (DNS rebinding)', async () => {
     const port = await serve('127.0.0.1', (_request, response) => response.end('checked'));
     const asked: string[] = [];
     const resolver: Resolver = async () => {
@@ -97,7 +105,7 @@ describe('a request to a URL of somebody else', () => {
     const { body } = await safeFetch(`http://rebound.example:${port}/`, { ...local, resolver });
     expect(body.toString()).toBe('checked');
     expect(asked).toEqual(['127.0.0.1']);
-    // The next request is checked anew, on a connection of its own.
+    // The next request is checked again, on a new connection.
     await expect(safeFetch(`http://rebound.example:${port}/`, { ...local, resolver })).rejects.toEqual(REFUSED);
   });
 
@@ -110,12 +118,12 @@ describe('a request to a URL of somebody else', () => {
     ['http://hook.example:22/', 'OUTGOING_PORT_REFUSED'],
     ['not a url', 'OUTGOING_URL_INVALID'],
     ['//127.0.0.2/', 'OUTGOING_URL_INVALID'],
-  ])('is refused for what it says: %s', async (url, code) => {
-    await expect(safeFetch(url, { ...local, ports: [80, 443] })).rejects.toEqual(refusal(code));
+  ])('is refused because of its URL: %s', async (url, code) => {
+    await expect(safeFetch(url, { ...local, ports: [80, 443] })).rejects.toEqual(errorWithCode(code));
   });
 
-  it('is made by HTTPS, unless another scheme is allowed', async () => {
-    await expect(safeFetch('http://hook.example/')).rejects.toEqual(refusal('OUTGOING_SCHEME_REFUSED'));
+  it('must use HTTPS, unless another scheme is allowed', async () => {
+    await expect(safeFetch('http://hook.example/')).rejects.toEqual(errorWithCode('OUTGOING_SCHEME_REFUSED'));
   });
 
   describe('that redirects', () => {
@@ -134,16 +142,18 @@ describe('a request to a URL of somebody else', () => {
         await expect(safeFetch(`http://127.0.0.1:${port}/`, local)).rejects.toEqual(REFUSED);
       }
       const port = await redirecting(() => 'file:///etc/passwd');
-      await expect(safeFetch(`http://127.0.0.1:${port}/`, local)).rejects.toEqual(refusal('OUTGOING_SCHEME_REFUSED'));
+      await expect(safeFetch(`http://127.0.0.1:${port}/`, local)).rejects.toEqual(
+        errorWithCode('OUTGOING_SCHEME_REFUSED'),
+      );
     });
 
-    it('is followed so often and no further', async () => {
+    it('is followed up to maxRedirects times', async () => {
       const port = await redirecting((path) => `${path}x`);
       const endless = safeFetch(`http://127.0.0.1:${port}/`, { ...local, maxRedirects: 2 });
-      await expect(endless).rejects.toEqual(refusal('OUTGOING_REDIRECTS_EXCEEDED'));
+      await expect(endless).rejects.toEqual(errorWithCode('OUTGOING_REDIRECTS_EXCEEDED'));
     });
 
-    it('keeps its token from another origin', async () => {
+    it('does not send its token to another origin', async () => {
       const other = await redirecting(() => '');
       const port = await redirecting((path) =>
         path === '/here' ? '/there' : path === '/there' ? '' : `http://127.0.0.1:${other}/`,
@@ -162,36 +172,36 @@ describe('a request to a URL of somebody else', () => {
       [303, 'GET'],
       [302, 'GET'],
       [307, 'POST'],
-    ])('by %i goes on as %s', async (status, method) => {
+    ])('with status %i is continued as %s', async (status, method) => {
       const port = await redirecting((path) => (path === '/' ? '/end' : ''), status);
       const { body } = await safeFetch(`http://127.0.0.1:${port}/`, { ...local, method: 'POST', body: 'x' });
       expect(body.toString()).toBe(`${method} anonymous`);
     });
   });
 
-  it('ends when the answer is too large, however it is framed', async () => {
+  it('fails if the response is too large, even without a Content-Length', async () => {
     const port = await serve('127.0.0.1', (_request, response) => {
       response.write('x'.repeat(600));
       response.end('x'.repeat(600));
     });
     const large = safeFetch(`http://127.0.0.1:${port}/`, { ...local, maxBytes: 1_000 });
-    await expect(large).rejects.toEqual(refusal('OUTGOING_BODY_TOO_LARGE'));
+    await expect(large).rejects.toEqual(errorWithCode('OUTGOING_BODY_TOO_LARGE'));
   });
 
-  it.each(['silent', 'slow'])('ends when the other side is %s', async (kind) => {
+  it.each(['silent', 'slow'])('fails if the server is %s', async (kind) => {
     const port = await serve('127.0.0.1', (_request, response) => void (kind === 'slow' && response.write('x')));
     const late = safeFetch(`http://127.0.0.1:${port}/`, { ...local, timeoutMs: 50 });
-    await expect(late).rejects.toEqual(refusal('OUTGOING_TIMEOUT'));
+    await expect(late).rejects.toEqual(errorWithCode('OUTGOING_TIMEOUT'));
   });
 
-  it('tells of a host that cannot be asked', async () => {
+  it('fails with OUTGOING_FAILED if the name cannot be resolved', async () => {
     const resolver: Resolver = () => Promise.reject(new Error('ENOTFOUND'));
     await expect(safeFetch('http://nowhere.example/', { ...local, resolver })).rejects.toEqual(
-      refusal('OUTGOING_FAILED'),
+      errorWithCode('OUTGOING_FAILED'),
     );
   });
 
-  it('does not let headers frame the request anew', async () => {
+  it('ignores headers that would change the framing of the request', async () => {
     const port = await serve('127.0.0.1', (request, response) => response.end(JSON.stringify(request.headers)));
     const headers = { Host: 'internal', 'Transfer-Encoding': 'chunked', 'Content-Length': '999' };
     const { body } = await safeFetch(`http://127.0.0.1:${port}/`, { ...local, headers });

@@ -7,14 +7,14 @@ import { isTenantOwned } from './tenant-owned.entity.js';
 
 interface Login {
   name: string;
-  bypasses: boolean;
-  /** Whether the login may act as {@link TENANT_ROLE}, and that is held by policies. */
+  bypassesRowSecurity: boolean;
+  /** Whether the login can switch to {@link TENANT_ROLE}, and the policies apply to that role. */
   hasScopeRole: boolean;
 }
 
 /**
- * Whether row-level security holds for the application: asked of the database at start, where a table of tenants that is
- * open fails it, and by the health check ever after.
+ * Checks that row-level security is effective for the application. At start, an unprotected table of tenants fails the
+ * start. Later, the health check reports it.
  */
 @Injectable()
 @HealthCheckOf({ key: 'tenant-isolation', critical: false, groups: ['full', 'deep'], cacheMs: 30_000 })
@@ -24,9 +24,9 @@ export class IsolationState implements OnModuleInit, OnApplicationBootstrap, Hea
 
   constructor(private readonly source: DataSource) {}
 
-  /** Role that transactions of tenants switch to; undefined where the login is held by policies itself. */
+  /** Role that transactions of tenants switch to. Undefined if the policies apply to the login itself. */
   get scopeRole(): string | undefined {
-    return this.login?.bypasses === true ? TENANT_ROLE : undefined;
+    return this.login?.bypassesRowSecurity === true ? TENANT_ROLE : undefined;
   }
 
   async onModuleInit(): Promise<void> {
@@ -34,38 +34,40 @@ export class IsolationState implements OnModuleInit, OnApplicationBootstrap, Hea
     this.login = await this.readLogin();
   }
 
-  /** @throws Error where the data of tenants would not be kept apart */
+  /** @throws Error if the data of tenants would not be isolated */
   async onApplicationBootstrap(): Promise<void> {
     if (this.tables.length === 0 || !this.login) return;
-    const open = await this.openTables();
-    if (open.length > 0) {
+    const unprotected = await this.findUnprotectedTables();
+    if (unprotected.length > 0) {
       throw new Error(
-        `The tables ${open.join(', ')} hold entities of tenants and are not isolated. ` +
-          'Call enableTenantIsolation() in the migration that makes them.',
+        `The tables ${unprotected.join(', ')} hold entities of tenants and are not isolated. ` +
+          'Call enableTenantIsolation() in the migration that creates them.',
       );
     }
-    const { name, bypasses, hasScopeRole } = this.login;
-    if (bypasses && !hasScopeRole) {
+    const { name, bypassesRowSecurity, hasScopeRole } = this.login;
+    if (bypassesRowSecurity && !hasScopeRole) {
       throw new Error(
-        `The database role "${name}" bypasses row-level security, and cannot act as "${TENANT_ROLE}" instead. ` +
-          `Take SUPERUSER and BYPASSRLS from it, or GRANT ${TENANT_ROLE} TO "${name}".`,
+        `The database role "${name}" bypasses row-level security and cannot switch to the role "${TENANT_ROLE}". ` +
+          `Remove SUPERUSER and BYPASSRLS from the role, or run GRANT ${TENANT_ROLE} TO "${name}".`,
       );
     }
-    if (bypasses) {
+    if (bypassesRowSecurity) {
       this.logger.warn(
         `The database role "${name}" bypasses row-level security. Transactions of TenantScope run as "${TENANT_ROLE}" ` +
-          'and are held to their tenant; raw SQL outside of them sees all tenants. ' +
+          'and are isolated. Raw SQL outside of them can read the data of all tenants. ' +
           'Give the application a role without SUPERUSER and BYPASSRLS',
       );
     }
   }
 
   async check(): Promise<HealthReport> {
-    const { name, bypasses, hasScopeRole } = (this.login = await this.readLogin());
-    const open = await this.openTables();
-    const report = { role: name, bypassesRowSecurity: bypasses, tables: this.tables.length };
-    if (open.length > 0) return { ...report, degraded: `tables of tenants are not isolated: ${open.join(', ')}` };
-    if (this.tables.length > 0 && bypasses && !hasScopeRole) {
+    const { name, bypassesRowSecurity, hasScopeRole } = (this.login = await this.readLogin());
+    const unprotected = await this.findUnprotectedTables();
+    const report = { role: name, bypassesRowSecurity, tables: this.tables.length };
+    if (unprotected.length > 0) {
+      return { ...report, degraded: `tables of tenants are not isolated: ${unprotected.join(', ')}` };
+    }
+    if (this.tables.length > 0 && bypassesRowSecurity && !hasScopeRole) {
       return { ...report, degraded: `the role "${name}" bypasses row-level security` };
     }
     return report;
@@ -77,18 +79,18 @@ export class IsolationState implements OnModuleInit, OnApplicationBootstrap, Hea
 
   private async readLogin(): Promise<Login> {
     const [login] = await this.source.query<Login[]>(
-      `SELECT me.rolname AS name, me.rolsuper OR me.rolbypassrls AS bypasses,
+      `SELECT me.rolname AS name, me.rolsuper OR me.rolbypassrls AS "bypassesRowSecurity",
           COALESCE(pg_has_role(me.oid, scope.oid, 'MEMBER') AND NOT (scope.rolsuper OR scope.rolbypassrls), false)
             AS "hasScopeRole"
         FROM pg_roles me LEFT JOIN pg_roles scope ON scope.rolname = $1 WHERE me.rolname = current_user`,
       [TENANT_ROLE],
     );
-    if (!login) throw new Error('The database does not know the role that the application has logged in as');
+    if (!login) throw new Error('The database role of the application does not exist in pg_roles');
     return login;
   }
 
-  /** Tables of tenants without the restrictive policy, or that do not hold their owner to it. */
-  private async openTables(): Promise<string[]> {
+  /** Tables of tenants without the restrictive policy, or whose policy does not apply to the owner of the table. */
+  private async findUnprotectedTables(): Promise<string[]> {
     if (this.tables.length === 0) return [];
     const rows = await this.source.query<{ name: string }[]>(
       `SELECT name FROM unnest($1::text[]) AS name LEFT JOIN pg_class c ON c.oid = to_regclass(name)

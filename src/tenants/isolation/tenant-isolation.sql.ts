@@ -1,25 +1,26 @@
 import type { QueryRunner } from 'typeorm';
 
-/** Setting of a transaction that names its tenant. */
+/** PostgreSQL setting that holds the tenant of a transaction. */
 export const TENANT_SETTING = 'app.tenant_id';
 
-/** The tenant of the transaction; null where none is set, and null is equal to nothing. */
+/** The tenant of the transaction. Null if none is set; a comparison with null is never true. */
 const CURRENT_TENANT = `NULLIF(current_setting('${TENANT_SETTING}', true), '')::uuid`;
 
 /** @publicApi */
 export interface TenantIsolationOptions {
-  /** Column with the id of the tenant, of type uuid. @default 'tenant_id' */
+  /** Column of type uuid with the id of the tenant. @default 'tenant_id' */
   column?: string;
-  /** Primary key of the table, which together with the tenant becomes what other tables may refer to. @default 'id' */
+  /** Primary key of the table. Foreign keys of other tables refer to this column together with the tenant. @default 'id' */
   key?: string;
 }
 
 /**
- * Has PostgreSQL itself keep the rows of tenants apart: for a migration that makes a table of theirs. Rows of another
- * tenant are then neither seen nor changed nor written, whatever the statement says, and without a tenant there are none.
+ * Enables row-level security on a table, so that PostgreSQL isolates the rows of tenants. Call it in the migration that
+ * creates the table. A statement can then read and write only rows of the tenant of its transaction. Without a tenant, it
+ * finds no rows.
  *
- * The policy is a restrictive one, so that no policy that is added later can widen it. `FORCE` makes it hold for the
- * table's owner, which the application usually is.
+ * The policy is restrictive, so that a policy added later cannot allow more. `FORCE` applies the policy to the owner of
+ * the table too, because the application usually is the owner.
  *
  * @publicApi
  */
@@ -28,48 +29,48 @@ export async function enableTenantIsolation(
   table: string,
   { column = 'tenant_id', key = 'id' }: TenantIsolationOptions = {},
 ): Promise<void> {
-  const [name, tenant] = [quoted(table), quoted(column)];
-  const isOwn = `${tenant} = ${CURRENT_TENANT}`;
+  const [name, tenant] = [quoteName(table), quoteName(column)];
+  const isCurrentTenant = `${tenant} = ${CURRENT_TENANT}`;
   await runner.query(`
     ALTER TABLE ${name}
       ALTER COLUMN ${tenant} SET NOT NULL,
       ALTER COLUMN ${tenant} SET DEFAULT ${CURRENT_TENANT},
-      ADD CONSTRAINT ${quoted(`${bare(table)}_tenant_key`)} UNIQUE (${tenant}, ${quoted(key)}),
+      ADD CONSTRAINT ${quoteName(`${removeSchema(table)}_tenant_key`)} UNIQUE (${tenant}, ${quoteName(key)}),
       ENABLE ROW LEVEL SECURITY,
       FORCE ROW LEVEL SECURITY`);
   await runner.query(`CREATE POLICY tenant_access ON ${name} USING (true) WITH CHECK (true)`);
   await runner.query(`
-    CREATE POLICY tenant_isolation ON ${name} AS RESTRICTIVE USING (${isOwn}) WITH CHECK (${isOwn})`);
+    CREATE POLICY tenant_isolation ON ${name} AS RESTRICTIVE USING (${isCurrentTenant}) WITH CHECK (${isCurrentTenant})`);
 }
 
-/** Takes {@link enableTenantIsolation} back: for the `down()` of a migration. @publicApi */
+/** Reverts {@link enableTenantIsolation}. Call it in the `down()` of the migration. @publicApi */
 export async function disableTenantIsolation(
   runner: QueryRunner,
   table: string,
   { column = 'tenant_id' }: TenantIsolationOptions = {},
 ): Promise<void> {
-  const name = quoted(table);
+  const name = quoteName(table);
   await runner.query(`DROP POLICY tenant_isolation ON ${name}`);
   await runner.query(`DROP POLICY tenant_access ON ${name}`);
   await runner.query(`
     ALTER TABLE ${name} NO FORCE ROW LEVEL SECURITY, DISABLE ROW LEVEL SECURITY,
-      DROP CONSTRAINT ${quoted(`${bare(table)}_tenant_key`)},
-      ALTER COLUMN ${quoted(column)} DROP DEFAULT`);
+      DROP CONSTRAINT ${quoteName(`${removeSchema(table)}_tenant_key`)},
+      ALTER COLUMN ${quoteName(column)} DROP DEFAULT`);
 }
 
 /** @publicApi */
 export interface TenantReference extends TenantIsolationOptions {
   /** Column that refers to a row of the other table. */
   from: string;
-  /** The other table, isolated as well. */
+  /** The other table. It must be isolated too. */
   to: string;
   /** @default 'NO ACTION' */
   onDelete?: 'CASCADE' | 'RESTRICT' | 'NO ACTION';
 }
 
 /**
- * A foreign key that stays within a tenant. PostgreSQL checks foreign keys without row-level security: a plain one
- * would accept the id of another tenant's row, and so tell that it is there.
+ * Adds a foreign key within a tenant. PostgreSQL checks foreign keys without row-level security. An ordinary foreign key
+ * would accept the id of a row of another tenant, and so reveal that the row exists.
  *
  * @publicApi
  */
@@ -79,18 +80,18 @@ export async function addTenantReference(
   { from, to, column = 'tenant_id', key = 'id', onDelete = 'NO ACTION' }: TenantReference,
 ): Promise<void> {
   await runner.query(`
-    ALTER TABLE ${quoted(table)} ADD CONSTRAINT ${quoted(`${bare(table)}_${from}_fkey`)}
-      FOREIGN KEY (${quoted(column)}, ${quoted(from)}) REFERENCES ${quoted(to)} (${quoted(column)}, ${quoted(key)})
+    ALTER TABLE ${quoteName(table)} ADD CONSTRAINT ${quoteName(`${removeSchema(table)}_${from}_fkey`)}
+      FOREIGN KEY (${quoteName(column)}, ${quoteName(from)}) REFERENCES ${quoteName(to)} (${quoteName(column)}, ${quoteName(key)})
       ON DELETE ${onDelete}`);
 }
 
-function quoted(name: string): string {
+function quoteName(name: string): string {
   return name
     .split('.')
     .map((part) => `"${part.replaceAll('"', '""')}"`)
     .join('.');
 }
 
-function bare(table: string): string {
+function removeSchema(table: string): string {
   return table.split('.').at(-1) ?? table;
 }

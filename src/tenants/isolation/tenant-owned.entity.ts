@@ -1,8 +1,8 @@
 import { Column } from 'typeorm';
 
 /**
- * Base of entities that belong to a tenant. Their table is made by a migration that calls {@link enableTenantIsolation};
- * the start fails where it does not. Rows are read and written through {@link TenantScope}, and get its tenant by default.
+ * Base class of entities that belong to a tenant. The migration of the table must call {@link enableTenantIsolation};
+ * otherwise the start fails. Read and write rows through {@link TenantScope}. New rows get the tenant of the scope.
  *
  * @publicApi
  */
@@ -11,7 +11,7 @@ export abstract class TenantOwned {
   readonly tenantId!: string;
 }
 
-/** Whether a class of entities belongs to tenants. */
+/** Whether an entity class extends {@link TenantOwned}. */
 export function isTenantOwned(target: unknown): boolean {
   return typeof target === 'function' && target.prototype instanceof TenantOwned;
 }

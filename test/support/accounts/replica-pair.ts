@@ -57,7 +57,7 @@ export class ReplicaPair {
 
   /** Waits until work that goes on after an answer has ended on both replicas. */
   async finishBackgroundWork(): Promise<void> {
-    await Promise.all(this.replicas.map(({ app }) => app.get(Lifecycle, { strict: false }).idle()));
+    await Promise.all(this.replicas.map(({ app }) => app.get(Lifecycle, { strict: false }).waitUntilIdle()));
   }
 
   async stop(): Promise<void> {

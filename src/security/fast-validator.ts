@@ -2,10 +2,10 @@ import { createRequire } from 'node:module';
 import type { Type } from '@nestjs/common';
 import { getMetadataStorage } from 'class-validator';
 
-/** Makes an instance of a valid value; undefined where it is not valid, or where it takes the long way to find out. */
-export type QuickCheck = (value: unknown) => object | undefined;
+/** Creates an instance from a valid value. Undefined if the value is invalid, or if class-validator must decide. */
+export type FastValidator = (value: unknown) => object | undefined;
 
-/** The parts of class-validator's metadata that are used here; its types do not export all of them. */
+/** The parts of class-validator's metadata that are used here. Its types do not export all of them. */
 interface Rule {
   readonly type: string;
   readonly propertyName: string;
@@ -48,34 +48,36 @@ const PLAIN_TO_CLASS = 0;
 const KNOWN_RULES = new Set(['customValidation', 'conditionalValidation', 'whitelistValidation']);
 
 /**
- * Validation of a class by its decorators, worked out once. class-validator gathers and sorts the metadata of a class for
- * each value, and class-transformer walks each value by reflection; for a flat class both come to the same few calls.
+ * Creates a validator for a flat class from its decorators. class-validator collects and sorts the metadata of a class for
+ * each value, and class-transformer reads each value by reflection. For a flat class, the same few checks are enough, so
+ * they are prepared once.
  *
- * It only ever says yes. What is not valid goes to the two libraries, which say in their own words why; so does every
- * class with nested validation, transformations, groups or rules that answer later.
+ * The validator only accepts values. A value that it does not accept is passed to class-transformer and class-validator,
+ * which create the error messages. They also validate classes with nested validation, transformations, groups or
+ * asynchronous rules.
  *
- * @returns undefined where the class takes the long way in any case
+ * @returns undefined if the class is not flat
  */
-export function quickCheckOf(target: Type): QuickCheck | undefined {
-  const transforms = transformStorage();
+export function createFastValidator(target: Type): FastValidator | undefined {
+  const transforms = loadTransformStorage();
   const storage = getMetadataStorage() as unknown as RuleStorage;
   const rules = storage.getTargetValidationMetadatas(target, '', false, false);
   if (!transforms || rules.length === 0 || rules.some((rule) => !isSimple(rule))) return undefined;
   const names = [...new Set(rules.map(({ propertyName }) => propertyName))];
   if (isTransformed(target, names, transforms)) return undefined;
-  const properties = names.map((name) => propertyOf(name, rules, storage));
+  const properties = names.map((name) => createProperty(name, rules, storage));
   if (properties.some(({ checks }) => checks.some(({ by }) => by.async))) return undefined;
   const known = new Set(names);
-  return (value) => instanceOf(target, known, properties, value);
+  return (value) => createInstance(target, known, properties, value);
 }
 
-function transformStorage(): TransformStorage | undefined {
+function loadTransformStorage(): TransformStorage | undefined {
   try {
     const load = createRequire(import.meta.url);
     return (load('class-transformer/cjs/storage.js') as { defaultMetadataStorage: TransformStorage })
       .defaultMetadataStorage;
   } catch {
-    // Another version keeps it elsewhere; all values then take the long way.
+    // Another version of class-transformer has another file. Then class-validator validates all values.
     return undefined;
   }
 }
@@ -97,14 +99,14 @@ function isTransformed(target: Type, names: readonly string[], transforms: Trans
   );
 }
 
-function propertyOf(name: string, rules: readonly Rule[], storage: RuleStorage): Property {
-  const own = rules.filter(({ propertyName }) => propertyName === name);
+function createProperty(name: string, rules: readonly Rule[], storage: RuleStorage): Property {
+  const propertyRules = rules.filter(({ propertyName }) => propertyName === name);
   return {
     name,
-    conditions: own
+    conditions: propertyRules
       .filter(({ type }) => type === 'conditionalValidation')
       .map(({ constraints }) => constraints[0] as (object: object, value: unknown) => boolean),
-    checks: own
+    checks: propertyRules
       .filter(({ type }) => type === 'customValidation')
       .flatMap(({ each, constraints, constraintCls }) =>
         storage.getTargetValidatorConstraints(constraintCls).map((by) => ({ each, constraints, by })),
@@ -112,7 +114,7 @@ function propertyOf(name: string, rules: readonly Rule[], storage: RuleStorage):
   };
 }
 
-function instanceOf(
+function createInstance(
   target: Type,
   names: ReadonlySet<string>,
   properties: readonly Property[],
@@ -125,17 +127,21 @@ function instanceOf(
     if (!names.has(name) || !isFlat(inner)) return undefined;
     if (inner !== undefined) instance[name] = inner;
   }
-  // Among them fields that the class declares and no decorator names.
+  // The instance may have fields that the class initializes and that have no decorator.
   for (const name of Object.keys(instance)) if (!names.has(name)) return undefined;
-  return properties.every((property) => holds(target, property, instance)) ? instance : undefined;
+  return properties.every((property) => isValidProperty(target, property, instance)) ? instance : undefined;
 }
 
-function holds(target: Type, { name, conditions, checks }: Property, object: Record<string, unknown>): boolean {
+function isValidProperty(
+  target: Type,
+  { name, conditions, checks }: Property,
+  object: Record<string, unknown>,
+): boolean {
   const value = object[name];
   if (!conditions.every((condition) => condition(object, value))) return true;
   return checks.every(({ each, constraints, by }) => {
     const args = { targetName: target.name, property: name, object, value, constraints };
-    // Only a plain yes: a promise is none.
+    // Only `true` is accepted. A promise is not.
     const check = (item: unknown) => by.instance.validate(item, args) === true;
     return each && Array.isArray(value) ? value.every(check) : check(value);
   });
@@ -147,7 +153,7 @@ function isPlainObject(value: unknown): value is Record<string, unknown> {
   return prototype === Object.prototype || prototype === null;
 }
 
-/** A value, or a list of values: what class-transformer takes over as it is. */
+/** Whether a value is a scalar or a list of scalars. class-transformer copies such values without changes. */
 function isFlat(value: unknown): boolean {
   return Array.isArray(value) ? value.every(isScalar) : isScalar(value);
 }
