@@ -1,6 +1,6 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 
-/** A credential for a program. It acts for the user who created it. */
+/** A credential for a program. It acts for the user who created it. @publicApi */
 @Entity('api_keys', { synchronize: false })
 export class ApiKey {
   @PrimaryColumn('uuid')

@@ -12,6 +12,7 @@ import {
   Min,
 } from 'class-validator';
 
+/** @publicApi */
 export class CreateApiKeyDto {
   @IsString()
   @Length(1, 100)
@@ -34,7 +35,7 @@ export class CreateApiKeyDto {
   expiresInDays?: number;
 }
 
-/** An API key without its secret. */
+/** An API key without its secret. @publicApi */
 export class ApiKeyView {
   id!: string;
   name!: string;
@@ -46,7 +47,7 @@ export class ApiKeyView {
   lastUsedAt!: Date | null;
 }
 
-/** The response to the creation of a key. Only this response contains the key itself. */
+/** The response to the creation of a key. Only this response contains the key itself. @publicApi */
 export class NewApiKeyView extends ApiKeyView {
   key!: string;
 }

@@ -3,7 +3,7 @@ import { z } from 'zod';
 /** @publicApi */
 export type AuditSeverity = 'INFO' | 'WARNING' | 'ERROR' | 'CRITICAL';
 
-/** Class and activity of OCSF 1.3 (https://schema.ocsf.io/1.3.0). */
+/** Class and activity of OCSF 1.3 (https://schema.ocsf.io/1.3.0). @publicApi */
 export interface OcsfType {
   readonly classUid: number;
   readonly className: string;
@@ -88,6 +88,7 @@ interface Declaration<Metadata> {
   readonly metadata?: z.ZodType<Metadata>;
 }
 
+/** @publicApi */
 export interface SuiteAction<Metadata> {
   readonly description: string;
   readonly owasp: OwaspName | undefined;

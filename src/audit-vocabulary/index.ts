@@ -10,7 +10,7 @@ export const SUITE_ACTIONS = { ...requestActions, ...authActions, ...administrat
 
 type SuiteActions = typeof SUITE_ACTIONS;
 
-/** Metadata of each action of the suite. */
+/** Metadata of each action of the suite. @publicApi */
 export type SuiteAuditActions = {
   [Action in keyof SuiteActions]: SuiteActions[Action] extends SuiteAction<infer Metadata> ? Metadata : never;
 };

@@ -1,7 +1,7 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 import type { AuditOutcome, AuditSeverity } from '../ports/index.js';
 
-/** One recorded event. Rows are added, and never changed. */
+/** One recorded event. Rows are added, and never changed. @publicApi */
 @Entity('audit_events', { synchronize: false })
 export class AuditEvent {
   /** A UUIDv7. Ids therefore have the order of recording. */

@@ -71,6 +71,7 @@ export class AuditService extends AuditTrail implements ShutdownParticipant, OnM
   private isJournalDown = false;
   private isDropping = false;
 
+  /** @internal */
   constructor(
     private readonly scope: AuditScope,
     @Inject(AUDIT_SETTINGS) private readonly settings: AuditSettings,

@@ -4,6 +4,7 @@ import type { UserRecord } from '../users/index.js';
 export const MAX_EMAIL_LENGTH = 254;
 export const NO_CONTROL_CHARACTERS = /^\P{Cc}*$/u;
 
+/** @publicApi */
 export class LoginDto {
   @IsEmail()
   @MaxLength(MAX_EMAIL_LENGTH)
@@ -14,6 +15,7 @@ export class LoginDto {
   password!: string;
 }
 
+/** @publicApi */
 export class RegisterDto {
   @IsEmail()
   @MaxLength(MAX_EMAIL_LENGTH)
@@ -37,7 +39,7 @@ export class RefreshDto {
   refreshToken?: string;
 }
 
-/** The fields of a user that clients may see. */
+/** The fields of a user that clients may see. @publicApi */
 export class UserView {
   id!: string;
   email!: string;
@@ -46,7 +48,7 @@ export class UserView {
   createdAt!: Date;
 }
 
-/** Response to registration, login and refresh. The names follow RFC 6749, section 5.1, in camel case. */
+/** Response to registration, login and refresh. The names follow RFC 6749, section 5.1, in camel case. @publicApi */
 export class TokenView {
   accessToken!: string;
   refreshToken!: string;

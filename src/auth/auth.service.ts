@@ -21,6 +21,7 @@ import { AccessTokenService } from './tokens/access-token.service.js';
 /** Registration, login in one step or two, step-up, refresh, logout. @publicApi */
 @Injectable()
 export class AuthService {
+  /** @internal */
   constructor(
     private readonly users: UsersService,
     private readonly accounts: AccountTransactions,

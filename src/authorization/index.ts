@@ -1,17 +1,25 @@
-export * from './access-control.js';
+export { AccessControl } from './access-control.js';
 export {
   AllowApiKeys,
   AnyPermission,
   AuditAccess,
   Authorize,
+  type AuthorizeOptions,
   Permissions,
   Roles,
-  type AuthorizeOptions,
 } from './authorization.decorators.js';
-export * from './authorization.guard.js';
-export * from './authorization.module.js';
-export { DEFAULT_ROLES, SUITE_PERMISSIONS, type AuthorizationModuleOptions } from './authorization.options.js';
+export { AuthorizationGuard } from './authorization.guard.js';
+export { AuthorizationGuardModule, AuthorizationModule } from './authorization.module.js';
+export { type AuthorizationModuleOptions, DEFAULT_ROLES, SUITE_PERMISSIONS } from './authorization.options.js';
 export {
+  type Access,
+  type AccessPolicy,
+  type FindPolicy,
+  type Policy,
+  type PolicyCheck,
+  type PolicyLike,
+  type RequestValue,
+  type RouteRequest,
   allOf,
   anyOf,
   bodyField,
@@ -24,13 +32,9 @@ export {
   param,
   policy,
   queryField,
-  type Access,
-  type AccessPolicy,
-  type FindPolicy,
-  type Policy,
-  type PolicyCheck,
-  type PolicyLike,
-  type RequestValue,
-  type RouteRequest,
 } from './policy.js';
-export { Grants, isPermission, type RoleDefinition, type RoleDefinitions } from './role-hierarchy.js';
+export { Grants, type RoleDefinition, type RoleDefinitions } from './role-hierarchy.js';
+
+// For other folders of this project. The published types do not have these names.
+/** @internal */
+export { isPermission } from './role-hierarchy.js';

@@ -24,7 +24,7 @@ export interface AccessPolicy {
   check(access: Access): boolean | Promise<boolean>;
 }
 
-/** Returns a provider of the application. */
+/** Returns a provider of the application. @publicApi */
 export type FindPolicy = (type: Type<AccessPolicy>) => AccessPolicy;
 
 /** A policy with a name. Audit events of denials contain the name. @publicApi */

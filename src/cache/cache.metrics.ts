@@ -4,6 +4,8 @@ import type { Counter, Metrics } from '../ports/index.js';
  * How a call ended: `hit_memory` and `hit_redis` with a fresh entry, `stale` with a stale entry that is loaded again in the
  * background, `stale_error` with a stale entry because the load failed, `miss` with a load, `shared` with the load of
  * another caller, `uncacheable` with a result that cannot be stored, `bypass` without the cache.
+ *
+ * @publicApi
  */
 export type CacheOutcome =
   'hit_memory' | 'hit_redis' | 'stale' | 'stale_error' | 'miss' | 'shared' | 'uncacheable' | 'bypass';

@@ -42,6 +42,7 @@ export class CacheService extends ResultCache implements OnModuleInit, OnApplica
   private readonly flights = new Map<string, Flight>();
   private readonly warned = new Set<string>();
 
+  /** @internal */
   constructor(
     /** @internal */
     @Inject(CACHE_SETTINGS) readonly settings: CacheSettings,

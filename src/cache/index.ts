@@ -1,9 +1,9 @@
-export * from './cache.module.js';
-export * from './cache.options.js';
-export * from './cache.request.js';
-export * from './cache.service.js';
-export * from './cached.decorator.js';
-export { type CachedOptions } from './cached.options.js';
 export { type CacheOutcome } from './cache.metrics.js';
+export { CacheModule } from './cache.module.js';
+export { type CacheModuleOptions, type CacheRedisOptions } from './cache.options.js';
+export { type CacheAnswer, type CacheRequest } from './cache.request.js';
+export { CacheService } from './cache.service.js';
+export { Cached } from './cached.decorator.js';
+export { type CachedOptions } from './cached.options.js';
 export { type CacheScope } from './partition.js';
-export { type CacheRedis } from './redis.tier.js';
+export { type CacheRedis, type CacheRedisNode } from './redis.tier.js';

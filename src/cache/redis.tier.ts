@@ -18,7 +18,6 @@ export interface CacheRedis {
 /** One server of a cluster. @publicApi */
 export type CacheRedisNode = Pick<CacheRedis, 'scan' | 'unlink'>;
 
-/** @internal */
 export interface RedisTierOptions {
   keyPrefix: string;
   /** Longest wait for one answer, in milliseconds. */

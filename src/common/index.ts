@@ -1,7 +1,15 @@
-export * from './event-budget.js';
-export * from './load-package.js';
-export * from './same-secret.js';
-export * from './secret-shapes.js';
-export * from './streaks.js';
-export * from './time-limit.js';
-export * from './uuid.js';
+export { uuidv7 } from './uuid.js';
+
+// For other folders of this project. The published types do not have these names.
+/** @internal */
+export { type DroppedEvents, EventBudget, clientNetwork } from './event-budget.js';
+/** @internal */
+export { loadPackage } from './load-package.js';
+/** @internal */
+export { isSameSecret } from './same-secret.js';
+/** @internal */
+export { REDACTED, isSecretName, normalizeName, redactSecrets } from './secret-shapes.js';
+/** @internal */
+export { type Streak, Streaks } from './streaks.js';
+/** @internal */
+export { withTimeLimit } from './time-limit.js';

@@ -1,18 +1,18 @@
-export * from './app-config.js';
-export * from './config-error.js';
-export * from './config.module.js';
-export * from './development-secret.js';
-export * from './env-example.js';
-export { checksCertificates, readEnvironment, type Environment } from './environment.js';
-export * from './load-config.js';
-export { THROTTLE_TIERS, type ThrottleTierName } from './variables/throttle.js';
-export {
-  isLocalHost,
-  postgresConnection,
-  redisConnection,
-  mailConnection,
-  type ServerConnection,
-} from './transport-security.js';
+export { AppConfig } from './app-config.js';
+export { ConfigError } from './config-error.js';
+export { CorsOrigins } from './cors-origins.js';
+export { type Environment, readEnvironment } from './environment.js';
+export { type LoadedConfig, loadConfig } from './load-config.js';
+export { parseByteSize, parseDuration } from './units.js';
+
+// For other folders of this project. The published types do not have these names.
+/** @internal */
+export { ConfigModule } from './config.module.js';
+/** @internal */
+export { developmentSecret } from './development-secret.js';
+/** @internal */
+export { checksCertificates } from './environment.js';
+/** @internal */
 export { weaknessOf } from './secret-strength.js';
-export * from './units.js';
-export * from './cors-origins.js';
+/** @internal */
+export { isLocalHost, mailConnection, postgresConnection, redisConnection } from './transport-security.js';

@@ -1,8 +1,13 @@
-export * from './client-address.js';
-export * from './credentials.js';
-export * from './http-context.js';
-export * from './principal.js';
-export * from './request-context.js';
-export * from './request-context.hook.js';
-export * from './request-path.js';
-export * from './response-hold.js';
+export { getClientAddress, parseAddress } from './client-address.js';
+export { type ApiKeyIdentity, type Principal, PrincipalResolver } from './principal.js';
+export { type AdapterRequest, RequestContext, currentContext, runWithContext } from './request-context.js';
+
+// For other folders of this project. The published types do not have these names.
+/** @internal */
+export { collectCredentials, hasIdentity } from './credentials.js';
+/** @internal */
+export { getRequest, getResponse } from './http-context.js';
+/** @internal */
+export { attachContext, getRequestContext, routePattern, runOutsideRequests } from './request-context.js';
+/** @internal */
+export { requestPath } from './request-path.js';

@@ -1,13 +1,27 @@
-export * from './advisory-lock.js';
-export * from './application-role.js';
-export * from './data-source.js';
-export * from './database.health.js';
-export * from './database.module.js';
-export * from './database.options.js';
-export * from './database.server.js';
-export * from './embedded/embedded-postgres.js';
-export * from './login.js';
-export * from './migrate.js';
-export * from './migrations-table.js';
-export * from './reach-database.js';
-export * from './transaction.js';
+export { type AdvisoryLockName, takeAdvisoryLocks, tryAdvisoryLock, tryWithAdvisoryLock } from './advisory-lock.js';
+export { DatabaseModule } from './database.module.js';
+export { type DatabaseOptions } from './database.options.js';
+export { EmbeddedPostgres } from './embedded/embedded-postgres.js';
+export { EmbeddedPostgresError, type EmbeddedPostgresErrorCode } from './embedded/error.js';
+export { type EmbeddedPostgresOptions, type EmbeddedPostgresOrigin } from './embedded/options.js';
+export { DatabaseUnavailableError } from './reach-database.js';
+
+// For other folders of this project. The published types do not have these names.
+/** @internal */
+export { openDataSource } from './data-source.js';
+/** @internal */
+export { poolOf } from './database.health.js';
+/** @internal */
+export { databaseSettings } from './database.options.js';
+/** @internal */
+export { databaseServer, stopEmbeddedServers } from './database.server.js';
+/** @internal */
+export { type DatabaseLogin, LOGIN_REMEDY, readLogin, readLoginAt } from './login.js';
+/** @internal */
+export { migrate } from './migrate.js';
+/** @internal */
+export { MIGRATIONS_TABLE } from './migrations-table.js';
+/** @internal */
+export { reachDatabase } from './reach-database.js';
+/** @internal */
+export { afterCommit, inTransaction, isInTransaction, managerOf, outsideTransaction } from './transaction.js';

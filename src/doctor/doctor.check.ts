@@ -2,7 +2,7 @@ import type { CheckDescription, CheckOutcome } from '../reports/index.js';
 import type { ApiProfile } from './surroundings.js';
 import type { Target } from './target.js';
 
-/** Input of a check. */
+/** Input of a check. @publicApi */
 export interface CheckContext {
   readonly target: Target;
   /** What is known about the API. All checks share it, so each fact is determined once. */
@@ -15,7 +15,7 @@ export interface CheckContext {
   readonly httpPort: number | undefined;
 }
 
-/** One check of the doctor. */
+/** One check of the doctor. @publicApi */
 export interface DoctorCheck extends CheckDescription {
   /** Maximum number of requests of the check, without the requests that find the routes of the API. */
   readonly requests: number | ((options: { throttleRequests: number }) => number);

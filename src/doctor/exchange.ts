@@ -1,6 +1,7 @@
 import { request as requestHttp, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
 import { request as requestHttps } from 'node:https';
 
+/** @publicApi */
 export interface RequestOptions {
   method?: string;
   headers?: Record<string, string>;
@@ -8,6 +9,7 @@ export interface RequestOptions {
   body?: string | Buffer | object;
 }
 
+/** @publicApi */
 export interface ResponseData {
   /** 0 in responses of a `Target` if the connection ended without a response. Then `failure` has the reason. */
   status: number;

@@ -26,6 +26,7 @@ const COMMON_PATHS = [
   '/api-docs',
 ];
 
+/** @publicApi */
 export interface Route {
   /** Path that can be requested. Path parameters are replaced by `1`. */
   path: string;
@@ -35,7 +36,7 @@ export interface Route {
   hasParameters: boolean;
 }
 
-/** The routes of an API, read from its OpenAPI document. */
+/** The routes of an API, read from its OpenAPI document. @publicApi */
 export class OpenApi {
   readonly routes: Route[];
 

@@ -4,11 +4,13 @@ import { OpenApi } from './open-api.js';
 import { createBearerHeader, type ResponseData } from './exchange.js';
 import type { SeenCookie, Target } from './target.js';
 
+/** @publicApi */
 export interface Credentials {
   email: string;
   password: string;
 }
 
+/** @publicApi */
 export interface ApiProfileOptions {
   token?: string;
   credentials?: Credentials;
@@ -31,7 +33,7 @@ const COMMON_PROTECTED_PATHS = [
   '/v1/auth/profile',
 ];
 
-/** Facts about an API that several checks need. Each fact is determined once, when it is first needed. */
+/** Facts about an API that several checks need. Each fact is determined once, when it is first needed. @publicApi */
 export class ApiProfile {
   private readonly results = new Map<string, Promise<unknown>>();
 

@@ -3,11 +3,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { TLSSocket } from 'node:tls';
 import { getBasePath, sendRequest, type ResponseData, type RequestOptions } from './exchange.js';
 
+/** @publicApi */
 export interface TargetRequestOptions extends RequestOptions {
   /** Whether to wait and send the request again if the status is 429. @default true */
   retryWhenLimited?: boolean;
 }
 
+/** @publicApi */
 export interface SeenCookie {
   path: string;
   header: string;
@@ -29,7 +31,7 @@ export interface TargetOptions {
   timeoutMs?: number;
 }
 
-/** The API that is checked. It counts requests, and waits if a rate limit is reached. */
+/** The API that is checked. It counts requests, and waits if a rate limit is reached. @publicApi */
 export class Target {
   readonly cookies: SeenCookie[] = [];
   requestCount = 0;

@@ -3,7 +3,7 @@ import type { HealthContributor, HealthContributorOptions, HealthGroup, HealthRe
 /** @publicApi */
 export type HealthState = 'up' | 'degraded' | 'down';
 
-/** Result of a check: its state, and details for callers who may see them. */
+/** Result of a check: its state, and details for callers who may see them. @publicApi */
 export interface HealthResult {
   readonly state: HealthState;
   readonly details: Readonly<Record<string, unknown>>;

@@ -27,6 +27,7 @@ export class HealthRegistry implements OnApplicationBootstrap {
   private readonly changes;
   private runners: HealthCheckRunner[] = [];
 
+  /** @internal */
   constructor(
     private readonly discovery: DiscoveryService,
     @Inject(HEALTH_SETTINGS) private readonly settings: HealthSettings,

@@ -4,7 +4,7 @@ export {
   type HealthContributorOptions,
   type HealthReport,
 } from '../ports/index.js';
-export * from './health-check.runner.js';
-export * from './health.module.js';
+export { type HealthResult, type HealthState } from './health-check.runner.js';
+export { HealthModule } from './health.module.js';
 export { type HealthModuleOptions, type HttpServiceCheck } from './health.options.js';
-export * from './health.registry.js';
+export { HealthRegistry } from './health.registry.js';

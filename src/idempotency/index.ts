@@ -1,12 +1,17 @@
 export { idempotencyMigrations } from './create-idempotency-keys.migration.js';
-export * from './idempotency-store-full.error.js';
-export * from './idempotency.module.js';
-export { IdempotencyService } from './idempotency.service.js';
+export { IdempotencyStoreFullError } from './idempotency-store-full.error.js';
+export { IdempotencyModule } from './idempotency.module.js';
 export { type IdempotencyModuleOptions, type IdempotentOptions } from './idempotency.options.js';
-export * from './idempotency.store.js';
-export * from './idempotent.decorator.js';
+export { IdempotencyService } from './idempotency.service.js';
+export {
+  type IdempotencyClaim,
+  type IdempotencyState,
+  type IdempotencyStore,
+  type StoredResponse,
+} from './idempotency.store.js';
+export { Idempotent } from './idempotent.decorator.js';
 export { type MemoryUsage } from './memory-budget.js';
-export * from './memory.idempotency-store.js';
-export { currentOperationId, OperationId } from './operation-id.js';
-export * from './postgres.idempotency-store.js';
-export * from './redis.idempotency-store.js';
+export { type MemoryIdempotencyOptions, MemoryIdempotencyStore } from './memory.idempotency-store.js';
+export { OperationId, currentOperationId } from './operation-id.js';
+export { type IdempotencyDatabase, PostgresIdempotencyStore } from './postgres.idempotency-store.js';
+export { type IdempotencyRedis, RedisIdempotencyStore } from './redis.idempotency-store.js';

@@ -1,3 +1,3 @@
-export { Management, AlsoOnMainPort } from '../guards/index.js';
-export * from './management.module.js';
+export { Management } from '../guards/index.js';
+export { ManagementModule } from './management.module.js';
 export { type ManagementModuleOptions } from './management.options.js';

@@ -23,6 +23,7 @@ const DURATION_BUCKETS_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.
 /** In characters. */
 export const MAX_PATH_LENGTH = 4096;
 
+/** @publicApi */
 export interface PipelineOptions {
   logger: PinoLogger;
   /** Returns the headers of every response. The lists are computed at start. */
@@ -34,7 +35,7 @@ export interface PipelineOptions {
 type HookResponse = ServerResponse | { raw: ServerResponse };
 type Done = (error?: Error) => void;
 
-/** Runs before everything else for a request. @internal */
+/** Runs before everything else for a request. @publicApi */
 export type RequestHook = (request: AdapterRequest, response: HookResponse, done: Done) => void;
 
 interface HookableAdapter {

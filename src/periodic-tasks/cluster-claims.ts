@@ -75,8 +75,6 @@ const SERIALIZATION_FAILURE = '40001';
 
 /**
  * Claims runs for one replica among all, in a row for each task. The database's clock alone decides what is due.
- *
- * @internal
  */
 @Injectable()
 export class ClusterClaims {

@@ -3,10 +3,14 @@ export { PeriodicTask } from './periodic-task.decorator.js';
 export {
   type PeriodicTaskOptions,
   type PeriodicTaskScope,
-  type PeriodicTasksModuleOptions,
   type PeriodicTaskTiming,
+  type PeriodicTasksModuleOptions,
 } from './periodic-task.options.js';
-export { PeriodicTaskRunner, type PeriodicTaskDefinition } from './periodic-task.runner.js';
-export { PeriodicTasksCoreModule, PeriodicTasksModule } from './periodic-tasks.module.js';
-export { PeriodicTasks, type AddTaskOptions } from './periodic-tasks.service.js';
-export { type PeriodicTaskStatus, type TaskObserver } from './task-record.js';
+export { type PeriodicTaskDefinition, PeriodicTaskRunner } from './periodic-task.runner.js';
+export { PeriodicTasksModule } from './periodic-tasks.module.js';
+export { type AddTaskOptions, PeriodicTasks } from './periodic-tasks.service.js';
+export { type PeriodicTaskStatus } from './task-record.js';
+
+// For other folders of this project. The published types do not have these names.
+/** @internal */
+export { PeriodicTasksCoreModule } from './periodic-tasks.module.js';

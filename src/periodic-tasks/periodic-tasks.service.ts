@@ -57,6 +57,7 @@ export class PeriodicTasks
   private hasStarted = false;
   private isStopping = false;
 
+  /** @internal */
   constructor(
     private readonly claims: ClusterClaims,
     private readonly explorer: TaskExplorer,

@@ -1,7 +1,7 @@
 /** @publicApi */
 export type LifecycleState = 'running' | 'draining' | 'stopped';
 
-/** A job that a shutdown waits for. Requests are not jobs: the shutdown finds them through their connections. */
+/** A job that a shutdown waits for. Requests are not jobs: the shutdown finds them through their connections. @publicApi */
 export interface InFlightWork {
   /** Name for the log, if the shutdown could not wait for the job. */
   readonly name: string;

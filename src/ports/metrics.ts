@@ -1,22 +1,23 @@
-/** Label names and values of one time series. */
+/** Label names and values of one time series. @publicApi */
 export type Labels = Readonly<Record<string, string>>;
 
-/** One time series of a counter. */
+/** One time series of a counter. @publicApi */
 export interface Counter {
   add(amount?: number): void;
 }
 
-/** One time series of a histogram. */
+/** One time series of a histogram. @publicApi */
 export interface Histogram {
   observe(value: number): void;
 }
 
-/** Value of one time series of a gauge. */
+/** Value of one time series of a gauge. @publicApi */
 export interface GaugeReading {
   readonly labels: Labels;
   readonly value: number;
 }
 
+/** @publicApi */
 export interface MetricOptions {
   /** Prometheus name with its unit as suffix, such as `http_server_request_duration_seconds`. */
   name: string;
@@ -24,7 +25,7 @@ export interface MetricOptions {
   labelNames?: readonly string[];
 }
 
-/** Returns the time series of one metric. Keep a returned series if there are few label values: the look-up is slow. */
+/** Returns the time series of one metric. Keep a returned series if there are few label values: the look-up is slow. @publicApi */
 export interface MetricFamily<T> {
   labels(labels: Labels): T;
 }

@@ -23,6 +23,8 @@ const MAX_STREAKS_PER_CLIENT_PER_MINUTE = 10;
  * streak has ended. So a flood of violations does not cause a flood of events, and memory stays bounded. A client that
  * begins too many streaks hides only its own violations: events over the limit are counted by client, and the counts are
  * recorded at the end of the minute.
+ *
+ * @publicApi
  */
 @Injectable()
 export class ViolationStreaks implements OnModuleDestroy {

@@ -1,4 +1,13 @@
-export * from './database-outage.js';
-export * from './error-codes.js';
-export * from './problem.js';
-export * from './problem.filter.js';
+export { ERROR_CODES, type ErrorCode } from './error-codes.js';
+export { ProblemFilter } from './problem.filter.js';
+export {
+  type FieldError,
+  type ProblemDocument,
+  ProblemException,
+  type ProblemMembers,
+  type ProblemOptions,
+} from './problem.js';
+
+// For other folders of this project. The published types do not have these names.
+/** @internal */
+export { createProblemDocument } from './problem.js';

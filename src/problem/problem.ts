@@ -1,7 +1,7 @@
 import { HttpException } from '@nestjs/common';
 import { ERROR_CODES, getProblemType, type ErrorCode } from './error-codes.js';
 
-/** One rejected field: its `path` (such as `items.0.name`), a stable `code` and a message for people. */
+/** One rejected field: its `path` (such as `items.0.name`), a stable `code` and a message for people. @publicApi */
 export interface FieldError {
   path: string;
   code: string;

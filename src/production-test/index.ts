@@ -1,11 +1,18 @@
+export { ProductionTestModule, type ProductionTestModuleOptions } from './production-test.module.js';
+export { type Run, type RunSummary } from './run-history.js';
+export { SelfTest, type SelfTestCheck, type SelfTestSuite } from './self-test.js';
+export { type GroupResult } from './self-test.runner.js';
+
+// For other folders of this project. The published types do not have these names.
+/** @internal */
 export { CONFIGURATION_RULES } from './checks/configuration.rules.js';
+/** @internal */
 export { DATABASE_LOGIN_RULES, type LoginFacts } from './checks/database-login.rules.js';
+/** @internal */
 export { DATABASE_RULES } from './checks/database.rules.js';
+/** @internal */
 export { REDIS_RULES } from './checks/redis.rules.js';
-export { applyRule, type Rule } from './checks/rule.js';
-export { readRuntimeFacts, RUNTIME_RULES } from './checks/runtime.rules.js';
-export * from './production-test.module.js';
-export type { Run, RunSummary } from './run-history.js';
-export * from './self-client.js';
-export * from './self-test.js';
-export * from './self-test.runner.js';
+/** @internal */
+export { type Rule, applyRule } from './checks/rule.js';
+/** @internal */
+export { RUNTIME_RULES, readRuntimeFacts } from './checks/runtime.rules.js';

@@ -1,6 +1,6 @@
 import { skip, type CheckOutcome, type CheckResult } from './check-result.js';
 
-/** Description of a check. */
+/** Description of a check. @publicApi */
 export interface CheckDescription {
   readonly name: string;
   readonly title: string;

@@ -19,6 +19,8 @@ const CLOSE_DELAY_MS = 1_000;
  * before the application sees a request. Without this listener, each adapter would send its own format.
  *
  * @param onMalformed called for each request that the parser rejects, with the address of the connection
+ *
+ * @publicApi
  */
 export function createClientErrorListener(
   headers: ReadonlyArray<readonly [name: string, value: string]>,

@@ -26,6 +26,7 @@ interface HookableAdapter {
 export class HardenedHttp {
   private readonly hardening: Hardening;
 
+  /** @internal */
   constructor(
     adapterHost: HttpAdapterHost,
     settings: SecuritySettings,

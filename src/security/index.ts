@@ -1,25 +1,28 @@
-export * from './address-list.js';
-export { AllowAddresses, DenyAddresses } from './address.guard.js';
-export * from './body-limit.js';
-export * from './client-error.js';
 export { CorsOrigins } from '../config/index.js';
+export { AddressList } from './address-list.js';
+export { AllowAddresses, DenyAddresses } from './address.guard.js';
+export { BodyLimit } from './body-limit.js';
+export { createClientErrorListener } from './client-error.js';
 export { HardenedHttp } from './hardened-http.js';
-export * from './json-body.js';
-export { RefuseOperators, assertNoOperatorNames } from './operator-keys.js';
-export * from './outgoing/index.js';
-export * from './page.js';
-export * from './request-body.js';
-export * from './reserved-keys.js';
-export * from './response-headers.js';
-export { SecurityModule } from './security.module.js';
-export type {
-  CompressionOptions,
-  ControlCharacterRule,
-  CorsOptions,
-  RequestLimits,
-  SecurityModuleOptions,
-} from './security.options.js';
-export * from './server-limits.js';
+export { RefuseOperators } from './operator-keys.js';
+export { type Resolver } from './outgoing/checked-lookup.js';
+export { type OutgoingErrorCode, OutgoingRequestError } from './outgoing/outgoing-error.js';
+export { isPublicAddress } from './outgoing/public-address.js';
+export { type SafeFetchOptions, type SafeResponse, safeFetch } from './outgoing/safe-fetch.js';
+export { CspNonce, Page, type PageSources } from './page.js';
+export { type Header, ResponseHeaders } from './response-headers.js';
 export { type SchemaOutput, type StandardSchema } from './schema-validation.js';
-export * from './trust-proxy.js';
-export * from './validation.js';
+export { SecurityModule } from './security.module.js';
+export {
+  type CompressionOptions,
+  type ControlCharacterRule,
+  type CorsOptions,
+  type RequestLimits,
+  type SecurityModuleOptions,
+} from './security.options.js';
+export { type ClientTimeouts, setServerTimeouts } from './server-limits.js';
+export { type ValidationOptions, createValidationPipe } from './validation.js';
+
+// For other folders of this project. The published types do not have these names.
+/** @internal */
+export { createTrustProxyOption } from './trust-proxy.js';

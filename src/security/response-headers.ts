@@ -1,5 +1,6 @@
 import helmet, { type HelmetOptions } from 'helmet';
 
+/** @publicApi */
 export type Header = readonly [name: string, value: string];
 
 const HSTS = 'Strict-Transport-Security';

@@ -1,5 +1,5 @@
-export { Lifecycle, OnShutdown, ShutdownPhase, type ShutdownParticipant } from '../ports/index.js';
-export * from './process-signals.js';
-export * from './shutdown.module.js';
+export { Lifecycle, OnShutdown, type ShutdownParticipant, ShutdownPhase } from '../ports/index.js';
+export { EXIT_CRASHED, EXIT_OK, EXIT_WORK_LOST, exitOnSignals, shutDownOnSignals } from './process-signals.js';
+export { ShutdownModule } from './shutdown.module.js';
 export { type ShutdownModuleOptions } from './shutdown.options.js';
-export * from './shutdown.service.js';
+export { type ShutdownOutcome, ShutdownService } from './shutdown.service.js';

@@ -1,9 +1,11 @@
 import { Logger } from '@nestjs/common';
 import type { ShutdownService } from './shutdown.service.js';
 
-/** Exit codes. 70 and 75 are from sysexits.h. */
+/** Exit codes. 70 and 75 are from sysexits.h. @publicApi */
 export const EXIT_OK = 0;
+/** @publicApi */
 export const EXIT_CRASHED = 70;
+/** @publicApi */
 export const EXIT_WORK_LOST = 75;
 
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const;

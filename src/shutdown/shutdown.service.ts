@@ -6,7 +6,7 @@ import { Lifecycle, OnShutdown, ShutdownPhase, type ShutdownParticipant } from '
 import { Connections } from './connections.js';
 import { SHUTDOWN_SETTINGS, type ShutdownSettings } from './shutdown.options.js';
 
-/** Result of a shutdown. */
+/** Result of a shutdown. @publicApi */
 export interface ShutdownOutcome {
   /** Work that did not finish in time, and steps that failed. Empty if nothing was lost. */
   readonly lost: readonly string[];
@@ -25,6 +25,7 @@ export class ShutdownService {
   private readonly connections: Connections[] = [];
   private running: Promise<ShutdownOutcome> | undefined;
 
+  /** @internal */
   constructor(
     private readonly lifecycle: Lifecycle,
     private readonly discovery: DiscoveryService,

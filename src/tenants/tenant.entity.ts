@@ -1,6 +1,6 @@
 import { Column, CreateDateColumn, Entity, PrimaryColumn } from 'typeorm';
 
-/** A tenant: the users of one customer and their data. */
+/** A tenant: the users of one customer and their data. @publicApi */
 @Entity('tenants', { synchronize: false })
 export class Tenant {
   @PrimaryColumn('uuid')
@@ -17,7 +17,7 @@ export class Tenant {
   operationId?: string | null;
 }
 
-/** The membership of a user in a tenant, with the user's roles there. */
+/** The membership of a user in a tenant, with the user's roles there. @publicApi */
 @Entity('tenant_members', { synchronize: false })
 export class TenantMember {
   @PrimaryColumn('uuid', { name: 'tenant_id' })

@@ -45,7 +45,7 @@ export class ListTenantsDto {
   cursor?: string;
 }
 
-/** A tenant of the caller. */
+/** A tenant of the caller. @publicApi */
 export class TenantView {
   id!: string;
   name!: string;
@@ -55,6 +55,7 @@ export class TenantView {
   current!: boolean;
 }
 
+/** @publicApi */
 export class MemberView {
   userId!: string;
   email!: string;
@@ -62,12 +63,14 @@ export class MemberView {
   roles!: string[];
 }
 
+/** @publicApi */
 export class AdminTenantView {
   id!: string;
   name!: string;
   createdAt!: Date;
 }
 
+/** @publicApi */
 export class TenantPage {
   tenants!: AdminTenantView[];
   /** Cursor of the next page. Null on the last page. */

@@ -25,6 +25,7 @@ export const NO_SUCH_TENANT = 'There is no such tenant.';
 /** Tenants and their members. @publicApi */
 @Injectable()
 export class TenantsService {
+  /** @internal */
   constructor(
     @InjectRepository(Tenant) private readonly tenants: Repository<Tenant>,
     private readonly source: DataSource,

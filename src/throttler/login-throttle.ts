@@ -33,6 +33,7 @@ interface Step {
 export class LoginThrottle extends FailureThrottle {
   private readonly steps: readonly Step[];
 
+  /** @internal */
   constructor(
     @Inject(THROTTLER_SETTINGS) private readonly settings: ThrottlerSettings,
     private readonly service: ThrottlerService,

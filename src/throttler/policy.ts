@@ -11,7 +11,7 @@ export type ThrottleAlgorithm = 'sliding-window' | 'fixed-window';
  */
 export type ThrottleFallback = 'local' | 'open' | 'closed';
 
-/** What a key identifies. Equal keys of different kinds have different counters. */
+/** What a key identifies. Equal keys of different kinds have different counters. @publicApi */
 export type TrackerKind = 'address' | 'user' | 'custom';
 
 /** One limit as a store sees it: which counters it has, and how they count. Created at the first request of a route. */

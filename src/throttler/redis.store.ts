@@ -21,7 +21,6 @@ export interface ThrottleRedis {
   readonly isCluster?: boolean;
 }
 
-/** @internal */
 export interface RedisStoreOptions {
   keyPrefix: string;
   /** How long a caller waits for a decision, in milliseconds. */

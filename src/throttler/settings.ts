@@ -9,7 +9,7 @@ import type {
   ThrottleTracker,
 } from './throttler.options.js';
 
-/** A tier with all defaults applied. @internal */
+/** A tier with all defaults applied. */
 export interface Tier extends Required<
   Omit<ThrottleTierOptions, 'skipIf' | 'ignoreUserAgents' | 'by' | 'roleLimits' | 'tenantLimits'>
 > {
@@ -26,7 +26,7 @@ export interface Tier extends Required<
   readonly headerSuffix: string;
 }
 
-/** The options with all defaults applied. @internal */
+/** The options with all defaults applied. */
 export interface ThrottlerSettings extends Omit<ThrottlerObjectOptions, 'tiers' | 'redisOptions' | 'failedLogins'> {
   readonly tiers: readonly Tier[];
   readonly redisOptions: Required<ThrottlerRedisOptions>;

@@ -50,6 +50,7 @@ export class ThrottlerService implements OnApplicationShutdown {
   private readonly streaks = new DenialStreaks((streak) => this.reportEnd(streak));
   private readonly tierNames: readonly string[];
 
+  /** @internal */
   constructor(
     /** @internal */
     @Inject(THROTTLER_SETTINGS) readonly settings: ThrottlerSettings,

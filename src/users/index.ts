@@ -1,6 +1,21 @@
-export { referenceUsers, usersMigrations } from './create-users.migration.js';
-export * from './typeorm-user.store.js';
-export * from './user.entity.js';
-export * from './user.store.js';
-export * from './users.module.js';
-export * from './users.service.js';
+export { usersMigrations } from './create-users.migration.js';
+export { TypeOrmUserStore } from './typeorm-user.store.js';
+export { Role } from './user.entity.js';
+export {
+  type RoleSearch,
+  type UserChanges,
+  type UserRecord,
+  type UserSearch,
+  UserStore,
+  type UserWithPassword,
+} from './user.store.js';
+export { UsersModule } from './users.module.js';
+export { type NewUser, UsersService, userTag } from './users.service.js';
+
+// For other folders of this project. The published types do not have these names.
+/** @internal */
+export { referenceUsers } from './create-users.migration.js';
+/** @internal */
+export { User } from './user.entity.js';
+/** @internal */
+export { normalizeEmail } from './users.service.js';

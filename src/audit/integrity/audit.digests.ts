@@ -32,7 +32,7 @@ interface DigestRow {
   readonly line: string;
 }
 
-/** The result of checking the digests. */
+/** The result of checking the digests. @publicApi */
 export interface DigestCheck {
   /** The newest head of each tenant. */
   readonly heads: ReadonlyMap<string, ChainHead>;
@@ -56,6 +56,7 @@ export class AuditDigests {
   /** Whether this process has seen lines in the store. Such a store is not new, even if it is empty later. */
   private storeHasHadLines = false;
 
+  /** @internal */
   constructor(
     @InjectDataSource() private readonly source: DataSource,
     @Inject(AUDIT_SETTINGS) private readonly settings: AuditSettings,

@@ -50,6 +50,7 @@ interface RawClient {
 export class AuditVerifier {
   private readonly keys: SealKeys;
 
+  /** @internal */
   constructor(
     @InjectDataSource() private readonly source: DataSource,
     @Inject(AUDIT_SETTINGS) settings: AuditSettings,

@@ -3,7 +3,7 @@ import { hash } from 'node:crypto';
 /** Root of an empty tree. */
 const EMPTY_ROOT = hash('sha256', '', 'buffer');
 
-/** RFC 6962, section 2.1: leaves and nodes have different prefixes, so that a node cannot be used as a leaf. */
+/** RFC 6962, section 2.1: leaves and nodes have different prefixes, so that a node cannot be used as a leaf. @publicApi */
 export function leafHash(text: string): string {
   return hash('sha256', `\0${text}`, 'hex');
 }
@@ -65,6 +65,8 @@ export class CompactRange {
 /**
  * Creates proofs for a tree whose leaves from `start` on are known. The frontier is enough for the leaves before
  * `start`, because a proof for a later leaf needs only the roots of the subtrees before it.
+ *
+ * @publicApi
  */
 export class MerkleTree {
   private readonly before: Map<string, Buffer>;
@@ -130,7 +132,7 @@ export class MerkleTree {
   }
 }
 
-/** RFC 9162, section 2.1.3.2: whether the tree contains the leaf at this index. */
+/** RFC 9162, section 2.1.3.2: whether the tree contains the leaf at this index. @publicApi */
 export function verifyInclusion(
   leaf: Buffer,
   index: number,
@@ -153,7 +155,7 @@ export function verifyInclusion(
   return last === 0 && hashed.equals(root);
 }
 
-/** RFC 9162, section 2.1.4.2: whether the tree of `size` leaves begins with the tree of `from` leaves. */
+/** RFC 9162, section 2.1.4.2: whether the tree of `size` leaves begins with the tree of `from` leaves. @publicApi */
 export function verifyConsistency(
   from: number,
   size: number,

@@ -29,6 +29,7 @@ export class AccountChangedError extends ProblemException {
   }
 }
 
+/** @publicApi */
 export interface AccountTransactionOptions {
   /** Ids of other accounts that `work` reads or changes. They are locked too. */
   otherUserIds?: readonly string[];
@@ -50,6 +51,7 @@ export interface AccountTransactionOptions {
 export class AccountTransactions {
   private readonly queue = new KeyedQueue(MAX_WAITING);
 
+  /** @internal */
   constructor(
     private readonly source: DataSource,
     private readonly users: UsersService,

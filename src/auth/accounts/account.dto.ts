@@ -24,6 +24,7 @@ export class ProfileDto {
   name!: string;
 }
 
+/** @publicApi */
 export class ChangePasswordDto {
   @IsString()
   @Length(1, MAX_PASSWORD_LENGTH)
@@ -40,6 +41,7 @@ export class ForgotPasswordDto {
   email!: string;
 }
 
+/** @publicApi */
 export class ResetPasswordDto {
   @IsString()
   @Length(1, MAX_TOKEN_LENGTH)
@@ -56,6 +58,7 @@ export class OneTimeTokenDto {
   token!: string;
 }
 
+/** @publicApi */
 export class ChangeEmailDto {
   @IsEmail()
   @MaxLength(MAX_EMAIL_LENGTH)
@@ -128,7 +131,7 @@ export class AdminUserDto {
   tenants?: MembershipDto[];
 }
 
-/** A login of the caller. */
+/** A login of the caller. @publicApi */
 export class SessionView {
   id!: string;
   /** User agent of the login. */

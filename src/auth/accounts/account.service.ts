@@ -21,6 +21,7 @@ import { SessionService } from '../sessions/session.service.js';
 /** Actions of users on their own account. @publicApi */
 @Injectable()
 export class AccountService {
+  /** @internal */
   constructor(
     private readonly users: UsersService,
     private readonly accounts: AccountTransactions,

@@ -25,6 +25,7 @@ export class AdministratorsService implements OnApplicationBootstrap {
   /** Roles of administrators: `Admin` and the roles that inherit it. */
   private readonly adminRoles: readonly string[];
 
+  /** @internal */
   constructor(
     private readonly users: UsersService,
     private readonly passwords: PasswordService,

@@ -3,13 +3,14 @@ import { IsOptional, IsString, Length } from 'class-validator';
 const MAX_CODE_LENGTH = 64;
 const MAX_PASSWORD_LENGTH = 1024;
 
-/** A code of the authenticator app, or a recovery code. */
+/** A code of the authenticator app, or a recovery code. @publicApi */
 export class CodeDto {
   @IsString()
   @Length(6, MAX_CODE_LENGTH)
   code!: string;
 }
 
+/** @publicApi */
 export class LoginCodeDto extends CodeDto {
   /** `mfaToken` of the response to the login. */
   @IsString()
@@ -23,6 +24,7 @@ export class DisableSecondFactorDto extends CodeDto {
   currentPassword!: string;
 }
 
+/** @publicApi */
 export class StepUpDto {
   @IsString()
   @Length(1, MAX_PASSWORD_LENGTH)
@@ -53,7 +55,7 @@ export class SecondFactorView {
   recoveryCodesLeft!: number;
 }
 
-/** A new access token for the same session. */
+/** A new access token for the same session. @publicApi */
 export class AccessTokenView {
   accessToken!: string;
   tokenType!: 'Bearer';

@@ -37,6 +37,7 @@ export class RevocationService implements OnModuleInit, OnModuleDestroy {
   private readonly otherStates = new Map<string, Pick<StateCache, 'delete' | 'deleteOfUser' | 'clear'>>();
   private readonly channels: InvalidationChannel[] = [];
 
+  /** @internal */
   constructor(
     private readonly source: DataSource,
     private readonly users: UserStore,

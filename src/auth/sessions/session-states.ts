@@ -2,7 +2,7 @@ import { RecentMap } from '../recent-map.js';
 import type { Memberships } from '../../ports/index.js';
 import { outsideTransaction } from '../../database/index.js';
 
-/** What requests need to know about a session. */
+/** What requests need to know about a session. @publicApi */
 export interface SessionState {
   readonly userId: string;
   readonly email: string;

@@ -22,6 +22,7 @@ const INSUFFICIENT_PRIVILEGE = '42501';
 export class TenantScope {
   private readonly violations: Counter;
 
+  /** @internal */
   constructor(
     private readonly source: DataSource,
     private readonly state: IsolationState,
