@@ -116,7 +116,7 @@ describe('a port in use', () => {
       const refused = start({ HTTP_ADAPTER: adapter, DATABASE_URL: database, PORT: String(port) });
       expect(await refused.ends()).toBe(71);
       expect(refused.output).toContain(
-        `nest-bulwark cannot start.\nPort ${port} is in use.\n  → stop the process that has it, or set PORT\n`,
+        `nest-bulwark cannot start.\nPort ${port} is in use.\n  → stop the process that uses it, or set PORT\n`,
       );
       const { all, abandoned } = await endedSessions(database);
       expect(all).toBeGreaterThan(0);
