@@ -43,7 +43,7 @@ describe('nest-bulwark audit verify', () => {
   it('refuses a time that is none, with 64', async () => {
     expect(await run('--from', 'yesterday')).toMatchObject({
       code: 64,
-      output: expect.stringContaining('is not a time'),
+      output: expect.stringContaining('is not a valid time'),
     });
   });
 
