@@ -182,8 +182,8 @@ onBothAdapters('a route on its way out', (adapter) => {
   });
 
   it('has dates that make sense', () => {
-    expect(() => Deprecated({ since: 'soon' })).toThrow('no date');
-    expect(() => Deprecated({ since: '2026-01-02', sunset: '2026-01-01' })).toThrow('before');
+    expect(() => Deprecated({ since: 'soon' })).toThrow('not a valid date');
+    expect(() => Deprecated({ since: '2026-01-02', sunset: '2026-01-01' })).toThrow('earlier');
   });
 });
 

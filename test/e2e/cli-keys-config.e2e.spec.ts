@@ -117,7 +117,7 @@ describe('nest-bulwark keys rotate', () => {
     const other = join(folder, 'other.json');
     writeFileSync(other, 'something else');
     const { code, output } = await run('keys rotate', ['--file', other, '--step', 'add']);
-    expect([code, output.includes('is no JWK Set')]).toEqual([65, true]);
+    expect([code, output.includes('is not a JWK Set')]).toEqual([65, true]);
     expect(readFileSync(other, 'utf8')).toBe('something else');
   });
 });

@@ -42,7 +42,7 @@ describe('the command nest-bulwark', () => {
     const weak = await run(line, 'password123\n');
     expect([weak.code, weak.output]).toEqual([65, expect.stringContaining('one of the most common ones')]);
     const made = await run(line, 'correct horse battery\n');
-    expect(made).toEqual({ code: 0, output: `made the administrator ${email}\n` });
+    expect(made).toEqual({ code: 0, output: `created the administrator ${email}\n` });
     expect(await run(line, 'correct horse battery\n')).toMatchObject({ code: 65 });
     const app = await TestApp.start();
     try {

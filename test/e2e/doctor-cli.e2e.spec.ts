@@ -87,6 +87,6 @@ describe('nest-bulwark doctor', () => {
 
   it('ends with 69 when nothing answers', async () => {
     const { code, output } = await run('http://127.0.0.1:9');
-    expect([code, output.includes('does not answer: ECONNREFUSED')]).toEqual([69, true]);
+    expect([code, output.includes('does not respond: ECONNREFUSED')]).toEqual([69, true]);
   });
 });

@@ -103,7 +103,7 @@ describe('a token and a password of the doctor', () => {
     const report = await runDoctor(new URL(`http://${address}:${port}`), OPTIONS);
     expect(seen.length).toBeGreaterThan(0);
     expect(leaked()).toEqual([]);
-    expect(report.notes).toEqual([expect.stringContaining('plain http to another machine')]);
+    expect(report.notes).toEqual([expect.stringContaining('another machine over plain http')]);
   });
 
   it('are sent over plain http on this machine', async () => {
@@ -156,7 +156,7 @@ describe('a token and a password of the doctor', () => {
 
     // The certificate was verified at first; then another server answers with one that nobody vouches for.
     const target = new Target(new URL(url));
-    Object.assign(target, { withholding: Promise.resolve(undefined) });
+    Object.assign(target, { withholdingReason: Promise.resolve(undefined) });
     seen = [];
     const answer = await target.send('/auth/profile', { headers: createBearerHeader(TOKEN) });
     expect([answer.status, leaked()]).toEqual([0, []]);

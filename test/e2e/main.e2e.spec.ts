@@ -66,7 +66,7 @@ onBothAdapters('main.ts', (adapter) => {
     it('ends by the graceful shutdown', async () => {
       program.kill('SIGTERM');
       expect(await program.ends()).toBe(0);
-      expect(program.output).toContain('"msg":"shut down in order"');
+      expect(program.output).toContain('"msg":"shutdown complete"');
     });
   });
 });
