@@ -5,6 +5,7 @@ export { EmbeddedPostgres } from './embedded/embedded-postgres.js';
 export { EmbeddedPostgresError, type EmbeddedPostgresErrorCode } from './embedded/error.js';
 export { type EmbeddedPostgresOptions, type EmbeddedPostgresOrigin } from './embedded/options.js';
 export { DatabaseUnavailableError } from './reach-database.js';
+export { afterCommit, inTransaction, isInTransaction, managerOf, outsideTransaction } from './transaction.js';
 
 // For other folders of this project. The published types do not have these names.
 /** @internal */
@@ -23,5 +24,3 @@ export { migrate } from './migrate.js';
 export { MIGRATIONS_TABLE } from './migrations-table.js';
 /** @internal */
 export { reachDatabase } from './reach-database.js';
-/** @internal */
-export { afterCommit, inTransaction, isInTransaction, managerOf, outsideTransaction } from './transaction.js';

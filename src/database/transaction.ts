@@ -17,6 +17,8 @@ const storage = new AsyncLocalStorage<OpenTransaction | undefined>();
  * {@link outsideTransaction}.
  *
  * @throws the error of `work`, after the rollback
+ *
+ * @publicApi
  */
 export async function inTransaction<T>(source: DataSource, work: () => Promise<T>): Promise<T> {
   if (current(source)) return work();
@@ -33,17 +35,17 @@ export async function inTransaction<T>(source: DataSource, work: () => Promise<T
   return result;
 }
 
-/** Whether the caller runs inside an open transaction of the data source. */
+/** Whether the caller runs inside an open transaction of the data source. @publicApi */
 export function isInTransaction(source: DataSource): boolean {
   return current(source) !== undefined;
 }
 
-/** The entity manager of the open transaction, or of the data source if no transaction is open. */
+/** The entity manager of the open transaction, or of the data source if no transaction is open. @publicApi */
 export function managerOf(source: DataSource): EntityManager {
   return current(source)?.manager ?? source.manager;
 }
 
-/** Runs `work` as if no transaction were open. It uses another connection and sees only committed data. */
+/** Runs `work` as if no transaction were open. It uses another connection and sees only committed data. @publicApi */
 export function outsideTransaction<T>(work: () => T): T {
   return storage.run(undefined, work);
 }
@@ -51,6 +53,8 @@ export function outsideTransaction<T>(work: () => T): T {
 /**
  * Runs `work` after the commit of the open transaction, before {@link inTransaction} returns. Runs `work` at once if no
  * transaction is open. After a rollback, `work` does not run. It must not throw: the transaction stays committed.
+ *
+ * @publicApi
  */
 export async function afterCommit(work: () => unknown): Promise<void> {
   const transaction = storage.getStore();

@@ -7,10 +7,6 @@ export {
   type PeriodicTasksModuleOptions,
 } from './periodic-task.options.js';
 export { type PeriodicTaskDefinition, PeriodicTaskRunner } from './periodic-task.runner.js';
-export { PeriodicTasksModule } from './periodic-tasks.module.js';
+export { PeriodicTasksCoreModule, PeriodicTasksModule } from './periodic-tasks.module.js';
 export { type AddTaskOptions, PeriodicTasks } from './periodic-tasks.service.js';
 export { type PeriodicTaskStatus } from './task-record.js';
-
-// For other folders of this project. The published types do not have these names.
-/** @internal */
-export { PeriodicTasksCoreModule } from './periodic-tasks.module.js';

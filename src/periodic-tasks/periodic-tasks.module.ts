@@ -10,7 +10,7 @@ import { PeriodicTasksHealth } from './periodic-tasks.health.js';
 import { PeriodicTasks } from './periodic-tasks.service.js';
 import { TaskExplorer } from './task-explorer.js';
 
-/** For modules that add tasks; there is one, whichever modules import it. */
+/** For modules that add tasks; there is one, whichever modules import it. @publicApi */
 @Module({
   imports: [DiscoveryModule],
   providers: [ClusterClaims, TaskExplorer, PeriodicTasks, PeriodicTasksHealth],

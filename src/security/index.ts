@@ -21,8 +21,5 @@ export {
   type SecurityModuleOptions,
 } from './security.options.js';
 export { type ClientTimeouts, setServerTimeouts } from './server-limits.js';
-export { type ValidationOptions, createValidationPipe } from './validation.js';
-
-// For other folders of this project. The published types do not have these names.
-/** @internal */
 export { createTrustProxyOption } from './trust-proxy.js';
+export { type ValidationOptions, createValidationPipe } from './validation.js';

@@ -13,6 +13,8 @@ const NAMED_NETWORKS: Readonly<Record<string, readonly string[]>> = {
  * functions would parse each address again at every read of the client's address.
  *
  * @throws RangeError if an entry is neither an address, a network nor one of the names
+ *
+ * @publicApi
  */
 export function createTrustProxyOption(
   trustProxy: number | readonly string[] | false,

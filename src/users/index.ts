@@ -10,12 +10,10 @@ export {
   type UserWithPassword,
 } from './user.store.js';
 export { UsersModule } from './users.module.js';
-export { type NewUser, UsersService, userTag } from './users.service.js';
+export { type NewUser, UsersService, normalizeEmail, userTag } from './users.service.js';
 
 // For other folders of this project. The published types do not have these names.
 /** @internal */
 export { referenceUsers } from './create-users.migration.js';
 /** @internal */
 export { User } from './user.entity.js';
-/** @internal */
-export { normalizeEmail } from './users.service.js';

@@ -22,7 +22,7 @@ export interface NewUser {
   emailVerifiedAt?: Date | null;
 }
 
-/** Normalises an email address: letter case, surrounding spaces and Unicode composition. */
+/** Normalises an email address: letter case, surrounding spaces and Unicode composition. @publicApi */
 export function normalizeEmail(email: string): string {
   return email.trim().normalize('NFKC').toLowerCase();
 }
