@@ -84,7 +84,7 @@ describe('a request whose process is killed', () => {
     expect(answer).toMatchObject({ status: 201, body: { by: survivor.program.pid } });
     // It was paid before, of which nothing but the payment itself tells; so the log does.
     expect(await payments(plain)).toBe(2);
-    await survivor.program.says('POST /pay: an attempt ended with its process, and is begun again');
+    await survivor.program.says('POST /pay: the process of an earlier attempt crashed');
     const again = await survivor.pay('/pay', plain);
     expect({ text: again.text, replayed: again.headers['idempotent-replayed'] }).toEqual({
       text: answer.text,
