@@ -26,7 +26,7 @@ class PlacesModule {}
 
 const DENIED = { status: 403, code: 'ADDRESS_DENIED' };
 
-onBothAdapters('lists of addresses', (adapter) => {
+onBothAdapters('address lists', (adapter) => {
   async function withApp(env: Record<string, string>, work: (app: TestApp) => Promise<void>): Promise<void> {
     const app = await TestApp.start({ HTTP_ADAPTER: adapter, ...env }, { imports: [PlacesModule] });
     try {
@@ -36,7 +36,7 @@ onBothAdapters('lists of addresses', (adapter) => {
     }
   }
 
-  it('open routes to those whom they name, and close them to others', () =>
+  it('allow the listed clients and refuse the others', () =>
     withApp({}, async (app) => {
       expect((await app.get('/v1/places/any', { from: '127.0.0.5' })).text).toBe('any');
       expect(await app.get('/v1/places/any', { from: '127.0.0.66' })).toBeProblem(DENIED);
@@ -44,7 +44,7 @@ onBothAdapters('lists of addresses', (adapter) => {
       expect(await app.get('/v1/places/office', { from: '127.0.0.5' })).toBeProblem(DENIED);
     }));
 
-  it('believe no header, unless a trusted proxy has written it', async () => {
+  it('ignore X-Forwarded-For unless a trusted proxy sends it', async () => {
     const forwarded = (address: string) => ({ from: '127.0.0.5', headers: { 'X-Forwarded-For': address } });
     await withApp({}, async (app) => {
       expect(await app.get('/v1/places/office', forwarded('203.0.113.9'))).toBeProblem(DENIED);
@@ -60,7 +60,7 @@ onBothAdapters('lists of addresses', (adapter) => {
     });
   });
 
-  it('hold for every route by IP_ALLOW and IP_DENY, but for the probes of the platform', () =>
+  it('apply IP_ALLOW and IP_DENY to every route, except IP_ALLOW to probes', () =>
     withApp({ IP_ALLOW: '127.0.0.0/24, 127.0.1.0/24', IP_DENY: '127.0.0.7' }, async (app) => {
       expect((await app.get('/v1/places/any', { from: '127.0.0.5' })).status).toBe(200);
       expect(await app.get('/v1/places/any', { from: '127.0.2.5' })).toBeProblem(DENIED);
@@ -68,12 +68,12 @@ onBothAdapters('lists of addresses', (adapter) => {
       expect(await app.get('/auth/profile', { from: '127.0.2.5' })).toBeProblem(DENIED);
       expect((await app.get('/livez', { from: '127.0.2.5' })).status).toBe(200);
       expect(await app.get('/livez', { from: '127.0.0.7' })).toBeProblem(DENIED);
-      // Both lists have to let in.
+      // Both lists must allow the address.
       expect((await app.get('/v1/places/office', { from: '127.0.1.9' })).status).toBe(200);
       expect(await app.get('/v1/places/office', { from: '127.0.0.5' })).toBeProblem(DENIED);
     }));
 
-  it('cannot be passed with a port, another spelling or something that is no address', () =>
+  it('cannot be bypassed with a port, another notation or an invalid address', () =>
     withApp({ TRUST_PROXY: '1', IP_DENY: '203.0.113.0/24, 2001:db8::/32' }, async (app) => {
       const asked = (address: string) => app.get('/v1/places/any', { headers: { 'X-Forwarded-For': address } });
       const denied = ['203.0.113.9', '203.0.113.9:5000', '::ffff:203.0.113.9', '[::ffff:cb00:7109]:5000'];
@@ -83,7 +83,7 @@ onBothAdapters('lists of addresses', (adapter) => {
       expect((await asked('198.51.100.1:5000')).status).toBe(200);
     }));
 
-  it('turn clients away before they are counted or asked for a token', () =>
+  it('refuse clients before rate limiting and authentication', () =>
     withApp({ IP_DENY: '127.0.0.7', THROTTLE_DEFAULT_LIMIT: '2' }, async (app) => {
       for (let i = 0; i < 5; i++) {
         const answer = await app.get('/v1/places/any', { from: '127.0.0.7' });

@@ -6,7 +6,7 @@ import { ownDatabase } from '../support/database.js';
 
 const OPTIONS = { sealIntervalMs: 0, maintenanceIntervalMs: 0 };
 
-/** What somebody may do who can write to the tables, and what the verifier has to say of it. */
+/** What an attacker with write access to the tables can do, and what the verifier must report. */
 const TAMPERINGS: [what: string, sql: string, kind: string][] = [
   ['changes an action', `UPDATE audit_events SET action = 'x' WHERE target = 't:30'`, 'changed'],
   [
@@ -15,18 +15,18 @@ const TAMPERINGS: [what: string, sql: string, kind: string][] = [
     'changed',
   ],
   [
-    'moves an event in time',
+    'changes the time of an event',
     `UPDATE audit_events SET occurred_at = occurred_at + interval '1 ms' WHERE target = 't:30'`,
     'changed',
   ],
   [
-    'moves the time of recording',
+    'changes the time of recording',
     `UPDATE audit_events SET recorded_at = recorded_at + interval '1 us' WHERE target = 't:30'`,
     'changed',
   ],
   ['adds a target', `UPDATE audit_events SET targets = targets || 'more'::text WHERE target = 't:30'`, 'changed'],
-  ['blames another', `UPDATE audit_events SET actor_id = 'other' WHERE target = 't:30'`, 'changed'],
-  ['makes null of an empty text', `UPDATE audit_events SET address = '' WHERE target = 't:30'`, 'changed'],
+  ['changes the actor', `UPDATE audit_events SET actor_id = 'other' WHERE target = 't:30'`, 'changed'],
+  ['replaces null with an empty text', `UPDATE audit_events SET address = '' WHERE target = 't:30'`, 'changed'],
   ['moves an event to another tenant', `UPDATE audit_events SET tenant_id = 'z' WHERE target = 't:30'`, 'missing'],
   ['deletes an event', `DELETE FROM audit_events WHERE target = 't:30'`, 'missing'],
   [
@@ -69,7 +69,7 @@ describe('the chain of a tenant', () => {
   });
   afterAll(() => Promise.all([app, ...replicas].map((one) => one.stop())));
 
-  it('is one, without gaps, however many replicas write and seal', async () => {
+  it('has no gaps when several replicas write and seal', async () => {
     const { heads, ...rest } = await app.verifier.verify();
     expect(rest).toEqual({
       valid: true,
@@ -86,7 +86,7 @@ describe('the chain of a tenant', () => {
     ]);
   });
 
-  it('is verified of one tenant alone, and from a time on', async () => {
+  it('can be verified for one tenant only, and from a given time', async () => {
     const { heads } = await app.verifier.verify();
     const one = await app.verifier.verify({ tenant: 'a' });
     expect(one).toMatchObject({ valid: true, verified: 60, heads: [heads[1]] });
@@ -97,7 +97,7 @@ describe('the chain of a tenant', () => {
     expect(part.verified).toBeGreaterThan(0);
   });
 
-  it('is hashed over the JSON of RFC 8785, whatever the columns hold', async () => {
+  it('is hashed over canonical JSON (RFC 8785) for all column values', async () => {
     const [{ canonical }] = await app.sql(`SELECT ${CANONICAL} AS canonical FROM (
       SELECT (e).* FROM (SELECT jsonb_populate_record(e, '{"user_agent": "\\u0001\\u001f\\"\\\\/\\b\\f\\n\\r\\t\u007f\u2028ü😀"}') AS e
       FROM audit_events e WHERE target = 't:30') AS one) AS e`);
@@ -111,12 +111,12 @@ describe('the chain of a tenant', () => {
     expect(Object.values(parsed).every((value) => value === null || typeof value === 'string')).toBe(true);
   });
 
-  it.each(TAMPERINGS)('shows who %s', async (_what, sql, kind) => {
+  it.each(TAMPERINGS)('detects an attacker who %s', async (_what, sql, kind) => {
     expect(await app.verifyWith((manager) => manager.query(sql))).toMatchObject({ valid: false, fault: { kind } });
     expect((await app.verifier.verify()).valid).toBe(true);
   });
 
-  it('names the place of the change', async () => {
+  it('reports the position of the change', async () => {
     const [{ seq, event_id: eventId }] = await app.sql(
       `SELECT seq::int, event_id FROM audit_seals JOIN audit_events ON id = event_id WHERE target = 't:30'`,
     );
@@ -126,7 +126,7 @@ describe('the chain of a tenant', () => {
     expect(found.fault).toEqual({ kind: 'changed', tenant: 'a', seq, eventId });
   });
 
-  it('that is cut at its end shows by a head that was kept elsewhere, and not without', async () => {
+  it('is reported as truncated only if a head was stored elsewhere', async () => {
     const { heads } = await app.verifier.verify();
     const [{ end }] = await app.sql(
       `SELECT max(seq)::int AS end FROM audit_seals WHERE tenant = 'a' AND root IS NOT NULL AND seq < 60`,
@@ -141,7 +141,7 @@ describe('the chain of a tenant', () => {
     });
   });
 
-  it('that is made anew by somebody without the key shows', async () => {
+  it('is invalid after somebody without the key rebuilds it', async () => {
     const database = await ownDatabase();
     const forger = await AuditApp.start(database, OPTIONS);
     const owner = await AuditApp.start(database, { ...OPTIONS, sealSecret: 'of the owner' });
@@ -160,7 +160,7 @@ describe('the chain of a tenant', () => {
     await Promise.all([forger.stop(), owner.stop()]);
   });
 
-  it('goes on under a new key, and its old seals verify where the old key is named', async () => {
+  it('continues with a new key, and old seals stay valid while the old key is configured', async () => {
     const database = await ownDatabase();
     const start = (options: object) => AuditApp.start(database, { ...OPTIONS, ...options });
     const open = await start({});
@@ -185,7 +185,7 @@ describe('the chain of a tenant', () => {
     'DELETE FROM audit_log',
     `UPDATE audit_events SET action = 'x'`,
     `UPDATE audit_seals SET key_id = ''`,
-  ])('is not changed by statements of the application: %s', async (statement) => {
+  ])('cannot be changed by an SQL statement of the application: %s', async (statement) => {
     await expect(app.sql(statement)).rejects.toThrow('never changed or removed');
   });
 });

@@ -7,10 +7,10 @@ import { ownDatabase } from '../support/database.js';
 import { amountOf } from '../support/long-form.js';
 
 const MUTATIONS = amountOf('MUTATIONS', { short: 300, long: 10_000 });
-/** In one transaction; a long one would keep feeds of other databases of the server waiting for its end. */
+/** Mutations per transaction; a long transaction delays the feeds of other databases on the server. */
 const AT_ONCE = 25;
 
-/** Columns of an event, and how each is changed to something that it was not. */
+/** Columns of an event, and an expression that changes the value of each. */
 const EDITS: Record<string, string> = {
   id: 'gen_random_uuid()',
   occurred_at: `occurred_at + interval '1 microsecond'`,
@@ -48,7 +48,7 @@ const any = <T>(from: readonly T[]): T => from[randomInt(from.length)] as T;
 const TENANTS = ['', 'a', 'b'];
 const EVENT = `(SELECT id FROM audit_events ORDER BY random() LIMIT 1)`;
 
-/** One random statement of a kind. Those that take a chain's end away are only seen by a head that was kept. */
+/** One random statement of each kind. Only a stored head reveals that the end of a chain was removed. */
 const KINDS: Record<string, () => string[]> = {
   'an edited event': () => {
     const [column, value] = any(Object.entries(EDITS));
@@ -137,10 +137,10 @@ afterAll(() => app.stop());
 const verify = (manager: EntityManager) =>
   app.verifier.verifyWithin(manager, {}, { heads: new Map(heads.map((head) => [head.tenant, head])), count: 0 });
 
-/** Makes changes, none of which stays, and answers with those that the verifier has not seen. */
+/** Makes changes, rolls each one back, and returns those that the verifier did not detect. */
 async function unseenOf(runner: QueryRunner, count: number): Promise<string[]> {
   const unseen: string[] = [];
-  // Within one transaction, without triggers: each change is undone before the next.
+  // All changes run in one transaction, without triggers. Each one is rolled back before the next.
   await runner.startTransaction('REPEATABLE READ');
   await app.disarm(runner.manager);
   expect(await verify(runner.manager)).toMatchObject({ valid: true, verified: 96 });

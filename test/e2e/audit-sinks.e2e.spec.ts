@@ -9,7 +9,7 @@ import { MemorySink } from '../support/memory.sink.js';
 import { until } from '../support/until.js';
 import { DataSource } from 'typeorm';
 
-/** Records events one after the other, so that their order is known, and has them stored. */
+/** Records events one after the other, so that their order is known, and stores them. */
 async function recorded(app: AuditApp, action: string, from: number, to: number): Promise<string[]> {
   const targets = Array.from({ length: to - from }, (_, i) => `t:${from + i}`);
   for (const target of targets) app.audit.record({ action, outcome: 'success', target });
@@ -21,34 +21,34 @@ const places = (events: DeliveredEvent[]) => events.map(({ cursor }) => cursor.s
 const isBefore = ([a = 0, b = 0]: number[], [c = 0, d = 0]: number[]) => a < c || (a === c && b < d);
 
 describe('a sink', () => {
-  it('that was away gets everything in order afterwards, while another is not held up', async () => {
+  it('receives all events in order after an outage, and another sink is not delayed', async () => {
     const [steady, shaky] = [new MemorySink('steady'), new MemorySink('shaky')];
     const app = await AuditApp.start(await ownDatabase(), { sinks: [steady, shaky] });
     const action = `test.${randomUUID()}`;
     const targets = await recorded(app, action, 0, 50);
-    await until('both have the first', () => shaky.targets(action).length === 50);
+    await until('both have the first events', () => shaky.targets(action).length === 50);
     shaky.isDown = true;
     for (let i = 50; i < 2_000; i += 150) targets.push(...(await recorded(app, action, i, Math.min(i + 150, 2_000))));
-    await until('the other has all', () => steady.targets(action).length === 2_000);
+    await until('the other sink has all events', () => steady.targets(action).length === 2_000);
     expect(shaky.targets(action)).toHaveLength(50);
-    await until('it was tried', () => shaky.refusals > 1);
+    await until('the failed sink was retried', () => shaky.refusals > 1);
     expect(app.get(AuditSinks).check()).toMatchObject({
       degraded: 'events wait for: shaky',
       steady: { state: 'running' },
       shaky: { state: 'failing' },
     });
     shaky.isDown = false;
-    await until('it has caught up', () => shaky.targets(action).length >= 2_000);
+    await until('the failed sink has all events', () => shaky.targets(action).length >= 2_000);
     expect(shaky.targets(action)).toEqual(targets);
     expect(steady.targets(action)).toEqual(targets);
     const order = places(shaky.events);
     expect(order.every((place, i) => i === 0 || isBefore(order[i - 1] ?? [], place))).toBe(true);
-    await until('its state says so', () => app.get(AuditSinks).states['shaky']?.state === 'running');
+    await until('the state of the sink is running', () => app.get(AuditSinks).states['shaky']?.state === 'running');
     await app.stop();
     expect(shaky.closed).toBe(1);
   });
 
-  it('that fails after it has kept a batch gets the same batch again, and nothing else twice', async () => {
+  it('receives only the same batch again if it fails after it stored the batch', async () => {
     const sink = new MemorySink('forgetful');
     let failures = 3;
     const write = sink.write.bind(sink);
@@ -59,14 +59,14 @@ describe('a sink', () => {
     const app = await AuditApp.start(await ownDatabase(), { sinks: [sink] });
     const action = `test.${randomUUID()}`;
     const targets = await recorded(app, action, 0, 30);
-    await until('it has taken them', () => failures < 0);
+    await until('the sink has received the events', () => failures < 0);
     const [first, ...again] = sink.batches.slice(0, 4);
     for (const batch of again) expect(batch).toEqual(first);
     expect([...new Set(sink.targets(action))]).toEqual(targets);
     await app.stop();
   });
 
-  it('that hangs is given up and tried again', async () => {
+  it('is aborted and retried when it hangs', async () => {
     let calls = 0;
     const hanging: AuditSink = {
       name: 'hanging',
@@ -74,13 +74,13 @@ describe('a sink', () => {
     };
     const app = await AuditApp.start(await ownDatabase(), { sinks: [hanging], sinkTimeoutMs: 100 });
     await recorded(app, 'test.hang', 0, 3);
-    await until('it is tried again', () => calls > 1);
-    await until('it has them then', () => app.get(AuditSinks).states['hanging']?.state === 'running');
+    await until('the sink is retried', () => calls > 1);
+    await until('the sink runs', () => app.get(AuditSinks).states['hanging']?.state === 'running');
     expect(calls).toBe(2);
     await app.stop();
   });
 
-  it('is written to by one of several processes, and by another when that one is gone', async () => {
+  it('is written by one process at a time, and another process takes over when that one ends', async () => {
     const url = await ownDatabase();
     const sinks = [new MemorySink('shared'), new MemorySink('shared')];
     const options = sinks.map((sink) => ({ sinks: [sink], sinkTimeoutMs: 4_000 }));
@@ -88,10 +88,10 @@ describe('a sink', () => {
     const action = `test.${randomUUID()}`;
     const all = () => sinks.flatMap((sink) => sink.targets(action));
     const targets = [...(await recorded(one, action, 0, 20)), ...(await recorded(other, action, 20, 40))];
-    await until('all have come', () => all().length >= 40);
+    await until('all events have arrived', () => all().length >= 40);
     expect(all()).toEqual(targets);
     const stateOf = (app: AuditApp) => app.get(AuditSinks).states['shared']?.state;
-    await until('one runs and one stands by', () => [one, other].map(stateOf).sort().join() === 'running,standby');
+    await until('one runs, one is standby', () => [one, other].map(stateOf).sort().join() === 'running,standby');
     const [leader, heir] = stateOf(one) === 'running' ? [one, other] : [other, one];
     await leader.stop();
     targets.push(...(await recorded(heir, action, 40, 60)));
@@ -100,36 +100,36 @@ describe('a sink', () => {
     await heir.stop();
   });
 
-  it('that comes back under its name goes on where it was', async () => {
+  it('continues at its old position after a restart with the same name', async () => {
     const url = await ownDatabase();
     const before = new MemorySink('named');
     const app = await AuditApp.start(url, { sinks: [before] });
     const action = `test.${randomUUID()}`;
     const first = await recorded(app, action, 0, 10);
-    await until('it has the first', () => before.targets(action).length === 10);
+    await until('it has the first events', () => before.targets(action).length === 10);
     await app.stop();
     const between = await AuditApp.start(url);
     const missed = await recorded(between, action, 10, 20);
     await between.stop();
     const after = new MemorySink('named');
     const again = await AuditApp.start(url, { sinks: [after] });
-    await until('it has the rest', () => after.targets(action).length === 10);
+    await until('it has the other events', () => after.targets(action).length === 10);
     expect([...before.targets(action), ...after.targets(action)]).toEqual([...first, ...missed]);
     await again.stop();
   });
 
-  it('cannot have the name of another', async () => {
+  it('cannot have the name of another sink', async () => {
     const twins = AuditApp.start(await ownDatabase(), { sinks: [new MemorySink('a'), new MemorySink('a')] });
     await expect(twins).rejects.toThrow('have the name "a"');
   });
 });
 
-describe('the order of storing', () => {
+describe('the storage order', () => {
   const insert = `INSERT INTO audit_events (id, occurred_at, action, outcome, severity, metadata)
     VALUES ($1, now(), 'test.order', 'success', 'INFO', '{}')`;
 
   it.each(['COMMIT', 'ROLLBACK'])(
-    'has no event before an earlier one whose transaction still runs: %s',
+    'holds back an event while the transaction of an earlier event is still open: %s',
     async (end) => {
       const app = await AuditApp.start(await ownDatabase());
       const feed = app.get(AuditFeed);
@@ -142,7 +142,7 @@ describe('the order of storing', () => {
       for (let i = 0; i < 3; i++) expect(await feed.readAfter(start, 10)).toEqual([]);
       await slow.query(end);
       await slow.release();
-      await until('the later one comes', async () => (await feed.readAfter(start, 10)).length > 0);
+      await until('the later event arrives', async () => (await feed.readAfter(start, 10)).length > 0);
       const batches = await feed.readAfter(start, 10);
       expect(batches).toHaveLength(end === 'COMMIT' ? 2 : 1);
       expect(batches.at(-1)?.eventIds).toEqual([quick]);
@@ -150,7 +150,7 @@ describe('the order of storing', () => {
     },
   );
 
-  it('is forgotten when it is old, but not what a sink still needs', async () => {
+  it('is deleted when it is old, unless a sink still needs it', async () => {
     const sink = new MemorySink('late');
     const app = await AuditApp.start(await ownDatabase(), { sinks: [sink] });
     const feed = app.get(AuditFeed);
@@ -159,13 +159,13 @@ describe('the order of storing', () => {
     await feed.prune(0, ['late']);
     expect(await app.sql('SELECT count(*)::int FROM audit_batches')).not.toEqual([{ count: 0 }]);
     sink.isDown = false;
-    await until('it has them', () => sink.targets('test.prune').length === 5);
-    await until('they are forgotten', async () => {
+    await until('the sink has the events', () => sink.targets('test.prune').length === 5);
+    await until('the old entries are deleted', async () => {
       await feed.prune(0, ['late']);
       return (await app.sql('SELECT count(*)::int FROM audit_batches'))[0].count === 0;
     });
     const more = await recorded(app, 'test.prune', 5, 8);
-    await until('the rest comes nevertheless', () => sink.targets('test.prune').length === 8);
+    await until('the other events arrive', () => sink.targets('test.prune').length === 8);
     expect(sink.targets('test.prune').slice(5)).toEqual(more);
     await app.stop();
   });

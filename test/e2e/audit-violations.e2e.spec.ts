@@ -19,7 +19,7 @@ class SearchController {
 @Module({ controllers: [SearchController] })
 class SearchModule {}
 
-/** What an attacker tries: the rule that refuses it, how the answer goes, and the request. */
+/** An attack: the rule that refuses it, the status of the answer, and the request. */
 type Attempt = [rule: string, status: number, send: (app: TestApp, from: string) => Promise<{ status: number }>];
 
 const JSON_TYPE = { 'Content-Type': 'application/json' };
@@ -35,7 +35,7 @@ const ATTEMPTS: Attempt[] = [
   ['access_token', 401, (app, from) => app.get('/auth/profile', { token: 'eyJhbGciOiJub25lIn0.e30.', from })],
 ];
 
-onBothAdapters('attempts that are refused', (HTTP_ADAPTER) => {
+onBothAdapters('refused attempts', (HTTP_ADAPTER) => {
   let app: TestApp;
   const violationsOf = async (rule: string, address: string) => {
     await app.auditOf('-');
@@ -53,19 +53,19 @@ onBothAdapters('attempts that are refused', (HTTP_ADAPTER) => {
   afterAll(() => app.stop());
 
   it.each(ATTEMPTS.map((attempt, i) => [...attempt, `127.7.0.${i + 1}`] as const))(
-    'leave one event for many: %s',
+    'are recorded as one event: %s',
     async (rule, status, send, from) => {
       for (let i = 0; i < 3; i++) expect((await send(app, from)).status).toBe(status);
       expect(await violationsOf(rule, from)).toEqual([{ outcome: 'denied', severity: 'WARNING' }]);
     },
   );
 
-  it('leave one event for many: an address that is not let in', async () => {
+  it('are recorded as one event: a denied address', async () => {
     for (let i = 0; i < 3; i++) expect((await app.get('/auth/profile', { from: DENIED })).status).toBe(403);
     expect(await violationsOf('address', DENIED)).toHaveLength(1);
   });
 
-  it('leave one event for many: what is not HTTP', async () => {
+  it('are recorded as one event: a request that is not valid HTTP', async () => {
     for (let i = 0; i < 3; i++) {
       expect((await sendBytes(app.baseUrl, 'GET / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n')).status).toBe(
         400,
@@ -74,7 +74,7 @@ onBothAdapters('attempts that are refused', (HTTP_ADAPTER) => {
     expect(await violationsOf('malformed_request', '127.0.0.1')).toHaveLength(1);
   });
 
-  it('are told apart from mistakes', async () => {
+  it('do not include simple mistakes', async () => {
     const from = '127.7.0.50';
     expect((await post('{"email":')(app, from)).status).toBe(400);
     expect((await post('{"email":1}')(app, from)).status).toBe(400);
@@ -85,7 +85,7 @@ onBothAdapters('attempts that are refused', (HTTP_ADAPTER) => {
     expect(all).toEqual([]);
   });
 
-  it('are told with their count when the process ends', async () => {
+  it('are recorded with their count when the process ends', async () => {
     const url = await ownDatabase();
     const other = await TestApp.start({ HTTP_ADAPTER, DATABASE_URL: url });
     for (let i = 0; i < 4; i++) await other.get('/auth/profile', { token: 'nonsense', from: '127.7.0.60' });

@@ -24,7 +24,7 @@ onBothAdapters('an account', (adapter) => {
   const loginStatus = async (email: string, password: string) =>
     (await app.post('/auth/login', { email, password })).status;
 
-  it('has a name that its owner changes, and nothing else', async () => {
+  it('allows its owner to change only the name', async () => {
     const { token } = await app.register();
     const renamed = await app.patch('/auth/profile', { name: 'Other Name' }, { token });
     expect(renamed.body.name).toBe('Other Name');
@@ -35,7 +35,7 @@ onBothAdapters('an account', (adapter) => {
   });
 
   describe('password', () => {
-    it('changes with the old one, and ends the other sessions', async () => {
+    it('can be changed with the current one, which ends the other sessions', async () => {
       const mine = await app.register();
       const other = await app.login(mine.email, mine.password);
       const change = (currentPassword: string, newPassword = NEW_PASSWORD) =>
@@ -51,7 +51,7 @@ onBothAdapters('an account', (adapter) => {
       expect(await loginStatus(mine.email, NEW_PASSWORD)).toBe(200);
     });
 
-    it('is reset by a mailed token, once, which ends all sessions', async () => {
+    it('can be reset once with a mailed token, which ends all sessions', async () => {
       const user = await app.register();
       expect((await app.post('/auth/forgot-password', { email: user.email.toUpperCase() })).status).toBe(202);
       const token = await mailbox.tokenFor(user.email, /^Reset/);
@@ -67,7 +67,7 @@ onBothAdapters('an account', (adapter) => {
       expect(await loginStatus(user.email, NEW_PASSWORD)).toBe(200);
     });
 
-    it('is reset by either of two tokens, once, and not by an expired one or one of another purpose', async () => {
+    it('can be reset once with any valid reset token, but not with an expired or other token', async () => {
       const { email, token, id } = await app.register();
       const reset = async (one: string) =>
         (await app.post('/auth/reset-password', { token: one, password: NEW_PASSWORD })).body?.code;
@@ -89,7 +89,7 @@ onBothAdapters('an account', (adapter) => {
         .then(([row]) => row);
       expect(affectedRows).toBe(1);
       expect([await reset(expired), await reset(verify)]).toEqual(['ONE_TIME_TOKEN_INVALID', 'ONE_TIME_TOKEN_INVALID']);
-      // A stranger who asks for a mail does not void the owner's token. Its use voids the others.
+      // A reset request by a stranger does not void the owner's token. The use of one token voids the others.
       expect([await reset(older), await reset(older), await reset(newer)]).toEqual([
         undefined,
         'ONE_TIME_TOKEN_INVALID',
@@ -97,7 +97,7 @@ onBothAdapters('an account', (adapter) => {
       ]);
     });
 
-    it('is asked about alike for known and unknown accounts', async () => {
+    it('reset requests get the same answer for known and unknown accounts', async () => {
       const { email } = await app.register();
       const known = await app.post('/auth/forgot-password', { email });
       const unknown = await app.post('/auth/forgot-password', { email: `${randomUUID()}@example.com` });
@@ -116,7 +116,7 @@ onBothAdapters('an account', (adapter) => {
   });
 
   describe('address', () => {
-    it('is confirmed by a mailed token', async () => {
+    it('is confirmed with a mailed token', async () => {
       const { email, token, id } = await app.register();
       const first = await mailbox.tokenFor(email, /^Confirm/);
       await app.post('/auth/verify-email/send', undefined, { token });
@@ -129,7 +129,7 @@ onBothAdapters('an account', (adapter) => {
       expect(row.email_verified_at).not.toBeNull();
     });
 
-    it('changes once the new one is confirmed, and the old one is told', async () => {
+    it('changes after the new one is confirmed, and the old one receives a notice', async () => {
       const { email, token, password } = await app.register();
       const newEmail = `${randomUUID()}@example.com`;
       const ask = (currentPassword: string) => app.post('/auth/change-email', { newEmail, currentPassword }, { token });
@@ -137,13 +137,13 @@ onBothAdapters('an account', (adapter) => {
       expect((await ask(password)).status).toBe(202);
       expect((await app.get('/auth/profile', { token })).body.email).toBe(email);
       const mailed = await mailbox.tokenFor(newEmail, /^Confirm your new/);
-      await until('the old address is told', async () => (await mailbox.mailsTo(email)).length > 0);
+      await until('the old address has a mail', async () => (await mailbox.mailsTo(email)).length > 0);
       expect((await app.post('/auth/change-email/confirm', { token: mailed })).status).toBe(204);
       expect((await app.get('/auth/profile', { token })).body.email).toBe(newEmail);
       expect([await loginStatus(email, password), await loginStatus(newEmail, password)]).toEqual([401, 200]);
     });
 
-    it('does not become one that somebody else has', async () => {
+    it('cannot change to the address of another account', async () => {
       const [one, other] = [await app.register(), await app.register()];
       const body = { newEmail: other.email, currentPassword: one.password };
       expect((await app.post('/auth/change-email', body, { token: one.token })).status).toBe(202);
@@ -152,7 +152,7 @@ onBothAdapters('an account', (adapter) => {
     });
   });
 
-  it('is deleted by its owner, with the password', async () => {
+  it('can be deleted by its owner with the password', async () => {
     const { id, token, password } = await app.register();
     const end = (currentPassword: string) => app.post('/auth/delete-account', { currentPassword }, { token });
     expect((await end('wrong password')).status).toBe(400);
@@ -161,14 +161,14 @@ onBothAdapters('an account', (adapter) => {
     expect(await app.sql('SELECT id FROM users WHERE id = $1', [id])).toEqual([]);
   });
 
-  describe('as administrators see it', () => {
+  describe('for administrators', () => {
     let admin: Visitor;
     beforeAll(async () => {
       admin = await app.register();
       await app.sql(`UPDATE users SET roles = '{Admin}' WHERE id = $1`, [admin.id]);
     });
 
-    it('is closed to everybody else', async () => {
+    it('is not accessible to other users', async () => {
       const user = await app.register();
       const calls: [string, string][] = [
         ['GET', '/admin/users'],
@@ -182,7 +182,7 @@ onBothAdapters('an account', (adapter) => {
       }
     });
 
-    it('is found page by page, each once', async () => {
+    it('appears exactly once in a paginated search', async () => {
       const name = randomUUID();
       const users = [];
       for (let i = 0; i < 5; i++) users.push(await app.register(`${name}-${i}@example.com`));
@@ -198,14 +198,14 @@ onBothAdapters('an account', (adapter) => {
       expect(cursor).toBeNull();
     });
 
-    it('is not found by wildcards, and shows no hash', async () => {
+    it('is not found with wildcards, and its hash is not shown', async () => {
       const answer = await app.get('/admin/users?search=%25', { token: admin.token });
       expect(answer.body.users).toEqual([]);
       const { text } = await app.get('/admin/users?limit=100', { token: admin.token });
       expect(text).not.toContain('$2b$');
     });
 
-    it('changes, audited, but not so that they shut themselves out', async () => {
+    it('can be changed with an audit event, but administrators cannot lock themselves out', async () => {
       const { id } = await app.register();
       const change = await app.patch(`/admin/users/${id}`, { roles: ['Developer', 'User'] }, { token: admin.token });
       expect(await app.auditOf(String(change.headers['x-request-id']))).toEqual([
@@ -227,7 +227,7 @@ onBothAdapters('an account', (adapter) => {
       expect((await app.patch(`/admin/users/${randomUUID()}`, {}, { token: admin.token })).status).toBe(404);
     });
 
-    it('has to choose a new password when they say so', async () => {
+    it('needs a new password after a forced reset', async () => {
       const user = await app.register();
       const path = `/admin/users/${user.id}/reset-password`;
       expect((await app.post(path, undefined, { token: admin.token })).status).toBe(202);
@@ -241,7 +241,7 @@ onBothAdapters('an account', (adapter) => {
 });
 
 describe('mail', () => {
-  it('is kept, encrypted, while no server takes it, and sent when one does', async () => {
+  it('is stored encrypted until a mail server accepts it', async () => {
     const app = await TestApp.start({ AUTH_EMAIL_VERIFICATION: 'off', DATABASE_URL: await ownDatabase() });
     try {
       const sender = app.app.get(MailSender);
@@ -266,7 +266,7 @@ describe('mail', () => {
     }
   });
 
-  it('is written whole, to a file that only its owner reads', async () => {
+  it('is written completely to a file that only its owner can read', async () => {
     const mailbox = await Mailbox.open();
     const sender = new FileMailSender(mailbox.env['MAIL_URL']?.slice('file:'.length) ?? '');
     const mail = { id: randomUUID(), to: 'a@example.com', subject: 'S', text: 'T' };
@@ -279,20 +279,20 @@ describe('mail', () => {
 describe('passwords', () => {
   const pepper = 'a pepper of the test suite, which is long enough';
 
-  it('longer than 72 bytes are taken whole with a pepper', async () => {
+  it('longer than 72 bytes are verified completely with a pepper', async () => {
     const app = await TestApp.start({ PASSWORD_PEPPER: pepper });
     try {
       const long = 'ä'.repeat(60);
       const { email } = await app.register(undefined, `${long}1`);
       expect((await app.post('/auth/login', { email, password: `${long}1` })).status).toBe(200);
-      // bcrypt alone would take this one for the same: it differs after byte 72.
+      // bcrypt alone would accept this password, because it differs only after byte 72.
       expect((await app.post('/auth/login', { email, password: `${long}2` })).status).toBe(401);
     } finally {
       await app.stop();
     }
   });
 
-  it('are hashed anew at the login when the cost or the pepper has come since', async () => {
+  it('are hashed again at login after the cost or the pepper has changed', async () => {
     const hashOf = async (app: TestApp, id: string): Promise<string> =>
       (await app.sql('SELECT password_hash FROM users WHERE id = $1', [id]))[0].password_hash;
     const before = await TestApp.start();
@@ -326,7 +326,7 @@ describe('passwords', () => {
     }
   });
 
-  it('that come too many at once get 503 with Retry-After, and other routes go on', async () => {
+  it('cause 503 with Retry-After when too many arrive at once, and other routes still respond', async () => {
     const app = await TestApp.start({ BCRYPT_COST: '8' });
     try {
       const email = `${randomUUID()}@example.com`;
@@ -342,7 +342,7 @@ describe('passwords', () => {
     }
   });
 
-  it('are guarded against guessing, by account, and the right one is not counted', async () => {
+  it('are protected against guessing per account, and correct passwords are not counted', async () => {
     const app = await TestApp.start({ THROTTLE_FAILED_LOGIN_LIMIT: '3' });
     try {
       const { email, password } = await app.register();

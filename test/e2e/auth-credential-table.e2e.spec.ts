@@ -12,7 +12,7 @@ import { expectedOf, RESET_SUBJECT, Subject, type FactorState } from '../support
 
 const NEW_PASSWORD = 'a new and better one';
 
-/** Plus: the credential from before still works after the event. Minus: it is void. Dot: there is none before it. */
+/** Plus: the credential still works after the event. Minus: it is void. Dot: it does not exist before the event. */
 type Cell = '+' | '-' | '.';
 
 interface Event {
@@ -103,7 +103,10 @@ const EVENTS = {
   'a deletion': { run: asOwner('/auth/delete-account', 204, withPassword) },
 } satisfies Record<string, Event>;
 
-/** Columns as in CREDENTIALS: access tokens, refresh tokens (own, other), cookies, password, reset, verify, change, mfa, key, totp, code. */
+/**
+ * Columns as in CREDENTIALS: access tokens, refresh tokens (own, other), cookies, password, reset, verify, change, mfa,
+ * key, totp, code.
+ */
 const TABLE: Record<keyof typeof EVENTS, string> = {
   'a change of the password': '+ - + - - - - - - - + + +',
   'a reset of the password': '- - - - - - - - - - - + +',
@@ -122,10 +125,10 @@ const TABLE: Record<keyof typeof EVENTS, string> = {
   'a deletion': '- - - - - - - - - - - - -',
 };
 
-/** Using one of these voids others, so that each is used by an account of its own. */
+/** The use of one of these voids others, so each is tested with its own account. */
 const VOIDING: readonly Credential[] = ['resetToken', 'changeEmailToken'];
 const OTHERS = CREDENTIALS.filter((credential) => !VOIDING.includes(credential) && credential !== 'mfaToken');
-/** Last, because they need the password of after the event. */
+/** These come last, because they need the new password. */
 const BY_NEW_PASSWORD: readonly Credential[] = ['totp', 'recoveryCode'];
 
 async function holderOf({ factor = 'confirmed', resetTokens = 1 }: Event): Promise<Holder> {
@@ -144,7 +147,7 @@ async function holderOf({ factor = 'confirmed', resetTokens = 1 }: Event): Promi
 async function observe(event: Event, credentials: readonly Credential[]) {
   const holder = await holderOf(event);
   const uses = usesAt(pair.replicas[1]);
-  // The other replica remembers that they were good before it hears of the event.
+  // The other replica caches the valid state before it receives the event.
   for (const credential of ['accessToken', 'otherAccessToken', 'cookieSession', 'apiKey'] as const) {
     expect(await uses[credential](holder), `${credential} before the event`).toBe(true);
   }
@@ -158,7 +161,7 @@ async function observe(event: Event, credentials: readonly Credential[]) {
   return observed;
 }
 
-/** After a forced reset, by the token that was mailed. */
+/** After a forced reset, sets a new password with the token from the mail. */
 async function chooseNewPassword(holder: Holder): Promise<void> {
   const { subject, password, email } = holder;
   const mailed = pair.postbox.tokensFor(email, RESET_SUBJECT);

@@ -28,7 +28,7 @@ describe('mail over SMTP', () => {
     return server.to(one.to)[0];
   };
 
-  it('is handed over in TLS from the start, after a login', async () => {
+  it('is sent over TLS from the start, after a login', async () => {
     server = await new MailServer({ secure: true }, certificate).start();
     const one = mail();
     const delivery = await send(`smtps://user:secret@${server.address}`, authority.certificate, one);
@@ -37,19 +37,19 @@ describe('mail over SMTP', () => {
     expect(delivery?.text).toContain('From: Bulwark <no-reply@example.org>');
   });
 
-  it('is handed over in TLS where the server offers STARTTLS', async () => {
+  it('is sent over TLS if the server offers STARTTLS', async () => {
     server = await new MailServer({ authOptional: true }, certificate).start();
     expect(await send(`smtp://${server.address}`, authority.certificate)).toMatchObject({ isSecure: true });
   });
 
-  it('is not handed over in the clear where TLS is asked for', async () => {
+  it('is not sent without TLS if TLS is required', async () => {
     server = await new MailServer({ authOptional: true, disabledCommands: ['STARTTLS'] }).start();
     expect(await send(`smtp://${server.address}`, undefined)).toMatchObject({ isSecure: false });
     await expect(send(`smtp://${server.address}?requireTLS=true`, undefined)).rejects.toThrow(/STARTTLS/);
   });
 
   it.each(['', '?requireTLS=false', '?ignoreTLS=true', '?opportunisticTLS=true'])(
-    'is not handed over in the clear to a server that hides STARTTLS, where TLS is required: %j',
+    'is not sent without TLS to a server that hides STARTTLS if TLS is required: %j',
     async (parameters) => {
       server = await new MailServer({ authOptional: true, hideSTARTTLS: true, disabledCommands: ['STARTTLS'] }).start();
       const sender = new SmtpMailSender(
@@ -64,7 +64,7 @@ describe('mail over SMTP', () => {
   );
 
   it.each(['smtp', 'smtps'])(
-    'is not handed over %s to a server whose certificate nobody vouches for',
+    'is not sent over %s to a server whose certificate is not signed by a trusted authority',
     async (scheme) => {
       server = await new MailServer({ authOptional: true, secure: scheme === 'smtps' }, certificate).start();
       await expect(send(`${scheme}://${server.address}`, undefined)).rejects.toThrow(/certificate/);
@@ -72,7 +72,7 @@ describe('mail over SMTP', () => {
     },
   );
 
-  it('is refused for good where there is no such recipient, and not where the login or the server is at fault', async () => {
+  it('fails permanently for an unknown recipient, but not for a login or server error', async () => {
     server = await new MailServer({ authOptional: true, hideSTARTTLS: true, allowInsecureAuth: true }).start();
     const url = `smtp://${server.address}`;
     server.refusal = () => ({ code: 550, text: 'No such user here' });
@@ -87,7 +87,7 @@ describe('mail over SMTP', () => {
 });
 
 describe('the mails of an application', () => {
-  it('all arrive, once, though the server is away when they are written', async () => {
+  it('all arrive exactly once, even if the server is down when they are written', async () => {
     const server = new MailServer({ authOptional: true, hideSTARTTLS: true });
     const port = lastingPort();
     const app = await TestApp.start({ MAIL_URL: `smtp://localhost:${port}` });
@@ -98,7 +98,7 @@ describe('the mails of an application', () => {
       await until('an attempt has failed', async () => (await waiting()).some(({ last_error: e }) => e !== null));
       expect(await waiting()).toHaveLength(15);
       await server.start(port);
-      // Their time would come within seconds; the test does not wait for it.
+      // The next attempts are due within seconds; the test does not wait for them.
       await app.sql('UPDATE mail_outbox SET next_attempt_at = now()');
       await app.register();
       await until('the outbox is empty', async () => (await waiting()).length === 0);
@@ -109,7 +109,7 @@ describe('the mails of an application', () => {
     }
   });
 
-  it('stay in the outbox where MAIL_TLS requires what the server does not offer', async () => {
+  it('stay in the outbox if MAIL_TLS requires TLS and the server does not offer it', async () => {
     const server = await new MailServer({ authOptional: true, hideSTARTTLS: true }).start();
     const app = await TestApp.start({ MAIL_URL: `smtp://${server.address}`, MAIL_TLS: 'required' });
     try {
@@ -124,7 +124,7 @@ describe('the mails of an application', () => {
     }
   });
 
-  it('are given up when the server refuses them for good, which is logged and audited, and the others go on', async () => {
+  it('are given up, logged and audited after a permanent refusal; other mails are still sent', async () => {
     const server = await new MailServer({ authOptional: true, hideSTARTTLS: true }).start();
     server.refusal = (address) =>
       address.startsWith('nobody-') ? { code: 550, text: 'No such user here' } : undefined;

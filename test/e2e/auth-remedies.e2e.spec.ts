@@ -21,7 +21,7 @@ afterAll(() => pair.stop());
 const loginStatus = async (email: string, password: string) =>
   (await other.post('/auth/login', { email, password })).status;
 
-/** Session of a login of an hour ago, with tokens of now. */
+/** A session whose login is one hour old, with new tokens. */
 async function oldLogin(app: TestApp, { refreshToken, sessionId }: Login): Promise<Login> {
   await app.sql(`UPDATE auth_sessions SET authenticated_at = now() - interval '1 hour' WHERE id = $1`, [sessionId]);
   return loginOf(expectedOf(await app.post('/auth/refresh', { refreshToken }), 200));
@@ -37,7 +37,7 @@ async function changeUser({ id }: { id: string }, body: object): Promise<void> {
   expectedOf(await one.patch(`/admin/users/${id}`, body, { token }), 200);
 }
 
-/** The reset tokens of all mails to an address, once no mail is on its way. */
+/** The reset tokens of all mails to an address, after all mails are sent. */
 async function allResetTokens(email: string): Promise<string[]> {
   await pair.finishBackgroundWork();
   const isEmpty = async () => (await pair.sql('SELECT 1 FROM mail_outbox')).length === 0;
@@ -79,7 +79,7 @@ describe('a thief who knows the password', () => {
         expectedOf(await one.post('/auth/change-password', body, { token: login?.accessToken }), 204);
       },
     ],
-  ])('cannot complete a login whose first step came before %s', async (_event, voidPassword) => {
+  ])('cannot complete a login that began before %s', async (_event, voidPassword) => {
     const owner = await Subject.create(pair, { factor: 'confirmed' });
     const [mfaToken] = owner.mfaTokens;
     await voidPassword(owner);
@@ -89,7 +89,7 @@ describe('a thief who knows the password', () => {
 });
 
 describe('a refresh token', () => {
-  it('that was used before ends its session by a logout, and the newer token with it', async () => {
+  it('that was already used ends its session and the newer token at logout', async () => {
     const { logins } = await Subject.create(pair, { logins: 1 });
     const old = logins[0] as Login;
     const newer = loginOf(expectedOf(await one.post('/auth/refresh', { refreshToken: old.refreshToken }), 200));
@@ -102,7 +102,7 @@ describe('a refresh token', () => {
     }
   });
 
-  it('that somebody makes up from a session id does not end the session', async () => {
+  it('that is forged from a session id does not end the session', async () => {
     const { logins } = await Subject.create(pair, { logins: 1 });
     const { accessToken, refreshToken, sessionId } = logins[0] as Login;
     const [, , tag = ''] = refreshToken.split('.');
@@ -125,7 +125,7 @@ describe('a refresh token', () => {
 describe('an API key', () => {
   const body = { name: 'robot', permissions: ['orders:read'] };
 
-  it('cannot be made with an access token whose authentication is old, until a step-up', async () => {
+  it('cannot be created after an old login until a step-up', async () => {
     const subject = await Subject.create(pair, { logins: 1, apiKeys: 0 });
     const { accessToken: token } = await oldLogin(one, subject.logins[0] as Login);
     const refused = await one.post('/api-keys', body, { token });
@@ -169,7 +169,7 @@ describe('an API key', () => {
 });
 
 describe('an administrator', () => {
-  it('below a role of a hierarchy of its own can neither give nor take that role', async () => {
+  it('cannot grant or remove a custom role that is higher than Admin', async () => {
     const roles = { Root: { inherits: ['Admin'], permissions: ['*'] } };
     @Module({ imports: [AuthorizationModule.forRoot({ roles })] })
     class RolesModule {}
@@ -194,7 +194,7 @@ describe('an administrator', () => {
     }
   });
 
-  it('who was deleted does not come back at the next start by ADMIN_EMAIL', async () => {
+  it('who was deleted is not created again from ADMIN_EMAIL at the next start', async () => {
     const env = {
       DATABASE_URL: await ownDatabase(),
       ADMIN_EMAIL: `${randomUUID()}@example.com`,
@@ -217,7 +217,7 @@ describe('an administrator', () => {
     }
   });
 
-  it('whose authentication is old can neither change a user nor force a reset, until a step-up', async () => {
+  it('with an old login cannot change a user or force a reset until a step-up', async () => {
     const [visitor, user] = [await administratorOf(one), await one.register()];
     const recent = loginOf({ accessToken: visitor.token, refreshToken: visitor.refreshToken });
     const { accessToken } = await oldLogin(one, recent);
@@ -238,7 +238,7 @@ describe('an administrator', () => {
 });
 
 describe('a mail', () => {
-  it('to reset a password does not void the one before: a stranger may have asked for the second', async () => {
+  it('to reset a password does not void the token of an earlier mail', async () => {
     const owner = await Subject.create(pair);
     const [token] = owner.resetTokens;
     await other.post('/auth/forgot-password', { email: owner.email });
@@ -248,7 +248,7 @@ describe('a mail', () => {
     expect(await loginStatus(owner.email, 'a new and better one')).toBe(200);
   });
 
-  it('to reset a password is sent five times while the tokens live, and not a sixth time', async () => {
+  it('to reset a password is sent at most five times while the tokens are valid', async () => {
     const { email } = await one.register();
     for (let i = 0; i < 7; i++) {
       expect((await pair.replicas[i % 2 === 0 ? 0 : 1].post('/auth/forgot-password', { email })).status).toBe(202);
@@ -266,14 +266,14 @@ describe('a mail', () => {
       await changeUser(user, change);
       expect((await other.post('/auth/forgot-password', { email: user.email })).status).toBe(202);
       const call = { token: pair.administrators[0].token };
-      // Whether it is answered or refused, it mails no token.
+      // The request may succeed or be refused, but no token is mailed.
       expect((await one.post(`/admin/users/${user.id}/reset-password`, undefined, call)).status).toBeLessThan(500);
       expect(await allResetTokens(user.email)).toEqual([]);
     }
   });
 
   it.each([/^Confirm your address/, /^Confirm your new address/])(
-    'that asks to confirm an address says what to do if it was not you (%s)',
+    'that asks to confirm an address explains what to do if you did not request it (%s)',
     async (subject) => {
       const { email, newEmail } = await Subject.create(pair);
       const mails = [...pair.postbox.mailsTo(email), ...pair.postbox.mailsTo(newEmail)];

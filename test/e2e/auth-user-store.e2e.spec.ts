@@ -28,13 +28,13 @@ class KeptMails extends MailSender {
 
   async token(subject: RegExp): Promise<string> {
     const find = () => this.mails.findLast((mail) => subject.test(mail.subject));
-    await until(`a mail ${subject.source} comes`, () => find() !== undefined);
+    await until(`a mail ${subject.source} arrives`, () => find() !== undefined);
     return /token: ([\w-]+)/.exec(find()?.text ?? '')?.[1] ?? '';
   }
 }
 
-/** A consumer's application: users are its own affair; sessions, tokens and mail are in PostgreSQL, without a table `users`. */
-onBothAdapters('an application with a user store of its own', (adapter) => {
+/** An application with its own user store. Sessions, tokens and mail are in PostgreSQL, without a `users` table. */
+onBothAdapters('an application with its own user store', (adapter) => {
   const userStore = new MemoryUserStore();
   const mailSender = new KeptMails();
   let app: INestApplication;
@@ -72,11 +72,11 @@ onBothAdapters('an application with a user store of its own', (adapter) => {
   const login = (secret = password, address = email) =>
     client.post('/auth/login', { email: address, password: secret });
 
-  it('has no table of users', async () => {
+  it('has no users table', async () => {
     expect(await app.get(DataSource).query(`SELECT to_regclass('users') AS users`)).toEqual([{ users: null }]);
   });
 
-  it('has all that belongs to an account, through its routes', async () => {
+  it('supports the account routes', async () => {
     const registered = await client.post('/auth/register', { email: email.toUpperCase(), password, name: 'Ada' });
     expect(registered.status).toBe(201);
     expect((await client.post('/auth/register', { email, password, name: 'Ada' })).body.code).toBe('EMAIL_TAKEN');
@@ -95,7 +95,7 @@ onBothAdapters('an application with a user store of its own', (adapter) => {
     expect(await userStore.findByEmail(email)).toMatchObject({ name: 'Ada L.', emailVerifiedAt: expect.any(Date) });
   });
 
-  it('has administrators who see and lock its users', async () => {
+  it('allows administrators to list and lock its users', async () => {
     const admin = (await login(password, 'root@example.com')).body.accessToken;
     const { body } = await client.get('/admin/users?search=ada', { token: admin });
     expect(body.users).toEqual([expect.objectContaining({ email, locked: false })]);
@@ -106,7 +106,7 @@ onBothAdapters('an application with a user store of its own', (adapter) => {
     await client.patch(`/admin/users/${body.users[0].id}`, { locked: false }, { token: admin });
   });
 
-  it('has a second factor, and nothing is left of an account that is deleted', async () => {
+  it('supports a second factor, and keeps no data of a deleted account', async () => {
     const { accessToken: token, user } = (await login('a new and better one')).body;
     const begun = await client.post('/auth/mfa/totp', undefined, { token });
     const authenticator = new Authenticator(begun.body.uri);

@@ -7,7 +7,7 @@ import { Browser } from '../support/browser.js';
 import type { Answer } from '../support/client.js';
 import { onBothAdapters, TestApp } from '../support/harness.js';
 
-/** Beyond it a body is compressed, where nothing is against it. */
+/** A larger body is compressed, unless a rule prevents it. */
 const THRESHOLD_BYTES = 1024;
 const LARGE = { text: 'a line that compresses well\n'.repeat(400) };
 const ENCODINGS = { headers: { 'Accept-Encoding': 'gzip, br, zstd' } };
@@ -47,7 +47,7 @@ class LargeModule {}
 const imports = [LargeModule];
 const codingOf = ({ status, headers }: Answer) => ({ status, coding: headers['content-encoding'] ?? 'none' });
 
-/** Its answer to a login is beyond the threshold. */
+/** A user whose login answer is larger than the threshold. */
 const wordy = () => ({
   email: `${randomUUID()}@${['a', 'b', 'c'].map((letter) => letter.repeat(60)).join('.')}.example`,
   password: 'correct horse battery',
@@ -56,12 +56,12 @@ const wordy = () => ({
 
 onBothAdapters('an answer with a secret (BREACH)', (adapter) => {
   const BEST = adapter === 'fastify' && HAS_ZSTD ? 'zstd' : 'br';
-  describe('where tokens are in bodies', () => {
+  describe('with tokens in bodies', () => {
     let app: TestApp;
     beforeAll(async () => (app = await TestApp.start({ HTTP_ADAPTER: adapter }, { imports })));
     afterAll(() => app.stop());
 
-    it('is not compressed: registration, login, refresh', async () => {
+    it('is not compressed for registration, login and refresh', async () => {
       const person = wordy();
       const registered = await app.post('/auth/register', person, ENCODINGS);
       const { email, password } = person;
@@ -70,14 +70,14 @@ onBothAdapters('an answer with a secret (BREACH)', (adapter) => {
       const refreshed = await app.post('/auth/refresh', { refreshToken }, ENCODINGS);
       const answers = [registered, loggedIn, refreshed];
       expect(answers.map(codingOf)).toEqual([201, 200, 200].map((status) => ({ status, coding: 'none' })));
-      // What decides, and that it was not the length.
+      // Cache-Control is the reason, not the length.
       for (const { headers, bytes } of answers) {
         expect(headers['cache-control']).toContain('no-store');
         expect(bytes.length).toBeGreaterThan(THRESHOLD_BYTES);
       }
     });
 
-    it('is compressed where no foreign page can ask for it: with a token', async () => {
+    it('is compressed if the request has a bearer token, which other sites cannot send', async () => {
       const { token } = await app.register();
       for (const path of ['/v1/breach/mine', '/v1/breach/kept']) {
         expect(codingOf(await app.get(path, { token, ...ENCODINGS }))).toEqual({ status: 200, coding: BEST });
@@ -85,14 +85,14 @@ onBothAdapters('an answer with a secret (BREACH)', (adapter) => {
     });
   });
 
-  describe('where tokens are in cookies', () => {
+  describe('with tokens in cookies', () => {
     let app: TestApp;
     beforeAll(async () => {
       app = await TestApp.start({ HTTP_ADAPTER: adapter, AUTH_COOKIES: 'strict' }, { imports });
     });
     afterAll(() => app.stop());
 
-    it('is not compressed: what sets a session, gives a CSRF token, or is for the owner of a session', async () => {
+    it('is not compressed if it sets a cookie, contains a CSRF token, or requires a session', async () => {
       const browser = new Browser(app);
       const registered = await browser.post('/auth/register', wordy(), ENCODINGS);
       expect(registered.headers['set-cookie']).toBeDefined();
@@ -107,7 +107,7 @@ onBothAdapters('an answer with a secret (BREACH)', (adapter) => {
       expect((await browser.get('/auth/csrf')).headers['cache-control']).toContain('no-store');
     });
 
-    it('is told from one without: what anybody gets is compressed, whatever cookies come along', async () => {
+    it('is compressed if it is public and sets no cookie, even if the request has cookies', async () => {
       expect(codingOf(await app.get('/v1/breach/open', ENCODINGS))).toEqual({ status: 200, coding: BEST });
       const withCookie = { headers: { ...ENCODINGS.headers, Cookie: 'theme=dark' } };
       expect(codingOf(await app.get('/v1/breach/open', withCookie))).toEqual({ status: 200, coding: BEST });

@@ -20,13 +20,13 @@ describe('the command nest-bulwark', () => {
     return { code: await program.ends(), output: program.output };
   };
 
-  it('is what package.json names, and says its version', async () => {
+  it('is declared in package.json, and prints its version', async () => {
     const { bin, version } = JSON.parse(readFileSync('package.json', 'utf8'));
     expect(bin).toEqual({ 'nest-bulwark': 'dist/cli/main.js' });
     expect(await run('--version')).toEqual({ code: 0, output: `${version}\n` });
   });
 
-  it('tells of every command, and refuses what is none with exit code 64', async () => {
+  it('prints help for each command, and refuses an unknown command with exit code 64', async () => {
     for (const line of ['migrate --help', 'admin create --help']) {
       expect(await run(line)).toMatchObject({ code: 0, output: expect.stringMatching(/^Usage: nest-bulwark /) });
     }
@@ -36,7 +36,7 @@ describe('the command nest-bulwark', () => {
     });
   });
 
-  it('makes an administrator, audited, who logs in; but not twice, and not with a common password', async () => {
+  it('creates an administrator only once, with an audit event, and refuses a common password', async () => {
     const email = `admin-${process.pid}@example.com`;
     const line = `admin create --email ${email} --password-stdin`;
     const weak = await run(line, 'password123\n');
@@ -58,7 +58,7 @@ describe('the command nest-bulwark', () => {
     }
   });
 
-  it('makes up a password that works', async () => {
+  it('generates a password that works', async () => {
     const email = `generated-${process.pid}@example.com`;
     const { code, output } = await run(`admin create --email ${email} --generate-password`);
     expect(code).toBe(0);
@@ -68,7 +68,7 @@ describe('the command nest-bulwark', () => {
     await app.stop();
   });
 
-  it('refuses an address that is none, and a password from nowhere or from two places, with exit code 64', async () => {
+  it('refuses an invalid address, no password and two password sources with exit code 64', async () => {
     const options = [
       '--email x --password-stdin',
       '--email a@b.c',

@@ -29,21 +29,21 @@ describe('nest-bulwark doctor', () => {
     return { code: await program.ends(), output: program.output };
   };
 
-  it('says beforehand how much it will send, and ends with 0 when all is well', async () => {
+  it('prints the maximum number of requests first, and exits with 0 if all checks pass', async () => {
     const { code, output } = await run(good.url.href, '--only', 'headers');
     expect(code).toBe(0);
     expect(output).toMatch(/^9 checks, at most \d+ requests to http:\/\/127\.0\.0\.1:\d+\n/);
     expect(output).toContain('8 passed, 0 warned, 0 failed, 1 skipped; score 100 of 100');
   });
 
-  it('ends with 1 when something failed, and says how to mend it', async () => {
+  it('exits with 1 if a check fails, and prints the remedy', async () => {
     const { code, output } = await run(bad.url.href, '--only', 'headers.nosniff');
     expect(code).toBe(1);
     expect(output).toContain('✘ Browsers must not guess media types headers.nosniff');
     expect(output).toContain('→ Send "X-Content-Type-Options: nosniff"');
   });
 
-  it('ends with 1 for a warning only when told so', async () => {
+  it('exits with 1 for a warning only with --fail-on warn', async () => {
     const only = [odd.url.href, '--only', 'headers.referrer-policy'];
     expect((await run(...only)).code).toBe(0);
     expect((await run(...only, '--fail-on', 'warn')).code).toBe(1);
@@ -85,7 +85,7 @@ describe('nest-bulwark doctor', () => {
     expect(code).toBe(64);
   });
 
-  it('ends with 69 when nothing answers', async () => {
+  it('exits with 69 if the application does not respond', async () => {
     const { code, output } = await run('http://127.0.0.1:9');
     expect([code, output.includes('does not respond: ECONNREFUSED')]).toEqual([69, true]);
   });

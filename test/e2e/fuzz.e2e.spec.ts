@@ -8,18 +8,18 @@ import { onBothAdapters, TestApp } from '../support/harness.js';
 import { amountOf, isLongRun } from '../support/long-form.js';
 import { until } from '../support/until.js';
 
-/** Half of them to each adapter. */
+/** Each adapter receives half of them. */
 const REQUESTS = amountOf('FUZZ_REQUESTS', { short: 10_000, long: 100_000 }) / 2;
-/** The long form takes another seed each time, and prints it in the name of the test. */
+/** The long form uses a new seed each time, and prints it in the name of the test. */
 const SEED = Number(process.env['FUZZ_SEED'] ?? (isLongRun() ? randomInt(2 ** 31) : 20_261_121));
 
 const PER_CONNECTION = 20;
 const CONNECTIONS = 16;
-/** A connection that is open for so long, hangs. */
+/** A connection that is still open after this time counts as blocked. */
 const PATIENCE_MS = 20_000;
-/** What never sends its end is waited for by the server, rightly, until its timeout. */
+/** The server correctly waits for the end of an incomplete request until its timeout. */
 const BROKEN_PATIENCE_MS = 200;
-/** What the heap may have gained between a third of the way and the end. */
+/** The maximum growth of the heap between one third of the requests and the end. */
 const GROWTH_BYTES = 24 * 1_048_576;
 
 setFlagsFromString('--expose-gc');
@@ -31,12 +31,12 @@ interface Exchange {
   hung: boolean;
 }
 
-onBothAdapters(`${REQUESTS} made-up requests (seed ${SEED})`, (adapter) => {
+onBothAdapters(`${REQUESTS} generated requests (seed ${SEED})`, (adapter) => {
   it(
-    'bring no failure, no crash, no hang and no leak',
+    'cause no error, no crash, no blocked connection and no memory leak',
     { tags: 'long', timeout: 300_000 + REQUESTS * 20 },
     async () => {
-      // The self-tests run for seconds each, and their progress is a stream without an end.
+      // The self-tests take seconds each, and their progress is an endless stream.
       const env = { PRODUCTION_TEST_ENABLED: 'false', CORS_ORIGINS: 'https://app.example' };
       const app = await TestApp.start({ HTTP_ADAPTER: adapter, ...env });
       try {
@@ -64,9 +64,9 @@ onBothAdapters(`${REQUESTS} made-up requests (seed ${SEED})`, (adapter) => {
         expect({ wrong: wrong.slice(0, 3), failures: failures.slice(0, 3) }).toEqual({ wrong: [], failures: [] });
         const answered = [...statuses.values()].reduce((sum, count) => sum + count, 0);
         if (isLongRun()) report(adapter, answered, statuses, heapUsed(app) - heapThen);
-        // What is ambiguous closes its connection, and loses what was to come behind it.
+        // An ambiguous request closes its connection, so the requests after it get no answer.
         expect(answered).toBeGreaterThan(REQUESTS / 2);
-        // Some get in, and the rest is refused for a reason.
+        // Some requests succeed, and the others are refused for a known reason.
         expect([...statuses.keys()]).toEqual(expect.arrayContaining(['200', '400', '401', '404', '405', '415']));
         expect((await app.get('/livez')).status).toBe(200);
         expect(heapUsed(app) - heapThen).toBeLessThan(GROWTH_BYTES);
@@ -87,7 +87,7 @@ function report(adapter: string, answered: number, statuses: ReadonlyMap<string,
 }
 
 function heapUsed(app: TestApp): number {
-  // The test itself keeps the log.
+  // The test itself stores the log in memory.
   const errors = app.logs.filter(({ level }) => level === 'error' || level === 'fatal');
   app.logs.splice(0, app.logs.length, ...errors);
   collectGarbage();
@@ -105,7 +105,7 @@ function send(baseUrl: string, { bytes, isWhole }: { bytes: Buffer; isWhole: boo
       socket.destroy();
     });
     socket.on('data', (chunk: Buffer) => chunks.push(chunk));
-    // A reset is a closed connection.
+    // A reset also closes the connection.
     socket.on('error', () => undefined);
     socket.on('close', () => {
       resolve({ sent: bytes.toString('latin1'), received: Buffer.concat(chunks).toString('latin1'), hung });

@@ -8,12 +8,12 @@ import { testFolder } from '../support/folder.js';
 import { Program } from '../support/program.js';
 import { until } from '../support/until.js';
 
-/** Signs of life come three times as often: for two thirds of it at least, a killed process is held for alive. */
+/** A process renews its lease three times in this time, so a killed process keeps it for at least two thirds. */
 const LEASE_MS = 6_000;
 
 interface Payment {
   order: string;
-  /** Pays, and never answers, in the process whose id this is. */
+  /** The process with this id pays and never answers. */
   hangsIn: number;
 }
 
@@ -43,10 +43,10 @@ class Payer extends TestClient {
   }
 }
 
-/** The first answer that does not say that the same request is being worked on; each request has a lease of its own. */
+/** The first answer that is not IDEMPOTENCY_IN_PROGRESS; each request has its own lease. */
 async function afterLease(pay: () => Promise<Answer>): Promise<Answer> {
   let answer = await pay();
-  await until('its key is of use again', async () => {
+  await until('its key can be used again', async () => {
     if (answer.body.code === 'IDEMPOTENCY_IN_PROGRESS') answer = await pay();
     return answer.body.code !== 'IDEMPOTENCY_IN_PROGRESS';
   });
@@ -59,7 +59,7 @@ describe('a request whose process is killed', () => {
   it.each([
     ['fastify', 'express'],
     ['express', 'fastify'],
-  ])('on %s may be sent again, to %s, after its lease, and is not done twice unseen', async (first, second) => {
+  ])('on %s can be repeated on %s after its lease, and a second execution is reported', async (first, second) => {
     const url = await testDatabase();
     await query(url, 'CREATE TABLE IF NOT EXISTS payments (id serial PRIMARY KEY, of text NOT NULL)');
     const payments = async ({ order }: Payment) =>
@@ -69,11 +69,11 @@ describe('a request whose process is killed', () => {
     if (!plain || !careful) throw new Error('no payments');
 
     const lost = Promise.allSettled([victim.pay('/pay', plain), victim.pay('/pay-once', careful)]);
-    await until('both are paid', async () => (await payments(plain)) === 1 && (await payments(careful)) === 1);
+    await until('both orders are paid', async () => (await payments(plain)) === 1 && (await payments(careful)) === 1);
     await victim.kill();
     await lost;
 
-    // Nobody can know yet that it is dead.
+    // The lease of the killed process has not expired yet.
     expect(await survivor.pay('/pay', plain)).toMatchObject({
       status: 409,
       body: { code: 'IDEMPOTENCY_IN_PROGRESS' },
@@ -82,7 +82,7 @@ describe('a request whose process is killed', () => {
 
     const answer = await afterLease(() => survivor.pay('/pay', plain));
     expect(answer).toMatchObject({ status: 201, body: { by: survivor.program.pid } });
-    // It was paid before, of which nothing but the payment itself tells; so the log does.
+    // The order is paid a second time. The log reports that an earlier attempt crashed.
     expect(await payments(plain)).toBe(2);
     await survivor.program.says('POST /pay: the process of an earlier attempt crashed');
     const again = await survivor.pay('/pay', plain);
@@ -92,7 +92,7 @@ describe('a request whose process is killed', () => {
     });
     expect(await payments(plain)).toBe(2);
 
-    // The other one is rather looked into than done twice.
+    // The other order is not paid a second time, because the result of the first attempt is unknown.
     const unknown = { status: 409, body: { code: 'IDEMPOTENCY_OUTCOME_UNKNOWN' } };
     expect(await afterLease(() => survivor.pay('/pay-once', careful))).toMatchObject(unknown);
     expect(await survivor.pay('/pay-once', careful)).toMatchObject(unknown);
@@ -103,7 +103,7 @@ describe('a request whose process is killed', () => {
 
 const ADMIN = { email: 'root@example.com', password: 'first of many passwords' };
 
-/** The reference application in a process of its own. */
+/** The reference application in its own process. */
 class Replica extends TestClient {
   private constructor(
     url: string,
@@ -137,13 +137,13 @@ class Replica extends TestClient {
   }
 }
 
-describe('the making of a tenant in a process that is killed', () => {
+describe('the creation of a tenant in a process that is killed', () => {
   beforeAll(built);
 
   it.each([
     ['fastify', 'express'],
     ['express', 'fastify'],
-  ])('on %s makes one tenant, with its owner, when it is sent again to %s', async (first, second) => {
+  ])('on %s creates one tenant with its owner when it is repeated on %s', async (first, second) => {
     const url = await ownDatabase();
     const folder = await testFolder();
     const [victim, survivor] = await Promise.all([
@@ -166,13 +166,13 @@ describe('the making of a tenant in a process that is killed', () => {
       };
       const [before, after] = requests as [(typeof requests)[number], (typeof requests)[number]];
 
-      // The second one first: the fixture then hangs in each later one.
+      // `after` is sent first, because the fixture then blocks in each later request.
       const lost = [make(victim, after)];
       await until('the tenant is committed', async () => (await made(after.name)).length === 1);
       lost.push(make(victim, before));
       const inTransaction = `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND state = 'idle in transaction' AND query LIKE '%INTO tenants%'`;
       await until(
-        'the other one is written, but not committed',
+        'the other tenant is inserted, but not committed',
         async () => (await query(url, inTransaction)).rowCount === 1,
       );
       const settled = Promise.allSettled(lost);

@@ -31,7 +31,7 @@ async function open(list: Migrations): Promise<DataSource> {
   return source;
 }
 
-/** Tables, functions and policies, and the rights on the schema, but for the table of migrations. */
+/** Tables, functions, policies and rights of the schema, except the table of migrations. */
 async function contents() {
   const { rows } = await query(
     url,
@@ -57,7 +57,7 @@ async function referencesToUsers(): Promise<string[]> {
 }
 
 describe('the migrations', () => {
-  it('leave nothing of what they created when they are reverted', async () => {
+  it('remove everything that they created when they are reverted', async () => {
     const before = await contents();
     await run(migrations);
     const after = await contents();
@@ -79,7 +79,7 @@ describe('the migrations', () => {
     expect(await run(list)).toHaveLength(1);
   });
 
-  it('delete what belongs to a user together with the user', async () => {
+  it('delete the data of a user together with the user', async () => {
     await run(migrations);
     expect(await referencesToUsers()).toEqual([
       'auth_one_time_tokens_user_id_fkey',
@@ -90,7 +90,7 @@ describe('the migrations', () => {
     ]);
   });
 
-  it('leave alone a table "users" that belongs to the application', async () => {
+  it('do not change a table "users" that belongs to the application', async () => {
     await query(url, 'CREATE TABLE users (id bigint PRIMARY KEY)');
     await run([...authMigrations, ...tenantsMigrations]);
     expect(await referencesToUsers()).toEqual([]);
@@ -98,11 +98,11 @@ describe('the migrations', () => {
 });
 
 describe('the entities', () => {
-  it('have the columns of the tables, with their types', async () => {
+  it('have the same columns and types as the tables', async () => {
     const app = await TestApp.start();
     running.push(app);
     const source = app.app.get(DataSource);
-    // TypeORM never changes tables of the suite, not for `synchronize` nor for `migration:generate`.
+    // TypeORM never changes the tables of the suite, neither for `synchronize` nor for `migration:generate`.
     expect(await differences(source)).toEqual([]);
     expect(source.entityMetadatas.map(({ tableName }) => tableName).toSorted()).toEqual([
       'api_keys',
@@ -113,13 +113,13 @@ describe('the entities', () => {
       'users',
     ]);
     for (const metadata of source.entityMetadatas) metadata.synchronize = true;
-    // Constraints, indexes and defaults are only in the migrations.
+    // Only the migrations define constraints, indexes and defaults.
     const undeclared = /DROP (?:CONSTRAINT|INDEX|DEFAULT)\b/;
     expect((await differences(source)).filter((statement) => !undeclared.test(statement))).toEqual([]);
   });
 });
 
-/** The statements by which TypeORM would make the tables equal to the entities. */
+/** The statements that TypeORM would run to make the tables match the entities. */
 async function differences(source: DataSource): Promise<string[]> {
   const { upQueries } = await source.driver.createSchemaBuilder().log();
   return upQueries.map(({ query: statement }) => statement);

@@ -14,9 +14,9 @@ import { until } from '../support/until.js';
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 
-/** Of the server itself. */
+/** The URL of the database server itself. */
 let direct: string;
-/** What the replicas connect to. */
+/** The URL that the replicas connect to. */
 let url: string;
 let replicas: INestApplicationContext[];
 const servers: { stop(): Promise<unknown> }[] = [];
@@ -43,7 +43,7 @@ async function replica(task: Type, imports: Parameters<typeof startTaskApp>[1] =
   return app;
 }
 
-/** A task on each replica, with what a run does. */
+/** A task on each replica, with the work of a run. */
 function taskOf(options: Partial<PeriodicTaskOptions>, work: (signal: AbortSignal, by: number) => unknown): Type {
   let instances = 0;
 
@@ -59,7 +59,7 @@ function taskOf(options: Partial<PeriodicTaskOptions>, work: (signal: AbortSigna
   return Reports;
 }
 
-/** Keeps a row for each run, with the time of its claim. */
+/** Stores a row for each run, with the time of its claim. */
 const recordRun = (by: number) =>
   query(direct, 'INSERT INTO runs (by, at) SELECT $1, started_at FROM periodic_task_claims', [by]);
 
@@ -90,18 +90,18 @@ describe.each(['directly', 'behind PgBouncer in transaction mode'])('a task of t
     url = bouncer.url;
   });
 
-  it('runs on one of two replicas that come 120 ms one after the other', async () => {
+  it('runs on only one of two replicas that start 120 ms apart', async () => {
     const task = taskOf({}, (_signal, by) => recordRun(by));
     const one = await replica(task);
     await until('the first replica has run it', () => statusOn(one).lastSuccess !== undefined);
     await sleep(120);
     const other = await replica(task);
-    // It learns from the database that there was a run, and when.
-    await until('the other has asked for its turn', () => statusOn(other).lastSuccess !== undefined);
+    // It reads the time of the last run from the database.
+    await until('the other replica shows the run', () => statusOn(other).lastSuccess !== undefined);
     expect(await runCount()).toBe(1);
   });
 
-  it('runs once at each tick, however many replicas ask', async () => {
+  it('runs once per period when several replicas ask', async () => {
     const everyMs = 500;
     const task = taskOf({ everyMs }, (_signal, by) => recordRun(by));
     await Promise.all([replica(task), replica(task), replica(task)]);
@@ -123,11 +123,11 @@ describe.each(['directly', 'behind PgBouncer in transaction mode'])('a task of t
     await until('the lease has been renewed several times', async () => (await claim())?.['renewed'] === true);
     expect({ runs: await runCount(), most }).toEqual({ runs: 1, most: 1 });
     letGo();
-    await until('it goes on', async () => (await runCount()) >= 3);
+    await until('the task runs again', async () => (await runCount()) >= 3);
     expect(most).toBe(1);
   });
 
-  it('tells a run to end whose lease another replica has taken', async () => {
+  it('aborts a run when another replica has taken its lease', async () => {
     let reason: Error | undefined;
     const task = taskOf(
       { leaseMs: 200 },
@@ -143,21 +143,21 @@ describe.each(['directly', 'behind PgBouncer in transaction mode'])('a task of t
     await replica(task);
     await until('it runs', async () => (await claim()) !== undefined);
     await query(direct, 'UPDATE periodic_task_claims SET holder = gen_random_uuid()');
-    await until('it is told', () => reason !== undefined);
+    await until('the run is aborted', () => reason !== undefined);
     expect(reason?.message).toContain('another replica has taken it over');
-    // The end of the old run changes nothing of the new one.
+    // The end of the old run does not change the state of the new run.
     expect(await claim()).toMatchObject({ succeeded_at: null });
   });
 
-  it('is tried again after a failure, and all replicas know of it', async () => {
+  it('is retried after a failure, and all replicas show the failure', async () => {
     let isBroken = true;
     const task = taskOf({ everyMs: 300, retryMinMs: 100, retryMaxMs: 200 }, () => {
       if (isBroken) throw new Error('printer on fire');
     });
     const apps = [await replica(task), await replica(task)];
-    await until('both know of failures', () => apps.every((app) => statusOn(app).consecutiveFailures > 1));
+    await until('both show failures', () => apps.every((app) => statusOn(app).consecutiveFailures > 1));
     isBroken = false;
-    await until('both know of the success', () => apps.every((app) => statusOn(app).consecutiveFailures === 0));
+    await until('both show the success', () => apps.every((app) => statusOn(app).consecutiveFailures === 0));
     for (const app of apps) expect(statusOn(app).lastSuccess).toBeInstanceOf(Date);
   });
 });
@@ -166,7 +166,7 @@ describe('a run that a shutdown stops', () => {
   const untilAborted = (signal: AbortSignal) =>
     new Promise<void>((_done, fail) => signal.addEventListener('abort', () => fail(new Error('cut')), { once: true }));
 
-  it('is neither a failure nor a success, and another replica runs the task at once', async () => {
+  it('counts as neither failure nor success, and another replica runs the task at once', async () => {
     let isLastOne = false;
     const task = taskOf({}, (signal) => (isLastOne ? recordRun(2) : untilAborted(signal)));
     const one = await startTaskApp([task], { url });
@@ -175,10 +175,10 @@ describe('a run that a shutdown stops', () => {
     expect(await claim()).toMatchObject({ failures: 0, succeeded_at: null });
     isLastOne = true;
     await replica(task);
-    await until('the other has run it', async () => (await runCount()) === 1);
+    await until('the other replica has run it', async () => (await runCount()) === 1);
   });
 
-  it('is waited for where clusterOnce() runs it', async () => {
+  it('delays the end of the shutdown if clusterOnce() runs it', async () => {
     const app = await startTaskApp([taskOf({ scope: 'replica' }, () => undefined)], { url });
     let hasEnded = false;
     const job = app.get(PeriodicTasks).clusterOnce('nightly', HOUR_MS, async (signal) => {
@@ -195,7 +195,7 @@ describe('a run that a shutdown stops', () => {
 describe('a replica that is killed in a run', () => {
   beforeAll(built);
 
-  it('does not keep the others from the next run', async () => {
+  it('does not prevent the next run on other replicas', async () => {
     const everyMs = 3_000;
     const env = { DATABASE_URL: direct, EVERY_MS: String(everyMs), LEASE_MS: '1000' };
     const start = async (more: Record<string, string>) => {
@@ -217,7 +217,7 @@ describe('a replica that is killed in a run', () => {
 describe('replicas with wrong clocks', () => {
   beforeAll(built);
 
-  it('keep the period by the clock of the database', async () => {
+  it('use the clock of the database for the period', async () => {
     const everyMs = 500;
     const starts = [-DAY_MS, 0, DAY_MS].map(async (offset) => {
       const env = {
@@ -238,7 +238,7 @@ describe('replicas with wrong clocks', () => {
 });
 
 describe('a job of @nestjs/schedule in clusterOnce()', () => {
-  it('runs once a second on two replicas, one of which comes 120 ms later', async () => {
+  it('runs once a second on two replicas, one of which is 120 ms late', async () => {
     const fired = [0, 0];
     let instances = 0;
 
@@ -257,13 +257,13 @@ describe('a job of @nestjs/schedule in clusterOnce()', () => {
     }
     const imports = [ScheduleModule.forRoot()];
     const apps = [await replica(Reports, { imports }), await replica(Reports, { imports })];
-    await until('both have fired several times', () => fired.every((count) => count >= 4));
+    await until('both timers have fired several times', () => fired.every((count) => count >= 4));
     expect(await runCount()).toBeGreaterThan(1);
     expect(Math.min(...(await pauses()))).toBeGreaterThanOrEqual(500);
     expect(apps.map((app) => statusOn(app).consecutiveFailures)).toEqual([0, 0]);
   });
 
-  it('runs once where two replicas ask at the same moment, and again half a period later', async () => {
+  it('runs once when two replicas ask at the same moment, and again half a period later', async () => {
     const task = taskOf({ scope: 'replica' }, () => undefined);
     const jobs = [await replica(task), await replica(task)].map((app) => app.get(PeriodicTasks));
     const round = () =>
@@ -274,7 +274,7 @@ describe('a job of @nestjs/schedule in clusterOnce()', () => {
     expect(Math.min(...(await pauses()))).toBeGreaterThanOrEqual(1_000);
   });
 
-  it('passes on what the job throws, and counts it as a failure', async () => {
+  it('throws the error of the job, and counts it as a failure', async () => {
     const tasks = (await replica(taskOf({ scope: 'replica' }, () => undefined))).get(PeriodicTasks);
     const run = tasks.clusterOnce('nightly', HOUR_MS, () => {
       throw new Error('no paper');
@@ -284,7 +284,7 @@ describe('a job of @nestjs/schedule in clusterOnce()', () => {
     expect(await tasks.clusterOnce('nightly', HOUR_MS, () => undefined)).toBe(false);
   });
 
-  it('is refused where there is no table for the claims', async () => {
+  it('is refused if the table of claims does not exist', async () => {
     const app = await replica(
       taskOf({ scope: 'replica' }, () => undefined),
       { migrations: [] },
@@ -294,7 +294,7 @@ describe('a job of @nestjs/schedule in clusterOnce()', () => {
     );
   });
 
-  it('works where transactions are serializable by default', async () => {
+  it('works if transactions are serializable by default', async () => {
     const database = new URL(direct).pathname.slice(1);
     await query(direct, `ALTER DATABASE "${database}" SET default_transaction_isolation = 'serializable'`);
     const tasks = (await replica(taskOf({ scope: 'replica' }, () => undefined))).get(PeriodicTasks);
@@ -318,11 +318,11 @@ describe('a start', () => {
       () => startTaskApp([taskOf({}, () => undefined)], { url, migrations: [] }),
       'Add periodicTasksMigrations of nest-bulwark/periodic-tasks to the migrations',
     ],
-  ])('%s fails with what to add', async (_what, start, message) => {
+  ])('%s fails and says what to add', async (_what, start, message) => {
     await expect(start()).rejects.toThrow(message);
   });
 
-  it('without a database works for tasks of each replica', async () => {
+  it('without a database works for tasks with the scope "replica"', async () => {
     let runs = 0;
     const app = await startTaskApp([taskOf({ scope: 'replica', everyMs: 10 }, () => void runs++)]);
     replicas.push(app);

@@ -52,14 +52,14 @@ onBothAdapters('the self-tests', (adapter) => {
     expect((await app.get('/production-test/nonsense')).body).toMatchObject({ code: 'NOT_FOUND' });
   });
 
-  it('warn of what a development configuration lacks, and name no secret', async () => {
+  it('warn about a development configuration, and show no secret', async () => {
     const answer = await app.get('/production-test/config');
     expect(answer.body.status).toBe('warn');
     expect(answer.body.remedy).toContain('NODE_ENV=production');
     expect(answer.text).not.toContain('a secret of the test suite');
   });
 
-  it('keep the closed ones closed', async () => {
+  it('require authentication for protected tests', async () => {
     for (const path of ['protected', 'roles', 'all-features']) {
       expect((await app.get(`/production-test/${path}`)).status).toBe(401);
     }
@@ -68,7 +68,7 @@ onBothAdapters('the self-tests', (adapter) => {
     }
   });
 
-  it('all pass together, and run once for all who ask at once', async () => {
+  it('all pass, and run only once for concurrent requests', async () => {
     const answers = await Promise.all(
       Array.from({ length: 5 }, () => app.get('/production-test/all-features', { token })),
     );
@@ -84,11 +84,11 @@ onBothAdapters('the self-tests', (adapter) => {
   it('leave no account behind', async () => {
     expect((await app.get('/production-test/auth-flow')).body).toMatchObject({ status: 'pass' });
     const left = () => app.sql(`SELECT id FROM users WHERE email LIKE '%self-test.invalid'`);
-    // A check that a run did not wait for removes its own a moment later.
-    await until('none is left', async () => (await left()).length === 0);
+    // A check that timed out removes its account a moment later.
+    await until('no account is left', async () => (await left()).length === 0);
   });
 
-  it('remove at the next start what a crash left behind', async () => {
+  it('remove old accounts of a crashed run at the next start', async () => {
     const left = async (minutes: number) => {
       const { id } = await app.register(`crashed-${minutes}-${adapter}@self-test.invalid`);
       await app.sql(`UPDATE users SET created_at = now() - make_interval(mins => $2) WHERE id = $1`, [id, minutes]);
@@ -99,7 +99,7 @@ onBothAdapters('the self-tests', (adapter) => {
     expect(rows).toEqual([[{ email: `crashed-1-${adapter}@self-test.invalid` }], 1]);
   });
 
-  it('admit ten requests to the limited route, then answer 429', async () => {
+  it('allow ten requests to the limited route, then answer 429', async () => {
     const statuses: number[] = [];
     for (let i = 0; i < 15; i++)
       statuses.push((await app.get('/production-test/rate-limit', { from: '127.8.8.8' })).status);
@@ -108,7 +108,7 @@ onBothAdapters('the self-tests', (adapter) => {
 });
 
 describe('a check fails', () => {
-  it('when proxies are trusted that are none', async () => {
+  it('when TRUST_PROXY is set, but there is no proxy', async () => {
     const app = await TestApp.start({ TRUST_PROXY: '1' });
     try {
       const { body } = await app.get('/production-test/rate-limit.address');
@@ -120,7 +120,7 @@ describe('a check fails', () => {
 });
 
 type Look = () => Promise<{ status: string }>;
-/** Looks while something is taken away from the application. */
+/** Runs `look` while something is missing from the application. */
 type Break = (app: TestApp, look: Look) => ReturnType<Look>;
 
 const by =
@@ -129,14 +129,14 @@ const by =
     sabotaged(app, sabotage, look);
 
 async function withChangedEvents(app: TestApp, look: Look) {
-  // As the owner of the table can: the triggers that refuse it are his to switch off.
+  // The owner of the table can disable the triggers that prevent changes.
   const set = (outcome: string) =>
     app.sql(`ALTER TABLE audit_events DISABLE TRIGGER USER;
       UPDATE audit_events SET outcome = '${outcome}' WHERE action = 'auth.failed_login';
       ALTER TABLE audit_events ENABLE TRIGGER USER`);
   await app.get('/production-test/audit.recorded');
-  // What is changed before it has its seal is sealed as it then is, and taking the change back is the change.
-  await until('everything is sealed', async () => (await app.sql('SELECT FROM audit_unsealed')).length === 0);
+  // The events must be sealed before the change. Otherwise the seal would contain the changed events.
+  await until('all events are sealed', async () => (await app.sql('SELECT FROM audit_unsealed')).length === 0);
   await set('success');
   try {
     return await look();
@@ -155,7 +155,7 @@ async function withoutAuditTable(app: TestApp, look: Look) {
   }
 }
 
-/** What is taken away, and the check that has to notice. */
+/** What is removed, and the check that must detect it. */
 const TAKEN: [what: string, check: string, take: Break][] = [
   ['limits', 'rate-limit.address', by(letIn('/production-test/rate-limit', 429))],
   ['compression', 'compression.encodings', by(({ headers }) => delete headers['accept-encoding'])],
@@ -166,11 +166,11 @@ const TAKEN: [what: string, check: string, take: Break][] = [
   ['authorisation', 'roles.hierarchy', by(letIn('/production-test/roles/admin-only', 403))],
   ['the request id', 'audit.recorded', by(({ headers }) => delete headers['x-request-id'])],
   ['versions', 'versioning.uri', by((request) => (request.url = request.url?.replace('/v99/', '/v1/')))],
-  ['events as they were', 'audit.chain', withChangedEvents],
+  ['the original events', 'audit.chain', withChangedEvents],
   ['the table of events', 'audit.backlog', withoutAuditTable],
 ];
 
-onBothAdapters('a check notices on the running application', (adapter) => {
+onBothAdapters('the checks of a running application', (adapter) => {
   let app: TestApp;
   let token: string;
   beforeAll(async () => {
@@ -179,11 +179,11 @@ onBothAdapters('a check notices on the running application', (adapter) => {
   });
   afterAll(() => app.stop());
 
-  it('whichever it is: every check is broken by some test', async () => {
+  it('are each made to fail by a test', async () => {
     const { checks } = (await app.get('/production-test')).body;
     const broken = new Set([
-      // By facts that are wrong and a cache that is broken, where a test sees that none is left out (*.spec.ts beside the
-      // source), and by an application that is weak (doctor.e2e.spec.ts).
+      // Unit tests (*.spec.ts beside the source) make these fail with wrong facts and a broken cache, and verify that
+      // none is missing. doctor.e2e.spec.ts makes the others fail with a weak application.
       ...[...CONFIGURATION_RULES, ...RUNTIME_RULES, ...DATABASE_RULES, ...DATABASE_LOGIN_RULES, ...REDIS_RULES].map(
         ({ name }) => name,
       ),
@@ -194,13 +194,13 @@ onBothAdapters('a check notices on the running application', (adapter) => {
     expect(checks.map(({ check }: { check: string }) => check).filter((name: string) => !broken.has(name))).toEqual([]);
   });
 
-  it.each(TAKEN)('that it lost %s: %s', async (_what, check, take) => {
+  it.each(TAKEN)('detect the loss of %s: %s', async (_what, check, take) => {
     const look = async () => (await app.get(`/production-test/${check}`, { token })).body;
     expect(await look()).toMatchObject({ status: 'pass' });
     expect(await take(app, look)).toMatchObject({ status: 'fail' });
   });
 
-  it('and is content again afterwards', async () => {
+  it('pass again afterwards', async () => {
     const trail = async () => (await app.get('/production-test/audit')).body;
     await until('the audit trail has recovered', async () => (await trail()).status === 'pass');
     expect(await trail()).toMatchObject({ status: 'pass' });
@@ -236,7 +236,7 @@ describe('an application’s own check', () => {
     }
   });
 
-  it('that does not end keeps nobody from an answer, and is a warning', async () => {
+  it('is reported as a warning when it does not finish in time', async () => {
     @Injectable()
     @SelfTest()
     class EndlessCheck extends ShelfCheck {
@@ -263,7 +263,7 @@ describe('the history', () => {
     return { id: id as string, token };
   };
 
-  it('is of all replicas where they share a Redis', async () => {
+  it('contains the runs of all replicas if they share a Redis', async () => {
     const env = { REDIS_URL: inject('redisUrl') };
     const [one, other] = [await TestApp.start(env), await TestApp.start(env)];
     try {
@@ -278,7 +278,7 @@ describe('the history', () => {
     }
   });
 
-  it('is of the process without one', async () => {
+  it('contains only the runs of the process if there is no Redis', async () => {
     const [one, other] = [await TestApp.start(), await TestApp.start()];
     try {
       const { id, token } = await runOn(one);
@@ -302,7 +302,7 @@ onBothAdapters('in production', (adapter) => {
     SHUTDOWN_DRAIN_DELAY: '1s',
   };
 
-  it('the self-tests are off', async () => {
+  it('the self-tests are disabled', async () => {
     const app = await TestApp.start(production);
     try {
       expect((await app.get('/production-test')).status).toBe(404);
@@ -311,7 +311,7 @@ onBothAdapters('in production', (adapter) => {
     }
   });
 
-  it('they are for administrators when switched on', async () => {
+  it('the self-tests are for administrators only when they are enabled', async () => {
     const admin = { ADMIN_EMAIL: 'boss@example.com', ADMIN_PASSWORD: 'a long enough password' };
     const app = await TestApp.start({ ...production, ...admin, PRODUCTION_TEST_ENABLED: 'true' });
     try {
@@ -321,7 +321,7 @@ onBothAdapters('in production', (adapter) => {
       expect((await app.get('/production-test', { token: user.token })).status).toBe(403);
       expect((await app.get('/production-test', { token: boss.token })).status).toBe(200);
       const { checks } = (await app.get('/production-test/all-features', { token: boss.token })).body;
-      // The settings of tests, their database and their machine are not those of a production.
+      // Configuration, database and machine of the tests differ from those of production.
       const isBehaviour = ({ check }: CheckResult) => !/^(?:config|database|runtime)\./.test(check);
       const failed = checks.filter(isBehaviour).filter(({ status }: CheckResult) => status === 'fail');
       expect(failed).toEqual([]);

@@ -21,7 +21,7 @@ onBothAdapters('the reference application', (adapter) => {
   describe('answers a profile from the cache', () => {
     const profile = async ({ token }: Visitor) => (await app.get('/auth/profile', { token })).body;
 
-    it('to its owner alone, until it changes', async () => {
+    it('only to its owner, until the profile changes', async () => {
       const [ada, bob] = [await app.register(), await app.register()];
       const before = await profile(ada);
       await app.sql(`UPDATE users SET name = 'Past The Library' WHERE id = $1`, [ada.id]);
@@ -36,7 +36,7 @@ onBothAdapters('the reference application', (adapter) => {
       expect(text).toMatch(/^cache_lookups_total{name="profile",outcome="hit_memory"} [1-9]/m);
     });
 
-    it('to nobody whose session has ended', async () => {
+    it('only while the session is valid', async () => {
       const user = await app.register();
       await profile(user);
       await app.patch(`/admin/users/${user.id}`, { locked: true }, { token: admin.token });
@@ -44,12 +44,12 @@ onBothAdapters('the reference application', (adapter) => {
     });
   });
 
-  describe('makes a tenant once', () => {
+  describe('creates a tenant once', () => {
     const make = (key: string, body: object) =>
       app.post('/admin/tenants', body, { token: admin.token, headers: { 'Idempotency-Key': key } });
     const named = async (name: string) => (await app.sql('SELECT id FROM tenants WHERE name = $1', [name])).length;
 
-    it('however often its administrator sends the same request', async () => {
+    it('even if its administrator repeats the request', async () => {
       const [key, name] = [randomUUID(), randomUUID()];
       const answers = await Promise.all(Array.from({ length: 10 }, () => make(key, { name })));
       expect(new Set(answers.map(({ status, text }) => `${status} ${text}`)).size).toBe(1);
@@ -60,7 +60,7 @@ onBothAdapters('the reference application', (adapter) => {
       expect(await named(name)).toBe(2);
     });
 
-    it('and keeps nothing of a request that is refused', async () => {
+    it('and stores no answer of a refused request', async () => {
       const [key, name] = [randomUUID(), randomUUID()];
       const { token } = await app.register();
       const call = { token, headers: { 'Idempotency-Key': key } };
@@ -73,7 +73,7 @@ onBothAdapters('the reference application', (adapter) => {
   describe('lists users in pages', () => {
     const page = (path: string, by = app) => by.get(path, { token: admin.token });
 
-    it('that lead on and back, also on another replica', async () => {
+    it('that link to the next and previous pages, also on another replica', async () => {
       const name = randomUUID();
       const users = [];
       for (let i = 0; i < 5; i++) users.push(await app.register(`${name}-${i}@example.com`));
@@ -96,7 +96,7 @@ onBothAdapters('the reference application', (adapter) => {
       await other.stop();
     });
 
-    it('whose cursors nobody makes up, or takes from another list', async () => {
+    it('and refuses a forged cursor or a cursor of another list', async () => {
       const { body } = await page('/admin/users?limit=1');
       const refused = { status: 400, code: 'CURSOR_INVALID' };
       expect(await page(`/admin/users?cursor=${randomUUID()}`)).toBeProblem(refused);
@@ -107,7 +107,7 @@ onBothAdapters('the reference application', (adapter) => {
 });
 
 describe('profiles', () => {
-  it('are read each time where that is asked for', async () => {
+  it('are read from the database each time if CACHE_PROFILE_TTL is 0s', async () => {
     const app = await TestApp.start({ CACHE_PROFILE_TTL: '0s' });
     const user = await app.register();
     await app.get('/auth/profile', { token: user.token });

@@ -7,7 +7,7 @@ import { routesOf, type RegisteredRoute } from '../support/route-table.js';
 const DENIED_ADDRESS = '127.0.0.66';
 const LIMITED_ADDRESS = '127.0.0.67';
 
-/** Platforms poll these, and a limited probe restarts a healthy process. */
+/** Platforms poll these. A probe with a rate limit would restart a healthy process. */
 const WITHOUT_LIMIT = [
   '/health',
   '/health/live',
@@ -20,10 +20,10 @@ const WITHOUT_LIMIT = [
   '/metrics',
 ];
 
-/** Answers a preflight of CORS with headers alone; the request that follows goes through the guards. */
+/** Answers a CORS preflight with headers only; the guards check the request that follows. */
 const PREFLIGHT: RegisteredRoute = { method: 'OPTIONS', path: '*' };
 
-/** Some routes have a limit of their own, of ten requests. */
+/** Some routes have their own limit of ten requests. */
 const MAX_REQUESTS = 11;
 
 const LIMITS = Object.fromEntries(
@@ -53,7 +53,7 @@ onBothAdapters('every registered route', (adapter) => {
       await app.stop();
     });
 
-    /** On which port a route is served is no matter here: where it is not, it does not exist. */
+    /** Sends the request to every port. A port that does not serve the route answers 404. */
     async function statusesOf({ method, path }: RegisteredRoute, from: string, wanted: number): Promise<number[]> {
       const url = path.replace(/:[A-Za-z]+/g, '1');
       const statuses: number[] = [];
@@ -79,7 +79,7 @@ onBothAdapters('every registered route', (adapter) => {
       return others;
     }
 
-    it('is found, with those that no controller of Nest has', () => {
+    it('is in the list, including routes outside of Nest controllers', () => {
       const names = routes.map(nameOf);
       expect(names).toEqual(expect.arrayContaining(['GET /docs/openapi.json', 'GET /docs/:file', 'GET /health/live']));
       expect(names.length).toBeGreaterThan(100);
@@ -89,12 +89,12 @@ onBothAdapters('every registered route', (adapter) => {
       expect(await routesNotAnswered(403, routes, DENIED_ADDRESS)).toEqual([]);
     });
 
-    it('is limited, but for probes and metrics', async () => {
+    it('has a rate limit, except probes and metrics', async () => {
       const limited = routes.filter(({ path }) => !WITHOUT_LIMIT.includes(path));
       expect(await routesNotAnswered(429, limited, LIMITED_ADDRESS)).toEqual([]);
     });
 
-    it('is what answers: nothing in front of the routes does', async () => {
+    it('has no catch-all handler in front: an unknown path returns NOT_FOUND', async () => {
       expect((await app.get('/no-such-route')).body.code).toBe('NOT_FOUND');
       expect((await app.get('/')).body.code).toBe('NOT_FOUND');
     });

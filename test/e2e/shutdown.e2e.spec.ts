@@ -19,7 +19,7 @@ import { until } from '../support/until.js';
 
 const JWT_SECRET = 'a secret of the test suite, long enough for HS256';
 
-/** A handler that answers when the test says so. */
+/** A handler that answers when the test calls finish(). */
 @Controller({ path: 'work', version: VERSION_NEUTRAL })
 @Public()
 class WorkController {
@@ -39,7 +39,7 @@ class WorkController {
 }
 
 const order: string[] = [];
-/** What keeps the first phase, in which everything is still served, from its end. */
+/** Delays the end of the first phase, in which the application still serves requests. */
 let drain = Promise.resolve();
 
 function participant(phase: ShutdownPhase, does: () => void | Promise<void> = () => undefined) {
@@ -69,7 +69,7 @@ onBothAdapters('a shutdown', (adapter) => {
   const start = (env: Record<string, string> = {}) =>
     TestApp.start({ HTTP_ADAPTER: adapter, SHUTDOWN_DRAIN_DELAY: '100ms', ...env }, { imports: [WorkModule] });
 
-  it('is unready at once, and goes on serving while it drains', async () => {
+  it('fails the readiness probe at once, and serves requests while it drains', async () => {
     const app = await start({ SHUTDOWN_DRAIN_DELAY: '0ms' });
     let letGo: () => void = () => undefined;
     drain = new Promise((resolve) => (letGo = resolve));
@@ -87,7 +87,7 @@ onBothAdapters('a shutdown', (adapter) => {
     app.close();
   });
 
-  it('waits for the request in flight, and then has its participants take their turns', async () => {
+  it('waits for the request in flight, and runs its participants in order', async () => {
     order.length = 0;
     WorkController.hasBegun = false;
     const app = await start();
@@ -103,7 +103,7 @@ onBothAdapters('a shutdown', (adapter) => {
     app.close();
   });
 
-  it('cuts what is not done in time, and says what that was', async () => {
+  it('aborts unfinished requests at the timeout, and reports them', async () => {
     WorkController.hasBegun = false;
     const app = await start({ SHUTDOWN_TIMEOUT: '200ms' });
     const slow = app.get('/work/slow?secret=1').catch((error: unknown) => error);
@@ -116,14 +116,14 @@ onBothAdapters('a shutdown', (adapter) => {
     app.close();
   });
 
-  it('waits for jobs, too', async () => {
+  it('waits for jobs', async () => {
     order.length = 0;
     const app = await start();
     let finish: () => void = () => undefined;
     const job = app.app.get(Lifecycle).run('nightly report', () => new Promise<void>((done) => (finish = done)));
     const ended = app.app.get(ShutdownService).shutdown('test');
     await until('the port is closed', () => order.includes('StopIntake'));
-    await until('nobody else is waited for', async () => (await app.connections()) === 0);
+    await until('no connection is open', async () => (await app.connections()) === 0);
     order.push('job');
     finish();
     await job;
@@ -132,7 +132,7 @@ onBothAdapters('a shutdown', (adapter) => {
     app.close();
   });
 
-  it('closes connections that idle, and answers the request that comes just before', async () => {
+  it('closes idle connections, and answers a request that arrives just before', async () => {
     const app = await start();
     const { port } = new URL(app.baseUrl);
     const socket: Socket = connect(Number(port), '127.0.0.1');
@@ -140,7 +140,7 @@ onBothAdapters('a shutdown', (adapter) => {
     socket.on('data', (chunk: Buffer) => void (received += chunk.toString()));
     const get = 'GET /work/fast HTTP/1.1\r\nHost: localhost\r\n\r\n';
     socket.write(get);
-    await until('the first answer is there', () => received.includes('"work":"done"'));
+    await until('the first answer has arrived', () => received.includes('"work":"done"'));
     const ended = app.app.get(ShutdownService).shutdown('test');
     received = '';
     socket.write(get);
@@ -163,12 +163,12 @@ describe('a participant', () => {
     return outcome;
   };
 
-  it('that fails is reported, and keeps nobody from the next step', async () => {
+  it('that rejects is reported, and the shutdown continues', async () => {
     const { lost } = await shutDown(() => Promise.reject(new Error('queue gone')));
     expect(lost).toEqual(['Participant in phase Flush: queue gone']);
   });
 
-  it('that throws is reported alike', async () => {
+  it('that throws is reported in the same way', async () => {
     const { lost } = await shutDown(() => {
       throw new Error('no queue at all');
     });
@@ -204,21 +204,21 @@ describe('the process', () => {
     return { program, url: `http://127.0.0.1:${port}` };
   };
 
-  /** Until so many requests that take their time have been begun. */
+  /** Waits until this number of slow requests has begun. */
   const busyWith = (url: string, count: number) =>
-    until(`${count} are worked on`, async () => {
+    until(`${count} requests are in progress`, async () => {
       const { begun } = (await (await fetch(`${url}/work/fast`)).json()) as { begun: number };
       return begun === count;
     });
 
-  it.each<NodeJS.Signals>(['SIGTERM', 'SIGINT'])('ends on %s with 0', async (signal) => {
+  it.each<NodeJS.Signals>(['SIGTERM', 'SIGINT'])('exits with code 0 on %s', async (signal) => {
     const { program } = await start();
     program.kill(signal);
     expect(await program.ends()).toBe(0);
     expect(program.output).toContain('shutdown complete');
   });
 
-  it('finishes slow and streaming answers first', async () => {
+  it('finishes slow and streaming answers before it exits', async () => {
     const { program, url } = await start();
     const answers = ['/work/slow?ms=600', '/work/stream?ms=600'].map(async (path) => (await fetch(url + path)).text());
     await busyWith(url, 2);
@@ -229,7 +229,7 @@ describe('the process', () => {
     expect(await program.ends()).toBe(0);
   });
 
-  it('ends at once on a second signal with another code and what was still running', async () => {
+  it('exits at once on a second signal, with code 75 and a list of unfinished requests', async () => {
     const { program, url } = await start();
     const slow = fetch(`${url}/work/slow?ms=20000`).catch(() => 'cut');
     await busyWith(url, 1);
@@ -241,7 +241,7 @@ describe('the process', () => {
     expect(await slow).toBe('cut');
   });
 
-  it('ends with another code when the timeout cuts a request', async () => {
+  it('exits with code 75 when the timeout aborts a request', async () => {
     const { program, url } = await start({ SHUTDOWN_TIMEOUT: '200ms' });
     const slow = fetch(`${url}/work/slow?ms=20000`).catch(() => 'cut');
     await busyWith(url, 1);
@@ -250,7 +250,7 @@ describe('the process', () => {
     expect(await slow).toBe('cut');
   });
 
-  it('ends on an error that nobody caught by the same way: what is in flight is answered, the log names the error', async () => {
+  it('answers requests in flight and logs the error before it exits on an uncaught error', async () => {
     const { program, url } = await start();
     const slow = fetch(`${url}/work/slow?ms=500`).then((answer) => answer.status);
     await busyWith(url, 1);
@@ -261,7 +261,7 @@ describe('the process', () => {
     expect(program.output).toContain('"level":"fatal"');
   });
 
-  it('writes every audit event before it ends', async () => {
+  it('writes every audit event before it exits', async () => {
     const database = await ownDatabase();
     const { program, url } = await start({ DATABASE_URL: database, AUDIT_FLUSH_INTERVAL: '1h' });
     const post = (path: string, body: object) =>
@@ -277,7 +277,7 @@ describe('the process', () => {
     expect(await auditRows(database)).toEqual([{ action: 'auth.failed_login' }]);
   });
 
-  it('ends with 0 when it is stopped while it starts', async () => {
+  it('exits with code 0 when it is stopped during its start', async () => {
     const program = new Program('main.js', { PORT: '0', DATABASE_URL: 'postgres://127.0.0.1:1/none', JWT_SECRET });
     running.push(program);
     await program.says('cannot be reached');

@@ -36,7 +36,7 @@ class Note extends TenantOwned {
 class NotesController {
   @Inject(TenantScope) private readonly scope!: TenantScope;
 
-  /** Without a WHERE, as somebody writes it who has never heard of tenants. */
+  /** Without a WHERE clause, as a developer writes it who does not know about tenants. */
   @Get()
   async list() {
     return this.scope.run((manager) => manager.query('SELECT id, tenant_id, text FROM notes ORDER BY text'));
@@ -78,14 +78,14 @@ async function makeTables(url: string): Promise<void> {
   await source.destroy();
 }
 
-/** A database migrated by the login that the application will have. */
+/** A database that the login of the application has migrated. */
 async function databaseFor(url: string): Promise<string> {
   await migrate(url, databaseSettings({ url, migrations }));
   await makeTables(url);
   return url;
 }
 
-/** A database by a login that is no superuser and may make no roles, but owns its tables. */
+/** A database whose login owns the tables, but is not a superuser and cannot create roles. */
 async function plainDatabase(): Promise<string> {
   const url = await freshDatabase();
   const name = `plain_${randomUUID().slice(0, 8)}`;
@@ -99,7 +99,7 @@ async function plainDatabase(): Promise<string> {
   return plain.href;
 }
 
-/** A server whose superuser the application logs in as. */
+/** A database server; the application logs in as its superuser. */
 class SuperuserServer {
   private constructor(
     readonly url: string,
@@ -160,7 +160,7 @@ describe.each([
   afterAll(() => app.stop());
   const textOfB = async () => (await sqlIn(B, 'SELECT text FROM notes WHERE id = $1', [foreign.id]))[0]?.text;
 
-  it('are all that is seen, though the statement forgets to say so', async () => {
+  it('are the only visible rows, even if a statement has no tenant condition', async () => {
     expect(await sqlIn(A, 'SELECT text FROM notes')).toEqual([{ text: 'of A' }]);
     expect(await sqlIn(A, 'SELECT count(*)::int AS n FROM notes')).toEqual([{ n: 1 }]);
     expect(await inTenant(A, (manager) => manager.find(Note))).toEqual([
@@ -173,14 +173,14 @@ describe.each([
     ).toHaveLength(2);
   });
 
-  it('of another are neither changed nor deleted', async () => {
+  it('cannot be changed or deleted by another tenant', async () => {
     expect(await sqlIn(A, `UPDATE notes SET text = 'taken' WHERE id = $1`, [foreign.id])).toEqual([[], 0]);
     expect(await sqlIn(A, 'DELETE FROM notes WHERE id = $1', [foreign.id])).toEqual([[], 0]);
     expect(await inTenant(A, (manager) => manager.delete(Note, { id: foreign.id }))).toMatchObject({ affected: 0 });
     expect(await textOfB()).toBe('of B');
   });
 
-  it('are not written into another, nor moved there, and the try is audited', async () => {
+  it('cannot be inserted into or moved to another tenant, and each attempt is audited', async () => {
     const id = randomUUID();
     const tries = [
       () => sqlIn(A, `INSERT INTO notes (id, text, tenant_id) VALUES ($1, 'x', $2)`, [id, B]),
@@ -201,17 +201,17 @@ describe.each([
     expect(await sqlIn(A, 'SELECT text FROM notes')).toEqual([{ text: 'of A' }]);
     const events = () =>
       app.sql(`SELECT tenant_id, metadata->>'reason' AS reason FROM audit_events WHERE action = 'security.violation'`);
-    await until('each try is audited', async () => (await events()).length >= tries.length);
+    await until('each attempt is audited', async () => (await events()).length >= tries.length);
     expect((await events())[0]).toEqual({ tenant_id: A, reason: expect.stringContaining('row-level security') });
   });
 
-  it('are not copied out by COPY, and COPY writes none', async () => {
+  it('cannot be read or written with COPY', async () => {
     const copied = await inTenant(A, async (manager) => manager.queryRunner?.query('COPY notes TO STDOUT', [], true));
     expect(copied).toMatchObject({ affected: 1 });
     await expect(sqlIn(A, 'COPY notes (id, text, tenant_id) FROM STDIN')).rejects.toThrow('row-level security');
   });
 
-  it('refer to rows of their own tenant only; a plain foreign key would have told that the other is there', async () => {
+  it('refer only to rows of their own tenant; a plain foreign key would reveal other rows', async () => {
     const comment = (table: string, noteId: string) =>
       sqlIn(A, `INSERT INTO ${table} (id, note_id) VALUES ($1, $2)`, [randomUUID(), noteId]);
     const [mine] = await sqlIn(A, 'SELECT id FROM notes');
@@ -222,24 +222,24 @@ describe.each([
     await sqlIn(A, 'DELETE FROM loose_comments');
   });
 
-  it('are not there without a tenant, through TypeORM', async () => {
+  it('are not accessible through TypeORM without a tenant', async () => {
     const source = app.app.get(DataSource);
     const notes = source.getRepository(Note);
     const seen = await notes.find().catch((error: Error) => error.name);
-    // A login that is held by policies sees none; of one that is not, TypeORM is kept away.
+    // Policies hide all rows from a normal login. If a login bypasses policies, the library refuses the query.
     expect([[], 'TenantIsolationError']).toContainEqual(seen);
     const note = Object.assign(new Note(), { id: randomUUID(), text: 'of nobody' });
     await expect(notes.save(note)).rejects.toThrow(/TenantScope|row-level security/);
   });
 
-  it('are not seen by who wants to be in a tenant that is none', async () => {
+  it('are hidden from a caller with an invalid tenant id', async () => {
     for (const bad of ['', '*', `${A}' OR true --`, 'null']) {
       await expect(inTenant(bad, async () => 'in')).rejects.toThrow('The id of a tenant must be a UUID');
     }
     await expect(scope.run(async () => 'in')).rejects.toMatchObject({ code: 'TENANT_REQUIRED' });
   });
 
-  it('do not stay with a connection, however the transaction ended', async () => {
+  it('leave no tenant on the connection after a commit, an error or a rollback', async () => {
     const leftOn = `SELECT current_setting('app.tenant_id', true) AS tenant, current_user = session_user AS own FROM pg_sleep(0.01)`;
     await Promise.all(
       Array.from({ length: 40 }, (_, i) =>
@@ -254,7 +254,7 @@ describe.each([
     expect(new Set(left.flat().map(({ tenant, own }) => `${tenant || 'none'} ${own}`))).toEqual(new Set(['none true']));
   });
 
-  it('do not mix when many are at it at once', async () => {
+  it('do not mix in concurrent transactions', async () => {
     const mixed: string[] = [];
     await Promise.all(
       Array.from({ length: 100 }, async (_, i) => {
@@ -269,13 +269,13 @@ describe.each([
     expect(mixed).toEqual([]);
   });
 
-  it('cannot be reached by a manager that outlives its transaction', async () => {
+  it('cannot be accessed by an entity manager after its transaction has ended', async () => {
     const kept: EntityManager[] = [];
     await inTenant(A, async (manager) => void kept.push(manager));
     await expect(kept[0]?.query('SELECT * FROM notes')).rejects.toThrow('released');
   });
 
-  it('say in /health that they are isolated', async () => {
+  it('are reported as isolated in /health', async () => {
     const details = async () => {
       const { body } = await app.get('/health');
       return { ...body.info, ...body.error, ...body.details }['tenant-isolation'];
@@ -285,7 +285,7 @@ describe.each([
 });
 
 describe('without a tenant', () => {
-  it('a login without privileges sees no row at all, by raw SQL either, nor with row_security off', async () => {
+  it('a login without privileges sees no rows, even with raw SQL or with row_security off', async () => {
     const url = await databaseFor(await plainDatabase());
     const app = await start(url);
     try {
@@ -311,7 +311,7 @@ describe('without a tenant', () => {
     }
   });
 
-  it('a superuser is told that raw SQL outside of a scope sees all', async () => {
+  it('a superuser gets a warning that raw SQL outside of a scope sees all rows', async () => {
     const app = await start(await databaseFor(await superuserDatabase()));
     try {
       const [warning] = app.logs.filter(({ context }) => context === 'Tenants');
@@ -325,7 +325,7 @@ describe('without a tenant', () => {
 });
 
 describe('a start is refused', () => {
-  it('when a table of tenants is open', async () => {
+  it('when a tenant table is not isolated', async () => {
     const url = await databaseFor(await freshDatabase());
     await query(url, 'ALTER TABLE notes NO FORCE ROW LEVEL SECURITY');
     await expect(start(url)).rejects.toThrow('The tables notes hold entities of tenants and are not isolated');
@@ -339,7 +339,7 @@ describe('a start is refused', () => {
 });
 
 describe('behind PgBouncer in transaction mode', () => {
-  it('tenants share connections and nothing else', async () => {
+  it('tenants share connections, but no data', async () => {
     const url = await databaseFor(await superuserDatabase());
     const bouncer = await PgBouncer.start(url, { default_pool_size: 2 });
     const app = await start(bouncer.url);
@@ -387,7 +387,7 @@ onBothAdapters('data of tenants over HTTP', (adapter) => {
     return { user, tenantId, token: body.accessToken };
   }
 
-  it('is that of the caller’s tenant, whatever id it asks for', async () => {
+  it('is visible only in the caller’s tenant, whatever id the caller requests', async () => {
     const [one, other] = [await memberOf(), await memberOf()];
     const { body } = await app.post('/notes', { text: 'mine' }, { token: one.token });
     expect((await app.get(`/notes/${body.id}`, { token: one.token })).body.note).toMatchObject({
@@ -399,7 +399,7 @@ onBothAdapters('data of tenants over HTTP', (adapter) => {
     expect((await app.get('/notes', { token: one.user.token })).body.code).toBe('TENANT_REQUIRED');
   });
 
-  it('is not written into another tenant, and the try is audited with who and where', async () => {
+  it('cannot be written into another tenant, and the attempt is audited', async () => {
     const [one, other] = [await memberOf(), await memberOf()];
     const answer = await app.post('/notes', { text: 'x', tenantId: other.tenantId }, { token: one.token });
     expect(answer).toBeProblem({ status: 403, code: 'ACCESS_DENIED' });
@@ -414,7 +414,7 @@ onBothAdapters('data of tenants over HTTP', (adapter) => {
     expect((await app.get('/metrics')).text).toMatch(/tenant_violations_total [1-9]/);
   });
 
-  it('does not mix in 100 requests of two tenants at once', async () => {
+  it('does not mix in 100 concurrent requests of two tenants', async () => {
     const both = [await memberOf(), await memberOf()];
     await Promise.all(both.map(({ token }, i) => app.post('/notes', { text: `of ${i}` }, { token })));
     const answers = await Promise.all(

@@ -41,8 +41,8 @@ onBothAdapters('routes', (adapter) => {
   });
   afterAll(() => app.stop());
 
-  describe('and versions', () => {
-    it.each(['/auth/login', '/v1/auth/login'])('%s is the login', async (path) => {
+  describe('with versions', () => {
+    it.each(['/auth/login', '/v1/auth/login'])('%s is the login route', async (path) => {
       const { email, password } = visitor;
       expect((await app.post(path, { email, password })).status).toBe(200);
     });
@@ -51,7 +51,7 @@ onBothAdapters('routes', (adapter) => {
       expect((await app.get(path)).body.checks).toEqual(expect.any(Array));
     });
 
-    it('of the application are version 1 unless they say otherwise', async () => {
+    it('of the application have version 1 by default', async () => {
       expect((await app.get('/v1/things/7')).body).toEqual({ id: '7', version: 1 });
       expect(await app.get('/things/7')).toBeProblem(NOT_FOUND);
       expect((await app.get('/v2/things/only/second')).body).toEqual({ version: 2 });
@@ -67,9 +67,9 @@ onBothAdapters('routes', (adapter) => {
     );
   });
 
-  describe('and methods', () => {
+  describe('with HTTP methods', () => {
     it.each(['/livez', '/health', '/v1/things/7', '/metrics', '/docs/openapi.json'])(
-      'HEAD %s is GET without a body',
+      'HEAD %s answers like GET, without a body',
       async (path) => {
         const [head, get] = [await app.send('HEAD', path), await app.get(path)];
         expect({ status: head.status, text: head.text }).toEqual({ status: 200, text: '' });
@@ -83,14 +83,14 @@ onBothAdapters('routes', (adapter) => {
       expect(star).toBeProblem(NOT_FOUND);
     });
 
-    it('cannot be overridden by a header or a parameter', async () => {
+    it('ignore a method override in a header or a parameter', async () => {
       const headers = { 'X-HTTP-Method-Override': 'GET' };
       expect(await app.post('/auth/profile?_method=GET', {}, { headers, token: visitor.token })).toBeProblem(NOT_FOUND);
     });
   });
 
-  describe('and spellings', () => {
-    it('take letters and a slash at the end as Express does', async () => {
+  describe('with different spellings', () => {
+    it('ignore letter case and a trailing slash, as Express does', async () => {
       for (const path of ['/v1/things/CaseKept', '/V1/THINGS/CaseKept', '/v1/things/CaseKept/']) {
         expect((await app.get(path)).body).toEqual({ id: 'CaseKept', version: 1 });
       }
@@ -136,7 +136,7 @@ onBothAdapters('routes', (adapter) => {
     };
 
     it.each(['/auth/profile', '/production-test/protected', '/production-test/roles/admin-only'])(
-      '%s cannot be had without a token by any of them',
+      '%s requires a token in every spelling',
       async (path) => {
         for (const spelling of spellings(path)) {
           for (const method of ['GET', 'HEAD']) {
@@ -149,12 +149,12 @@ onBothAdapters('routes', (adapter) => {
       },
     );
 
-    it('are the same route on both adapters', async () => {
+    it('match the same routes on both adapters', async () => {
       const statuses: Record<string, number> = {};
       for (const spelling of spellings('/auth/profile')) {
         statuses[spelling] = (await app.get(spelling.replace('#', '%23'))).status;
       }
-      // One table for both: what one adapter serves and the other does not is a difference that somebody trips over.
+      // Both adapters share one table, because a difference between them would surprise users.
       expect(Object.entries(statuses).filter(([, status]) => status === 401)).toEqual(
         [
           '/auth/profile',
@@ -169,7 +169,7 @@ onBothAdapters('routes', (adapter) => {
       );
     });
 
-    it('take a target in absolute form for what it is', async () => {
+    it('accept a request target in absolute form', async () => {
       const head = 'GET http://x.example/auth/profile HTTP/1.1\r\nHost: x.example\r\nConnection: close\r\n\r\n';
       const answer = await sendBytes(app.baseUrl, head);
       expect(answer).toBeProblem(NO_TOKEN);
