@@ -19,7 +19,7 @@ const PER_CLIENT_AND_MINUTE = 100;
 
 /** In production only administrators can call them; elsewhere each call creates accounts and events. */
 const SELF_TESTS = /^\/(?:v1\/)?production-test/;
-/** These routes have their own rate and write no events. */
+/** Probes and metrics run at their own pace and write no events. */
 const PROBES = /^\/(?:health|livez|readyz|healthz|metrics)/;
 
 @Public()

@@ -224,7 +224,7 @@ onBothAdapters('accounts', (adapter) => {
       expect(sessions).toEqual([{ revoked_at: null }]);
     });
 
-    it('ends the session when a hundred clients use one token, and only one gets a new token', async () => {
+    it('ends the session when a hundred clients use one token at the same time', async () => {
       const { refreshToken } = await app.register();
       const answers = await Promise.all(
         Array.from({ length: 100 }, (_, i) =>

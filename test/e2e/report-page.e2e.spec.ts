@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { startChromium, violationsOf } from '../support/chromium.js';
 import { onBothAdapters, TestApp } from '../support/harness.js';
 
-/** On a busy machine a run takes seconds, and Chromium needs seconds to start. */
+/** A run takes seconds, and so does Chromium on a busy machine. */
 const PATIENCE_MS = 120_000;
 
 onBothAdapters('the page of the self-tests', (adapter) => {
