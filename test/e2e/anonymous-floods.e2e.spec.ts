@@ -17,9 +17,9 @@ import { freePort } from '../support/ports.js';
 const ROUNDS = amountOf('FLOOD_ROUNDS', { short: 3, long: 50 });
 const PER_CLIENT_AND_MINUTE = 100;
 
-/** In production they are for administrators; elsewhere each call starts accounts and events of its own. */
+/** In production only administrators can call them; elsewhere each call creates accounts and events. */
 const SELF_TESTS = /^\/(?:v1\/)?production-test/;
-/** Answer at the pace of their own, and write nothing. */
+/** Probes and metrics run at their own pace and write no events. */
 const PROBES = /^\/(?:health|livez|readyz|healthz|metrics)/;
 
 @Public()
@@ -108,20 +108,20 @@ onBothAdapters('anonymous floods', (HTTP_ADAPTER) => {
       }
     };
 
-    it('know the routes of administration', () => {
+    it('include the admin routes', () => {
       expect(routes.length).toBeGreaterThan(40);
       expect(routes).toContainEqual({ method: 'GET', path: '/admin/users' });
     });
 
     it.each(Object.entries(CREDENTIALS).map((entry, i) => [...entry, `127.9.0.${i + 1}`] as const))(
-      'leave a bounded number of audit events: %s',
+      'create a bounded number of audit events: %s',
       { tags: 'long', timeout: 300_000 },
       async (_name, credentials, from) => {
         const earlier = (await rows()).length;
         await flood(from, credentials);
         const events = (await rows()).slice(earlier);
         expect(events.filter(({ action }) => action === 'admin.action')).toEqual([]);
-        // Violations have a budget of their own.
+        // Violations have a separate limit.
         expect(events.length).toBeLessThanOrEqual(PER_CLIENT_AND_MINUTE + 10 + 10);
         const denials = events.filter(({ action, target }) => action === 'access.denied' && target === null);
         const kinds = denials.map(({ route, metadata }) => `${route} ${metadata.code} ${metadata.reason}`);
@@ -129,26 +129,26 @@ onBothAdapters('anonymous floods', (HTTP_ADAPTER) => {
       },
     );
 
-    it('leave a bounded number of mails', async () => {
+    it('send a bounded number of mails', async () => {
       const { length } = await readdir(mails.path);
       expect(length).toBeLessThanOrEqual(10 * Object.keys(CREDENTIALS).length);
     });
 
-    it('leave a bounded number of warnings and errors in the log', () => {
+    it('write a bounded number of warnings and errors to the log', () => {
       const lines = app.logs.filter(({ level, msg }) => /^(?:warn|error|fatal)$/.test(level) && msg !== 'request');
       const broken = lines.filter(({ msg }) => msg === 'request failed');
       expect(broken.length).toBeLessThanOrEqual(2 * 20);
       expect(lines.length - broken.length).toBeLessThanOrEqual(20);
     });
 
-    it('leave a bounded number of access lines', () => {
+    it('write a bounded number of access lines', () => {
       for (const from of Object.keys(CREDENTIALS).map((_name, i) => `127.9.0.${i + 1}`)) {
         const lines = app.logs.filter(({ msg, address }) => msg === 'request' && String(address).endsWith(from));
         expect(lines.filter(({ status }) => Number(status) >= 400).length).toBeLessThanOrEqual(2 * 300);
       }
     });
 
-    it('do not hide what another client does', async () => {
+    it('do not hide the events of another client', async () => {
       const earlier = (await rows()).length;
       await app.get('/audit/events', {
         from: '127.9.0.99',
@@ -157,12 +157,12 @@ onBothAdapters('anonymous floods', (HTTP_ADAPTER) => {
       await app.get('/auth/profile', { from: '127.9.0.99', headers: { Origin: 'https://evil.example' } });
       const events = (await rows()).slice(earlier);
       expect(events.filter(({ metadata }) => metadata.origin === 'https://evil.example')).toHaveLength(1);
-      // The main port does not serve it beside a management port.
+      // With a management port, the main port does not serve this route.
       const denials = events.filter(({ action }) => action === 'access.denied');
       expect(denials).toHaveLength(hasManagementPort ? 0 : 1);
     });
 
-    it('leave their numbers when the process ends', async () => {
+    it('have their totals recorded when the process ends', async () => {
       const audit = app.app.get(AuditService);
       await audit.onShutdown();
       const events = await rows();

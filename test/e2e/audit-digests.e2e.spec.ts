@@ -35,7 +35,7 @@ describe('digests in a file', () => {
     await folder.stop();
   });
 
-  /** Two digests: one of two events of `a` and one of `b`, one of a third of `a`. */
+  /** Two digests: the first covers two events of `a` and one of `b`, the second covers a third event of `a`. */
   async function withDigests(options: AuditModuleOptions = {}): Promise<AuditApp> {
     const app = await start(options);
     await app.sealed(['1', '2'], 'a');
@@ -46,7 +46,7 @@ describe('digests in a file', () => {
     return app;
   }
 
-  it('say where the chains stand, one naming the other', async () => {
+  it('contain the head of each chain and the hash of the previous digest', async () => {
     const app = await withDigests();
     const [first, second] = (await linesOf()).map((line) => JSON.parse(line) as Record<string, unknown>);
     expect(first).toMatchObject({ seq: 1, previous: '', keyId: expect.stringMatching(/^hmac-sha256:/) });
@@ -76,13 +76,13 @@ describe('digests in a file', () => {
     ],
     ['removes the last digest from the database', ['DELETE FROM audit_digests WHERE seq = 2'], 'digest'],
     ['changes a digest in the database', [`UPDATE audit_digests SET hash = 'x' WHERE seq = 2`], 'digest'],
-  ])('show who %s', async (_what, statements, kind) => {
+  ])('detect an attacker who %s', async (_what, statements, kind) => {
     const app = await withDigests();
     await app.tamper(...statements);
     expect(await app.verifier.verify()).toMatchObject({ valid: false, fault: { kind } });
   });
 
-  it('show who makes a chain anew with the right key', async () => {
+  it('detect a chain that was rebuilt with the correct key', async () => {
     const app = await withDigests();
     await app.tamper(
       `DELETE FROM audit_seals WHERE tenant = 'a'`,
@@ -96,7 +96,7 @@ describe('digests in a file', () => {
     });
   });
 
-  it('show a database that was set back to a backup, and take nothing more from it', async () => {
+  it('detect a database that was restored from a backup, and accept no more digests from it', async () => {
     const app = await withDigests();
     const tables = ['audit_events', 'audit_seals', 'audit_digests'];
     await app.tamper(...tables.map((table) => `CREATE TABLE kept_${table} AS TABLE ${table}`));
@@ -117,13 +117,13 @@ describe('digests in a file', () => {
     ['changes a line', (lines: string[]) => lines.map((line) => line.replace('"seq":1,', '"seq":9,')), 1],
     ['removes a line', (lines: string[]) => lines.slice(1), 1],
     ['swaps two lines', (lines: string[]) => lines.toReversed(), 1],
-  ])('show who %s of the file', async (_what, change, seq) => {
+  ])('detect an attacker who %s of the file', async (_what, change, seq) => {
     const app = await withDigests();
     await writeFile(await fileOf(), `${change(await linesOf()).join('\n')}\n`);
     expect(await app.verifier.verify()).toMatchObject({ valid: false, fault: { kind: 'digest', seq } });
   });
 
-  /** Whoever can write to the database cuts the end of the chain and leads the verifier to a place without digests. */
+  /** An attacker with write access cuts the end of the chain and changes the log id, so no digests are found. */
   const CUT_AND_RENAME = [
     `DELETE FROM audit_events WHERE target = '3'`,
     `DELETE FROM audit_seals WHERE seq = 3`,
@@ -131,7 +131,7 @@ describe('digests in a file', () => {
     'UPDATE audit_log SET id = gen_random_uuid()',
   ];
 
-  it('show who cuts the end of a chain, deletes the digests and renames the trail', async () => {
+  it('detect an attacker who cuts the end of a chain, deletes the digests and changes the log id', async () => {
     const app = await withDigests();
     await app.tamper(...CUT_AND_RENAME);
     const fault = { kind: 'digest', detail: expect.stringContaining('the digest store belongs to') };
@@ -139,12 +139,12 @@ describe('digests in a file', () => {
     await app.digests.run({ now: true });
     expect(app.digests.contradiction).toContain('the digest store belongs to');
     expect(app.get(AuditStoreHealth).check()).toMatchObject({ degraded: expect.stringContaining('contradict') });
-    // The forged trail has digests of its own by now.
+    // Now the forged trail has its own digests.
     expect(await app.verifier.verify()).toMatchObject({ valid: false, fault });
     expect(await linesOf()).toHaveLength(2);
   });
 
-  it('show it where the store has no manifest yet, by the other trail in it', async () => {
+  it('detect this attack by the other trail in the store if the store has no manifest', async () => {
     const app = await withDigests();
     await rm(join(folder.path, 'manifest.json'));
     await app.tamper(...CUT_AND_RENAME);
@@ -152,7 +152,7 @@ describe('digests in a file', () => {
     expect(await app.verifier.verify()).toMatchObject({ valid: false, fault });
   });
 
-  it('show it by the configured id, with no store at all', async () => {
+  it('detect this attack by the configured log id if there is no store', async () => {
     const { log } = await (await withDigests()).verifier.verify();
     const app = await start({ logId: log, digests: undefined });
     expect(await app.verifier.verify()).toMatchObject({ valid: true, log });
@@ -164,14 +164,14 @@ describe('digests in a file', () => {
   it.each([
     ['removes the id', ['DELETE FROM audit_log']],
     ['adds a second id', ['INSERT INTO audit_log VALUES (gen_random_uuid())']],
-  ])('show who %s of the trail', async (_what, statements) => {
+  ])('detect an attacker who %s of the trail', async (_what, statements) => {
     const app = await withDigests();
     await app.tamper(...statements);
     const fault = { kind: 'digest', detail: expect.stringContaining('exactly one id') };
     expect(await app.verifier.verify()).toMatchObject({ valid: false, fault });
   });
 
-  it('show a store that has lost its lines, and do not fill it again', async () => {
+  it('detect a store that lost its lines, and do not fill it again', async () => {
     const app = await withDigests();
     await rm(await fileOf());
     const fault = { kind: 'digest', detail: expect.stringContaining('store is empty') };
@@ -183,7 +183,7 @@ describe('digests in a file', () => {
     expect(await readdir(folder.path)).toEqual([]);
   });
 
-  it('fill the empty store of an older trail only where told so', async () => {
+  it('fill the empty store of an older trail only if the configuration allows it', async () => {
     const app = await withDigests();
     vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 3_600_000 });
     const [other, third] = [await testFolder(), await testFolder()];
@@ -204,7 +204,7 @@ describe('digests in a file', () => {
     expect(await app.verifier.verify()).toMatchObject({ valid: true });
   });
 
-  it('take no line from the database that is not the next digest of the trail', async () => {
+  it('are not copied from the database if they are not the next digest of the trail', async () => {
     const app = await withDigests();
     await app.tamper(`INSERT INTO audit_digests VALUES (3, now(), 'x', '{"seq":3,"keyId":"","signature":""}')`);
     await app.digests.run();
@@ -212,7 +212,7 @@ describe('digests in a file', () => {
     expect(await linesOf()).toHaveLength(2);
   });
 
-  it('have every new head in them, whatever the database says of the time of the last one', async () => {
+  it('contain every new head, even if the database has a wrong time for the last digest', async () => {
     const app = await withDigests();
     await app.tamper(`UPDATE audit_digests SET made_at = now() + interval '1 year'`);
     await app.sealed(['4'], 'a');
@@ -221,7 +221,7 @@ describe('digests in a file', () => {
     expect(JSON.parse((await linesOf()).at(-1) ?? '')).toMatchObject({ seq: 3, heads });
   });
 
-  it('come whole to every replica, and again after a line that was cut off', async () => {
+  it('are complete on every replica, also after a line was cut off', async () => {
     const app = await withDigests();
     const other = await testFolder();
     const replica = await start({ digests: other.path });
@@ -236,7 +236,7 @@ describe('digests in a file', () => {
     await other.stop();
   });
 
-  it('are signed by Ed25519 where there is a key, and verify after it was changed', async () => {
+  it('are signed with Ed25519 if a key is set, and are still valid after a key change', async () => {
     const key = () => generateKeyPairSync('ed25519');
     const [first, second] = [key(), key()];
     const pem = ({ privateKey }: ReturnType<typeof key>) =>
@@ -255,7 +255,7 @@ describe('digests in a file', () => {
 });
 
 describe('digests in a bucket', () => {
-  it('are written once, listed past a page, and contradict a database that says otherwise', async () => {
+  it('are written once, are listed across pages, and detect a database with other content', async () => {
     const server = await S3Server.start({
       accessKeyId: 'the key',
       secretAccessKey: 'a/secret+',
@@ -285,7 +285,7 @@ describe('digests in a bucket', () => {
     await server.stop();
   });
 
-  it('show who renames the trail in the database', async () => {
+  it('detect a changed log id in the database', async () => {
     const server = await S3Server.start({ accessKeyId: 'k', secretAccessKey: 's', region: 'us-east-1' });
     const app = await AuditApp.start(await ownDatabase(), {
       ...OPTIONS,
@@ -303,7 +303,7 @@ describe('digests in a bucket', () => {
     await server.stop();
   });
 
-  it('wait while the bucket cannot be reached or refuses the key, and health says so', async () => {
+  it('wait while the bucket cannot be reached or refuses the key, and health reports it', async () => {
     const server = await S3Server.start({ accessKeyId: 'k', secretAccessKey: 'right', region: 'us-east-1' });
     const wrong = new S3DigestStore(server.url('trails').replace('right', 'wrong'));
     const app = await AuditApp.start(await ownDatabase(), { ...OPTIONS, digests: wrong });
@@ -315,7 +315,7 @@ describe('digests in a bucket', () => {
     await server.stop();
   });
 
-  it('are asked for with the signature of the example of AWS', () => {
+  it('are requested with the same signature as in the AWS example', () => {
     const request = {
       method: 'GET',
       url: new URL('https://examplebucket.s3.amazonaws.com/?max-keys=2&prefix=J'),

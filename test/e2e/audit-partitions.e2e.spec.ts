@@ -8,10 +8,10 @@ import { AuditApp } from '../support/audit-app.js';
 import { freshDatabase } from '../support/database.js';
 
 const DAY_MS = 86_400_000;
-/** The middle of this month: these tests are about months, and are not to see one end while they run. */
+/** The middle of this month, so that no month ends while these tests run. */
 const NOW = new Date(startOfMonth(new Date()).getTime() + 14.5 * DAY_MS);
 
-/** The id of an event of another time. */
+/** The id of an event at another time. */
 const idAt = (time: Date) => `${firstIdOf(time).slice(0, 14)}7${randomUUID().slice(15)}`;
 
 const eventAt = (time: Date, target: string, tenant: string | null = null, idempotencyKey: string | null = null) => ({
@@ -46,8 +46,8 @@ beforeAll(() => void vi.useFakeTimers({ toFake: ['Date'], now: NOW }));
 afterAll(() => void vi.useRealTimers());
 
 /**
- * An application that has looked after its partitions at its start and does so no more by itself: of two that do it at
- * the same time, one leaves it to the other.
+ * An application that has created its partitions at start and does not run maintenance by itself again. When two
+ * applications run maintenance at the same time, one of them skips it.
  */
 async function prepared(): Promise<AuditApp> {
   const url = await freshDatabase();
@@ -62,19 +62,19 @@ describe('partitions', () => {
   });
   afterAll(() => app.stop());
 
-  it.each(['audit_events', 'audit_seals'])('of %s are there for this month and three more', async (table) => {
+  it.each(['audit_events', 'audit_seals'])('of %s exist for this month and the next three', async (table) => {
     const months = [0, 1, 2, 3].map((later) => `${table}_${monthName(startOfMonth(NOW, later))}`);
     expect(await partitionsOf(app, table)).toEqual([...months, `${table}_default`]);
   });
 
-  it('are made once, whoever looks after them at the same time', async () => {
+  it('are created once when several replicas create them at the same time', async () => {
     const later = startOfMonth(NOW, 2);
     await Promise.all([1, 2, 3].map(() => app.get(AuditMaintenance).run(later)));
     expect(app.get(AuditMaintenance).failures).toEqual(new Map());
     expect(await partitionsOf(app)).toHaveLength(7);
   });
 
-  it('that are missing cost no event: it waits in the default one, and moves', async () => {
+  it('that are missing lose no event: the default partition keeps it until it is moved', async () => {
     const [past, future] = [startOfMonth(NOW, -5), startOfMonth(NOW, 7)];
     await append(app, [eventAt(past, 'past'), eventAt(future, 'future')]);
     await app.sql(`INSERT INTO audit_events (id, occurred_at, action, outcome, severity, target, metadata)
@@ -89,12 +89,12 @@ describe('partitions', () => {
     expect(await placeOf(app, 'past')).toEqual([`audit_events_${monthName(past)}`]);
     expect(await placeOf(app, 'future')).toEqual([`audit_events_${monthName(future)}`]);
     expect(await placeOf(app, 'of no time')).toEqual(['audit_events_default']);
-    // Who follows what is stored hears nothing of a move.
+    // A client that follows new events receives nothing about a move.
     expect(await batches()).toEqual(stored);
     expect((await app.verifier.verify()).heads).toEqual(before.heads);
   });
 
-  it('keep an event once, however often and however late it comes', async () => {
+  it('store an event once, even if it arrives several times or late', async () => {
     const event = eventAt(startOfMonth(NOW, -5), 'again');
     await append(app, [event]);
     await append(app, [event, event]);
@@ -114,7 +114,7 @@ describe('partitions', () => {
 describe('retention', () => {
   const OPTIONS = { sealIntervalMs: 0, maintenanceIntervalMs: 0, sealSecret: 'a secret', retentionDays: 30 };
 
-  /** Events of three months ago and of now, sealed in their time; the oldest month is due to be dropped. */
+  /** Events from three months ago and from now, sealed at their time. The oldest month is due to be dropped. */
   async function withHistory(): Promise<AuditApp> {
     const app = await AuditApp.start(await freshDatabase(), OPTIONS);
     const old = startOfMonth(NOW, -3);
@@ -129,14 +129,14 @@ describe('retention', () => {
     );
     await app.sealer.seal();
     await app.tamper(`UPDATE audit_seals SET sealed_at = sealed_at - interval '3 months'`);
-    // A seal covers its time: these were made then, and so they are made anew for it.
+    // A seal covers its time, so the seals are computed again for the changed time.
     await reseal(app);
     await append(app, [eventAt(NOW, 'of now', 'a'), eventAt(new Date(old.getTime() + 2 * DAY_MS), 'late', 'b')]);
     await app.sealer.seal();
     return app;
   }
 
-  /** Computes the seals anew for the times that they bear. */
+  /** Computes the seals again for their stored times. */
   async function reseal(app: AuditApp): Promise<void> {
     const key = new SealKeys(OPTIONS.sealSecret).current;
     const rows = await app.sql(
@@ -154,7 +154,7 @@ describe('retention', () => {
     await app.tamper(...updates);
   }
 
-  it('drops whole months that are past it, and what stays verifies from a signed checkpoint', async () => {
+  it('drops whole expired months, and the other events verify from a signed checkpoint', async () => {
     const app = await withHistory();
     expect(await app.verifier.verify()).toMatchObject({ valid: true, verified: 7, dropped: 0 });
     const { heads } = await app.verifier.verify();
@@ -162,7 +162,7 @@ describe('retention', () => {
     expect(app.get(AuditMaintenance).failures).toEqual(new Map());
     expect(await app.sql('SELECT target FROM audit_events')).toEqual([{ target: 'of now' }]);
     const after = await app.verifier.verify();
-    // One is left of a; of b the seal of the late event is, and stands for it.
+    // Tenant a has one event left. Tenant b has only the seal of the late event left.
     expect(after).toMatchObject({ valid: true, verified: 1, dropped: 6, heads });
     expect((await app.verifier.verify({ known: heads })).valid).toBe(true);
     await app.sealed(['next'], 'a');
@@ -178,23 +178,23 @@ describe('retention', () => {
       `UPDATE audit_checkpoints SET dropped_before = 'ffffffff-0000-0000-0000-000000000000' WHERE tenant = 'a'`,
       'checkpoint',
     ],
-    ['moves one to another tenant', `UPDATE audit_checkpoints SET tenant = 'c' WHERE tenant = 'b'`, 'checkpoint'],
-    ['removes one', `DELETE FROM audit_checkpoints WHERE tenant = 'b'`, 'gap'],
-    ['deletes what is not to be dropped', `DELETE FROM audit_events WHERE target = 'of now'`, 'missing'],
+    ['moves a checkpoint to tenant c', `UPDATE audit_checkpoints SET tenant = 'c' WHERE tenant = 'b'`, 'checkpoint'],
+    ['removes a checkpoint', `DELETE FROM audit_checkpoints WHERE tenant = 'b'`, 'gap'],
+    ['deletes an event that is not expired', `DELETE FROM audit_events WHERE target = 'of now'`, 'missing'],
     [
-      'brings in an old event',
+      'inserts an old event',
       `INSERT INTO audit_events (id, occurred_at, action, outcome, severity, metadata)
       VALUES ('${idAt(startOfMonth(NOW, -3))}', now(), 'x', 'success', 'INFO', '{}')`,
       'unsealed',
     ],
-  ])('does not cover who %s', async (_what, sql, kind) => {
+  ])('does not hide an attacker who %s', async (_what, sql, kind) => {
     const app = await withHistory();
     await app.get(AuditMaintenance).run(NOW);
     expect(await app.verifyWith((manager) => manager.query(sql))).toMatchObject({ valid: false, fault: { kind } });
     await app.stop();
   });
 
-  it('never drops what is within it, nor what has no seal', async () => {
+  it('does not drop events that are not expired or have no seal', async () => {
     const app = await AuditApp.start(await freshDatabase(), { ...OPTIONS, retentionDays: 30 });
     const edge = new Date(NOW.getTime() - 29 * DAY_MS);
     await append(app, [eventAt(edge, 'young'), eventAt(startOfMonth(NOW, -3), 'old')]);
@@ -204,7 +204,7 @@ describe('retention', () => {
     await app.get(AuditMaintenance).run(NOW);
     expect(await placeOf(app, 'old')).toEqual([]);
     expect(await placeOf(app, 'young')).toHaveLength(1);
-    // It comes once more, from a journal: it is stored, sealed, and dropped at the next time.
+    // The event arrives again from a journal: it is stored, sealed, and dropped in the next run.
     await append(app, [eventAt(startOfMonth(NOW, -3), 'old')]);
     await app.sealer.seal();
     await app.get(AuditMaintenance).run(NOW);
@@ -215,7 +215,7 @@ describe('retention', () => {
     await app.stop();
   });
 
-  it('drops nothing where none is set', async () => {
+  it('drops nothing if no retention is set', async () => {
     const app = await AuditApp.start(await freshDatabase(), { sealIntervalMs: 0, maintenanceIntervalMs: 0 });
     await append(app, [eventAt(startOfMonth(NOW, -50), 'old')]);
     await app.sealer.seal();

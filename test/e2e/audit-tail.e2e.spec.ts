@@ -38,7 +38,7 @@ onBothAdapters('GET /audit/events/stream', (HTTP_ADAPTER) => {
   });
   afterAll(() => app.stop());
 
-  it('sends what matches as it is stored, each as one message, whatever an event holds', async () => {
+  it('sends each matching event as one message when it is stored, even if the event has line breaks', async () => {
     const action = `test.${randomUUID()}`;
     const stream = await open(`action=${action}`, { 'accept-encoding': 'gzip, br' });
     expect(stream.status).toBe(200);
@@ -57,7 +57,7 @@ onBothAdapters('GET /audit/events/stream', (HTTP_ADAPTER) => {
     stream.close();
   });
 
-  it('goes on after Last-Event-ID, with what was missed and without what was not', async () => {
+  it('continues after Last-Event-ID with the missed events and without repetitions', async () => {
     const action = `test.${randomUUID()}`;
     const stream = await open(`action=${action}`);
     await record(app, { action }, 'a', 'b', 'c');
@@ -76,18 +76,18 @@ onBothAdapters('GET /audit/events/stream', (HTTP_ADAPTER) => {
     end.close();
   });
 
-  it('says when what was missed is not kept any more, or was never here', async () => {
+  it('sends a reset if the missed events are deleted or the position is unknown', async () => {
     await record(app, { action: 'test.old' }, 'a');
     await app.app.get(AuditFeed).prune(0, []);
     for (const id of ['0', '999999999']) {
       const stream = await open('', { 'last-event-id': id });
-      await until('it says so', () => stream.messages.length > 0);
+      await until('the first message arrives', () => stream.messages.length > 0);
       expect(stream.messages[0]?.event).toBe('reset');
       stream.close();
     }
   });
 
-  it('sends what another replica has recorded', async () => {
+  it('sends events that another replica has recorded', async () => {
     const replica = await TestApp.start({ HTTP_ADAPTER, DATABASE_URL: url, ...ADMIN });
     const action = `test.${randomUUID()}`;
     const stream = await open(`action=${action}`);
@@ -98,7 +98,7 @@ onBothAdapters('GET /audit/events/stream', (HTTP_ADAPTER) => {
     await replica.stop();
   });
 
-  it('shows who acts in a tenant the events of that tenant alone, whatever the filter', async () => {
+  it('shows a caller in a tenant only the events of that tenant, with any filter', async () => {
     const action = `test.${randomUUID()}`;
     const queries = ['', `action=${action}`, 'tenant=rival', `tenant=rival&action=${action}`];
     const streams = await Promise.all(queries.map((query) => open(query, { 'x-test-tenant': 'acme' })));
@@ -108,7 +108,7 @@ onBothAdapters('GET /audit/events/stream', (HTTP_ADAPTER) => {
     await record(app, { action, tenantId: 'acme' }, 'ours');
     await all.has(3);
     const seen = () => streams.map((stream) => stream.ofAction(action).map(({ data }) => data.target as string));
-    await until('both have what they may see', () => seen().flat().length >= 2);
+    await until('both streams have the event of their tenant', () => seen().flat().length >= 2);
     expect(seen()).toEqual([['ours'], ['ours'], [], []]);
     for (const stream of [...streams, all]) {
       expect(stream.of('audit').some(({ data }) => data.tenantId === 'rival')).toBe(stream === all);
@@ -116,7 +116,7 @@ onBothAdapters('GET /audit/events/stream', (HTTP_ADAPTER) => {
     }
   });
 
-  it('refuses what is no cursor, no filter, and who may not', async () => {
+  it('refuses an invalid cursor, an invalid filter, and a caller without permission', async () => {
     expect((await app.get('/audit/events/stream', { token, headers: { 'last-event-id': '1; x' } })).status).toBe(400);
     expect((await app.get('/audit/events/stream?from=2026-01-01', { token })).status).toBe(400);
     expect((await app.get('/audit/events/stream')).status).toBe(401);
@@ -124,15 +124,15 @@ onBothAdapters('GET /audit/events/stream', (HTTP_ADAPTER) => {
     expect((await app.get('/audit/events/stream', { token: user.token })).status).toBe(403);
   });
 
-  it('ends with a word when the application shuts down, which does not wait for it', async () => {
+  it('ends with a message at shutdown, and the shutdown does not wait for it', async () => {
     const other = await TestApp.start({ HTTP_ADAPTER, DATABASE_URL: await testDatabase(), ...ADMIN });
     const visitor = await other.login(ADMIN.ADMIN_EMAIL, ADMIN.ADMIN_PASSWORD);
     const stream = await EventStream.open(`${other.baseUrl}/audit/events/stream`, {
       authorization: `Bearer ${visitor.token}`,
     });
-    await until('it has begun', () => stream.text !== '');
+    await until('the stream has started', () => stream.text !== '');
     await other.stop();
-    await until('it has ended', () => stream.isEnded);
+    await until('the stream has ended', () => stream.isEnded);
     expect(stream.of('end').map(({ data }) => data)).toEqual([{ reason: 'shutdown' }]);
   });
 });
@@ -164,24 +164,24 @@ describe('a live tail', () => {
     return text;
   };
 
-  it('whose client takes nothing keeps little in memory, and ends', async () => {
+  it('uses little memory and ends if its client reads nothing', async () => {
     const stream = await tailOf({ clientTimeoutMs: 300 });
     const metadata = { filler: 'x'.repeat(2_000) };
     for (let i = 0; i < 3_000; i++) app.audit.record({ action: 'test.flood', outcome: 'success', metadata });
     await app.audit.flush();
     const most: number[] = [];
-    await until('it has given up', () => most.push(stream.readableLength) > 0 && stream.destroyed, {
+    await until('the stream is closed', () => most.push(stream.readableLength) > 0 && stream.destroyed, {
       withinMs: 30_000,
     });
-    // A page of the feed at most, of the 6 MB that there are.
+    // At most one page of the feed, out of 6 MB of events.
     expect(Math.max(...most)).toBeLessThan(3_000_000);
   });
 
-  it('whose client was too slow tells it so, after what was sent', async () => {
+  it('tells a client that was too slow the reason, after the events already sent', async () => {
     const stream = await tailOf({ clientTimeoutMs: 1_000 });
     let text = '';
     let goOn: (() => void) | undefined;
-    // In the moment in which it gives up: a moment later it may not wait for its client any more.
+    // The client continues when the stream closes: later the stream does not wait for its client.
     const finish = vi.spyOn(stream, 'finish').mockImplementation((reason) => {
       TailStream.prototype.finish.call(stream, reason);
       goOn?.();
@@ -197,7 +197,7 @@ describe('a live tail', () => {
     const taken = once(client, 'finish');
     stream.pipe(client);
     const metadata = { filler: 'x'.repeat(2_000) };
-    // The first batch is what the client is busy with, the second what it leaves.
+    // The client is busy with the first batch and does not read all of the second.
     for (const count of [100, 400]) {
       for (let i = 0; i < count; i++) app.audit.record({ action: 'test.slow', outcome: 'success', metadata });
       await app.audit.flush();
@@ -208,19 +208,19 @@ describe('a live tail', () => {
     expect(text.split('event: audit').length).toBeLessThan(502);
   });
 
-  it('says that it lives, and how far it is, where nothing matches', async () => {
+  it('sends a heartbeat with its position if no event matches', async () => {
     const stream = await tailOf({ heartbeatMs: 20, filter: { action: 'test.nothing' } });
     let text = '';
     stream.on('data', (part) => (text += String(part)));
     app.audit.record({ action: 'test.else', outcome: 'success' });
     await app.audit.flush();
     const end = await app.get(AuditFeed).lastPosition();
-    await until('the heartbeat tells the place', () => text.includes(`: heartbeat\nid: ${end}\n\n`));
+    await until('the heartbeat contains the position', () => text.includes(`: heartbeat\nid: ${end}\n\n`));
     expect(text).not.toContain('event: audit');
     stream.destroy();
   });
 
-  it('ends for who may not see it any more', async () => {
+  it('ends for a caller who loses the permission', async () => {
     let isAllowed = true;
     const stream = await tailOf({ recheckMs: 10, isAllowed: async () => isAllowed });
     const text = textOf(stream);
@@ -228,7 +228,7 @@ describe('a live tail', () => {
     expect(await text).toContain('event: end\ndata: {"reason":"unauthorized"}');
   });
 
-  it('is refused where as many are open as may be', async () => {
+  it('is refused when the maximum number of streams is open', async () => {
     const tail = app.get(AuditTail);
     const open = () => tail.open({}, 'all', undefined, async () => true);
     const attempts = await Promise.allSettled([open(), open(), open(), open()]);
@@ -236,7 +236,7 @@ describe('a live tail', () => {
     expect(streams).toHaveLength(2);
     await expect(open()).rejects.toMatchObject({ code: 'SERVICE_UNAVAILABLE' });
     for (const stream of streams) stream.destroy();
-    await until('there is room again', () =>
+    await until('a new stream can be opened', () =>
       open().then(
         (stream) => Boolean(stream.destroy()),
         () => false,
@@ -244,7 +244,7 @@ describe('a live tail', () => {
     );
   });
 
-  it('ends as well where a shutdown begins while it is being opened', async () => {
+  it('ends if a shutdown begins while the stream is being opened', async () => {
     const ending = await AuditApp.start(await ownDatabase());
     const opening = ending.get(AuditTail).open({}, 'all', undefined, async () => true);
     ending.get(AuditTail).onShutdown();

@@ -9,9 +9,9 @@ import { onBothAdapters, TestApp } from '../support/harness.js';
 
 const ADMIN = { ADMIN_EMAIL: `${randomUUID()}@example.com`, ADMIN_PASSWORD: 'who has seen it all' };
 
-/** Actions that the tests of accounts, tenants and API keys show. */
+/** Actions that the tests of accounts, tenants and API keys cover. */
 const SHOWN_ELSEWHERE = /^(?:user|tenant|api_key|workspace)\.|^rate_limit\.shadow|^auth\./;
-/** Actions of accounts that this test shows. */
+/** Actions of accounts that this test covers. */
 const OF_ACCOUNTS = ['auth.register', 'auth.login', 'auth.logout', 'auth.failed_login', 'auth.token_reuse'];
 
 @Controller({ path: 'vault', version: VERSION_NEUTRAL })
@@ -44,7 +44,7 @@ class VaultController {
 @Module({ controllers: [VaultController] })
 class VaultModule {}
 
-onBothAdapters('the vocabulary', (HTTP_ADAPTER) => {
+onBothAdapters('the audit vocabulary', (HTTP_ADAPTER) => {
   let app: TestApp;
   let token: string;
   const actionsOf = async (requestId: unknown) =>
@@ -57,7 +57,7 @@ onBothAdapters('the vocabulary', (HTTP_ADAPTER) => {
   });
   afterAll(() => app.stop());
 
-  it('records calls of administration, those that change something where told so, and how they went', async () => {
+  it('records admin calls and, if configured, calls that change data, with their outcome', async () => {
     const rotated = await app.post('/vault/rotate/k1', {}, { token });
     expect(await actionsOf(rotated.headers['x-request-id'])).toEqual(['admin.action success', 'api.request success']);
     const [event] = await app.auditOf(String(rotated.headers['x-request-id']));
@@ -78,7 +78,7 @@ onBothAdapters('the vocabulary', (HTTP_ADAPTER) => {
     expect(await actionsOf(probe.headers['x-request-id'])).toEqual([]);
   });
 
-  it('is recorded, every action of it', async () => {
+  it('has a recorded event for each action', async () => {
     const visitor = await app.register();
     const admin = await app.login(ADMIN.ADMIN_EMAIL, ADMIN.ADMIN_PASSWORD);
     await app.post('/auth/refresh', { refreshToken: visitor.refreshToken });

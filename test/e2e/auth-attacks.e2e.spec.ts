@@ -6,7 +6,7 @@ import { PUBLIC_ROUTE, hasRouteFlag } from '../../src/guards/index.js';
 import { onBothAdapters, TestApp, type Visitor } from '../support/harness.js';
 
 const METHODS = ['get', 'post', 'put', 'patch', 'delete'] as const;
-/** Self-tests call the application’s other routes, for seconds; they take nobody’s name. */
+/** Self-tests call the other routes of the application for seconds. They do not use the id of a user. */
 const SELF_TESTS = /^(?:\/v1)?\/production-test/;
 
 interface Route {
@@ -18,7 +18,7 @@ interface Route {
 
 type Operations = Partial<Record<(typeof METHODS)[number], { operationId: string }>>;
 
-/** Every route of the OpenAPI document, with what its decorators say of who may call it. */
+/** Every route of the OpenAPI document, and whether its decorators make it public. */
 async function routesOf(app: TestApp): Promise<Route[]> {
   const { paths } = (await app.get('/docs/openapi.json')).body as { paths: Record<string, Operations> };
   const controllers = app.app.get(DiscoveryService, { strict: false }).getControllers();
@@ -45,7 +45,7 @@ async function routesOf(app: TestApp): Promise<Route[]> {
   );
 }
 
-/** All that the database holds of a user, but for what anybody may ask for: mails with a token. */
+/** All data of a user in the database, except the tokens of mails, which any caller can request. */
 async function belongingsOf(app: TestApp, { id }: Visitor): Promise<unknown[]> {
   const tables = await app.sql(
     `SELECT table_name FROM information_schema.columns
@@ -72,12 +72,12 @@ onBothAdapters('every route', (adapter) => {
   });
   afterAll(() => app.stop());
 
-  it('is known, those with a name in the path among them', () => {
+  it('is in the OpenAPI document, also if it has path parameters', () => {
     expect(routes.length).toBeGreaterThan(40);
     expect(routes.filter(({ path }) => path.includes('{')).length).toBeGreaterThan(3);
   });
 
-  it('that is not public answers 401 to nobody and to a forged token, and looks at nothing', async () => {
+  it('returns 401 without a token and for a forged token, unless the route is public', async () => {
     const closed = routes.filter(({ isPublic }) => !isPublic);
     expect(closed.length).toBeGreaterThan(20);
     for (const { method, path } of closed) {
@@ -91,12 +91,12 @@ onBothAdapters('every route', (adapter) => {
     }
   });
 
-  it('leaves what is somebody else’s alone, and tells nothing of it', async () => {
+  it('does not change or show the data of another user', async () => {
     const before = await belongingsOf(app, victim);
     for (const { method, path } of routes) {
       const targets = path.includes('{') ? idsOfVictim.map((id) => path.replaceAll(/\{\w+\}/g, id)) : [path];
       for (const target of targets) {
-        // A new one each time, since some routes end the session or the account of who calls them.
+        // A new attacker each time, because some routes end the session or the account of the caller.
         const attacker = await app.register();
         const named = { id: victim.id, userId: victim.id, user: victim.id, sub: victim.id, sessionId: idsOfVictim[1] };
         const query = new URLSearchParams(named as Record<string, string>);
@@ -116,7 +116,7 @@ onBothAdapters('every route', (adapter) => {
     expect((await app.get('/auth/profile', { token: victim.token })).status).toBe(200);
   });
 
-  it('gives nobody a role who asks for one', async () => {
+  it('does not give a role to a user who asks for one', async () => {
     const wishes = { roles: ['Admin'], role: 'Admin', isAdmin: true, permissions: ['*'], tenantId: randomUUID() };
     for (const { method, path } of routes.filter((route) => route.method !== 'GET')) {
       const attacker = await app.register();
@@ -125,7 +125,7 @@ onBothAdapters('every route', (adapter) => {
         await app.send(method, target, { token: attacker.token, body });
       }
       const rows = await app.sql('SELECT roles FROM users WHERE id = $1', [attacker.id]);
-      // No rows where the account is gone, by its own hand.
+      // There are no rows if the attacker deleted their own account.
       expect(
         rows.flatMap(({ roles }: { roles: string[] }) => roles).filter((role: string) => role !== 'User'),
         `${method} ${path}`,
@@ -134,7 +134,7 @@ onBothAdapters('every route', (adapter) => {
   });
 });
 
-describe('a body with more than is asked for', () => {
+describe('a body with unknown fields', () => {
   it.each<[string, (app: TestApp, extra: object) => Promise<{ status: number }>]>([
     [
       'registration',

@@ -6,7 +6,7 @@ import { onBothAdapters, TestApp } from '../support/harness.js';
 const DEVICE = '__Host-bulwark-device';
 const LIMIT = 5;
 
-onBothAdapters('a device that logged in before', (adapter) => {
+onBothAdapters('a known device', (adapter) => {
   let app: TestApp;
   beforeAll(async () => {
     app = await TestApp.start({
@@ -18,7 +18,7 @@ onBothAdapters('a device that logged in before', (adapter) => {
   afterAll(() => app.stop());
 
   let addresses = 0;
-  /** Headers of a request from an address that nobody has used before. */
+  /** Headers of a request from an address that was not used before. */
   const elsewhere = (cookie?: string): Record<string, string> => ({
     'X-Forwarded-For': `203.0.${(++addresses >> 8) % 256}.${addresses % 256}`,
     ...(cookie !== undefined && { Cookie: `other=1; ${DEVICE}=${cookie}` }),
@@ -37,13 +37,13 @@ onBothAdapters('a device that logged in before', (adapter) => {
     return { email, password, token, cookie: valueIn(headers['set-cookie']) };
   }
 
-  /** Fails until the account is held back. */
+  /** Sends wrong passwords until the account is blocked. */
   async function holdBack(email: string): Promise<void> {
     for (let i = 0; i < LIMIT; i++) expect((await login(email, 'a wrong guess')).status).toBe(401);
     expect((await login(email, 'a wrong guess')).status).toBe(429);
   }
 
-  it('gets a cookie for a year that scripts cannot read, and that names no one', async () => {
+  it('gets a cookie for a year that scripts cannot read and that does not name the user', async () => {
     const { email, password, cookie } = await owner();
     const line = cookieIn((await login(email, password)).headers['set-cookie']);
     expect(line).toMatch(/^[\w-]{22}\.\d+\.[\w-]{43}; Path=\/; Max-Age=31536000; HttpOnly; Secure; SameSite=Strict$/);
@@ -51,25 +51,25 @@ onBothAdapters('a device that logged in before', (adapter) => {
     expect(again.split('.')[0]).toBe(cookie.split('.')[0]);
   });
 
-  it('is not held back by five failed logins from anywhere', async () => {
+  it('is not blocked by five failed logins from other clients', async () => {
     const { email, password, cookie } = await owner();
     await holdBack(email);
     expect((await login(email, password)).status).toBe(429);
     expect((await login(email, password, cookie)).status).toBe(200);
   });
 
-  it('has five guesses, from however many addresses: a stolen cookie is no way to guess on', async () => {
+  it('has five attempts from all addresses together, so a stolen cookie allows no more guesses', async () => {
     const { email, password, cookie } = await owner();
     const statuses: number[] = [];
     for (let i = 0; i < LIMIT + 2; i++) statuses.push((await login(email, `guess ${i}`, cookie)).status);
     expect(statuses).toEqual([401, 401, 401, 401, 401, 429, 429]);
-    // The owner elsewhere is not held back by them, and a new device has an allowance of its own.
+    // They do not block the owner on another device, and a new device has its own limit.
     const { status, headers } = await login(email, password);
     expect(status).toBe(200);
     expect((await login(email, 'a wrong guess', valueIn(headers['set-cookie']))).status).toBe(401);
   });
 
-  it('is worth nothing for another account, changed, twice, or without the password', async () => {
+  it('needs the password and an unchanged, single cookie of the same account', async () => {
     const [one, other] = [await owner(), await owner()];
     await holdBack(one.email);
     const [id = '', issuedAt = '', mac = ''] = one.cookie.split('.');
@@ -85,7 +85,7 @@ onBothAdapters('a device that logged in before', (adapter) => {
     expect((await app.get('/auth/profile', { headers: elsewhere(one.cookie) })).status).toBe(401);
   });
 
-  it('still counts for its address', async () => {
+  it('still counts toward the limit of its address', async () => {
     const accounts = [];
     for (let i = 0; i < LIMIT + 1; i++) accounts.push(await owner());
     const from = elsewhere();
@@ -97,7 +97,7 @@ onBothAdapters('a device that logged in before', (adapter) => {
     expect(statuses).toEqual([401, 401, 401, 401, 401, 429]);
   });
 
-  it('keeps its allowance at the second step', async () => {
+  it('keeps its separate limit at the second step', async () => {
     const { email, password, token } = await app.register();
     const begun = await app.post('/auth/mfa/totp', undefined, { token, headers: elsewhere() });
     const authenticator = new Authenticator(begun.body.uri);
@@ -122,7 +122,7 @@ onBothAdapters('a device that logged in before', (adapter) => {
     expect((await secondStep(own, second, cookie)).status).toBe(200);
   });
 
-  it('is, for a caller who is logged in, the session: strangers cannot hold back a change of password', async () => {
+  it('is the session of a logged-in caller: other clients cannot block a password change', async () => {
     const { email, password, token } = await owner();
     await holdBack(email);
     const change = (currentPassword: string) =>
@@ -144,7 +144,7 @@ onBothAdapters('a device that logged in before', (adapter) => {
   });
 });
 
-describe('device cookies that are switched off', () => {
+describe('disabled device cookies', () => {
   it('are neither set nor read', async () => {
     const app = await TestApp.start({ AUTH_DEVICE_COOKIES: 'false' });
     try {

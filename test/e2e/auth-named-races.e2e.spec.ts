@@ -44,7 +44,7 @@ function atOnce(calls: readonly Call[]): Promise<Answer[]> {
 
 const statusesOf = (answers: readonly Answer[]) => answers.map(({ status }) => status).toSorted((a, b) => a - b);
 
-/** One round after the other; what fails names its round. */
+/** Runs one round after the other. A failure names its round. */
 async function rounds(run: () => Promise<void>): Promise<void> {
   for (let round = 1; round <= ROUNDS; round++) {
     try {
@@ -59,7 +59,7 @@ async function rounds(run: () => Promise<void>): Promise<void> {
 const logIn = (email: string, password: string) => pair.replicas[1].post('/auth/login', { email, password });
 
 describe('at the same moment on two replicas', { tags: 'long', timeout: 50_000 * ROUNDS }, () => {
-  it('two changes of one password do not both succeed, and the new password is that of the one that did', () =>
+  it('only one of two changes of a password succeeds, and its password is the new one', () =>
     rounds(async () => {
       const { email, password, logins } = await Subject.create(pair, { logins: 2, apiKeys: 0 });
       const passwords = ['the password of the first', 'the password of the second'];
@@ -76,7 +76,7 @@ describe('at the same moment on two replicas', { tags: 'long', timeout: 50_000 *
       expect(working).toEqual(accepted);
     }));
 
-  it('twenty new API keys do not pass the limit of a user', () =>
+  it('twenty new API keys do not exceed the limit of a user', () =>
     rounds(async () => {
       const user = await registered(pair.replicas[0]);
       await pair.sql(
@@ -93,7 +93,7 @@ describe('at the same moment on two replicas', { tags: 'long', timeout: 50_000 *
       expect(rows).toHaveLength(KEY_LIMIT);
     }));
 
-  it.each([0, 1])('two requests for a reset mail send a token each, and both tokens work (used: %i)', (used) =>
+  it.each([0, 1])('two requests for a reset mail send one token each, and both tokens work (used: %i)', (used) =>
     rounds(async () => {
       const { email } = await registered(pair.replicas[0]);
       const ask: Call = (replica) => replica.post('/auth/forgot-password', { email });
@@ -105,7 +105,7 @@ describe('at the same moment on two replicas', { tags: 'long', timeout: 50_000 *
     }),
   );
 
-  it('four logins beside the confirmation of a second factor leave no session without it, and each mfaToken works', () =>
+  it('four logins while a second factor is confirmed leave no session without it, and each mfaToken works', () =>
     rounds(async () => {
       const subject = await Subject.create(pair, { factor: 'pending', logins: 1, apiKeys: 0 });
       const { email, password } = subject;
@@ -125,13 +125,13 @@ describe('at the same moment on two replicas', { tags: 'long', timeout: 50_000 *
             : ['/auth/login/mfa', { mfaToken, code: subject.authenticator?.at(0) }];
         uses.push(await pair.replicas[1].post(path, use));
       }
-      // A session that was opened without the factor has ended; a token of the first step leads to one with it.
+      // A session without the factor has ended. A token of the first step gives a session with the factor.
       expect(uses.map(({ status }) => status)).toEqual(logins.map(({ status }) => (status === 200 ? 401 : 200)));
       const sessions = `SELECT 1 FROM auth_sessions WHERE user_id = $1 AND revoked_at IS NULL AND NOT 'mfa' = ANY (methods)`;
       expect(await pair.sql(`${sessions} AND id <> $2`, [subject.id, subject.logins[0]?.sessionId])).toEqual([]);
     }));
 
-  it('two owners who leave a tenant do not both go', () =>
+  it('two owners cannot both leave a tenant', () =>
     rounds(async () => {
       const { tenantId, owners, tokens } = await tenantOfTwo();
       const answers = await atOnce(
@@ -145,7 +145,7 @@ describe('at the same moment on two replicas', { tags: 'long', timeout: 50_000 *
       expect([...(await rolesIn(pair, tenantId)).values()]).toEqual([['TenantOwner']]);
     }));
 
-  it('two owners who demote each other do not both succeed', () =>
+  it('two owners cannot both demote each other', () =>
     rounds(async () => {
       const { tenantId, owners, tokens } = await tenantOfTwo();
       const answers = await atOnce(
@@ -158,7 +158,7 @@ describe('at the same moment on two replicas', { tags: 'long', timeout: 50_000 *
       expect([...(await rolesIn(pair, tenantId)).values()].flat()).toContain('TenantOwner');
     }));
 
-  it('two owners who delete or deactivate their accounts do not leave the tenant without one', () =>
+  it('two owners cannot leave a tenant without an owner by deleting or deactivating their accounts', () =>
     rounds(async () => {
       const { tenantId, owners } = await tenantOfTwo();
       const paths = ['/auth/delete-account', '/auth/deactivate-account'];
@@ -175,7 +175,7 @@ describe('at the same moment on two replicas', { tags: 'long', timeout: 50_000 *
       expect(await pair.sql(active, [tenantId])).toHaveLength(1);
     }));
 
-  it('a change of a member by another owner does not bring back a member who is being removed', () =>
+  it('a change of a member does not restore a member whom another owner is removing', () =>
     rounds(async () => {
       const { tenantId, tokens } = await tenantOfTwo();
       const member = await registered(pair.replicas[0]);
@@ -201,7 +201,7 @@ describe('at the same moment on two replicas', { tags: 'long', timeout: 50_000 *
         (replica) => replica.send('PUT', path, { token: tokens[0], body: { roles: ['TenantOwner'] } }),
         (replica) => replica.delete(path, { token: tokens[1] }),
       ]);
-      // Promoted first, and out of the manager's reach; or removed first, and no member to promote.
+      // Either promoted first, so the manager may not remove the owner; or removed first, so nobody can be promoted.
       const roles = (await rolesIn(pair, tenantId)).get(member.id);
       const outcome = [promoted?.status, removed?.status, roles?.join()];
       expect([
@@ -229,7 +229,7 @@ describe('at the same moment on two replicas', { tags: 'long', timeout: 50_000 *
         (replica, { token }) =>
           patchUser(replica, victim, { deactivated: true }, token),
     ],
-  ])('two administrators who %s each other do not both succeed', (_what, act) =>
+  ])('two administrators cannot both %s each other', (_what, act) =>
     rounds(async () => {
       await withOnlyAdministrators(async (one, two) => {
         const answers = await atOnce([(replica) => act(two)(replica, one), (replica) => act(one)(replica, two)]);
@@ -239,7 +239,7 @@ describe('at the same moment on two replicas', { tags: 'long', timeout: 50_000 *
     }),
   );
 
-  it('two administrators who delete their accounts do not both go', () =>
+  it('two administrators cannot both delete their accounts', () =>
     rounds(async () => {
       await withOnlyAdministrators(async (...both) => {
         const answers = await atOnce(
@@ -254,7 +254,7 @@ describe('at the same moment on two replicas', { tags: 'long', timeout: 50_000 *
       });
     }));
 
-  it('changes of the tenants of users by three administrators, in different order, all succeed', () =>
+  it('three administrators can change the tenants of the same users in different order', () =>
     rounds(async () => {
       const third = await administratorOf(pair.replicas[0]);
       const actors = [...pair.administrators, third];
@@ -271,7 +271,7 @@ describe('at the same moment on two replicas', { tags: 'long', timeout: 50_000 *
       expect(await pair.sql('SELECT 1 FROM tenant_members WHERE user_id = $1', [user.id])).toHaveLength(6);
     }));
 
-  it('a new tenant for an owner who is being deleted is not left without an owner', () =>
+  it('a new tenant has an owner even if that user is being deleted', () =>
     rounds(async () => {
       const owner = await registered(pair.replicas[0]);
       const name = `Tenant ${randomUUID()}`;
@@ -283,13 +283,13 @@ describe('at the same moment on two replicas', { tags: 'long', timeout: 50_000 *
       const ownerless = `SELECT t.id FROM tenants t WHERE t.name = $1
         AND NOT EXISTS (SELECT 1 FROM tenant_members m WHERE m.tenant_id = t.id AND 'TenantOwner' = ANY (m.roles))`;
       expect(await pair.sql(ownerless, [name])).toEqual([]);
-      // Either the tenant was first, and its last owner stays; or the deletion was, and there is no tenant.
+      // Either the tenant is created first and its last owner stays, or the deletion is first and there is no tenant.
       expect([201, 400, 404, 409, 422]).toContain(made?.status);
       expect(deleted?.status).toBe(made?.status === 201 ? 409 : 204);
     }));
 });
 
-it('a new tenant for an owner who never was leaves nothing behind', async () => {
+it('a new tenant with an unknown owner is not stored', async () => {
   const name = `Tenant ${randomUUID()}`;
   const call = { token: pair.administrators[0].token };
   const { status } = await pair.replicas[0].post('/admin/tenants', { name, ownerId: randomUUID() }, call);
@@ -301,7 +301,7 @@ function patchUser(replica: TestApp, { id }: Visitor, body: object, token?: stri
   return replica.patch(`/admin/users/${id}`, body, { token });
 }
 
-/** A tenant with two owners, who have a token for it each. */
+/** A tenant with two owners. Each of them has a token for it. */
 async function tenantOfTwo() {
   const [one] = pair.replicas;
   const owners = [await registered(one), await registered(one)];
@@ -311,7 +311,7 @@ async function tenantOfTwo() {
   return { tenantId, owners, tokens };
 }
 
-/** Two administrators beside whom there are no others for a while. */
+/** Calls `work` with the only two administrators. */
 async function withOnlyAdministrators(work: (one: Visitor, two: Visitor) => Promise<void>): Promise<void> {
   const [one, two] = [await administratorOf(pair.replicas[0]), await administratorOf(pair.replicas[0])];
   const others = await pair.sql(

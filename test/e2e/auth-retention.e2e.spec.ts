@@ -21,7 +21,7 @@ const runOn = (app: TestApp) => app.app.get(AuthRetention, { strict: false }).ru
 const countOf = async (table: string, user: Visitor): Promise<number> =>
   (await one.sql(`SELECT count(*)::int AS n FROM ${table} WHERE user_id = $1`, [user.id]))[0].n;
 
-/** Sessions of a user that ended so many days ago, by revocation or by time. */
+/** Adds sessions of a user that ended this many days ago, by revocation or by expiry. */
 const addEnded = (user: Visitor, count: number, how: 'revoked_at' | 'expires_at', days: number) =>
   one.sql(
     `INSERT INTO auth_sessions (id, user_id, refresh_hash, created_at, last_used_at, expires_at, revoked_at)
@@ -32,7 +32,7 @@ const addEnded = (user: Visitor, count: number, how: 'revoked_at' | 'expires_at'
     [user.id, count, how, days],
   );
 
-it('removes sessions that ended long ago, in batches, whichever of two replicas does it, and no others', async () => {
+it('removes only sessions that ended long ago, in batches, with two replicas at once', async () => {
   const user = await one.register();
   await addEnded(user, 1_500, 'expires_at', 8);
   await addEnded(user, 1_000, 'revoked_at', 8);
@@ -43,7 +43,7 @@ it('removes sessions that ended long ago, in batches, whichever of two replicas 
   expect((await one.get('/auth/profile', { token: user.token })).status).toBe(200);
 });
 
-it('leaves it to another replica that is at it', async () => {
+it('skips the run while another replica runs it', async () => {
   const user = await one.register();
   await addEnded(user, 1, 'expires_at', 8);
   await other.app.get(DataSource).transaction(async (manager) => {
@@ -55,7 +55,7 @@ it('leaves it to another replica that is at it', async () => {
   expect(await countOf('auth_sessions', user)).toBe(1);
 });
 
-it('keeps the memory of used refresh tokens as long as their session goes on', async () => {
+it('keeps used refresh tokens while their session is active', async () => {
   const user = await one.register();
   const successor = await one.post('/auth/refresh', { refreshToken: user.refreshToken });
   await one.sql(`UPDATE auth_sessions SET last_used_at = now() - interval '29 days' WHERE user_id = $1`, [user.id]);
@@ -67,7 +67,7 @@ it('keeps the memory of used refresh tokens as long as their session goes on', a
   expect((await one.post('/auth/refresh', { refreshToken })).body.code).toBe('AUTH_REFRESH_INVALID');
 });
 
-it('removes tokens that have expired, and mails that were given up long ago, but none that wait', async () => {
+it('removes expired tokens and mails that failed long ago, but no waiting mails', async () => {
   const [fresh, expired] = [await one.register(), await one.register()];
   for (const { id } of [fresh, expired]) {
     await one.sql(
@@ -95,7 +95,7 @@ it('removes tokens that have expired, and mails that were given up long ago, but
   expect(kept.map(({ id }: { id: string }) => id)).toEqual([mails.wanted, mails.recent]);
 });
 
-it('is done by itself, every ten minutes', async () => {
+it('runs automatically every ten minutes', async () => {
   const setTimeout = vi.spyOn(globalThis, 'setTimeout');
   const app = await TestApp.start({ AUTH_RETENTION: '7d' });
   const due = setTimeout.mock.calls
@@ -106,7 +106,7 @@ it('is done by itself, every ten minutes', async () => {
     const user = await app.register();
     await addEnded(user, 1, 'expires_at', 8);
     expect(await countOf('auth_sessions', user)).toBe(2);
-    // Their time is not waited for.
+    // Run the timers now, without waiting.
     for (const work of due) work();
     await until('the session is removed', async () => (await countOf('auth_sessions', user)) === 1);
   } finally {

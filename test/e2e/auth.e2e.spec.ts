@@ -13,7 +13,7 @@ const SECRET = 'a secret of the test suite, long enough for HS256';
 
 const encode = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
 
-/** A token made by hand, as an attacker would make it. */
+/** A forged token, as an attacker would create it. */
 function forge(header: object, claims: object, secret = SECRET, algorithm = 'sha256'): string {
   const signed = `${encode(header)}.${encode(claims)}`;
   return `${signed}.${createHmac(algorithm, secret).update(signed).digest('base64url')}`;
@@ -51,7 +51,7 @@ onBothAdapters('accounts', (adapter) => {
   });
   afterAll(() => app.stop());
 
-  it('registers with 201 and answers with tokens and the user, but never a hash', async () => {
+  it('registers with 201 and returns tokens and the user, but no hash', async () => {
     const answer = await app.post('/auth/register', {
       email: `${randomUUID()}@example.com`,
       password: 'Test123!',
@@ -74,18 +74,18 @@ onBothAdapters('accounts', (adapter) => {
     expect(answer.headers['cache-control']).toBe('no-store');
   });
 
-  it('stores a bcrypt hash of the configured cost', async () => {
+  it('stores a bcrypt hash with the configured cost', async () => {
     const rows = await app.sql('SELECT password_hash FROM users WHERE id = $1', [visitor.id]);
     expect(rows[0].password_hash).toMatch(/^\$2b\$04\$/);
   });
 
-  it('logs in with the email in other letter case', async () => {
+  it('logs in with the email in another letter case', async () => {
     const answer = await app.post('/auth/login', { email: visitor.email.toUpperCase(), password: visitor.password });
     expect(answer.status).toBe(200);
     expect(answer.body.user.id).toBe(visitor.id);
   });
 
-  it('refuses a duplicate email, also in other letter case, and leaves one row', async () => {
+  it('refuses a duplicate email, also in another letter case, and keeps one row', async () => {
     const body = { email: visitor.email.toUpperCase(), password: 'another password', name: 'Other' };
     const answer = await app.post('/auth/register', body);
     expect(answer.status).toBe(409);
@@ -93,7 +93,7 @@ onBothAdapters('accounts', (adapter) => {
     expect(await app.sql('SELECT id FROM users WHERE email = $1', [visitor.email])).toHaveLength(1);
   });
 
-  it('admits one of twenty registrations of one email at the same moment', async () => {
+  it('accepts one of twenty registrations with the same email at the same time', async () => {
     const email = `${randomUUID()}@example.com`;
     const answers = await Promise.all(
       Array.from({ length: 20 }, (_, i) =>
@@ -114,7 +114,7 @@ onBothAdapters('accounts', (adapter) => {
     expect(sessions).toHaveLength(1);
   });
 
-  it('takes no role from the body', async () => {
+  it('does not accept a role from the body', async () => {
     const body = { email: `${randomUUID()}@example.com`, password: 'a good password', name: 'X', roles: ['Admin'] };
     const answer = await app.post('/auth/register', body);
     expect(answer.status).toBe(400);
@@ -125,27 +125,27 @@ onBothAdapters('accounts', (adapter) => {
   it.each([
     ['a NUL', 'password\u0000tail', 'controlCharacter'],
     ['more than 72 bytes', 'ä'.repeat(40), 'passwordEncoding'],
-  ])('refuses a password with %s, which bcrypt would cut short', async (_what, password, code) => {
+  ])('refuses a password with %s, because bcrypt would truncate it', async (_what, password, code) => {
     const email = `${randomUUID()}@example.com`;
     const answer = await app.post('/auth/register', { email, password, name: 'X' });
     expect(answer.status).toBe(400);
     expect(answer.body.errors).toContainEqual(expect.objectContaining({ path: 'password', code }));
   });
 
-  it('refuses a lone surrogate, which would match every other one', async () => {
+  it('refuses a lone surrogate, because it would match every other one', async () => {
     const email = `${randomUUID()}@example.com`;
     const answer = await app.post('/auth/register', `{"email":"${email}","password":"password\\ud800","name":"X"}`);
     expect(answer.status).toBe(400);
     expect(answer.body.errors).toContainEqual(expect.objectContaining({ path: 'password', code: 'loneSurrogate' }));
   });
 
-  it('takes equal characters in another composition for the same password', async () => {
+  it('accepts the same password in another Unicode normalization form', async () => {
     const composed = await app.register(undefined, 'caf\u00e9 caf\u00e9');
     const again = await app.login(composed.email, 'cafe\u0301 cafe\u0301');
     expect(again.id).toBe(composed.id);
   });
 
-  it('answers alike for a wrong password and an unknown email', async () => {
+  it('returns the same answer for a wrong password and an unknown email', async () => {
     const wrong = await app.post('/auth/login', { email: visitor.email, password: 'wrong password' });
     const unknown = await app.post('/auth/login', { email: 'nobody@example.com', password: 'wrong password' });
     for (const answer of [wrong, unknown]) {
@@ -163,14 +163,14 @@ onBothAdapters('accounts', (adapter) => {
     }
   });
 
-  it('refuses the token of an account that is gone', async () => {
+  it('refuses the token of a deleted account', async () => {
     const gone = await app.register();
     await app.sql('DELETE FROM users WHERE id = $1', [gone.id]);
     expect((await app.get('/auth/profile', { token: gone.token })).body.code).toBe('AUTH_TOKEN_REVOKED');
   });
 
   describe('refresh', () => {
-    it('gives a new pair of tokens, once', async () => {
+    it('returns a new pair of tokens once', async () => {
       const { refreshToken } = await app.register();
       const first = await app.post('/auth/refresh', { refreshToken });
       expect(first.status).toBe(200);
@@ -178,7 +178,7 @@ onBothAdapters('accounts', (adapter) => {
       expect((await app.get('/auth/profile', { token: first.body.accessToken })).status).toBe(200);
     });
 
-    it('ends the session when a used token comes again from another client, and audits it', async () => {
+    it('ends the session and audits it when another client sends a used token', async () => {
       const { refreshToken, id } = await app.register();
       const first = await app.post('/auth/refresh', { refreshToken });
       const thief = { headers: { 'User-Agent': 'thief' } };
@@ -193,7 +193,7 @@ onBothAdapters('accounts', (adapter) => {
       ]);
     });
 
-    it('gives the same successor again to the client whose answer got lost', async () => {
+    it('returns the same new token to a client that did not receive the answer', async () => {
       const { refreshToken } = await app.register();
       const lost = await app.post('/auth/refresh', { refreshToken });
       const again = await app.post('/auth/refresh', { refreshToken });
@@ -205,14 +205,14 @@ onBothAdapters('accounts', (adapter) => {
       expect((await app.get('/auth/profile', { token: next.body.accessToken })).body.code).toBe('AUTH_TOKEN_REVOKED');
     });
 
-    it('takes a used token for stolen when the time for lost answers is over', async () => {
+    it('treats a used token as stolen after the grace period', async () => {
       const { refreshToken, id } = await app.register();
       await app.post('/auth/refresh', { refreshToken });
       await app.sql(`UPDATE auth_sessions SET last_used_at = now() - interval '61 seconds' WHERE user_id = $1`, [id]);
       expect((await app.post('/auth/refresh', { refreshToken })).status).toBe(401);
     });
 
-    it(`gives one successor to ${REFRESHES} requests at the same moment`, { tags: 'long' }, async () => {
+    it(`returns one new token to ${REFRESHES} requests at the same time`, { tags: 'long' }, async () => {
       const { refreshToken, id } = await app.register();
       const answers = await Promise.all(
         Array.from({ length: REFRESHES }, () => app.post('/auth/refresh', { refreshToken })),
@@ -224,7 +224,7 @@ onBothAdapters('accounts', (adapter) => {
       expect(sessions).toEqual([{ revoked_at: null }]);
     });
 
-    it('gives nothing to the others of a hundred when they are other clients, and ends the session', async () => {
+    it('ends the session when a hundred clients use one token at the same time', async () => {
       const { refreshToken } = await app.register();
       const answers = await Promise.all(
         Array.from({ length: 100 }, (_, i) =>
@@ -243,7 +243,7 @@ onBothAdapters('accounts', (adapter) => {
       expect([400, 401]).toContain(answer.status);
     });
 
-    it('keeps only a hash', async () => {
+    it('stores only a hash', async () => {
       const { refreshToken, id } = await app.register();
       const [row] = await app.sql(
         `SELECT encode(refresh_hash, 'escape') AS hash FROM auth_sessions WHERE user_id = $1`,
@@ -258,7 +258,7 @@ onBothAdapters('accounts', (adapter) => {
       expect((await app.post('/auth/refresh', { refreshToken })).status).toBe(401);
     });
 
-    it('refuses a token that was not used for too long', async () => {
+    it('refuses a token that was unused for too long', async () => {
       const { refreshToken, id } = await app.register();
       await app.sql(`UPDATE auth_sessions SET expires_at = now() - interval '1 second' WHERE user_id = $1`, [id]);
       expect((await app.post('/auth/refresh', { refreshToken })).status).toBe(401);
@@ -269,15 +269,15 @@ onBothAdapters('accounts', (adapter) => {
     const closed = (token?: string) => app.get('/auth/profile', { ...(token !== undefined && { token }) });
 
     it('would accept a forged token if the secret were known', async () => {
-      // Shows that the forgeries below fail for what is wrong with them, and not for how they are made.
+      // Shows that the tokens below fail because of their defect, and not because of the way they are created.
       const { sid } = claimsOf(visitor.token);
       expect((await closed(forge(HEADER, claims({ sub: visitor.id, sid })))).status).toBe(200);
     });
 
     it.each([
-      ['of a session that never was', () => claims({ sub: visitor.id })],
-      ['of somebody else’s session', () => claims({ sid: claimsOf(visitor.token).sid })],
-      ['whose session is no UUID', () => claims({ sub: visitor.id, sid: "' OR true --" })],
+      ['of an unknown session', () => claims({ sub: visitor.id })],
+      ['of the session of another user', () => claims({ sid: claimsOf(visitor.token).sid })],
+      ['with a session id that is not a UUID', () => claims({ sub: visitor.id, sid: "' OR true --" })],
     ])('refuses a well-signed token %s', async (_what, forged) => {
       const answer = await closed(forge(HEADER, forged()));
       expect(answer.status).toBe(401);
@@ -285,7 +285,7 @@ onBothAdapters('accounts', (adapter) => {
       expect(answer.headers['www-authenticate']).toContain('error="invalid_token"');
     });
 
-    it('asks for a token, with a challenge', async () => {
+    it('requires a token and sends a challenge', async () => {
       const answer = await closed();
       expect(answer.status).toBe(401);
       expect(answer.body.code).toBe('AUTH_TOKEN_MISSING');
@@ -293,9 +293,9 @@ onBothAdapters('accounts', (adapter) => {
     });
 
     it.each([
-      ['no JWT at all', 'nonsense', 'AUTH_TOKEN_MALFORMED'],
+      ['a text that is not a JWT', 'nonsense', 'AUTH_TOKEN_MALFORMED'],
       ['two parts', 'a.b', 'AUTH_TOKEN_MALFORMED'],
-      ['parts that are no JSON', 'a.b.c', 'AUTH_TOKEN_MALFORMED'],
+      ['parts that are not JSON', 'a.b.c', 'AUTH_TOKEN_MALFORMED'],
       ['an expired token', forge(HEADER, claims({ exp: now() - 10 })), 'AUTH_TOKEN_EXPIRED'],
       ['another secret', forge(HEADER, claims(), 'not the secret of this test suite, also long'), 'AUTH_TOKEN_INVALID'],
       ['another issuer', forge(HEADER, claims({ iss: 'https://evil.example' })), 'AUTH_TOKEN_WRONG_ISSUER'],
@@ -313,7 +313,7 @@ onBothAdapters('accounts', (adapter) => {
       expect(answer.headers['www-authenticate']).toContain('error="invalid_token"');
     });
 
-    it('audits forged tokens, once for many of one client, and refused ones, but no missing one', async () => {
+    it('audits forged tokens once per client, and refused tokens, but not missing tokens', async () => {
       const from = adapter === 'fastify' ? '127.8.8.1' : '127.8.8.2';
       const send = (token: string) => app.get('/auth/profile', { token, from });
       const forged = await send(forge({ alg: 'none', typ: 'at+jwt' }, claims()));
@@ -344,7 +344,7 @@ onBothAdapters('accounts', (adapter) => {
     });
   });
 
-  it('audits registration, login, failed login and logout, with who, where and how', async () => {
+  it('audits registration, login, failed login and logout with actor, address and method', async () => {
     const from = '127.9.9.9';
     const { id, email, password } = await app.register();
     const login = await app.post('/auth/login', { email, password }, { from });
@@ -373,8 +373,8 @@ onBothAdapters('accounts', (adapter) => {
 describe.each([
   ['ES256', () => generateKeyPairSync('ec', { namedCurve: 'P-256' })],
   ['EdDSA', () => generateKeyPairSync('ed25519')],
-])('tokens signed with %s by JWT_PRIVATE_KEY alone', (_algorithm, newPair) => {
-  it('are accepted, and their public key does not serve as a secret', async () => {
+])('tokens signed with %s if only JWT_PRIVATE_KEY is set', (_algorithm, newPair) => {
+  it('are accepted, and the public key is not accepted as a secret', async () => {
     const { privateKey, publicKey } = newPair();
     const app = await TestApp.start({
       JWT_SECRET: '',
@@ -391,7 +391,7 @@ describe.each([
   });
 });
 
-describe('a route that is guarded through passport', () => {
+describe('a route with a Passport guard', () => {
   @Controller({ path: 'by-passport', version: VERSION_NEUTRAL })
   class PassportController {
     @Get()
@@ -405,7 +405,7 @@ describe('a route that is guarded through passport', () => {
   @Module({ controllers: [PassportController] })
   class PassportRoutes {}
 
-  it('knows the same users', async () => {
+  it('accepts the same users', async () => {
     const app = await TestApp.start({}, { imports: [PassportRoutes] });
     try {
       const { token, id, refreshToken } = await app.register();
@@ -440,7 +440,7 @@ describe('two applications in one process', () => {
 });
 
 describe('the first administrator', () => {
-  it('is made once, however many replicas start at once, and may do what users may not', async () => {
+  it('is created once when several replicas start together, and may call admin routes', async () => {
     const env = { ADMIN_EMAIL: `Root-${randomUUID()}@Example.com`, ADMIN_PASSWORD: 'first of many passwords' };
     const apps = await Promise.all([TestApp.start(env), TestApp.start(env), TestApp.start(env)]);
     const [app] = apps;

@@ -27,10 +27,10 @@ const CARRIERS = [
   'X-Forwarded-Client-Cert',
   'X-Device-Token',
 ] as const;
-/** Said in the options of the module, as nobody can guess it. */
+/** Set in the options of the module, because the module cannot know it. */
 const OWN_HEADER = 'X-Device-Token';
 
-/** The application's own idea of who calls, which no guard of the suite knows. */
+/** The caller as the application knows it. No guard of the suite knows this caller. */
 const visitor = new AsyncLocalStorage<string>();
 
 function visitorOf({ headers }: AdapterRequest): string {
@@ -45,7 +45,7 @@ class OwnSessions implements NestInterceptor {
   }
 }
 
-/** A guard of another package, whose users are no principals of the suite. */
+/** A guard of another package. Its users are not principals of the suite. */
 @Injectable()
 class OwnGuard implements CanActivate {
   canActivate(context: ExecutionContext): boolean {
@@ -114,14 +114,14 @@ onBothAdapters('a cached result', (adapter) => {
     (await app.get(`/cache-callers/${path}`, { headers })).body.of as unknown;
 
   const cases = ['method', 'route'].flatMap((path) => CARRIERS.map((carrier) => [path, carrier] as const));
-  it.each(cases)('of a public %s is never returned to another caller, identified by %s', async (path, carrier) => {
+  it.each(cases)('of a public %s is not returned to another caller, identified by %s', async (path, carrier) => {
     expect(await ask(path, { [carrier]: 'alice' })).toBe('alice');
     expect(await ask(path, { [carrier]: 'bob' })).toBe('bob');
     expect(await ask(path)).toBe('');
     expect(await ask(path, { [carrier]: 'alice' })).toBe('alice');
   });
 
-  it('is shared by callers without credentials, and names in Vary what it depends on', async () => {
+  it('is shared by callers without credentials, and Vary names the credential headers', async () => {
     await app.get('/cache-callers/route?shared');
     const { headers } = await app.get('/cache-callers/route?shared');
     expect(headers).toMatchObject({ 'cache-status': 'bulwark; hit' });
@@ -146,7 +146,7 @@ onBothAdapters('a cached result', (adapter) => {
     }
   });
 
-  it('of a job or outside of a request is loaded each time', async () => {
+  it('of a job or outside a request is loaded each time', async () => {
     const orders = app.app.get(Orders, { strict: false });
     const asked = (name: string) => visitor.run(name, () => orders.mine());
     expect([await asked('one'), await asked('other')]).toEqual([{ of: 'one' }, { of: 'other' }]);

@@ -24,7 +24,7 @@ describe('an application whose database', () => {
       try {
         process.kill(Number(one), name);
       } catch (error) {
-        // A child may have come to its end meanwhile: by itself, or because the server has.
+        // A child process may have ended already, by itself or because the server ended.
         if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
       }
     }
@@ -44,7 +44,7 @@ describe('an application whose database', () => {
     await folder.stop();
   });
 
-  it('hangs is alive and unready, gives every probe an answer, and is ready again when the database wakes up', async () => {
+  it('hangs is alive and not ready, answers every probe, and is ready when the database works again', async () => {
     await signal('SIGSTOP');
     try {
       await until('the hang shows', async () => !(await isReady()));
@@ -57,7 +57,7 @@ describe('an application whose database', () => {
     await until('the application is ready again', isReady);
   });
 
-  it('is killed is unready, and ready again when it is back, without a restart', async () => {
+  it('is killed is not ready, and is ready without a restart when the database is back', async () => {
     await signal('SIGKILL');
     await until('the outage shows', async () => !(await isReady()));
     expect((await app.get('/health/live')).status).toBe(200);

@@ -31,10 +31,10 @@ describe('a token and a password of the doctor', () => {
     }
   });
 
-  /** What a server in between has read. */
+  /** What a man-in-the-middle server has read. */
   let seen: string[];
 
-  /** An API with a login, a closed route and their description; it keeps all that it is sent. */
+  /** An API with a login, a protected route and their description. It records each request. */
   const listener: RequestListener = (request, response) => {
     let body = '';
     request.on('data', (chunk: Buffer) => (body += chunk.toString()));
@@ -68,7 +68,7 @@ describe('a token and a password of the doctor', () => {
   };
   const leaked = () => seen.filter((request) => request.includes(TOKEN) || request.includes(PASSWORD));
 
-  it('are not sent over TLS that could not be verified, and the report says so', async () => {
+  it('are not sent over unverified TLS, and the report says so', async () => {
     const port = await serve('localhost', authority.issue('localhost'));
     const told: string[] = [];
     const report = await runDoctor(new URL(`https://localhost:${port}`), {
@@ -93,8 +93,8 @@ describe('a token and a password of the doctor', () => {
     }
   });
 
-  it('are not sent over plain http to another machine', async () => {
-    // Any address of this machine that is no loopback stands for one of another.
+  it('are not sent over plain HTTP to another machine', async () => {
+    // An address of this machine that is not a loopback address represents another machine.
     const address = Object.values(networkInterfaces())
       .flat()
       .find((one) => one?.family === 'IPv4' && !one.internal)?.address;
@@ -106,14 +106,14 @@ describe('a token and a password of the doctor', () => {
     expect(report.notes).toEqual([expect.stringContaining('another machine over plain http')]);
   });
 
-  it('are sent over plain http on this machine', async () => {
+  it('are sent over plain HTTP on this machine', async () => {
     const port = await serve('127.0.0.1');
     const report = await runDoctor(new URL(`http://127.0.0.1:${port}`), OPTIONS);
     expect(leaked().length).toBeGreaterThan(0);
     expect(report.notes).toBeUndefined();
   });
 
-  it('follow no redirect to another origin', async () => {
+  it('are not sent to another origin after a redirect', async () => {
     const thief = await serve('127.0.0.1');
     const stolen = seen;
     const server = createServer((_request, response) =>
@@ -126,7 +126,7 @@ describe('a token and a password of the doctor', () => {
     expect(stolen).toEqual([]);
   });
 
-  it('are sent over TLS that is verified, and not to somebody who comes in between later', async () => {
+  it('are sent over verified TLS, and not to a server that takes over the address later', async () => {
     built();
     const good = authority.issue('localhost');
     const port = await serve('localhost', good);
@@ -142,7 +142,7 @@ describe('a token and a password of the doctor', () => {
       '--format',
       'json',
     ];
-    // Node reads further authorities at the start of a process.
+    // Node reads additional certificate authorities when a process starts.
     const program = new Program('cli/main.js doctor', { NODE_EXTRA_CA_CERTS: authority.certificate }, undefined, args);
     await program.ends();
     expect(program.output).not.toMatch(/withheld/);
@@ -154,7 +154,7 @@ describe('a token and a password of the doctor', () => {
     expect(untrusted.output).toMatch(/token and password are withheld: the certificate could not be verified/);
     expect(leaked()).toEqual([]);
 
-    // The certificate was verified at first; then another server answers with one that nobody vouches for.
+    // The first certificate was verified. Then another server answers with an untrusted certificate.
     const target = new Target(new URL(url));
     Object.assign(target, { withholdingReason: Promise.resolve(undefined) });
     seen = [];

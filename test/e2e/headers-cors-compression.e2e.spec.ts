@@ -42,10 +42,10 @@ const STREAM_DECODERS: Record<string, () => Transform> = {
 
 const LINE = 'a line that compresses well\n';
 const LARGE = LINE.repeat(400);
-/** By its first two bytes, it could be zlib data. */
+/** The first two bytes look like zlib data. */
 const LIKE_ZLIB = `80${LARGE}`;
 
-/** Streams that the test feeds piece by piece. */
+/** Streams to which the test writes in parts. */
 @Injectable()
 class Sources {
   readonly events = new Subject<MessageEvent>();
@@ -162,17 +162,17 @@ onBothAdapters('response headers', (adapter) => {
     expect(answer).toHaveSecurityHeaders();
   });
 
-  it('call text what it is, not a page', async () => {
+  it('declare text as text/plain, not as HTML', async () => {
     const { headers } = await app.get('/v1/content/text');
     expect(headers['content-type']).toBe('text/plain; charset=utf-8');
   });
 
-  it('carry no validators that tell whether an answer has changed', async () => {
+  it('do not contain an ETag by default', async () => {
     const { headers } = await app.get('/v1/content/large');
     expect(headers).not.toHaveProperty('etag');
   });
 
-  it('ask for HTTPS where a trusted proxy says that there is', async () => {
+  it('require HTTPS if a trusted proxy reports HTTPS', async () => {
     const proxied = await TestApp.start({ HTTP_ADAPTER: adapter, TRUST_PROXY: 'loopback', HSTS_PRELOAD: 'true' });
     try {
       const hsts = async (to: TestApp, path: string, proto: string) => {
@@ -189,7 +189,7 @@ onBothAdapters('response headers', (adapter) => {
     }
   });
 
-  it('forbid to store what was meant for one person, errors included', async () => {
+  it('forbid caches to store a response for one user, also an error', async () => {
     const { token } = await app.register();
     const cacheControl = async (path: string, call = {}) => (await app.get(path, call)).headers['cache-control'];
     expect(await cacheControl('/auth/profile', { token })).toBe('no-store');
@@ -197,13 +197,13 @@ onBothAdapters('response headers', (adapter) => {
     expect(await cacheControl('/v1/content/mine', {})).toBe('no-store');
     expect(await cacheControl('/v1/content/mine', { token: 'wrong' })).toBe('no-store');
     expect(await cacheControl('/no/such/route', { token })).toBe('no-store');
-    // The route has said otherwise.
+    // This route sets its own Cache-Control.
     expect(await cacheControl('/v1/content/cached', { token })).toBe('private, max-age=60');
     expect(await cacheControl('/v1/content/large')).toBeUndefined();
   });
 
   describe('of the documentation page', () => {
-    it.each(['/docs', '/docs/', '/DOCS'])('%s let it load what it needs, and nothing else', async (path) => {
+    it.each(['/docs', '/docs/', '/DOCS'])('allow %s to load only what it needs', async (path) => {
       const page = await app.get(path);
       expect(page.status).toBe(200);
       expect(page.headers['content-type']).toMatch(/^text\/html/);
@@ -225,7 +225,7 @@ onBothAdapters('response headers', (adapter) => {
       expect(again.headers['content-security-policy']).not.toBe(policy);
     });
 
-    it('do not loosen those of other routes', async () => {
+    it('do not weaken the headers of other routes', async () => {
       for (const path of ['/livez', '/docsx', '/no/docs/', '/v1/docs', '/docs/openapi.json', '/docs/swagger-ui.css']) {
         const { headers } = await app.get(path);
         expect(headers['content-security-policy']).toBe(
@@ -234,7 +234,7 @@ onBothAdapters('response headers', (adapter) => {
       }
     });
 
-    it('come with a document that can be parsed', async () => {
+    it('are sent with a document that can be parsed', async () => {
       const { body } = await app.get('/docs/openapi.json');
       expect(body).toMatchObject({ openapi: expect.stringMatching(/^3\./), paths: expect.any(Object) });
       expect(Object.keys(body.paths)).toEqual(expect.arrayContaining(['/v1/auth/login', '/auth/login', '/health']));
@@ -273,7 +273,7 @@ onBothAdapters('CORS', (adapter) => {
       expect(corsHeaders(answer.headers)).toEqual([]);
     }));
 
-  it('lets the listed origins in, and no other', () =>
+  it('allows only the listed origins', () =>
     withApp({ CORS_ORIGINS: `${ALLOWED},https://admin.example:8443` }, async (app) => {
       for (const origin of [ALLOWED, 'https://admin.example:8443']) {
         const { headers } = await ask(app, origin);
@@ -290,13 +290,13 @@ onBothAdapters('CORS', (adapter) => {
       ]) {
         for (const { headers } of [await ask(app, origin), await preflight(app, origin)]) {
           expect(headers).not.toHaveProperty('access-control-allow-origin');
-          // No cache may hand this answer to an origin that is let in.
+          // No cache may return this answer to an allowed origin.
           expect(headers['vary']).toMatch(/\bOrigin\b/);
         }
       }
     }));
 
-  it('lets in whom a pattern names', () =>
+  it('allows origins that match a pattern', () =>
     withApp({ CORS_ORIGINS: 'https://*.app.example' }, async (app) => {
       const allowed = async (origin: string) => (await ask(app, origin)).headers['access-control-allow-origin'];
       expect(await allowed('https://a.app.example')).toBe('https://a.app.example');
@@ -305,7 +305,7 @@ onBothAdapters('CORS', (adapter) => {
       }
     }));
 
-  it('tells the audit trail of those it refuses, once for many', () =>
+  it('audits refused origins, once for many requests', () =>
     withApp({ CORS_ORIGINS: ALLOWED }, async (app) => {
       const evil = `https://${adapter}.evil.example`;
       const first = await ask(app, evil);
@@ -323,7 +323,7 @@ onBothAdapters('CORS', (adapter) => {
       expect((await app.get('/metrics')).text).toContain('security_refusals_total{rule="cors_origin"} 6');
     }));
 
-  it('answers preflights', () =>
+  it('answers preflight requests', () =>
     withApp({ CORS_ORIGINS: ALLOWED }, async (app) => {
       const { status, headers, text } = await preflight(app, ALLOWED);
       expect({ status, text }).toEqual({ status: 204, text: '' });
@@ -336,15 +336,15 @@ onBothAdapters('CORS', (adapter) => {
       expect({ headers }).toHaveSecurityHeaders();
     }));
 
-  it('takes an OPTIONS request that is no preflight for what it is', () =>
+  it('accepts an OPTIONS request that is not a preflight request', () =>
     withApp({ CORS_ORIGINS: ALLOWED }, async (app) => {
-      // @fastify/cors by itself: 400, text/plain, "Invalid Preflight Request".
+      // @fastify/cors alone would return 400, text/plain, "Invalid Preflight Request".
       const { status, text, headers } = await app.send('OPTIONS', '/auth/login');
       expect({ status, text }).toEqual({ status: 204, text: '' });
       expect(headers).not.toHaveProperty('access-control-allow-origin');
     }));
 
-  it('lets scripts read errors, too', () =>
+  it('allows scripts to read errors', () =>
     withApp({ CORS_ORIGINS: ALLOWED }, async (app) => {
       const call = { headers: { Origin: ALLOWED, 'Content-Type': 'text/plain' } };
       const answers = [
@@ -359,7 +359,7 @@ onBothAdapters('CORS', (adapter) => {
       for (const { headers } of answers) expect(headers['access-control-allow-origin']).toBe(ALLOWED);
     }));
 
-  it('lets credentials along when that is set', () =>
+  it('allows credentials if CORS_CREDENTIALS is set', () =>
     withApp({ CORS_ORIGINS: ALLOWED, CORS_CREDENTIALS: 'true' }, async (app) => {
       for (const { headers } of [await ask(app, ALLOWED), await preflight(app, ALLOWED)]) {
         expect(headers['access-control-allow-credentials']).toBe('true');
@@ -367,7 +367,7 @@ onBothAdapters('CORS', (adapter) => {
       }
     }));
 
-  it('can be open to all, without credentials', () =>
+  it('can allow all origins, without credentials', () =>
     withApp({ CORS_ORIGINS: '*' }, async (app) => {
       const { headers } = await ask(app, 'https://anyone.example');
       expect(headers['access-control-allow-origin']).toBe('*');
@@ -415,7 +415,7 @@ onBothAdapters('compression', (adapter) => {
     expect(bytes.length < LARGE.length / 4).toBe(coding !== undefined);
   });
 
-  it.each(CODINGS)('sends bodies of any size by %s as they were', async (coding) => {
+  it.each(CODINGS)('sends bodies of any size with %s without changes', async (coding) => {
     for (const count of [100, 10_000]) {
       const { headers, bytes } = await get(`/v1/content/lines?count=${count}`, coding);
       expect(headers['content-encoding']).toBe(coding);
@@ -424,7 +424,7 @@ onBothAdapters('compression', (adapter) => {
     }
   });
 
-  it('makes strong validators weak, where the bytes change', async () => {
+  it('makes a strong ETag weak if it compresses the body', async () => {
     const etagOf = async (count: number, coding: string) =>
       (await get(`/v1/content/lines?count=${count}`, coding)).headers['etag'];
     expect(await etagOf(100, 'gzip')).toBe('W/"strong"');
@@ -432,34 +432,34 @@ onBothAdapters('compression', (adapter) => {
     expect(await etagOf(10, 'gzip')).toBe('"strong"');
   });
 
-  it.each(['', '/stream'])('sends text that begins like zlib data as it was: like-zlib%s', async (kind) => {
+  it.each(['', '/stream'])('sends text that begins like zlib data unchanged: like-zlib%s', async (kind) => {
     const { headers, bytes } = await get(`/v1/content/like-zlib${kind}`, 'br');
     expect(decode(bytes, headers['content-encoding'])).toBe(LIKE_ZLIB);
   });
 
   it.each([
     ['a small body', '/health'],
-    ['what is compressed by nature', '/v1/content/image'],
+    ['a compressed image format', '/v1/content/image'],
     ['a problem document', '/no/such/route'],
-    ['what may not be stored, for it holds secrets (BREACH)', '/v1/content/secret'],
-  ])('leaves %s alone', async (_what, path) => {
+    ['a no-store response, which may contain secrets (BREACH)', '/v1/content/secret'],
+  ])('does not compress %s', async (_what, path) => {
     const { headers } = await get(path, 'gzip, br');
     expect(headers).not.toHaveProperty('content-encoding');
   });
 
-  it('compresses what a token has asked for, and not what a cookie may have', async () => {
+  it('compresses the response to a request with a bearer token', async () => {
     const { token } = await app.register();
     const { headers } = await app.get('/v1/content/mine', { token, headers: { 'Accept-Encoding': 'gzip' } });
     expect(headers).toMatchObject({ 'cache-control': 'private, no-store', 'content-encoding': 'gzip' });
   });
 
-  it('leaves alone what is compressed already', async () => {
+  it('does not compress a compressed body again', async () => {
     const { headers, bytes } = await get('/v1/content/encoded', 'gzip, br');
     expect(headers['content-encoding']).toBe('gzip');
     expect(JSON.parse(gunzipSync(bytes).toString())).toEqual({ text: LARGE });
   });
 
-  it('sends no body in answer to HEAD', async () => {
+  it('sends no body in response to HEAD', async () => {
     const { status, bytes } = await app.send('HEAD', '/v1/content/large', { headers: { 'Accept-Encoding': 'gzip' } });
     expect({ status, length: bytes.length }).toEqual({ status: 200, length: 0 });
   });
@@ -477,7 +477,7 @@ onBothAdapters('compression', (adapter) => {
         request.on('response', resolve).on('error', reject);
       });
 
-    it.each([...CODINGS, 'identity'])('does not hold back what is written: %s', async (coding) => {
+    it.each([...CODINGS, 'identity'])('sends each written part immediately: %s', async (coding) => {
       const sources = app.app.get(Sources);
       sources.stream = new PassThrough();
       sources.stream.write('1st part');
@@ -494,12 +494,12 @@ onBothAdapters('compression', (adapter) => {
       expect(received).toBe('1st part second third');
     });
 
-    it.each([...CODINGS, 'identity'])('goes on after the response was held back: %s', async (coding) => {
+    it.each([...CODINGS, 'identity'])('continues after the response was delayed: %s', async (coding) => {
       const sources = app.app.get(Sources);
       sources.stream = new PassThrough();
       sources.stream.write('first');
       const answer = open('/v1/content/held', coding);
-      // Fastify begins to send when nothing holds the response back any more.
+      // Fastify begins to send when nothing delays the response.
       await until(
         'the writer waits',
         () => sources.held.length > 0 && (adapter === 'fastify' || sources.stream.readableLength === 0),
@@ -515,7 +515,7 @@ onBothAdapters('compression', (adapter) => {
       expect(received).toBe('first, second, third');
     });
 
-    it('leaves server-sent events alone', async () => {
+    it('does not compress server-sent events', async () => {
       const sources = app.app.get(Sources);
       const response = await open('/v1/content/events', 'gzip, br');
       expect(response.headers['content-type']).toMatch(/^text\/event-stream/);
@@ -523,12 +523,12 @@ onBothAdapters('compression', (adapter) => {
       expect(response).toHaveSecurityHeaders();
       let received = '';
       response.on('data', (chunk: Buffer) => (received += chunk.toString()));
-      await until('somebody listens', () => sources.events.observed);
+      await until('a client is subscribed', () => sources.events.observed);
       sources.events.next({ data: 'first\nevent: forged' });
       await until('the event arrives while the stream is open', () => received.includes('forged'));
       expect(received).not.toMatch(/^event: forged/m);
       response.destroy();
-      await until('nobody listens any more', () => !sources.events.observed);
+      await until('no client is subscribed', () => !sources.events.observed);
     });
   });
 });

@@ -20,7 +20,7 @@ import { ThrottledApp } from '../support/throttled-app.js';
 import { until } from '../support/until.js';
 
 let done = 0;
-/** Holds those back who ask for it, until it is opened. */
+/** Opens the gate. Requests with `gated` wait until it is open. */
 let open: () => void = () => undefined;
 let gate: Promise<void> = Promise.resolve();
 const closeGate = () => {
@@ -69,7 +69,7 @@ class OrdersController {
     return { text: 'x'.repeat(5_000) };
   }
 
-  /** Fails at first, after what a transaction would have committed. */
+  /** Fails the first time, after the point at which a transaction would have committed. */
   @Post('operations')
   @Idempotent()
   async operation(@OperationId() id: string | undefined, @Body() { fails }: { fails?: boolean }) {
@@ -108,7 +108,7 @@ onBothAdapters('a request with an idempotency key', (adapter) => {
   const send = (path: string, key: string | undefined, body: unknown = {}, user = 'ada') =>
     app.post(path, body, { headers: { 'x-user': user, ...(key !== undefined && { [KEY]: key }) } });
 
-  it('is done once and answered twice, alike', async () => {
+  it('runs once and is answered twice with the same response', async () => {
     const key = randomUUID();
     const before = done;
     const first = await send('/orders', key);
@@ -125,14 +125,14 @@ onBothAdapters('a request with an idempotency key', (adapter) => {
     expect(again.headers).not.toHaveProperty('x-private');
   });
 
-  it('without a key, is done each time', async () => {
+  it('runs each time if it has no key', async () => {
     const before = done;
     await send('/orders', undefined);
     await send('/orders', undefined);
     expect(done).toBe(before + 2);
   });
 
-  it('is refused with another body', async () => {
+  it('is refused if the body differs', async () => {
     const key = randomUUID();
     await send('/orders', key, { a: 1 });
     expect(await send('/orders', key, { a: 2 })).toMatchObject({
@@ -141,7 +141,7 @@ onBothAdapters('a request with an idempotency key', (adapter) => {
     });
   });
 
-  it('has nothing to do with that of another user, or with another route', async () => {
+  it('is independent of another user and of another route', async () => {
     const key = randomUUID();
     const before = done;
     await send('/orders', key);
@@ -150,7 +150,7 @@ onBothAdapters('a request with an idempotency key', (adapter) => {
     expect(done).toBe(before + 3);
   });
 
-  it('is refused without a key where one is required, and with one that is none', async () => {
+  it('is refused with an invalid key, and without a key if the route requires one', async () => {
     expect(await send('/payments', undefined)).toMatchObject({
       status: 400,
       body: { code: 'IDEMPOTENCY_KEY_MISSING' },
@@ -161,7 +161,7 @@ onBothAdapters('a request with an idempotency key', (adapter) => {
     expect((await send('/payments', 'x'.repeat(255))).status).toBe(202);
   });
 
-  it('keeps answers without a body, and such that are no text', async () => {
+  it('replays answers without a body and answers that are not text', async () => {
     const [empty, file] = [randomUUID(), randomUUID()];
     expect((await send('/nothing', empty)).status).toBe(204);
     expect(await send('/nothing', empty)).toMatchObject({ status: 204, text: '' });
@@ -169,7 +169,7 @@ onBothAdapters('a request with an idempotency key', (adapter) => {
     expect((await send('/file', file)).bytes).toEqual(bytes);
   });
 
-  it('is not done again where its answer was too long to keep', async () => {
+  it('does not run again if its answer was too long to store', async () => {
     const key = randomUUID();
     const before = done;
     expect((await send('/large', key)).status).toBe(201);
@@ -177,7 +177,7 @@ onBothAdapters('a request with an idempotency key', (adapter) => {
     expect(done).toBe(before + 1);
   });
 
-  it('keeps a refusal that is final, and none that is not', async () => {
+  it('replays a final refusal, and runs again after a temporary one', async () => {
     const final = randomUUID();
     const first = await send('/fails/x', final, { status: 409 });
     const again = await send('/fails/x', final, { status: 409 });
@@ -191,7 +191,7 @@ onBothAdapters('a request with an idempotency key', (adapter) => {
     }
   });
 
-  it('waits for the same one that runs', async () => {
+  it('waits for the same request that is running', async () => {
     const key = randomUUID();
     const before = done;
     closeGate();
@@ -203,7 +203,7 @@ onBothAdapters('a request with an idempotency key', (adapter) => {
     expect(done).toBe(before + 1);
   });
 
-  it('is done once where its client goes away and comes again', async () => {
+  it('runs once if its client disconnects and sends it again', async () => {
     const key = randomUUID();
     const before = done;
     const body = { gated: true };
@@ -217,16 +217,16 @@ onBothAdapters('a request with an idempotency key', (adapter) => {
       headers: { 'Content-Type': 'application/json', 'x-user': 'ada', [KEY]: key },
       signal: client.signal,
     }).catch(() => 'gone');
-    await until('it runs', () => begun() > others);
+    await until('the request runs', () => begun() > others);
     client.abort();
     expect(await gone).toBe('gone');
     open();
-    await until('it is done', () => done === before + 1);
-    await until('it has its answer', async () => (await send('/orders', key, body)).status === 201);
+    await until('the handler has finished', () => done === before + 1);
+    await until('the answer is stored', async () => (await send('/orders', key, body)).status === 201);
     expect(done).toBe(before + 1);
   });
 
-  it('has an id of its operation, which a repetition has, too', async () => {
+  it('has an operation id, and a repetition has the same id', async () => {
     const key = randomUUID();
     operations = [];
     expect((await send('/operations', key, { fails: true })).status).toBe(500);
@@ -243,7 +243,7 @@ onBothAdapters('a request with an idempotency key', (adapter) => {
   });
 
   it.each(['Cookie', 'Authorization', 'X-Api-Key'])(
-    'gives no answer to another caller of the same address, told apart by %s',
+    'does not give its answer to another caller of the same address, identified by %s',
     async (carrier) => {
       const key = randomUUID();
       const before = done;
@@ -261,7 +261,7 @@ onBothAdapters('a request with an idempotency key', (adapter) => {
 });
 
 onBothAdapters('the memory for idempotency keys', (adapter) => {
-  it('has a bound: new keys are refused, kept answers stay, and operators learn of it', async () => {
+  it('has a limit: it refuses new keys, keeps stored answers, and reports it in health', async () => {
     const memory = { maxEntries: 8, maxCallerShare: 0.5 };
     const imports = [GuardChainModule, HealthModule.forRoot({}), IdempotencyModule.forRoot({ memory }), OrdersModule];
     const app = await ThrottledApp.start(adapter, { imports });
@@ -289,14 +289,14 @@ onBothAdapters('the memory for idempotency keys', (adapter) => {
   });
 });
 
-describe('a request that comes while the same one runs', () => {
-  it('is told to come again where the wait would be long', async () => {
+describe('a request that arrives while the same request is running', () => {
+  it('is refused with Retry-After if the wait would be long', async () => {
     const imports = [GuardChainModule, IdempotencyModule.forRoot({ waitMs: 1 }), OrdersModule];
     const app = await ThrottledApp.start('express', { imports });
     const send = () => app.post('/orders', { gated: true }, { headers: { [KEY]: 'a' } });
     closeGate();
     const running = send();
-    await until('it runs', () => (app.metrics.counts.get('idempotency_requests_total started') ?? 0) > 0);
+    await until('the request runs', () => (app.metrics.counts.get('idempotency_requests_total started') ?? 0) > 0);
     const refused = await send();
     expect(refused).toMatchObject({ status: 409, body: { code: 'IDEMPOTENCY_IN_PROGRESS' } });
     expect(refused.headers['retry-after']).toBe('1');
@@ -315,7 +315,7 @@ describe('a store that fails', () => {
     release: () => Promise.reject(new Error('away')),
   };
 
-  it('lets nothing be done of which nobody would know, and leaves requests without a key alone', async () => {
+  it('refuses requests with a key, and does not affect requests without a key', async () => {
     const imports = [GuardChainModule, IdempotencyModule.forRoot({ store: broken }), OrdersModule];
     const app = await ThrottledApp.start('fastify', { imports });
     const before = done;
@@ -327,7 +327,7 @@ describe('a store that fails', () => {
     await app.stop();
   });
 
-  it('after the work, costs the client nothing', async () => {
+  it('does not fail a request whose handler has already run', async () => {
     const store = new MemoryIdempotencyStore();
     store.complete = () => Promise.reject(new Error('away'));
     const app = await ThrottledApp.start('express', {
@@ -339,7 +339,7 @@ describe('a store that fails', () => {
 });
 
 describe('an application without IdempotencyModule', () => {
-  it('gives no promise that nobody keeps', async () => {
+  it('refuses requests that need idempotency', async () => {
     const app = await ThrottledApp.start('fastify', { imports: [GuardChainModule, OrdersModule] });
     const before = done;
     const refusal = { status: 503, body: { code: 'IDEMPOTENCY_UNAVAILABLE' } };
@@ -351,8 +351,8 @@ describe('an application without IdempotencyModule', () => {
   });
 });
 
-describe('two hundred duplicates at once', () => {
-  it('over two replicas of the application with one PostgreSQL are done once', async () => {
+describe('two hundred duplicates at the same time', () => {
+  it('on two replicas of the application with one PostgreSQL run once', async () => {
     const replicas: TestApp[] = [];
     for (const adapter of ['fastify', 'express']) {
       replicas.push(await TestApp.start({ HTTP_ADAPTER: adapter }, { imports: [OrdersModule] }));
@@ -361,7 +361,7 @@ describe('two hundred duplicates at once', () => {
     const headers = { [KEY]: randomUUID() };
     const send = async (replica: TestApp): Promise<Answer> => {
       const answer = await replica.post('/v1/orders', { gated: true }, { headers });
-      // The first takes longer than the others wait where the machine has other things to do; they come again.
+      // On a busy machine the first request takes longer than the others wait, so the others are sent again.
       return answer.body.code === 'IDEMPOTENCY_IN_PROGRESS' ? send(replica) : answer;
     };
     const answers = await Promise.all(Array.from({ length: 200 }, (_, i) => send(replicas[i % 2] as TestApp)));
@@ -371,7 +371,7 @@ describe('two hundred duplicates at once', () => {
     await Promise.all(replicas.map((replica) => replica.stop()));
   });
 
-  it('over two replicas with one Redis are done once', async () => {
+  it('on two replicas with one Redis run once', async () => {
     const imports = () => [
       GuardChainModule,
       RedisModule.forRoot({ url: inject('redisUrl'), commandTimeoutMs: 2_000 }),

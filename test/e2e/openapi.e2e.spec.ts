@@ -8,7 +8,7 @@ const { load } = createRequire(import.meta.url)('js-yaml') as { load: (text: str
 
 onBothAdapters('the OpenAPI document', (adapter) => {
   let app: TestApp;
-  // oxlint-disable-next-line typescript/no-explicit-any -- a document of a hundred shapes
+  // oxlint-disable-next-line typescript/no-explicit-any -- the document has many different types
   let document: any;
   beforeAll(async () => {
     app = await TestApp.start({ HTTP_ADAPTER: adapter });
@@ -29,7 +29,7 @@ onBothAdapters('the OpenAPI document', (adapter) => {
     );
   });
 
-  it('describes bodies by what validation asks of them', () => {
+  it('describes bodies with their validation rules', () => {
     expect(document.components.schemas.RegisterDto).toEqual({
       type: 'object',
       required: ['email', 'password', 'name'],
@@ -41,11 +41,11 @@ onBothAdapters('the OpenAPI document', (adapter) => {
     });
   });
 
-  it('asks for a bearer token', () => {
+  it('requires a bearer token', () => {
     expect(document.components.securitySchemes).toMatchObject({ bearer: { type: 'http', scheme: 'bearer' } });
   });
 
-  it('says which routes are open, and that all others are closed', () => {
+  it('shows which routes are public and that all other routes need a token', () => {
     expect(document.security).toEqual([{ bearer: [] }]);
     for (const [path, method] of [
       ['/health/ready', 'get'],

@@ -44,10 +44,10 @@ async function seriesOf(app: TestApp, series: string): Promise<number | undefine
 }
 
 describe('a task', () => {
-  it('shows in health and in the metrics', async () => {
+  it('is shown in health and in the metrics', async () => {
     let runs = 0;
     const app = await start(taskOf({}, () => void runs++));
-    await until('it has run twice', () => runs > 1);
+    await until('the task has run twice', () => runs > 1);
     const { status, tasks } = await healthOf(app);
     expect(status).toBe('up');
     expect(tasks['Reports.send']).toMatchObject({ consecutiveFailures: 0, lastSuccess: expect.any(String) });
@@ -59,13 +59,13 @@ describe('a task', () => {
     expect(await seriesOf(app, 'periodic_task_last_success_timestamp_seconds{task="auth-retention"}')).toBeUndefined();
   });
 
-  it('that fails for long degrades /health and leaves readiness as it is', async () => {
+  it('that fails for a long time degrades /health and does not change readiness', async () => {
     let isBroken = true;
     const task = taskOf({ name: 'reports', degradedAfterMs: 0, retryMaxMs: 20 }, () => {
       if (isBroken) throw new Error('printer on fire');
     });
     const app = await start(task);
-    await until('it has failed twice', async () => (await healthOf(app)).tasks['reports'].consecutiveFailures > 1);
+    await until('the task failed twice', async () => (await healthOf(app)).tasks['reports'].consecutiveFailures > 1);
     const { status, body } = await app.get('/health', { token: METRICS_TOKEN });
     expect(status).toBe(200);
     expect(body.details['periodic-tasks']).toMatchObject({
@@ -82,17 +82,17 @@ describe('a task', () => {
       'the periodic task reports failed; it is tried again',
     ]);
     isBroken = false;
-    await until('it is well again', async () => (await healthOf(app)).status === 'up');
+    await until('health is up again', async () => (await healthOf(app)).status === 'up');
   });
 });
 
 describe('a shutdown', () => {
-  it('tells a run in flight to end, waits for it, and begins no other', async () => {
+  it('aborts the current run, waits for it, and starts no other run', async () => {
     const steps: string[] = [];
     const task = taskOf({}, async (signal) => {
       steps.push('began');
       await new Promise((done) => signal.addEventListener('abort', done, { once: true }));
-      // What it does to end takes some turns of the event loop.
+      // The task needs some turns of the event loop to end.
       await new Promise((done) => setImmediate(done));
       steps.push('ended');
     });
@@ -114,7 +114,7 @@ describe('a shutdown', () => {
     expect(lost).toEqual(['PeriodicTasks in phase StopIntake: The periodic task reports did not end within 50 ms.']);
   });
 
-  it('by Nest alone waits as well', async () => {
+  it('also waits when only app.close() is called', async () => {
     const steps: string[] = [];
     const task = taskOf({}, async (signal) => {
       steps.push('began');
@@ -129,12 +129,12 @@ describe('a shutdown', () => {
 });
 
 describe('a start', () => {
-  it('fails where two tasks have one name', async () => {
+  it('fails if two tasks have the same name', async () => {
     const tasks = [taskOf({ name: 'reports' }, () => undefined), taskOf({ name: 'reports' }, () => undefined)];
     await expect(startTaskApp(tasks)).rejects.toThrow('Two periodic tasks have the name "reports"');
   });
 
-  it('fails where a task belongs to a provider that each request gets anew', async () => {
+  it('fails if a task belongs to a request-scoped provider', async () => {
     const task = taskOf({}, () => undefined);
     Injectable({ scope: Scope.REQUEST })(task);
     await expect(startTaskApp([task])).rejects.toThrow('Move the method to a provider of default scope');

@@ -3,7 +3,7 @@ import { onBothAdapters, TestApp } from '../support/harness.js';
 import { until } from '../support/until.js';
 
 onBothAdapters('trust in proxies', (adapter) => {
-  /** The address that the application takes the client for. */
+  /** The client address that the application sees. */
   async function addressSeenBy(
     app: TestApp,
     forwarded: string | string[] | undefined,
@@ -23,19 +23,19 @@ onBothAdapters('trust in proxies', (adapter) => {
     seen: string | undefined,
     why: string,
   ][] = [
-    [undefined, '203.0.113.9', '127.0.0.1', 'nobody is believed by default'],
-    ['false', '203.0.113.9', '127.0.0.1', 'nobody is believed'],
-    ['1', '203.0.113.9', '203.0.113.9', 'what the one proxy saw'],
+    [undefined, '203.0.113.9', '127.0.0.1', 'no proxy is trusted by default'],
+    ['false', '203.0.113.9', '127.0.0.1', 'no proxy is trusted'],
+    ['1', '203.0.113.9', '203.0.113.9', 'the address that the one proxy saw'],
     ['1', '6.6.6.6, 203.0.113.9', '203.0.113.9', 'the client wrote the rest itself'],
-    ['1', '6.6.6.6, 7.7.7.7, 203.0.113.9', '203.0.113.9', 'however much it wrote'],
-    ['1', ['6.6.6.6', '203.0.113.9'], '203.0.113.9', 'in several headers, too'],
-    ['1', undefined, '127.0.0.1', 'a client that came past the proxy'],
+    ['1', '6.6.6.6, 7.7.7.7, 203.0.113.9', '203.0.113.9', 'the client wrote several addresses'],
+    ['1', ['6.6.6.6', '203.0.113.9'], '203.0.113.9', 'also in several headers'],
+    ['1', undefined, '127.0.0.1', 'a client that bypassed the proxy'],
     ['2', '203.0.113.9, 10.0.0.2', '203.0.113.9', 'behind two proxies'],
     ['2', '6.6.6.6, 203.0.113.9, 10.0.0.2', '203.0.113.9', 'behind two proxies, with a forged beginning'],
     ['127.0.0.0/8', '203.0.113.9', '203.0.113.9', 'the proxy is in the list'],
-    ['127.0.0.0/8', '6.6.6.6, 203.0.113.9', '203.0.113.9', 'the first stranger from the right'],
+    ['127.0.0.0/8', '6.6.6.6, 203.0.113.9', '203.0.113.9', 'the first untrusted address from the right'],
     ['loopback, 10.0.0.0/8', '6.6.6.6, 203.0.113.9, 10.0.0.2', '203.0.113.9', 'proxies in the list are skipped'],
-    ['10.0.0.0/8', '203.0.113.9', '127.0.0.1', 'the peer is no proxy of ours'],
+    ['10.0.0.0/8', '203.0.113.9', '127.0.0.1', 'the peer is not a trusted proxy'],
     ['1', '203.0.113.9:5000', '203.0.113.9', 'the proxy writes ports'],
     ['1', '[2001:DB8::1]:5000', '2001:db8::1', 'the proxy writes ports of IPv6 addresses'],
     ['1', '[2001:db8::1]', '2001:db8::1', 'the proxy writes brackets'],
@@ -66,8 +66,8 @@ onBothAdapters('trust in proxies', (adapter) => {
     ['port', (i: number) => `203.0.113.9:${5000 + i}`],
     ['port of an IPv6 address', (i: number) => `[2001:db8::1]:${5000 + i}`],
     ['spelling of an address', (i: number) => ['::ffff:203.0.113.9', '::FFFF:cb00:7109', '203.0.113.9:1'][i % 3] ?? ''],
-    ['text that is no address', (i: number) => ['unknown', `_hidden${i}`, `host${i}:80`][i % 3] ?? ''],
-  ])('counts one client, whatever %s the proxy writes', async (_what, forwarded) => {
+    ['text that is not an address', (i: number) => ['unknown', `_hidden${i}`, `host${i}:80`][i % 3] ?? ''],
+  ])('counts one client for any %s that the proxy writes', async (_what, forwarded) => {
     const app = await TestApp.start({ HTTP_ADAPTER: adapter, TRUST_PROXY: '1', THROTTLE_DEFAULT_LIMIT: '3' });
     try {
       const statuses: number[] = [];
@@ -81,7 +81,7 @@ onBothAdapters('trust in proxies', (adapter) => {
     }
   });
 
-  it('gives sessions and audit events the address without its port, and a client keeps its grace on another port', async () => {
+  it('stores the address without its port, and a client keeps its grace period on another port', async () => {
     const app = await TestApp.start({ HTTP_ADAPTER: adapter, TRUST_PROXY: '1' });
     try {
       const { email, password } = await app.register();
@@ -104,8 +104,8 @@ onBothAdapters('trust in proxies', (adapter) => {
     }
   });
 
-  it('limits a client by its own address, whatever chain it makes up', async () => {
-    // With `trust proxy: true` each of these would be another client, and none would ever be limited.
+  it('limits a client by its own address, even with a forged chain', async () => {
+    // With `trust proxy: true` each request would look like another client, and no client would be limited.
     const app = await TestApp.start({ HTTP_ADAPTER: adapter, TRUST_PROXY: '1', THROTTLE_DEFAULT_LIMIT: '3' });
     try {
       const statuses: number[] = [];

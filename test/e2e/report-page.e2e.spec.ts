@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { startChromium, violationsOf } from '../support/chromium.js';
 import { onBothAdapters, TestApp } from '../support/harness.js';
 
-/** A run takes seconds, and so does Chromium on a machine that is busy. */
+/** A run takes seconds, and so does Chromium on a busy machine. */
 const PATIENCE_MS = 120_000;
 
 onBothAdapters('the page of the self-tests', (adapter) => {
@@ -29,7 +29,7 @@ onBothAdapters('the page of the self-tests', (adapter) => {
     await app.stop();
   });
 
-  it('loads nothing but itself, under a policy with a nonce of its own', async () => {
+  it('loads only its own files, under a policy with a new nonce', async () => {
     const [one, two] = await Promise.all([app.get('/production-test/report'), app.get('/v1/production-test/report')]);
     const policy = String(one.headers['content-security-policy']);
     expect(policy).toMatch(/^default-src 'none';script-src 'nonce-[\w+/]{22}==';style-src 'nonce-[\w+/]{22}==';/);
@@ -39,17 +39,17 @@ onBothAdapters('the page of the self-tests', (adapter) => {
     expect(one.text).not.toMatch(/(?:src|href)="(?:https?:)?\/\//);
   });
 
-  it('says what is wrong without a token', async () => {
+  it('shows an error without a token', async () => {
     await page.getByRole('button', { name: 'Run all checks' }).click();
     await page.getByText('Send an access token').waitFor();
     expect(complaints.filter((text) => !text.includes('401'))).toEqual([]);
     complaints.length = 0;
   });
 
-  it('is run by keyboard alone, and shows progress, score, evidence and history', async () => {
+  it('works with the keyboard only, and shows progress, score, evidence and history', async () => {
     await page.getByLabel('Access token').focus();
     await page.keyboard.type(token);
-    // Waited for beforehand: a run may be over before a busy machine looks.
+    // Start to wait before the run: on a busy machine the run may end before the check.
     const progress = page.getByRole('progressbar').waitFor();
     await page.keyboard.press('Enter');
     await progress;
@@ -66,7 +66,7 @@ onBothAdapters('the page of the self-tests', (adapter) => {
     expect(complaints).toEqual([]);
   });
 
-  it('puts first what is worst', async () => {
+  it('shows the worst results first', async () => {
     const worst = await page
       .locator('#results section')
       .evaluateAll((sections) => sections.map((section) => section.querySelector('details')?.dataset['status'] ?? ''));
@@ -83,7 +83,7 @@ onBothAdapters('the page of the self-tests', (adapter) => {
     await page.locator('#results:focus').waitFor();
   });
 
-  it('filters', async () => {
+  it('filters the results', async () => {
     await page.getByLabel('passed').uncheck();
     expect(await page.locator('#results details.pass:visible').count()).toBe(0);
     expect(await page.locator('#results details.warn:visible').count()).toBeGreaterThan(0);
@@ -100,12 +100,12 @@ onBothAdapters('the page of the self-tests', (adapter) => {
     expect(readFileSync(await (await download).path(), 'utf8')).toMatch(content);
   });
 
-  it.each(['light', 'dark'] as const)('is accessible in %s', async (colorScheme) => {
+  it.each(['light', 'dark'] as const)('is accessible in %s mode', async (colorScheme) => {
     await page.emulateMedia({ colorScheme });
     expect(await violationsOf(page)).toEqual([]);
   });
 
-  it('can be printed, without what is for the screen', async () => {
+  it('can be printed without the controls', async () => {
     await page.emulateMedia({ media: 'print' });
     expect(await page.getByRole('button', { name: 'Run all checks' }).isVisible()).toBe(false);
     expect(await page.locator('#results details').first().isVisible()).toBe(true);

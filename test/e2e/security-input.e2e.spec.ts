@@ -52,7 +52,7 @@ class InputController {
   }
 }
 
-/** Registered first, so that its routes come before those with parameters. */
+/** Registered first, so that its routes match before routes with parameters. */
 @Controller('input/files')
 @Public()
 class FixedController {
@@ -77,7 +77,7 @@ onBothAdapters('limits of input', (adapter) => {
   const chunked = { 'Transfer-Encoding': 'chunked', 'Content-Length': [] as string[] };
 
   describe('of a body', () => {
-    it('are larger where a route says so', async () => {
+    it('are larger if a route sets a larger limit', async () => {
       for (const headers of [{}, chunked]) {
         const large = await app.post('/v1/input/large', text(1_900_000), { headers });
         expect(large.body).toEqual({ length: 1_900_000 });
@@ -86,21 +86,21 @@ onBothAdapters('limits of input', (adapter) => {
       }
     });
 
-    it('are smaller where a route says so', async () => {
+    it('are smaller if a route sets a smaller limit', async () => {
       for (const headers of [{}, chunked]) {
         expect((await app.post('/v1/input/small', text(10), { headers })).body).toEqual({ text: 'x'.repeat(10) });
         expect(await app.post('/v1/input/small', text(200), { headers })).toBeProblem(TOO_LARGE);
       }
     });
 
-    it('are those of the route that answers, and of no other whose pattern fits', async () => {
+    it('are those of the route that answers, not of another route with a matching pattern', async () => {
       expect((await app.post('/v1/input/files/any', text(1_500_000))).status).toBe(201);
       expect((await app.post('/V1/INPUT/files/any/', text(1_500_000))).status).toBe(201);
       expect(await app.post('/v1/input/files/fixed', text(1_500_000))).toBeProblem(TOO_LARGE);
       expect(await app.post('/v1/input/files/any/more', text(1_500_000))).toBeProblem(TOO_LARGE);
     });
 
-    it('hold before the body is there', async () => {
+    it('apply before the body arrives', async () => {
       const head = (path: string, length: number) =>
         `POST ${path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${length}\r\n\r\n{`;
       for (const [path, length] of [
@@ -119,7 +119,7 @@ onBothAdapters('limits of input', (adapter) => {
   });
 
   describe('of a target', () => {
-    it('are its length, its parameters, and how often one of them stands in it', async () => {
+    it('are its length, its number of parameters, and the repetitions of one parameter', async () => {
       const get = (query: string) => app.get(`/v1/input/echo?${query}`);
       expect((await get(`a=${'x'.repeat(8_000)}`)).status).toBe(200);
       expect(await get(`a=${'x'.repeat(8_200)}`)).toBeProblem({ status: 414, code: 'URI_TOO_LONG' });
@@ -128,24 +128,24 @@ onBothAdapters('limits of input', (adapter) => {
       expect(await get(names(101))).toBeProblem(REFUSED);
       expect((await get('a=1&'.repeat(19) + 'a=1')).body.a).toHaveLength(20);
       expect(await get('a=1&'.repeat(20) + 'a=1')).toBeProblem(REFUSED);
-      // Spelt otherwise, it is the same name.
+      // With another encoding, it is the same name.
       expect(await get('a=1&'.repeat(10) + '%61=1&'.repeat(10) + 'a=1')).toBeProblem(REFUSED);
     });
 
-    it('read a query flat: brackets make no objects and no arrays', async () => {
+    it('parse a query as flat: brackets do not create objects or arrays', async () => {
       const { body } = await app.get('/v1/input/echo?a[b]=1&a[]=2&a.c=3&c=4&c=5');
       expect(body).toEqual({ 'a[b]': '1', 'a[]': '2', 'a.c': '3', c: ['4', '5'] });
     });
   });
 
-  it('of headers are their number', async () => {
+  it('of headers apply to their number', async () => {
     const many = (length: number) => Object.fromEntries(Array.from({ length }, (_, i) => [`X-${i}`, '1']));
     expect((await app.get('/livez', { headers: many(90) })).status).toBe(200);
     expect(await app.get('/livez', { headers: many(101) })).toBeProblem({ status: 431, code: 'HEADERS_TOO_LARGE' });
   });
 
   it.each(['X-HTTP-Method-Override', 'X-HTTP-Method', 'X-Method-Override'])(
-    'are not stepped over by %s',
+    'cannot be bypassed with %s',
     async (header) => {
       const answer = await app.post('/v1/input/echo', { a: 1 }, { headers: { [header]: 'GET' } });
       expect({ status: answer.status, body: answer.body }).toEqual({ status: 201, body: { a: 1 } });
@@ -178,7 +178,7 @@ onBothAdapters('limits of input', (adapter) => {
       expect(await app.get('/v1/input/files/a%0d%0ab')).toBeProblem(malformed);
     });
 
-    it('let text be text', async () => {
+    it('allow normal text with tabs and line breaks', async () => {
       const body = { text: 'tab\tline\r\nend äöü 😀' };
       expect((await app.post('/v1/input/echo', body)).body).toEqual(body);
       expect((await app.get('/v1/input/echo?a=1%0d%0a%092')).body).toEqual({ a: '1\r\n\t2' });
@@ -190,14 +190,14 @@ onBothAdapters('limits of input', (adapter) => {
       ['{"password":{"$ne":null}}', 'password.$ne'],
       ['{"a":[{"b":{"$where":"1"}}]}', 'a.0.b.$where'],
       ['{"profile.roles":"Admin"}', 'profile.roles'],
-    ])('refuse %s where a route asks for it', async (json, path) => {
+    ])('refuse %s if a route enables it', async (json, path) => {
       const answer = await app.post('/v1/input/operators', json);
       expect(answer).toBeProblem(REFUSED);
       expect(answer.body.errors).toEqual([expect.objectContaining({ path, code: 'operatorName' })]);
       expect((await app.post('/v1/input/echo', json)).body).toEqual(JSON.parse(json));
     });
 
-    it('refuse them in queries and forms, too', async () => {
+    it('refuse them also in queries and forms', async () => {
       expect(await app.get('/v1/input/operators?$ne=1')).toBeProblem(REFUSED);
       const headers = { 'Content-Type': 'application/x-www-form-urlencoded' };
       expect(await app.post('/v1/input/operators', '%24ne=1', { headers })).toBeProblem(REFUSED);
@@ -205,7 +205,7 @@ onBothAdapters('limits of input', (adapter) => {
     });
   });
 
-  it('leave a count and one audit event of what they refuse', async () => {
+  it('count their refusals and create one audit event', async () => {
     await app.get('/v1/input/echo?a=%01');
     await app.auditOf('none');
     const count = async () => {
@@ -222,12 +222,12 @@ onBothAdapters('limits of input', (adapter) => {
     expect((await app.get('/metrics')).text).toMatch(/security_refusals_total\{rule="control_characters"\} \d/);
   });
 
-  it('take a client that breaks off in the middle of its body for what it is, and no failure', async () => {
+  it('do not log a failure if a client disconnects in the middle of its body', async () => {
     const { hostname, port } = new URL(app.baseUrl);
     const socket = connect(Number(port), hostname);
     const head = `POST /v1/input/echo HTTP/1.1\r\nHost: x\r\nX-Request-Id: broken-off-${adapter}\r\n`;
     socket.write(`${head}Content-Type: application/json\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n{"a"`);
-    // The server has begun to read when it asks for more.
+    // When the server asks for more, it has started to read.
     await once(socket, 'data');
     socket.resetAndDestroy();
     const lines = () => app.logs.filter(({ requestId }) => requestId === `broken-off-${adapter}`);

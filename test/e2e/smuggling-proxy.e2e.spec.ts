@@ -9,11 +9,11 @@ import { onBothAdapters, TestApp } from '../support/harness.js';
 import { HIDDEN, INNOCENT, JSON_TYPE, SHAPES } from '../support/smuggling.js';
 import { until } from '../support/until.js';
 
-/** The proxy sets it on each request that it forwards; what it takes for a part of a body has none. */
+/** The proxy sets this header on each request that it forwards. A request hidden in a body does not have it. */
 const MARK = 'x-forwarded-by-proxy';
 const VICTIMS = 4;
 
-/** A request whose body is one: whoever answers without reading it must not take it for the next request. */
+/** A request with a request as its body. A server that does not read the body must not treat it as the next request. */
 function unread(line: string, headers: string): [what: string, bytes: string][] {
   const length = `Content-Length: ${HIDDEN.length}\r\n\r\n${HIDDEN}`;
   const chunks = `Transfer-Encoding: chunked\r\n\r\n${HIDDEN.length.toString(16)}\r\n${HIDDEN}\r\n0\r\n\r\n`;
@@ -85,7 +85,7 @@ onBothAdapters('request smuggling through HAProxy', (adapter) => {
       [`http-request set-header ${MARK} %[rand(1000000000)]`],
     );
     victim = new TestClient(proxy.url);
-    await until('it forwards', async () => (await victim.get('/livez').catch(() => undefined))?.status === 200);
+    await until('HAProxy forwards', async () => (await victim.get('/livez').catch(() => undefined))?.status === 200);
   });
   afterAll(async () => {
     victim.close();
@@ -93,17 +93,17 @@ onBothAdapters('request smuggling through HAProxy', (adapter) => {
     await app.stop();
   });
 
-  /** What the proxy sends to a client that says no more. */
+  /** Sends bytes through the proxy and waits until the connection is closed. */
   async function attack(bytes: string): Promise<void> {
     const { hostname, port } = new URL(proxy.url);
     const socket = connect(Number(port), hostname);
-    // A reset is a closed socket.
+    // A connection reset also closes the socket.
     socket.on('error', () => undefined).resume();
     socket.end(Buffer.from(bytes, 'latin1'));
     await once(socket, 'close');
   }
 
-  it('would show: a request past the proxy has no mark', async () => {
+  it('would be detected: a request that bypasses the proxy has no mark', async () => {
     marks.length = 0;
     await app.get('/v1/smuggling/smuggled');
     await victim.get('/v1/smuggling/smuggled');
@@ -111,7 +111,7 @@ onBothAdapters('request smuggling through HAProxy', (adapter) => {
   });
 
   it.each([...SHAPES, ...INNOCENT.map(([what, bytes]) => [what, bytes] as const), ...UNREAD])(
-    'does not come of %s',
+    'does not happen with %s',
     async (_what, bytes) => {
       marks.length = 0;
       await attack(bytes);

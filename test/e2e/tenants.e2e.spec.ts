@@ -38,7 +38,7 @@ class DeskModule {}
 
 const start = (env: Record<string, string>) => TestApp.start(env, { imports: [DeskModule] });
 
-/** What tests of tenants ask for again and again. */
+/** Helper calls for the tests of tenants. */
 class Office {
   private constructor(
     readonly app: TestApp,
@@ -77,7 +77,7 @@ class Office {
     return this.app.post('/auth/switch-tenant', { tenantId }, { token });
   }
 
-  /** A token of a visitor for a tenant. */
+  /** Returns a token of a visitor for a tenant. */
   async tokenIn(visitor: Visitor, tenantId: string): Promise<string> {
     const { status, body } = await this.switch(visitor, tenantId);
     if (status !== 200) throw new Error(`no token: ${status}`);
@@ -96,7 +96,7 @@ onBothAdapters('tenants', (adapter) => {
   });
   afterAll(() => app.stop());
 
-  it('are listed to their members, with the roles that they have there', async () => {
+  it('are listed for their members, with the roles of the member in each tenant', async () => {
     const user = await app.register();
     const [first] = [await office.tenant({ TenantOwner: user }), await office.tenant()];
     const second = await office.tenant({ TenantMember: user });
@@ -111,7 +111,7 @@ onBothAdapters('tenants', (adapter) => {
     );
   });
 
-  it('are switched to by a token with the tenant and its roles; the one before stays what it is', async () => {
+  it('are selected with a new token for the tenant and its roles; the old token does not change', async () => {
     const user = await app.register();
     const [one, two] = [await office.tenant({ TenantOwner: user }), await office.tenant({ TenantMember: user })];
     expect((await app.get('/desk', { token: user.token })).body.code).toBe('TENANT_REQUIRED');
@@ -128,7 +128,7 @@ onBothAdapters('tenants', (adapter) => {
     expect((await app.get('/desk/inside', { token: back })).status).toBe(403);
   });
 
-  it('stay with the session over a refresh', async () => {
+  it('stay selected after a refresh', async () => {
     const user = await app.register();
     const tenantId = await office.tenant({ TenantMember: user });
     await office.tokenIn(user, tenantId);
@@ -141,7 +141,7 @@ onBothAdapters('tenants', (adapter) => {
     expect(claimsOf(again.body.accessToken)).not.toHaveProperty('tenant');
   });
 
-  it('are not switched to by who is no member, whether they are there or not; both are audited', async () => {
+  it('give the same 404 for a foreign and an unknown tenant, and the attempt is audited', async () => {
     const [stranger, tenantId] = [await app.register(), await office.tenant()];
     const [foreign, missing] = [await office.switch(stranger, tenantId), await office.switch(stranger, randomUUID())];
     expect(foreign).toBeProblem({ status: 404, code: 'NOT_FOUND' });
@@ -159,7 +159,7 @@ onBothAdapters('tenants', (adapter) => {
     }
   });
 
-  it('are audited when they are switched to, and name the tenant of what is done in them', async () => {
+  it('are in the audit events of a switch and of each action in the tenant', async () => {
     const user = await app.register();
     const tenantId = await office.tenant({ TenantMember: user });
     const { headers, body } = await office.switch(user, tenantId);
@@ -172,12 +172,12 @@ onBothAdapters('tenants', (adapter) => {
     ]);
   });
 
-  it('are left from the next request on when the membership ends, and only they', async () => {
+  it('are closed to a removed member from the next request; other tenants stay open', async () => {
     const user = await app.register();
     const [one, two] = [await office.tenant({ TenantMember: user }), await office.tenant({ TenantMember: user })];
     const [inOne, inTwo] = [await office.tokenIn(user, one), await office.tokenIn(user, two)];
     expect((await app.get('/desk', { token: inOne })).status).toBe(200);
-    // In capitals: what is remembered of the user has to be found all the same.
+    // In capitals: the cached entry of the user must still be found.
     expect((await office.remove(one, user.id.toUpperCase())).status).toBe(204);
     const answer = await app.get('/desk', { token: inOne });
     expect(answer).toBeProblem({ status: 401, code: 'AUTH_TENANT_REVOKED' });
@@ -187,7 +187,7 @@ onBothAdapters('tenants', (adapter) => {
     expect((await office.switch({ token: inTwo }, one)).status).toBe(404);
   });
 
-  it('change what their members may do from the next request on', async () => {
+  it('apply changed roles of a member from the next request', async () => {
     const user = await app.register();
     const tenantId = await office.tenant({ TenantMember: user, TenantOwner: await app.register() });
     const token = await office.tokenIn(user, tenantId);
@@ -199,7 +199,7 @@ onBothAdapters('tenants', (adapter) => {
     expect(await paint()).toBe(403);
   });
 
-  it('keep an owner who can act: one who is deactivated does not count', async () => {
+  it('keep an active owner: a deactivated owner does not count', async () => {
     const [first, second] = [await app.register(), await app.register()];
     const tenantId = await office.tenant({ TenantOwner: first });
     await office.set(tenantId, second.id, ['TenantOwner']);
@@ -214,7 +214,7 @@ onBothAdapters('tenants', (adapter) => {
   describe('members', () => {
     const path = (tenantId: string, userId = '') => `/tenants/${tenantId}/members${userId && `/${userId}`}`;
 
-    it('are seen within the tenant, and nobody else is told that it is there', async () => {
+    it('are listed within the tenant, and other users cannot learn that the tenant exists', async () => {
       const [owner, member, stranger] = [await app.register(), await app.register(), await app.register()];
       const tenantId = await office.tenant({ TenantOwner: owner, TenantMember: member });
       const elsewhere = await office.tokenIn(stranger, await office.tenant({ TenantOwner: stranger }));
@@ -236,7 +236,7 @@ onBothAdapters('tenants', (adapter) => {
       ]);
     });
 
-    it('are out of reach from another tenant, by every route and spelling', async () => {
+    it('cannot be changed from another tenant, by any route or spelling', async () => {
       const [victim, attacker] = [await app.register(), await app.register()];
       const tenantId = await office.tenant({ TenantMember: victim });
       const token = await office.tokenIn(attacker, await office.tenant({ TenantOwner: attacker }));
@@ -255,7 +255,7 @@ onBothAdapters('tenants', (adapter) => {
       ]);
     });
 
-    it('gain no role by a manager that the manager does not have, nor lose one', async () => {
+    it('cannot get or lose a role that their manager does not have', async () => {
       const [owner, manager, member] = [await app.register(), await app.register(), await app.register()];
       const tenantId = await office.tenant({ TenantOwner: owner, TenantManager: manager, TenantMember: member });
       const token = await office.tokenIn(manager, tenantId);
@@ -271,7 +271,7 @@ onBothAdapters('tenants', (adapter) => {
       expect((await app.delete(path(tenantId, member.id), { token })).status).toBe(204);
     });
 
-    it('who are plain members change nobody', async () => {
+    it('without a manager role cannot change members', async () => {
       const member = await app.register();
       const tenantId = await office.tenant({ TenantMember: member });
       const token = await office.tokenIn(member, tenantId);
@@ -280,8 +280,8 @@ onBothAdapters('tenants', (adapter) => {
     });
   });
 
-  describe('as administrators see them', () => {
-    it('are made, filled, listed and removed, audited, and closed to everybody else', async () => {
+  describe('for administrators', () => {
+    it('can be created, filled, listed and removed, with audit events, by administrators only', async () => {
       const [owner, user] = [await app.register(), await app.register()];
       const { token } = office.admin;
       const made = await app.post('/admin/tenants', { name: 'Acme', ownerId: owner.id }, { token });
@@ -321,7 +321,7 @@ onBothAdapters('tenants', (adapter) => {
       expect((await app.delete(`/admin/tenants/${made.body.id}`, { token })).status).toBe(404);
     });
 
-    it('are given to a user as a whole', async () => {
+    it('are set for a user as a complete list', async () => {
       const user = await app.register();
       const [one, two] = [await office.tenant({ TenantMember: user }), await office.tenant()];
       const inOne = await office.tokenIn(user, one);
@@ -353,7 +353,7 @@ onBothAdapters('tenants', (adapter) => {
     });
   });
 
-  it('are not taken from what a client sends', async () => {
+  it('are not taken from the body, the query or the headers of a client', async () => {
     const [user, tenantId] = [await app.register(), await office.tenant()];
     const email = `${randomUUID()}@example.com`;
     const account = { email, password: 'correct horse battery', name: 'X' };
@@ -376,7 +376,7 @@ onBothAdapters('tenants', (adapter) => {
 });
 
 describe('in an application with cookies', () => {
-  it('the token for another tenant goes to its cookie, and to no script', async () => {
+  it('the token for another tenant is set as a cookie, and scripts cannot read it', async () => {
     const app = await start({ AUTH_COOKIES: 'strict' });
     try {
       const browser = new Browser(app);
@@ -407,7 +407,7 @@ describe.each([
   ['PostgreSQL', () => ({})],
   ['Redis', () => ({ REDIS_URL: inject('redisUrl') })],
 ])('two replicas that share revocations over %s', (_transport, env) => {
-  it('both end a membership, once the other hears of it', async () => {
+  it('both end a membership after the other replica receives the message', async () => {
     const [one, other] = await Promise.all([start(env()), start(env())]);
     try {
       const office = await Office.of(one);
@@ -418,7 +418,7 @@ describe.each([
       expect((await other.get('/desk', { token })).status).toBe(200);
       await office.remove(tenantId, user.id);
       const isOver = async () => (await other.get('/desk', { token })).body.code === 'AUTH_TENANT_REVOKED';
-      await until('it is over on the other replica', isOver, BY_MESSAGE);
+      await until('the membership has ended on the other replica', isOver, BY_MESSAGE);
     } finally {
       await Promise.all([one.stop(), other.stop()]);
     }
