@@ -117,7 +117,7 @@ onBothAdapters('entity tags', (adapter) => {
   beforeAll(async () => (app = await TestApp.start({ HTTP_ADAPTER: adapter }, { imports: [PagedModule] })));
   afterAll(() => app.stop());
 
-  it('spare a client what it has already', async () => {
+  it('let the server answer 304 to a client that has the current response', async () => {
     const first = await app.get('/v1/weak');
     const etag = String(first.headers['etag']);
     expect(etag).toMatch(/^W\/"[\w-]+"$/);
@@ -132,7 +132,7 @@ onBothAdapters('entity tags', (adapter) => {
     expect(other).toMatchObject({ status: 200, text: first.text });
   });
 
-  it('change with what they stand for, and stand for the very bytes where they are strong', async () => {
+  it('change with the content, and strong tags disable compression', async () => {
     const { headers } = await app.get('/v1/weak');
     const strong = await app.get('/v1/strong', { headers: { 'Accept-Encoding': 'gzip, br' } });
     expect(strong.headers['etag']).toBe(`"${version}"`);
@@ -141,7 +141,7 @@ onBothAdapters('entity tags', (adapter) => {
     expect((await app.get('/v1/weak')).headers['etag']).not.toBe(headers['etag']);
   });
 
-  it('keep a write from undoing one that the client does not know of', async () => {
+  it('prevent a write that is based on an old version', async () => {
     const send = (header?: string) =>
       app.send('PUT', '/v1/strong', { headers: header === undefined ? {} : { 'If-Match': header } });
     const read = String((await app.get('/v1/strong')).headers['etag']);
@@ -154,17 +154,17 @@ onBothAdapters('entity tags', (adapter) => {
     expect((await send('*')).status).toBe(200);
   });
 
-  it('are not on routes that do not ask for them', async () => {
+  it('are absent from routes without @ETag()', async () => {
     expect((await app.get('/v1/old')).headers).not.toHaveProperty('etag');
   });
 });
 
-onBothAdapters('a route on its way out', (adapter) => {
+onBothAdapters('a deprecated route', (adapter) => {
   let app: ThrottledApp;
   beforeAll(async () => (app = await ThrottledApp.start(adapter, { imports: [GuardChainModule, SmallModule] })));
   afterAll(() => app.stop());
 
-  it('says so, and since when', async () => {
+  it('sends the deprecation date, the sunset date and a link', async () => {
     const { status, headers } = await app.get('/old');
     expect(status).toBe(200);
     expect(headers).toMatchObject({
@@ -175,20 +175,20 @@ onBothAdapters('a route on its way out', (adapter) => {
     expect(app.metrics.counts.get('http_deprecated_requests_total GET /old')).toBeGreaterThan(0);
   });
 
-  it('may be gone after that', async () => {
+  it('can answer 410 after the sunset date', async () => {
     const retired = await app.get('/retired');
     expect(retired).toMatchObject({ status: 410, body: { code: 'GONE' } });
     expect(retired.headers['deprecation']).toMatch(/^@\d+$/);
   });
 
-  it('has dates that make sense', () => {
+  it('refuses an invalid date and a sunset before the deprecation', () => {
     expect(() => Deprecated({ since: 'soon' })).toThrow('not a valid date');
     expect(() => Deprecated({ since: '2026-01-02', sunset: '2026-01-01' })).toThrow('earlier');
   });
 });
 
 describe('a deprecated version of a route', () => {
-  it('is deprecated alone, and marked in the OpenAPI document where all are', async () => {
+  it('does not deprecate other versions, and OpenAPI marks fully deprecated routes', async () => {
     const app = await TestApp.start({}, { imports: [PagedModule] });
     expect((await app.get('/v1/users-by-page/x')).headers).toHaveProperty('deprecation');
     expect((await app.get('/v2/users-by-page/x')).headers).not.toHaveProperty('deprecation');
@@ -211,7 +211,7 @@ describe('a deprecated version of a route', () => {
       { Accept: 'application/json;v=1' },
       { Accept: 'application/json;v=2' },
     ],
-  ])('is told by %s', async (_what, versioning, old, current) => {
+  ])('is selected by %s', async (_what, versioning, old, current) => {
     @Controller({ path: 'versioned', version: ['1', '2'] })
     class VersionedController {
       @Get()
@@ -235,7 +235,7 @@ describe('a deprecated version of a route', () => {
 });
 
 onBothAdapters('an envelope', (adapter) => {
-  it('is around results where it is asked for, and never around failures', async () => {
+  it('wraps the results of routes with @Envelope()', async () => {
     const app = await ThrottledApp.start(adapter, { imports: [GuardChainModule, SmallModule] });
     expect((await app.get('/enveloped')).body).toEqual({ data: { a: 1 }, meta: { requestId: expect.any(String) } });
     const page = await app.get('/page?limit=2');
@@ -243,7 +243,7 @@ onBothAdapters('an envelope', (adapter) => {
     await app.stop();
   });
 
-  it('is around all where the module is told so', async () => {
+  it('wraps every result except @NoEnvelope() and errors, if the module option is on', async () => {
     @Controller()
     class AllController {
       @Get('one')
@@ -289,7 +289,7 @@ describe('pages', () => {
   });
   afterAll(() => app.stop());
 
-  it('follow each other and lead back, whatever is added meanwhile', async () => {
+  it('can be read forwards and backwards while rows are added', async () => {
     const first = await get();
     expect(letters(first)).toBe('gf');
     expect(first.prev).toBeNull();
@@ -306,7 +306,7 @@ describe('pages', () => {
     expect([letters(top), top.prev]).toEqual(['h', null]);
   });
 
-  it('name their neighbours in Link', async () => {
+  it('link to the next and the previous page in the Link header', async () => {
     const first = await app.get(`${path}?limit=3`);
     const [, url = ''] = /^<([^>]+)>; rel="next"$/.exec(String(first.headers['link'])) ?? [];
     const second = await app.get(url);
@@ -314,7 +314,7 @@ describe('pages', () => {
     expect(second.headers['link']).toMatch(/rel="next", <[^>]+>; rel="prev"$/);
   });
 
-  it('take no cursor that was made up, changed, or is of another list', async () => {
+  it('refuse a cursor that is invented, changed or from another list', async () => {
     const { next } = await get();
     const changed = `${next.slice(0, -2)}${next.endsWith('AA') ? 'BB' : 'AA'}`;
     const refused = { status: 400, code: 'CURSOR_INVALID' };

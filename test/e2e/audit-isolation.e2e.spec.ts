@@ -7,7 +7,7 @@ import { freshDatabase, query } from '../support/database.js';
 
 const OPTIONS = { sealIntervalMs: 0, maintenanceIntervalMs: 0 };
 
-/** Runs a statement as one of the roles, as who has got hold of the connection would. */
+/** Runs a statement as one of the roles, like an attacker who controls the connection. */
 const as = (url: string, role: string, sql: string, tenant = '') =>
   query(url, `BEGIN; SET LOCAL ROLE ${role}; SELECT set_config('app.tenant_id', '${tenant}', true); ${sql}; COMMIT`);
 
@@ -29,7 +29,7 @@ describe('row-level security', () => {
       return rows.map(({ target }) => target);
     });
 
-  it('shows a tenant its own events, whatever is asked for', async () => {
+  it('shows a tenant only its own events, even if the query names another tenant', async () => {
     expect(app.get(AuditScope).isolation).toEqual({ writer: true, readers: true, bypass: false });
     expect(await targetsSeen({ tenant: 'a' })).toEqual(['of a']);
     expect(await targetsSeen({ tenant: '' })).toEqual([]);
@@ -38,7 +38,7 @@ describe('row-level security', () => {
     expect(page.events).toEqual([]);
   });
 
-  it('hides every row of every table from the login itself, until it says whose it wants', async () => {
+  it('hides all rows of tenant tables from the login until it sets a scope', async () => {
     const tables = ['audit_events', 'audit_seals', 'audit_idempotency', 'audit_digests', 'audit_events_default'];
     for (const table of tables) expect((await query(url, `SELECT FROM ${table}`)).rowCount).toBe(0);
     const { rows } = await query(
@@ -47,7 +47,7 @@ describe('row-level security', () => {
          AND c.relnamespace = current_schema()::regnamespace AND NOT (c.relrowsecurity AND c.relforcerowsecurity)
        ORDER BY 1`,
     );
-    // They hold no rows of tenants: the order of storing is of ids.
+    // These tables contain no tenant data.
     expect(rows.map(({ relname }) => relname as string)).toEqual([
       'audit_batches',
       'audit_log',
@@ -55,7 +55,7 @@ describe('row-level security', () => {
     ]);
   });
 
-  it('leaves no role behind in a connection that goes back to the pool', async () => {
+  it('resets the role before a connection returns to the pool', async () => {
     await targetsSeen({ tenant: 'a' });
     const { rows } = await query(url, 'SELECT current_user AS now, session_user AS login');
     expect(rows[0]?.now).toBe(rows[0]?.login);
@@ -77,11 +77,11 @@ describe('row-level security', () => {
     ['bulwark_audit_reader', `SELECT audit_append('[]')`],
     ['bulwark_audit_auditor', `UPDATE audit_events SET action = 'x'`],
     ['bulwark_audit_auditor', 'SELECT * FROM audit_checkpoints'],
-  ])('lets %s not do: %s', async (role, statement) => {
+  ])('does not let %s run: %s', async (role, statement) => {
     await expect(as(url, role, statement)).rejects.toMatchObject({ code: '42501' });
   });
 
-  it('holds for the reader whatever it sets beside the tenant', async () => {
+  it('limits the reader role to its tenant even if it sets the scope to all', async () => {
     const results = (await as(
       url,
       'bulwark_audit_reader',
@@ -91,7 +91,7 @@ describe('row-level security', () => {
     expect(results.map(({ rows }) => rows)).toContainEqual([{ target: 'of a' }]);
   });
 
-  it('lets an index find a target among the events of all tenants', async () => {
+  it('uses an index to find a target in the events of all tenants', async () => {
     const plan = await app.get(AuditScope).read('all', async (manager) => {
       await manager.query('SET LOCAL enable_seqscan = off');
       return manager.query(`EXPLAIN SELECT id FROM audit_events WHERE targets @> ARRAY['of a']`);
@@ -100,8 +100,8 @@ describe('row-level security', () => {
   });
 });
 
-describe('a login that may not create roles', () => {
-  it('goes without them, says so, and has them once an administrator has made them', async () => {
+describe('a login that cannot create roles', () => {
+  it('works without the roles, reports it, and uses them once an administrator has created them', async () => {
     const server = inject('databaseUrl');
     const name = `weak_${randomUUID().slice(0, 8)}`;
     await query(server, `CREATE ROLE ${name} LOGIN PASSWORD '${name}'`);
@@ -124,7 +124,7 @@ describe('a login that may not create roles', () => {
       .replace(/^--.*$/gm, '')
       .replaceAll('the_login', name)
       .split(';')) {
-      // Another database of this server has made the roles already.
+      // The roles belong to the whole server, so that they can already exist.
       if (statement.trim() !== '') await query(server, statement).catch(ignoreExisting);
     }
     const strong = await AuditApp.start(url.href, OPTIONS);

@@ -41,7 +41,7 @@ onBothAdapters('GET /audit/events', (HTTP_ADAPTER) => {
   });
   afterAll(() => app.stop());
 
-  it.each(['events', 'events/export', 'verify'])('is closed to all but administrators: %s', async (route) => {
+  it.each(['events', 'events/export', 'verify'])('allows only administrators: %s', async (route) => {
     const user = await app.register();
     expect((await app.get(`/audit/${route}`)).status).toBe(401);
     const denied = await app.get(`/audit/${route}`, { token: user.token });
@@ -89,7 +89,7 @@ onBothAdapters('GET /audit/events', (HTTP_ADAPTER) => {
     );
   });
 
-  it('shows who acts in a tenant nothing of another, by any filter, cursor or export', async () => {
+  it('shows a caller no events of other tenants, with any filter, cursor or export', async () => {
     const audit = app.app.get(AuditService);
     const shared = `test.${randomUUID()}`;
     for (const [tenantId, target] of [
@@ -163,14 +163,14 @@ onBothAdapters('GET /audit/events', (HTTP_ADAPTER) => {
     },
   );
 
-  it('records who has read', async () => {
+  it('records who has read the events', async () => {
     const answer = await list(`action=${action}`);
     expect(await app.auditOf(String(answer.headers['x-request-id']))).toEqual([
       expect.objectContaining({ action: 'audit.read', metadata: { action } }),
     ]);
   });
 
-  it('exports everything, more than a page, as NDJSON and as CSV', async () => {
+  it('exports more events than one page, as NDJSON and as CSV', async () => {
     await record(1_000, 2_200);
     const expected = (await app.sql('SELECT count(*)::int FROM audit_events WHERE action = $1', [action]))[0].count;
     const ndjson = await app.get(`/audit/events/export?action=${action}`, { token });
@@ -192,12 +192,12 @@ onBothAdapters('GET /audit/events', (HTTP_ADAPTER) => {
   });
 });
 
-describe('a cell of CSV', () => {
-  it.each(['=1+1', '+1', '-1', '@SUM(A1)', '\t=1', '\r=1', ' =1', '\uFEFF=1', '＝1'])('is no formula: %j', (text) => {
+describe('a CSV cell', () => {
+  it.each(['=1+1', '+1', '-1', '@SUM(A1)', '\t=1', '\r=1', ' =1', '\uFEFF=1', '＝1'])('is plain text: %j', (text) => {
     expect(csvCell(text)).toBe(`"'${text}"`);
   });
 
-  it('ends where it ends', () => {
+  it('escapes quotes and keeps line breaks inside the quotes', () => {
     expect(csvCell('a","=1\r\nb')).toBe('"a"",""=1\r\nb"');
     expect(csvCell(null)).toBe('');
     expect(csvCell(['=x'])).toBe('"[""=x""]"');

@@ -13,7 +13,7 @@ describe('nest-bulwark audit verify', () => {
     built();
     folder = await testFolder();
     url = await ownDatabase();
-    // Digests are made here alone: of two that make one at the same time, one leaves it to the other.
+    // Only the test creates digests: if two processes create one at the same time, one of them skips it.
     const byHand = { sealIntervalMs: 0, maintenanceIntervalMs: 0 };
     app = await AuditApp.start(url, { ...byHand, digests: `${folder.path}/.data/audit-digests` });
     await app.sealed(['1', '2'], 'a');
@@ -30,7 +30,7 @@ describe('nest-bulwark audit verify', () => {
     return { code: await program.ends(), output: program.output };
   };
 
-  it('ends with 0 where nothing was changed', async () => {
+  it('exits with code 0 if nothing was changed', async () => {
     const { code, output } = await run();
     expect([code, output]).toEqual([
       0,
@@ -40,14 +40,14 @@ describe('nest-bulwark audit verify', () => {
     expect([again, JSON.parse(json)]).toEqual([0, expect.objectContaining({ valid: true, verified: 2 })]);
   });
 
-  it('refuses a time that is none, with 64', async () => {
+  it('refuses an invalid time with exit code 64', async () => {
     expect(await run('--from', 'yesterday')).toMatchObject({
       code: 64,
       output: expect.stringContaining('is not a valid time'),
     });
   });
 
-  it('names the first bad row, and ends with 1', async () => {
+  it('names the first bad row and exits with code 1', async () => {
     const [{ id }] = await app.sql(`SELECT id FROM audit_events WHERE tenant_id = 'a' AND target = '2'`);
     await app.tamper(`UPDATE audit_events SET action = 'x' WHERE id = '${id}'`);
     expect(await run()).toMatchObject({
@@ -58,7 +58,7 @@ describe('nest-bulwark audit verify', () => {
     expect(await run('--tenant=')).toMatchObject({ code: 1, output: expect.stringContaining('truncated') });
   });
 
-  it('ends with 1 where the trail was renamed in the database and its digests deleted', async () => {
+  it('exits with code 1 if the trail got another id and its digests were deleted', async () => {
     await app.tamper('DELETE FROM audit_digests', 'UPDATE audit_log SET id = gen_random_uuid()');
     expect(await run()).toMatchObject({
       code: 1,

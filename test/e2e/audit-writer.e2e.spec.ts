@@ -8,7 +8,7 @@ import { until } from '../support/until.js';
 const FIRST = 100;
 const REST = 2_400;
 
-/** Holds up whatever would store events, from the moment in which it resolves or, behind others, in which they have. */
+/** Locks the events table, so that no event can be stored. `held` resolves when the lock is granted. */
 async function heldUp(url: string): Promise<{ client: Client; held: Promise<unknown> }> {
   const client = new Client({ connectionString: url });
   await client.connect();
@@ -17,7 +17,7 @@ async function heldUp(url: string): Promise<{ client: Client; held: Promise<unkn
 }
 
 describe('a backlog', () => {
-  it('is written by two statements at once, and each event once where one of them fails', async () => {
+  it('is written by two concurrent statements, and each event is stored once if one fails', async () => {
     const url = await ownDatabase();
     const app = await AuditApp.start(url, { sealIntervalMs: 0, maintenanceIntervalMs: 0, maxPending: FIRST + REST });
     const record = (from: number, to: number) => {
@@ -35,12 +35,12 @@ describe('a backlog', () => {
     record(0, FIRST);
     await until('the first statement waits', async () => (await appending()).length === 1);
     const other = await heldUp(url);
-    await until('the other is next', async () => (await waiting('LOCK TABLE%')).length === 1);
+    await until('the second lock is next in the queue', async () => (await waiting('LOCK TABLE%')).length === 1);
     record(FIRST, FIRST + REST);
     await one.client.query('COMMIT');
     await other.held;
     await until('two statements wait', async () => (await appending()).length === 2);
-    // What is on its way is in memory as well.
+    // Events of running statements count as pending.
     expect(app.audit.backlog).toMatchObject({ pending: REST, isStoreDown: false });
     const [{ pid }] = (await appending()) as [{ pid: number }];
     await app.sql('SELECT pg_terminate_backend($1)', [pid]);
@@ -53,7 +53,7 @@ describe('a backlog', () => {
     await Promise.all([one.client.end(), other.client.end(), app.stop()]);
   });
 
-  it('comes to its end, and to what the journal alone holds, while events go on coming', async () => {
+  it('is stored completely, also from the journal, while new events are recorded', async () => {
     const [url, folder] = [await ownDatabase(), await testFolder()];
     const options = { sealIntervalMs: 0, maintenanceIntervalMs: 0, journalDir: folder.path, maxPending: 50 };
     const app = await AuditApp.start(url, options);
@@ -69,7 +69,7 @@ describe('a backlog', () => {
     const { client, held } = await heldUp(url);
     await held;
     const before = recorded.length;
-    await until('memory is full, and many more are recorded', () => recorded.length > before + 500);
+    await until('memory is full and 500 more events are recorded', () => recorded.length > before + 500);
     await client.query('COMMIT');
     const due = [...recorded];
     await app.audit.flush();

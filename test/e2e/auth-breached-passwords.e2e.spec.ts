@@ -22,9 +22,9 @@ afterAll(() => service.close());
 const register = (app: TestApp, password: string) =>
   app.post('/auth/register', { email: `${randomUUID()}@example.com`, password, name: 'X' });
 
-it('a password that has leaked is refused where a service is asked, and not where none is', async () => {
+it('a leaked password is refused if a service is configured, and accepted otherwise', async () => {
   const plain = await TestApp.start();
-  // Last, because Nest's log lines go to the newest application of a process.
+  // This application starts last, because Nest logs to the newest application of a process.
   const asking = await TestApp.start({ BREACHED_PASSWORDS_URL: url, METRICS_TOKEN: 'token' });
   try {
     const refused = await register(asking, LEAKED);
@@ -33,7 +33,7 @@ it('a password that has leaked is refused where a service is asked, and not wher
     expect((await register(asking, 'correct horse battery')).status).toBe(201);
     expect((await register(plain, LEAKED)).status).toBe(201);
 
-    // Away: nobody is kept from choosing a password, and operators see it.
+    // While the service is down, every password is accepted. A log line and a metric show it.
     await new Promise((resolve) => {
       service.close(resolve);
       service.closeAllConnections();

@@ -24,7 +24,7 @@ const part = (value: object | string) => Buffer.from(typeof value === 'string' ?
 const decoded = (token: string, at: number) =>
   JSON.parse(Buffer.from(token.split('.')[at] ?? '', 'base64url').toString()) as Record<string, unknown>;
 
-/** A token with the claims of another one, under a header and a signature of the attacker’s. */
+/** A token with the claims of another token, and with a header and a signature of the attacker. */
 function forged(token: string, header: object, signature: (signed: string) => Buffer): string {
   const signed = `${part(header).toString('base64url')}.${token.split('.')[1] ?? ''}`;
   return `${signed}.${signature(signed).toString('base64url')}`;
@@ -69,11 +69,11 @@ onBoth((adapter, alg) => {
     await folder.stop();
   });
 
-  it('signs with its first private key, and names it', () => {
+  it('signs with its first private key and names it in the token', () => {
     expect(decoded(visitor.token, 0)).toEqual({ alg, typ: 'at+jwt', kid: 'old' });
   });
 
-  it('publishes the public parts only, to anybody, cacheable', async () => {
+  it('publishes only the public keys, without authentication, as a cacheable response', async () => {
     const answer = await app.get('/.well-known/jwks.json');
     expect(answer.status).toBe(200);
     expect(answer.headers['content-type']).toContain('application/jwk-set+json');
@@ -88,7 +88,7 @@ onBoth((adapter, alg) => {
     });
   });
 
-  it('is rotated without a moment in which a token does not hold', async () => {
+  it('can be rotated while current tokens stay valid', async () => {
     const next = await TestApp.start(
       await ring(folder.path, [jwkOf(young.privateKey, 'young'), jwkOf(old.publicKey, 'old')]),
     );
@@ -107,32 +107,32 @@ onBoth((adapter, alg) => {
     }
   });
 
-  it('would accept a forgery by the right key, which shows that the others fail for what is wrong with them', async () => {
+  it('accepts a token of this test with the right key (control for the refusals below)', async () => {
     const token = forged(visitor.token, { alg, typ: 'at+jwt', kid: 'old' }, signer(old.privateKey));
     expect(await codeOf(token)).toBe(200);
   });
 
   const jwk = attacker.publicKey.export({ format: 'jwk' });
   it.each<[string, object]>([
-    ['under the name of a key of ours', { kid: 'old' }],
-    ['under a name that is a path', { kid: '../../../../dev/null' }],
-    ['under a name that is SQL', { kid: "' UNION SELECT 'key" }],
-    ['under a name that is a property of every object', { kid: '__proto__' }],
-    ['under a name that is a method of every object', { kid: 'constructor' }],
-    ['under a name with a NUL', { kid: 'old\0' }],
-    ['under the name null', { kid: null }],
-    ['under a name that is no text', { kid: ['old'] }],
-    ['without a name', {}],
-    ['with the key embedded', { jwk }],
-    ['with the key embedded under our name', { kid: 'old', jwk: { ...jwk, kid: 'old' } }],
-    ['with the address of a key', { jku: 'https://evil.example/jwks.json', kid: 'evil' }],
+    ['with the kid of a trusted key', { kid: 'old' }],
+    ['with a path as kid', { kid: '../../../../dev/null' }],
+    ['with SQL as kid', { kid: "' UNION SELECT 'key" }],
+    ['with a property of every object as kid', { kid: '__proto__' }],
+    ['with a method of every object as kid', { kid: 'constructor' }],
+    ['with a NUL character in kid', { kid: 'old\0' }],
+    ['with kid null', { kid: null }],
+    ['with a kid that is not a string', { kid: ['old'] }],
+    ['without kid', {}],
+    ['that is embedded in the token', { jwk }],
+    ['that is embedded with the kid of a trusted key', { kid: 'old', jwk: { ...jwk, kid: 'old' } }],
+    ['with the URL of a key', { jku: 'https://evil.example/jwks.json', kid: 'evil' }],
     ['with a certificate', { x5c: ['MIIB'], x5u: 'https://evil.example/cert.pem', kid: 'old' }],
-  ])('refuses another key %s', async (_what, header) => {
+  ])('refuses an unknown key %s', async (_what, header) => {
     const token = forged(visitor.token, { alg, typ: 'at+jwt', ...header }, signer(attacker.privateKey));
     expect(await codeOf(token)).toBe('AUTH_TOKEN_INVALID');
   });
 
-  it.each(['pem', 'jwk'])('refuses its public key as a secret (%s)', async (format) => {
+  it.each(['pem', 'jwk'])('refuses a token signed with its public key as an HMAC secret (%s)', async (format) => {
     const secret =
       format === 'pem'
         ? old.publicKey.export({ type: 'spki', format: 'pem' })
@@ -148,7 +148,7 @@ onBoth((adapter, alg) => {
     expect(await codeOf(token)).toMatch(/^AUTH_TOKEN_(?:INVALID|MALFORMED)$/);
   });
 
-  it('refuses a token that was changed or cut short anywhere', async () => {
+  it('refuses a token that was changed or shortened', async () => {
     const [header = '', claims = '', signature = ''] = visitor.token.split('.');
     const admin = part({ ...decoded(visitor.token, 1), roles: ['Admin'] }).toString('base64url');
     const changed = [
@@ -162,8 +162,8 @@ onBoth((adapter, alg) => {
   });
 });
 
-describe('a ring of keys of several kinds', () => {
-  it('takes over from a secret, and each key verifies by the algorithm of its kind only', async () => {
+describe('a ring of signing keys of several types', () => {
+  it('accepts tokens of the old secret, and each key verifies only with its own algorithm', async () => {
     const folder = await testFolder();
     const secret = randomBytes(32).toString('base64url');
     const before = await TestApp.start({ JWT_SECRET: secret });
@@ -200,23 +200,23 @@ describe('a ring of keys of several kinds', () => {
   });
 });
 
-describe('signing keys that cannot be used stop the start, and are not quoted', () => {
+describe('an application with unusable signing keys does not start', () => {
   it.each<[string, () => unknown, RegExp]>([
-    ['no JSON', () => 'nonsense', /cannot be read/],
-    ['an empty set', () => ({ keys: [] }), /contains no keys/],
-    ['public keys alone', () => ({ keys: [jwkOf(newKey().publicKey, 'a')] }), /tokens cannot be signed/],
+    ['invalid JSON', () => 'nonsense', /cannot be read/],
+    ['an empty key set', () => ({ keys: [] }), /contains no keys/],
+    ['a set of public keys only', () => ({ keys: [jwkOf(newKey().publicKey, 'a')] }), /tokens cannot be signed/],
     [
-      'one name twice',
+      'two keys with the same kid',
       () => ({ keys: [jwkOf(newKey().privateKey, 'a'), jwkOf(newKey().privateKey, 'a')] }),
       /same "kid"/,
     ],
     ['a short secret', () => ({ keys: [{ kty: 'oct', k: 'c2hvcnQ', kid: 'a' }] }), /32 bytes/],
     [
-      'another curve',
+      'an unsupported curve',
       () => ({ keys: [generateKeyPairSync('ec', { namedCurve: 'P-384' }).privateKey.export({ format: 'jwk' })] }),
       /P-256/,
     ],
-  ])('%s', async (_what, content, message) => {
+  ])('refuses %s', async (_what, content, message) => {
     const folder = await testFolder();
     const file = join(folder.path, 'keys.json');
     const value = content();
@@ -225,7 +225,7 @@ describe('signing keys that cannot be used stop the start, and are not quoted', 
     await folder.stop();
   });
 
-  it('a file that is not there', async () => {
+  it('refuses a missing file', async () => {
     const env = { JWT_SECRET: '', JWT_KEYS_FILE: '/no/such/keys.json' };
     await expect(TestApp.start(env)).rejects.toThrow(/signing keys in \/no\/such\/keys.json cannot be read/);
   });

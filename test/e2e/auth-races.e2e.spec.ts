@@ -26,9 +26,9 @@ async function inParallel(work: readonly (() => Promise<void>)[]): Promise<void>
   await Promise.all(Array.from({ length: PARALLEL }, worker));
 }
 
-describe('two flows of one account at the same moment on two replicas', () => {
+describe('two concurrent flows of one account on two replicas', () => {
   it.each(FLOWS.map((flow, index) => ({ name: flow.name, flow, index })))(
-    'keep every invariant: $name and each of the others',
+    'keep every invariant: $name with every other flow',
     { tags: 'long', timeout: 300_000 * ROUNDS },
     async ({ flow, index }) => {
       const violations: string[] = [];

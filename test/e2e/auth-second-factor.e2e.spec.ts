@@ -40,7 +40,7 @@ onBothAdapters('a second factor', (adapter) => {
   const tokenOf = async (user: Visitor): Promise<string> => (await firstStep(user)).body.mfaToken;
   const secondStep = (mfaToken: string, code: string) => post('/auth/login/mfa', { mfaToken, code });
 
-  it('counts for nothing until a code confirms it, and is asked for from then on', async () => {
+  it('is required at login only after a code has confirmed it', async () => {
     const visitor = await app.register();
     const begun = await post('/auth/mfa/totp', undefined, visitor.token);
     expect(begun.status).toBe(201);
@@ -64,7 +64,7 @@ onBothAdapters('a second factor', (adapter) => {
     });
   });
 
-  it('ends the other sessions when it comes into force: they were opened without it', async () => {
+  it('ends the other sessions when it is confirmed', async () => {
     const visitor = await app.register();
     const other = await app.login(visitor.email, visitor.password);
     const { body } = await post('/auth/mfa/totp', undefined, visitor.token);
@@ -73,7 +73,7 @@ onBothAdapters('a second factor', (adapter) => {
     expect((await app.get('/auth/profile', { token: visitor.token })).status).toBe(200);
   });
 
-  it('lets in with password and code, and says so in the token', async () => {
+  it('accepts password and code, and names both methods in the token', async () => {
     const user = await enrol();
     const before = Math.floor(Date.now() / 1000);
     const login = await secondStep(await tokenOf(user), user.app.next());
@@ -87,18 +87,18 @@ onBothAdapters('a second factor', (adapter) => {
     expect([later.amr, later.auth_time]).toEqual([claims.amr, claims.auth_time]);
   });
 
-  it('takes a code once: an overheard one is of no use within its time', async () => {
+  it('accepts a code only once, even while it is still valid', async () => {
     const user = await enrol();
     const code = user.app.next();
     expect((await secondStep(await tokenOf(user), code)).status).toBe(200);
     const replay = await secondStep(await tokenOf(user), code);
     expect([replay.status, replay.body.code]).toEqual([401, 'AUTH_MFA_CODE_INVALID']);
-    // Without the step that is noted down it would have let in: it is still a code of now.
+    // Without the recorded step the code would be accepted: it is still a current code.
     await app.sql('UPDATE auth_second_factors SET last_step = 0 WHERE user_id = $1', [user.id]);
     expect((await secondStep(await tokenOf(user), code)).status).toBe(200);
   });
 
-  it('lets one of twenty in who send one code at the same moment', async () => {
+  it('accepts one of twenty concurrent logins with the same code', async () => {
     const user = await enrol();
     const [mfaToken, code] = [await tokenOf(user), user.app.next()];
     const answers = await Promise.all(
@@ -129,14 +129,14 @@ onBothAdapters('a second factor', (adapter) => {
     expect((await secondStep(before, other.app.at(0))).body.code).toBe('AUTH_MFA_TOKEN_INVALID');
   });
 
-  it('is no way around a lock that came between the steps', async () => {
+  it('refuses the second step if the account was locked after the first step', async () => {
     const user = await enrol();
     const mfaToken = await tokenOf(user);
     await app.sql('UPDATE users SET locked_at = now() WHERE id = $1', [user.id]);
     expect((await secondStep(mfaToken, user.app.next())).body.code).toBe('ACCOUNT_LOCKED');
   });
 
-  it('is guarded against guessing, by account, wherever the guesses come from', async () => {
+  it('limits wrong codes per account, from all addresses together', async () => {
     const user = await enrol();
     const mfaToken = await tokenOf(user);
     const statuses: number[] = [];
@@ -145,11 +145,11 @@ onBothAdapters('a second factor', (adapter) => {
       statuses.push((await app.post('/auth/login/mfa', guess, { from: `127.22.${adapter.length}.${i}` })).status);
     }
     expect(statuses).toEqual([401, 401, 401, 401, 401, 401, 429, 429]);
-    // Not even the right one now.
+    // The right code is refused as well.
     expect((await secondStep(mfaToken, user.app.next())).status).toBe(429);
   });
 
-  it('is kept encrypted, and its recovery codes hashed', async () => {
+  it('is stored encrypted, and its recovery codes are stored as hashes', async () => {
     const user = await enrol();
     const [row] = await app.sql(
       `SELECT encode(sealed_secret, 'escape') AS sealed FROM auth_second_factors WHERE user_id = $1`,
@@ -167,13 +167,13 @@ onBothAdapters('a second factor', (adapter) => {
         sealed_secret = (SELECT sealed_secret FROM auth_second_factors WHERE user_id = $2) WHERE user_id = $1`,
       [user.id, other.id],
     );
-    // A row that somebody with write access to the database puts under another user opens nothing.
+    // The server refuses a secret that an attacker copied to another user in the database.
     expect((await secondStep(await tokenOf(user), other.app.next())).body.code).toBe('AUTH_MFA_CODE_INVALID');
     expect(row.sealed).not.toContain(user.recoveryCodes[0]);
   });
 
-  describe('recovery code', () => {
-    it('lets in once, and the owner hears of it', async () => {
+  describe('a recovery code', () => {
+    it('is accepted once, and the owner receives an e-mail', async () => {
       const user = await enrol();
       const [code = ''] = user.recoveryCodes;
       const login = await secondStep(await tokenOf(user), code.toLowerCase().replaceAll('-', ' '));
@@ -182,10 +182,10 @@ onBothAdapters('a second factor', (adapter) => {
       expect((await app.get('/auth/mfa', { token: login.body.accessToken })).body.recoveryCodesLeft).toBe(9);
       const hasMail = async () =>
         (await mailbox.mailsTo(user.email)).some(({ text }) => text.startsWith('9 codes are left'));
-      await until('the owner hears of it', hasMail);
+      await until('the owner receives the e-mail', hasMail);
     });
 
-    it('lets one in of twenty at the same moment', async () => {
+    it('is accepted for one of twenty concurrent logins', async () => {
       const user = await enrol();
       const [code = ''] = user.recoveryCodes;
       const mfaToken = await tokenOf(user);
@@ -197,7 +197,7 @@ onBothAdapters('a second factor', (adapter) => {
       expect(answers.filter(({ status }) => status === 200)).toHaveLength(1);
     });
 
-    it('is void when new ones are made', async () => {
+    it('becomes invalid when new codes are created', async () => {
       const user = await enrol();
       const { body } = await post('/auth/mfa/recovery-codes', { code: user.app.next() }, user.token);
       expect(body.recoveryCodes).toHaveLength(10);
@@ -207,7 +207,7 @@ onBothAdapters('a second factor', (adapter) => {
     });
   });
 
-  it('goes with password and code, not with one of them, and the login is in one step again', async () => {
+  it('is disabled only by password and code, and then the login has one step again', async () => {
     const user = await enrol();
     const disable = (currentPassword: string, code: string) =>
       post('/auth/mfa/totp/disable', { currentPassword, code }, user.token);
@@ -223,7 +223,7 @@ onBothAdapters('a second factor', (adapter) => {
     expect(await app.sql('SELECT 1 FROM auth_recovery_codes WHERE user_id = $1', [user.id])).toEqual([]);
   });
 
-  it('is removed by an administrator for who has lost everything, which ends the sessions', async () => {
+  it('can be removed by an administrator, which ends the sessions of the user', async () => {
     const [user, admin] = [await enrol(), await app.register()];
     expect((await app.delete(`/admin/users/${user.id}/mfa`, { token: admin.token })).status).toBe(403);
     await app.sql(`UPDATE users SET roles = '{Admin}' WHERE id = $1`, [admin.id]);
@@ -234,7 +234,7 @@ onBothAdapters('a second factor', (adapter) => {
     expect((await firstStep(user)).status).toBe(200);
   });
 
-  it('is audited: enrolment, each step, wrong codes', async () => {
+  it('is audited at each step of a login and at each wrong code', async () => {
     const user = await enrol();
     const login = await firstStep(user);
     const wrong = await secondStep(login.body.mfaToken, user.app.at(70));
@@ -246,7 +246,7 @@ onBothAdapters('a second factor', (adapter) => {
     expect(actions).toEqual([['auth.mfa_required'], ['auth.mfa_failed'], ['auth.login']]);
   });
 
-  describe('and what asks for a recent login', () => {
+  describe('and routes that require a recent login', () => {
     /** A session whose user logged in an hour ago, and has refreshed since. */
     async function stale<T extends Visitor>(user: T): Promise<T> {
       await app.sql(`UPDATE auth_sessions SET authenticated_at = now() - interval '1 hour' WHERE user_id = $1`, [
@@ -266,7 +266,7 @@ onBothAdapters('a second factor', (adapter) => {
       ['/auth/mfa/recovery-codes', { code: '123456' }],
     ];
 
-    it.each(SENSITIVE)('%s refuses an old one, by the words of RFC 9470', async (path, body) => {
+    it.each(SENSITIVE)('%s refuses an old login with the challenge of RFC 9470', async (path, body) => {
       const { token } = await stale(await app.register());
       const answer = await post(path, body, token);
       expect([answer.status, answer.body.code]).toEqual([401, 'AUTH_STEP_UP_REQUIRED']);
@@ -275,7 +275,7 @@ onBothAdapters('a second factor', (adapter) => {
       expect(challenge).toContain('max_age="600"');
     });
 
-    it('is content after a step-up, also in the tokens that follow', async () => {
+    it('accept a step-up, which renews the login time of the session', async () => {
       const user = await stale(await app.register());
       const wrong = await post('/auth/step-up', { currentPassword: 'wrong password' }, user.token);
       expect(wrong.body.errors[0].code).toBe('passwordWrong');
@@ -289,7 +289,7 @@ onBothAdapters('a second factor', (adapter) => {
       expect(Date.now() - at.getTime()).toBeLessThan(60_000);
     });
 
-    it('asks at the step-up for a code where there is a second factor', async () => {
+    it('require a code at the step-up if the user has a second factor', async () => {
       const user = await stale(await enrol());
       const up = (code?: string) => post('/auth/step-up', { currentPassword: user.password, code }, user.token);
       expect((await up()).body.errors[0].code).toBe('codeWrong');

@@ -37,7 +37,7 @@ const OPTIONS: AuthorizationModuleOptions = {
   sensitivePermissions: ['payouts:run'],
 };
 
-/** Stands for a table of orders and who placed them. */
+/** Replaces a table with the owner of each order. */
 const owners = new Map<string, string>();
 
 @Injectable()
@@ -172,16 +172,16 @@ const ROUTES = [
   'policy',
 ];
 
-/** Who is let in where, in the order of {@link ROUTES}. */
+/** The routes that each user can call, in the order of {@link ROUTES}. */
 const MATRIX: [string, string[], string][] = [
-  ['nobody in particular', [], 'y.........'],
+  ['a user without roles', [], 'y.........'],
   ['a User', ['User'], 'yy..y....y'],
   ['an Auditor', ['Auditor'], 'y..y..y...'],
   ['an Auditor and User', ['Auditor', 'User'], 'yy.yy.y..y'],
   ['a Manager', ['Manager'], 'yyy.yyyy..'],
   ['an Admin', ['Admin'], 'yyyyyyyyy.'],
-  ['somebody with a role that nobody has defined', ['Root'], 'y.........'],
-  ['somebody with the name of a tenant’s role', ['TenantOwner'], 'y.........'],
+  ['a user with an undefined role', ['Root'], 'y.........'],
+  ['a user with the name of a tenant role', ['TenantOwner'], 'y.........'],
 ];
 
 onBothAdapters('authorization', (adapter) => {
@@ -195,7 +195,7 @@ onBothAdapters('authorization', (adapter) => {
     return visitor;
   }
 
-  it.each(MATRIX)('lets %s in where its roles say, and nowhere else', async (_who, roles, expected) => {
+  it.each(MATRIX)('allows %s only the routes of its roles', async (_who, roles, expected) => {
     const { token } = await visitorWith(roles);
     const verdicts = [];
     for (const route of ROUTES) {
@@ -205,11 +205,11 @@ onBothAdapters('authorization', (adapter) => {
     expect(verdicts.join('')).toBe(expected);
   });
 
-  it('lets nobody in without a token', async () => {
+  it('refuses every request without a token', async () => {
     for (const route of ROUTES) expect((await app.get(`/shop/${route}`)).body.code).toBe('AUTH_TOKEN_MISSING');
   });
 
-  it('asks for what the controller asks as well as the handler', async () => {
+  it('requires the permissions of the controller and of the handler', async () => {
     const verdicts = async (roles: string[]) => {
       const { token } = await visitorWith(roles);
       return [(await app.get('/nested', { token })).status, (await app.get('/nested/more', { token })).status];
@@ -226,13 +226,13 @@ onBothAdapters('authorization', (adapter) => {
     '/shop/manager?x=1',
     '/shop/%6danager',
     '/SHOP/MANAGER',
-  ])('is not got around by spelling: %s', async (path) => {
+  ])('cannot be bypassed by another spelling of the path: %s', async (path) => {
     const { token } = await visitorWith(['User']);
     for (const method of ['GET', 'HEAD'])
       expect([403, 404]).toContain((await app.send(method, path, { token })).status);
   });
 
-  it('says what is missing, with 403, and audits why', async () => {
+  it('answers 403 with the missing role or permission, and audits the reason', async () => {
     const user = await visitorWith(['User']);
     const lacking = async (path: string) => {
       const answer = await app.get(path, { token: user.token });
@@ -257,7 +257,7 @@ onBothAdapters('authorization', (adapter) => {
     expect(metrics.text).toMatch(/access_denied_total\{reason="policy"\} [1-9]/);
   });
 
-  it('lets owners in to what is theirs, and those with the permission to everybody’s', async () => {
+  it('allows owners their own resource, and callers with the permission every resource', async () => {
     const [owner, other, manager] = [
       await visitorWith(['User']),
       await visitorWith(['User']),
@@ -267,7 +267,7 @@ onBothAdapters('authorization', (adapter) => {
     expect([await statusFor(owner), await statusFor(other), await statusFor(manager)]).toEqual([200, 403, 200]);
   });
 
-  it('asks a provider, waits for it, and hides that there is something to see', async () => {
+  it('waits for a policy provider, and answers 404 to hide the resource', async () => {
     const [owner, other, manager] = [
       await visitorWith(['User']),
       await visitorWith(['User']),
@@ -289,12 +289,12 @@ onBothAdapters('authorization', (adapter) => {
     ]);
   });
 
-  it('lets nobody in when a policy breaks', async () => {
+  it('refuses the request if a policy throws an error', async () => {
     const { token } = await visitorWith(['Admin']);
     expect(await app.post('/shop/broken', {}, { token })).toBeProblem({ status: 500, code: 'INTERNAL_ERROR' });
   });
 
-  it('audits who was let in where that is asked for, by route or by permission', async () => {
+  it('audits granted access if the route or the permission requires it', async () => {
     const admin = await visitorWith(['Admin']);
     const eventsOf = async (path: string) => {
       const { headers } = await app.get(path, { token: admin.token });
@@ -308,7 +308,7 @@ onBothAdapters('authorization', (adapter) => {
     expect(await eventsOf('/shop/read')).toEqual([]);
   });
 
-  it('takes roles that the configuration defines from administrators, and no others', async () => {
+  it('lets administrators assign only roles that the configuration defines', async () => {
     const [admin, user] = [await visitorWith(['Admin']), await app.register()];
     const give = (roles: unknown) => app.patch(`/admin/users/${user.id}`, { roles }, { token: admin.token });
     expect((await app.get('/shop/manager', { token: user.token })).status).toBe(403);
@@ -322,7 +322,7 @@ onBothAdapters('authorization', (adapter) => {
 });
 
 describe('ROLES_FILE', () => {
-  it('says what roles there are and what they may do', async () => {
+  it('defines the roles and their permissions', async () => {
     const folder = await testFolder();
     const rolesFile = join(folder.path, 'roles.json');
     const { roles, permissions } = OPTIONS;
@@ -339,7 +339,7 @@ describe('ROLES_FILE', () => {
     }
   });
 
-  it('opens the routes of the suite to a role that inherits Admin, and to no other', async () => {
+  it('opens the built-in admin routes only to a role that inherits Admin', async () => {
     const folder = await testFolder();
     const rolesFile = join(folder.path, 'roles.json');
     await writeFile(rolesFile, JSON.stringify({ roles: { Root: { inherits: ['Admin'] }, Clerk: {} } }));
@@ -362,7 +362,7 @@ describe('ROLES_FILE', () => {
   });
 });
 
-describe('a start is refused when a route', () => {
+describe('the application does not start if a route', () => {
   const refusalOf = async (...decorators: MethodDecorator[]) => {
     @Controller('faulty')
     class FaultyController {

@@ -345,7 +345,7 @@ describe.each([
   ['fastify', 'an interceptor of the application'],
   ['express', 'an interceptor of the application'],
 ] as const)('cached routes on %s with %s', (adapter, writer) => {
-  it('are changed by it, also on a cache hit', async () => {
+  it('send the changed JSON, also on a cache hit', async () => {
     const imports = [GuardChainModule, CacheModule.forRoot({ redis: false }), CachedModule];
     const app = await ThrottledApp.start(adapter, { imports }, writers[writer]);
     const first = await app.get('/list');

@@ -48,7 +48,7 @@ describe.each(versions)('the roles of deploy/postgres on %s', (_name, folder) =>
     const script = await readFile(ROLES, 'utf8');
     const settings = `SET bulwark.owner_password = '${OWNER}'; SET bulwark.app_password = '${APP}';`;
     await query(server.superuserUrl, settings + script);
-    // It may run again.
+    // The script can run twice.
     await query(server.superuserUrl, settings + script);
     [ownerUrl, appUrl] = [server.urlOf('bulwark_owner', OWNER), server.urlOf('bulwark_app', APP)];
     const urls = { DATABASE_URL: appUrl, DATABASE_MIGRATION_URL: ownerUrl };
@@ -94,11 +94,11 @@ describe.each(versions)('the roles of deploy/postgres on %s', (_name, folder) =>
     'DELETE FROM audit_digests',
     `INSERT INTO migrations (timestamp, name) VALUES (1, 'Mine1')`,
     'SET ROLE bulwark_owner',
-  ])('keep the login of the application from: %s', async (statement) => {
+  ])('do not let the login of the application run: %s', async (statement) => {
     await expect(query(appUrl, statement)).rejects.toThrow(/permission denied|must be owner/);
   });
 
-  it('let the application do its work: accounts, tenants, the audit trail', async () => {
+  it('let the application use accounts, tenants and the audit trail', async () => {
     const user = await app.register();
     const { token } = await app.login(user.email, user.password);
     expect((await app.get('/auth/profile', { token })).status).toBe(200);
@@ -115,7 +115,7 @@ describe.each(versions)('the roles of deploy/postgres on %s', (_name, folder) =>
     expect((await app.app.get(AuditVerifier).verify()).verified).toBeGreaterThan(3);
   });
 
-  it('hold transactions of a tenant to its rows', async () => {
+  it('limit the transactions of a tenant to its rows', async () => {
     await migrate(ownerUrl, databaseSettings({ migrations: [...migrations, CreateNotes1900000000000] }));
     const [mine, other] = [randomUUID(), randomUUID()];
     const scope = app.app.get(TenantScope);
@@ -126,11 +126,11 @@ describe.each(versions)('the roles of deploy/postgres on %s', (_name, folder) =>
     expect((await query(appUrl, 'SELECT * FROM notes')).rows).toEqual([]);
   });
 
-  it('hold every table: a statement of the application without a scope sees no event', async () => {
+  it('hide all audit events from a statement without a scope', async () => {
     expect((await query(appUrl, 'SELECT count(*)::int FROM audit_events')).rows).toEqual([{ count: 0 }]);
   });
 
-  it('leave partitions to the owner, and health says when one is missing', async () => {
+  it('let only the owner create partitions, and maintenance reports missing ones', async () => {
     const maintenance = app.app.get(AuditMaintenance);
     await maintenance.run();
     expect([...maintenance.failures]).toEqual([]);
@@ -140,7 +140,7 @@ describe.each(versions)('the roles of deploy/postgres on %s', (_name, folder) =>
     await maintenance.run();
   });
 
-  it('are found in order by health and by the self-test', async () => {
+  it('pass the health check and the self-test', async () => {
     const operator = await app.login(admin.ADMIN_EMAIL, admin.ADMIN_PASSWORD);
     const health = await app.get('/health', { token: operator.token });
     expect(health.body.details['database-login'] ?? health.body.info['database-login']).toMatchObject({ status: 'up' });
@@ -149,7 +149,7 @@ describe.each(versions)('the roles of deploy/postgres on %s', (_name, folder) =>
     expect(app.logs.filter(({ msg }) => /superuser|row-level security/.test(String(msg)))).toEqual([]);
   });
 
-  it('say what to do where the application would have to migrate', async () => {
+  it('refuse a migration by the application and name the setting for the owner', async () => {
     class AddThings1900000000000 {
       async up(runner: { query(sql: string): Promise<unknown> }) {
         await runner.query('CREATE TABLE things (id int)');
@@ -160,7 +160,7 @@ describe.each(versions)('the roles of deploy/postgres on %s', (_name, folder) =>
     await expect(migrate(appUrl, settings)).rejects.toThrow(/DATABASE_MIGRATION_URL/);
   });
 
-  it('warn of a superuser in log, health and self-test', async () => {
+  it('cause warnings about a superuser in the log, in health and in the self-test', async () => {
     const other = await TestApp.start({ DATABASE_URL: server.superuserUrl });
     expect(other.logs).toContainEqual(
       expect.objectContaining({ level: 'warn', msg: expect.stringContaining('"postgres" is a superuser') }),
@@ -174,7 +174,7 @@ describe.each(versions)('the roles of deploy/postgres on %s', (_name, folder) =>
 });
 
 describe.runIf(existsSync('/usr/bin/psql'))('deploy/postgres/roles.sql', () => {
-  it('runs by psql, with the passwords from settings', async () => {
+  it('runs in psql and takes the passwords from settings', async () => {
     const server = await superuserPostgres();
     const PGOPTIONS = '-c bulwark.owner_password=owner -c bulwark.app_password=app';
     const args = ['--no-psqlrc', '--set', 'ON_ERROR_STOP=1', '--file', ROLES.pathname, server.superuserUrl];

@@ -50,20 +50,20 @@ describe('the doctor', () => {
     expect(['warn', 'fail']).toContain(found?.status);
   });
 
-  it('has a weakness for each of its checks', () => {
+  it('has a test case for each of its checks', () => {
     const elsewhere = ['tls.used', 'tls.certificate'];
     const covered = new Set<string>([...Object.values(WEAKNESSES), ...elsewhere]);
     expect(DOCTOR_CHECKS.map(({ name }) => name).filter((name) => !covered.has(name))).toEqual([]);
   });
 
-  it('does not put up with plain http on another machine', async () => {
+  it('fails for plain HTTP on another machine', async () => {
     const check = DOCTOR_CHECKS.find(({ name }) => name === 'tls.used');
     const target = new Target(new URL('http://api.example.com'));
     expect(await check?.run({ target } as never)).toMatchObject({ status: 'fail' });
     expect(target.requestCount).toBe(0);
   });
 
-  it('does not trust a certificate that nobody trusts', async () => {
+  it('fails for an untrusted certificate', async () => {
     const app = await WeakApp.start([], tls);
     const { checks } = await runDoctor(app.url, { ...OPTIONS, httpPort: app.httpPort, only: ['tls'] });
     await app.stop();
@@ -75,7 +75,7 @@ describe('the doctor', () => {
     ]);
   });
 
-  it('has nothing to say of an application that is in order, and sends no more than it announced', async () => {
+  it('finds nothing in a secure application, and sends no more requests than planned', async () => {
     const app = await WeakApp.start([]);
     const report = await runDoctor(app.url, OPTIONS);
     await app.stop();
@@ -90,11 +90,11 @@ describe('the doctor', () => {
     expect(report.requests).toBeLessThanOrEqual(createPlan(OPTIONS).maxRequests);
   });
 
-  it('watches a restart, and counts what is lost', async () => {
+  it('watches a restart and reports failed requests', async () => {
     const app = await WeakApp.start([]);
     const watch = (durationMs: number) => watchRestart(app.url, { durationMs, path: '/health/live' });
     expect(await watch(200)).toMatchObject({ check: 'restart.graceful', status: 'pass' });
-    // Begins with a request that says what is normal.
+    // The watch begins with one request that records the normal answer.
     const watched = watch(2_000);
     await app.answers(2);
     await app.stop();
@@ -103,12 +103,12 @@ describe('the doctor', () => {
     expect(JSON.stringify(evidence)).toContain('ECONNREFUSED');
   });
 
-  it('says when nothing answers', async () => {
+  it('throws an error if the server does not answer', async () => {
     await expect(runDoctor(new URL('http://127.0.0.1:9'))).rejects.toThrow(UnreachableError);
   });
 });
 
-onBothAdapters('the doctor, asked about the reference application', (adapter) => {
+onBothAdapters('the doctor, run against the reference application', (adapter) => {
   let app: TestApp;
   beforeAll(async () => {
     app = await TestApp.start({
@@ -121,7 +121,7 @@ onBothAdapters('the doctor, asked about the reference application', (adapter) =>
   });
   afterAll(() => app.stop());
 
-  it('raises no false alarm', async () => {
+  it('reports no false alarm', async () => {
     const { email, password } = await app.register();
     const report = await runDoctor(new URL(app.baseUrl), {
       ...OPTIONS,

@@ -36,7 +36,7 @@ onBothAdapters('health', (adapter) => {
     expect((await app.get(path)).status).toBe(200);
   });
 
-  it('asks in each group what belongs to it', async () => {
+  it('runs only the checks of the requested group', async () => {
     const keys = async (path: string) => Object.keys((await app.get(path)).body.details).sort();
     expect(await keys('/health/live')).toEqual([]);
     expect(await keys('/health/ready')).toEqual(['database', 'disk', 'memory']);
@@ -55,13 +55,13 @@ onBothAdapters('health', (adapter) => {
     ]);
   });
 
-  it('shows the public states only', async () => {
+  it('shows only the public states without a token', async () => {
     const { text, body } = await app.get('/health');
     expect(body.details.printer).toEqual({ status: 'up' });
     expect(text).not.toMatch(/printer-7|connections|heapBytes/);
   });
 
-  it('shows details to the holder of the metrics token and to administrators, and to nobody else', async () => {
+  it('shows details only to administrators and to callers with the metrics token', async () => {
     const boss = await app.login(admin.ADMIN_EMAIL, admin.ADMIN_PASSWORD);
     const user = await app.register();
     for (const token of [METRICS_TOKEN, boss.token]) {
@@ -76,7 +76,7 @@ onBothAdapters('health', (adapter) => {
     }
   });
 
-  it('speaks health+json to those who ask for it', async () => {
+  it('answers with health+json if the client accepts it', async () => {
     printer.state = { degraded: 'low on toner' };
     const headers = { Accept: 'application/health+json' };
     const open = await app.get('/health', { headers });
@@ -90,7 +90,7 @@ onBothAdapters('health', (adapter) => {
     expect(inside.body.checks['printer:availability'][0]).toMatchObject({ status: 'warn', output: 'low on toner' });
   });
 
-  it('logs and counts a change once, however many probes come by', async () => {
+  it('logs and counts a state change once, even with many probes', async () => {
     printer.state = {};
     await app.get('/health');
     const lines = () => app.logs.filter(({ check }) => check === 'printer').length;
@@ -111,7 +111,7 @@ onBothAdapters('health', (adapter) => {
   });
 });
 
-describe('services asked over HTTP', () => {
+describe('services that are checked over HTTP', () => {
   let service: Server;
   let answers: () => number;
   beforeAll(async () => {
@@ -120,14 +120,14 @@ describe('services asked over HTTP', () => {
   });
   afterAll(() => service.close());
 
-  it('degrade the report, and leave readiness alone', async () => {
+  it('degrade the report but not the readiness', async () => {
     answers = () => 200;
     const url = `http://127.0.0.1:${(service.address() as AddressInfo).port}/ping`;
     const app = await createTestingApp([HealthModule.forRoot({ services: [{ key: 'payments', url, cacheMs: 0 }] })]);
     try {
       const status = async (path: string) =>
         ((await (await fetch(app.url + path)).json()) as { status: string }).status;
-      await until('the report is well', async () => (await status('/health')) === 'ok');
+      await until('the report is ok', async () => (await status('/health')) === 'ok');
       answers = () => 500;
       await until('the report is degraded', async () => (await status('/health')) === 'degraded');
       expect(await status('/health/ready')).toBe('ok');
@@ -138,7 +138,7 @@ describe('services asked over HTTP', () => {
 });
 
 describe('startup', () => {
-  it('is not complete before its checks are, and stays complete', async () => {
+  it('is complete once its checks have succeeded, and stays complete', async () => {
     @Injectable()
     @HealthCheckOf({ key: 'warm-up', groups: ['startup'], cacheMs: 0 })
     class WarmUp implements HealthContributor {
@@ -160,7 +160,7 @@ describe('startup', () => {
     }
   });
 
-  it('fails on a group that names a check nobody provides', async () => {
+  it('fails if a group names an unknown check', async () => {
     const module = HealthModule.forRoot({ groups: { ready: ['databse'] } });
     await expect(createTestingApp([module])).rejects.toThrow(/"databse", which no module provides/);
   });

@@ -57,13 +57,13 @@ onBothAdapters('main.ts', (adapter) => {
     await folder.stop();
   });
 
-  it.each(REQUESTS)('answers %s %s as the application of createApp() does', async (method, path, call) => {
+  it.each(REQUESTS)('answers %s %s like the application of createApp()', async (method, path, call) => {
     const [main, created] = [await ofMain.send(method, path, call), await ofCreateApp.send(method, path, call)];
     expect(comparable(main)).toEqual(comparable(created));
   });
 
   describe('on SIGTERM', () => {
-    it('ends by the graceful shutdown', async () => {
+    it('shuts down gracefully', async () => {
       program.kill('SIGTERM');
       expect(await program.ends()).toBe(0);
       expect(program.output).toContain('"msg":"shutdown complete"');

@@ -17,7 +17,7 @@ class AttemptsController {
     return 'things';
   }
 
-  /** A login of an application: each attempt fails, each on an account of its own. */
+  /** The login of an application. Each attempt fails, and each uses a different account. */
   @Post('attempt')
   async attempt(): Promise<string> {
     await this.failures.attempt({ account: String(Math.random()) });
@@ -25,7 +25,7 @@ class AttemptsController {
   }
 }
 
-onBothAdapters('addresses in an application with a main.ts of its own', (adapter) => {
+onBothAdapters('client addresses in an application with its own main.ts', (adapter) => {
   async function withApp(imports: Parameters<typeof ThrottledApp.start>[1]['imports'], work: Work): Promise<void> {
     const app = await ThrottledApp.start(adapter, { imports, controllers: [AttemptsController] }, undefined, 1);
     try {
@@ -37,7 +37,7 @@ onBothAdapters('addresses in an application with a main.ts of its own', (adapter
   type Work = (app: ThrottledApp) => Promise<void>;
   const from = (address: string) => ({ headers: { 'X-Forwarded-For': address } });
 
-  it('count without their port', () =>
+  it('are counted without the port', () =>
     withApp([ThrottlerModule.forRoot({ tiers: { default: { limit: 3 } } })], async (app) => {
       const statuses: number[] = [];
       for (let i = 0; i < 5; i++) statuses.push((await app.get('/things', from(`203.0.113.9:${i + 1}`))).status);
@@ -45,7 +45,7 @@ onBothAdapters('addresses in an application with a main.ts of its own', (adapter
       expect((await app.get('/things', from('203.0.113.10:1'))).status).toBe(200);
     }));
 
-  it('are known to the failed logins of services: a client at its limit does not hold back another', () =>
+  it('separate the failed logins of clients: a blocked client does not block another', () =>
     withApp([ThrottlerModule.forRoot({})], async (app) => {
       const statuses: number[] = [];
       for (let i = 0; i < 6; i++) statuses.push((await app.post('/attempt', {}, from(`203.0.113.9:${i + 1}`))).status);
@@ -53,7 +53,7 @@ onBothAdapters('addresses in an application with a main.ts of its own', (adapter
       expect((await app.post('/attempt', {}, from('203.0.113.10:1'))).status).toBe(201);
     }));
 
-  it('are compared with lists without their port, and pass none if they are no addresses', () =>
+  it('are compared with deny lists without the port, and invalid addresses are refused', () =>
     withApp([ThrottlerModule.forRoot({}), SecurityModule.forRoot({ denyAddresses: ['203.0.113.9'] })], async (app) => {
       for (const denied of ['203.0.113.9:5000', 'unknown']) {
         const { status, body } = await app.get('/things', from(denied));

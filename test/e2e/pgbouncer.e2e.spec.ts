@@ -34,7 +34,7 @@ function warnings(app: TestApp): string[] {
   return app.logs.filter(({ level, context }) => level === 'warn' && context === 'Database').map(({ msg }) => msg);
 }
 
-/** What is left in the sessions that PgBouncer shares out: a transaction on each of them looks around. */
+/** The state that remains in the shared sessions of PgBouncer. One transaction per session reads it. */
 async function sessionState(pooledUrl: string): Promise<string[]> {
   const clients = Array.from({ length: SERVER_CONNECTIONS }, () => new Client({ connectionString: pooledUrl }));
   const sessions = new Set<number>();
@@ -61,13 +61,13 @@ async function sessionState(pooledUrl: string): Promise<string[]> {
     await client.query('ROLLBACK');
     await client.end();
   }
-  // One for each of them, or something went unseen.
+  // Each transaction must use a different session. Otherwise a session was not checked.
   expect(sessions.size).toBe(SERVER_CONNECTIONS);
   return found;
 }
 
 describe('PgBouncer in transaction mode', () => {
-  it('that refuses start-up parameters: the start says what is missing, and many requests share few connections', async () => {
+  it('causes a warning if it refuses start-up parameters, and serves many requests', async () => {
     const pooled = (await bouncer()).url;
     const app = await start(pooled);
     expect(warnings(app)).toEqual([
@@ -96,19 +96,19 @@ describe('PgBouncer in transaction mode', () => {
     expect(rows).toEqual([{ used: SERVER_CONNECTIONS }]);
   });
 
-  it('shows session state where there is some, so that its absence means something', async () => {
+  it('shows session state if there is some (control for the test above)', async () => {
     const pooled = (await bouncer()).url;
     await query(pooled, 'SET work_mem = 1234; PREPARE leak AS SELECT 1; LISTEN leak');
     expect((await sessionState(pooled)).toSorted()).toEqual(['listens leak', 'prepared leak', 'setting work_mem']);
   });
 
-  it('that swallows start-up parameters: the start says so', async () => {
+  it('causes a warning if it ignores start-up parameters', async () => {
     const app = await start((await bouncer({ ignore_startup_parameters: BOTH_LIMITS })).url);
     expect(warnings(app)).toEqual([expect.stringContaining('no limit is active')]);
   });
 
   it.each<Record<string, string>>([{}, { ignore_startup_parameters: BOTH_LIMITS }])(
-    'with limits set in the database: they hold, and there is nothing to say (%o)',
+    'causes no warning if the database sets the limits, which apply (%o)',
     async (settings) => {
       const database = new URL(url).pathname.slice(1);
       await query(url, `ALTER DATABASE "${database}" SET statement_timeout = '1s'`);
@@ -122,7 +122,7 @@ describe('PgBouncer in transaction mode', () => {
   it.each<[string, () => Record<string, string>, string]>([
     ['without Redis', () => ({}), 'each session is read once a second instead'],
     ['with Redis', () => ({ REDIS_URL: inject('redisUrl') }), 'only Redis carries them'],
-  ])('%s: the start says that it carries no revocations', async (_how, env, advice) => {
+  ])('causes a warning %s that it cannot carry revocations', async (_how, env, advice) => {
     const app = await start((await bouncer()).url, env());
     const said = app.logs.filter(({ msg }) => msg.includes('cannot carry revocations')).map(({ msg }) => msg);
     expect(said).toEqual([expect.stringContaining(advice)]);
@@ -131,12 +131,12 @@ describe('PgBouncer in transaction mode', () => {
     expect((await app.get('/auth/profile', { token })).status).toBe(401);
   });
 
-  it('migrations run through it once, even where all processes share one connection', async () => {
+  it('runs each migration once, even if all processes share one connection', async () => {
     const pooled = (await bouncer({ default_pool_size: 1 })).url;
     const settings = databaseSettings({ url: pooled, migrations });
     const done = await Promise.all(Array.from({ length: 4 }, () => migrate(pooled, settings)));
     expect(done.flat()).toEqual(migrations.map(({ name }) => name));
-    // A lock that stayed with the shared session would keep out everybody who comes another way.
+    // A lock that remained in the shared session would block every process with a direct connection.
     expect(await migrate(url, settings)).toEqual([]);
   });
 });

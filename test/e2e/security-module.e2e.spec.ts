@@ -58,7 +58,7 @@ class ConsumerController {
   }
 }
 
-describe.each(['fastify', 'express'] as const)('SecurityModule in an application of its own, on %s', (adapter) => {
+describe.each(['fastify', 'express'] as const)('SecurityModule in a separate application, on %s', (adapter) => {
   let stop: () => Promise<void> = async () => undefined;
   afterEach(() => stop());
 
@@ -79,7 +79,7 @@ describe.each(['fastify', 'express'] as const)('SecurityModule in an application
     return client;
   }
 
-  it('gives every protection, on routes, on errors and on preflights', async () => {
+  it('protects routes, error responses and preflights', async () => {
     const client = await start({ cors: { origins: ['https://*.app.example'] } });
     const origin = { Origin: 'https://a.app.example' };
     const preflight = { ...origin, 'Access-Control-Request-Method': 'POST' };
@@ -108,7 +108,7 @@ describe.each(['fastify', 'express'] as const)('SecurityModule in an application
     expect(answers[0]?.headers['vary']).toMatch(/\bOrigin\b.*Accept-Encoding/i);
   });
 
-  it.each([false, true, undefined])('reads bodies once, with Nest told bodyParser: %s', async (bodyParser) => {
+  it.each([false, true, undefined])('reads a body once with the Nest option bodyParser: %s', async (bodyParser) => {
     const client = await start({ controlCharacters: 'strip' }, { bodyParser });
     expect((await client.post('/echo', { a: [1] })).body).toEqual({ body: { a: [1] } });
     expect((await client.post('/echo', '{"a":"x\\u0000y"}')).body).toEqual({ body: { a: 'xy' } });
@@ -120,7 +120,7 @@ describe.each(['fastify', 'express'] as const)('SecurityModule in an application
     expect((await client.get('/query?a=x%00y&b=1&b=%012')).body).toEqual({ a: 'xy', b: ['1', '2'] });
   });
 
-  it('opens a page by a nonce, for one response', async () => {
+  it('uses a new nonce for each page', async () => {
     const client = await start();
     const [one, other] = [await client.get('/page'), await client.get('/page')];
     const nonceOf = (policy: unknown) => /style-src 'nonce-([^']+)'/.exec(String(policy))?.[1] ?? '';
@@ -132,7 +132,7 @@ describe.each(['fastify', 'express'] as const)('SecurityModule in an application
     expect((await client.get('/large')).headers['content-security-policy']).not.toContain('nonce');
   });
 
-  it('takes limits of its own', async () => {
+  it('applies the configured limits', async () => {
     const client = await start({
       limits: { bodyBytes: 100, jsonDepth: 2, repeatedParameters: 1, urlLength: 50 },
       methods: ['GET', 'POST'],
@@ -160,7 +160,7 @@ describe.each(['fastify', 'express'] as const)('SecurityModule in an application
     await expect(start(options)).rejects.toThrow(reason);
   });
 
-  it('does not start without the package that compresses, and names the command that installs it', async () => {
+  it('does not start without the compression package, and names the install command', async () => {
     const name = adapter === 'fastify' ? '@fastify/compress' : 'compression';
     vi.doMock(name, () => {
       throw new Error(`Cannot find package '${name}'`);

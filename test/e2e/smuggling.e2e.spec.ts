@@ -13,7 +13,7 @@ import { until } from '../support/until.js';
 class SmugglingController {
   static smuggled = 0;
 
-  /** Holds those back who ask for it, until it is opened. */
+  /** Blocks the slow route until the test opens it. */
   static gate: Promise<void> = Promise.resolve();
   static waiting = 0;
 
@@ -29,7 +29,7 @@ class SmugglingController {
     return { body };
   }
 
-  /** Nobody asks for it, unless a part of a request is taken for one. */
+  /** Called only if the server reads a part of a request as a separate request. */
   @Get('smuggled')
   smuggled(): { smuggled: number } {
     return { smuggled: ++SmugglingController.smuggled };
@@ -50,7 +50,7 @@ onBothAdapters('request smuggling', (adapter) => {
     const socket = connect(Number(port), hostname);
     let wire = '';
     socket.on('data', (chunk: Buffer) => (wire += chunk.toString('latin1')));
-    // A reset is a closed socket.
+    // A reset also closes the socket.
     socket.on('error', () => undefined);
     socket.write(Buffer.from(bytes, 'latin1'));
     await once(socket, 'close');
@@ -60,7 +60,7 @@ onBothAdapters('request smuggling', (adapter) => {
       .map((answer) => answer.slice(9, 12));
   }
 
-  it('would show: what is hidden answers when it is asked for', async () => {
+  it('would be detected: the hidden route answers a normal request', async () => {
     const before = SmugglingController.smuggled;
     expect(await exchange(`${HIDDEN}${HIDDEN.replace('\r\n\r\n', '\r\nConnection: close\r\n\r\n')}`)).toEqual([
       '200',
@@ -77,10 +77,10 @@ onBothAdapters('request smuggling', (adapter) => {
     expect(SmugglingController.smuggled).toBe(before);
   });
 
-  describe('behind a request that is being worked on', () => {
+  describe('behind a request that is still running', () => {
     const SLOW = 'GET /v1/smuggling/slow HTTP/1.1\r\nHost: x\r\n\r\n';
 
-    /** Sends the slow request with something behind it, and opens the gate once `meanwhile` is done. */
+    /** Sends the slow request and then `behind`. Opens the gate when `meanwhile` is done. */
     async function slowly(behind: string, meanwhile: (socket: Socket) => void | Promise<void>): Promise<string> {
       let open: () => void = () => undefined;
       SmugglingController.gate = new Promise((resolve) => (open = resolve));
@@ -92,7 +92,7 @@ onBothAdapters('request smuggling', (adapter) => {
       socket.on('error', () => undefined);
       const closed = once(socket, 'close');
       socket.write(SLOW);
-      await until('it is worked on', () => SmugglingController.waiting === 1);
+      await until('the slow request is running', () => SmugglingController.waiting === 1);
       const refused = refusal(socket);
       socket.write(behind);
       await refused;
@@ -102,7 +102,7 @@ onBothAdapters('request smuggling', (adapter) => {
       return wire;
     }
 
-    /** That of another connection, which was reset a moment ago, may come in between. */
+    /** Waits for the error of this connection. A connection that was just reset can cause one as well. */
     function refusal({ localPort }: Socket): Promise<void> {
       const server = app.app.getHttpServer() as Server;
       return new Promise((resolve) => {
@@ -116,9 +116,9 @@ onBothAdapters('request smuggling', (adapter) => {
     }
 
     it.each([
-      ['no HTTP', `\0\0\r\n\r\n${HIDDEN}`],
+      ['invalid HTTP', `\0\0\r\n\r\n${HIDDEN}`],
       ['a bad chunk', `${CHUNKED}zz\r\n{}\r\n0\r\n\r\n${HIDDEN}`],
-    ])('takes no answer from it: %s', async (_what, bytes) => {
+    ])('does not suppress the answer of that request: %s', async (_what, bytes) => {
       const before = SmugglingController.smuggled;
       const wire = await slowly(bytes, () => undefined);
       expect(wire).toMatch(/^HTTP\/1\.1 200 /);
@@ -127,7 +127,7 @@ onBothAdapters('request smuggling', (adapter) => {
       expect(SmugglingController.smuggled).toBe(before);
     });
 
-    it('answers and remembers nothing of what follows the first broken bytes', async () => {
+    it('causes no second answer and no new listeners after the first invalid bytes', async () => {
       const server = app.app.getHttpServer() as Server;
       const responses: ServerResponse[] = [];
       const onRequest = (_request: IncomingMessage, response: ServerResponse) => responses.push(response);
@@ -150,29 +150,29 @@ onBothAdapters('request smuggling', (adapter) => {
       expect(wire.match(/HTTP\/1\.1 /g)).toHaveLength(1);
     });
 
-    it('keeps no connection whose client has gone', async () => {
-      await until('nobody else is connected', async () => (await app.connections()) === 0);
+    it('leaves no connection open after the client has disconnected', async () => {
+      await until('no other client is connected', async () => (await app.connections()) === 0);
       await slowly(`\0\0\r\n\r\n${HIDDEN}`, (socket) => {
         socket.destroy();
       });
-      await until('the server has let go of it, too', async () => (await app.connections()) === 0);
+      await until('the server has closed the connection, too', async () => (await app.connections()) === 0);
       expect(SmugglingController.waiting).toBe(1);
     });
 
-    it('keeps no connection whose client does not close it', async () => {
+    it('leaves no connection open if the client does not close it', async () => {
       const { hostname, port } = new URL(app.baseUrl);
       const socket = connect({ port: Number(port), host: hostname, allowHalfOpen: true });
       socket.on('error', () => undefined).resume();
       socket.write('no HTTP\r\n\r\n');
       await once(socket, 'end');
-      await until('the server has let go of it', async () => (await app.connections()) === 0);
-      // It is the server that did.
+      await until('the server has closed the connection', async () => (await app.connections()) === 0);
+      // The server closed the connection, not the client.
       expect(socket.writable).toBe(true);
       socket.destroy();
     });
   });
 
-  it.each(INNOCENT)('does not come of %s', async (_what, bytes, status) => {
+  it.each(INNOCENT)('is not caused by %s', async (_what, bytes, status) => {
     const before = SmugglingController.smuggled;
     expect(await exchange(bytes)).toEqual([String(status)]);
     expect(SmugglingController.smuggled).toBe(before);

@@ -17,7 +17,7 @@ describe('a transaction that services share', () => {
       ({ name }) => name,
     );
 
-  it('commits what all of them wrote, and only then runs what follows', async () => {
+  it('commits the writes of all services, and then runs the callbacks', async () => {
     const seen: string[][] = [];
     const result = await inTransaction(source, async () => {
       await mark('a1');
@@ -30,7 +30,7 @@ describe('a transaction that services share', () => {
     expect(seen).toEqual([['a1', 'a2']]);
   });
 
-  it('rolls back all of it on an error, and what follows does not run', async () => {
+  it('rolls back all writes on an error, and does not run the callbacks', async () => {
     let hasRun = false;
     const failing = inTransaction(source, async () => {
       await mark('b1');
@@ -43,13 +43,13 @@ describe('a transaction that services share', () => {
     expect(hasRun).toBe(false);
   });
 
-  it('runs what follows at once where none is open', async () => {
+  it('runs a callback at once if no transaction is open', async () => {
     let hasRun = false;
     await afterCommit(() => (hasRun = true));
     expect(hasRun).toBe(true);
   });
 
-  it('is not joined by work that goes on after its end, nor by another data source', async () => {
+  it('does not include work after its end or work of another data source', async () => {
     const other = await new DataSource({ type: 'postgres', url: await ownDatabase() }).initialize();
     let late: Promise<unknown> | undefined;
     let release = () => {};
