@@ -92,7 +92,7 @@ onBothAdapters('an API key', (adapter) => {
   });
   afterAll(() => app.stop());
 
-  it('is shown once, found by scanners, and kept as a hash', async () => {
+  it('is shown once, has a format that secret scanners find, and is stored as a hash', async () => {
     const owner = await visitorWith(app, ['Seller']);
     const body = { name: 'robot', permissions: ['orders:write', 'orders:read'], expiresInDays: 7 };
     const made = await app.post('/api-keys', body, { token: owner.token });
@@ -125,7 +125,7 @@ onBothAdapters('an API key', (adapter) => {
     ]);
   });
 
-  it('acts for its owner with its own permissions, without roles, and is audited as a key', async () => {
+  it('acts for its owner with its own permissions and no roles, and audit events name the key', async () => {
     const owner = await visitorWith(app, ['Seller']);
     const { id, key } = await keyOf(app, owner, ['orders:read']);
     const answer = await app.get('/shop/orders', { token: key });
@@ -141,7 +141,7 @@ onBothAdapters('an API key', (adapter) => {
     ]);
   });
 
-  it('opens only what asks for a permission or says so: no account, no session, no other key', async () => {
+  it('is accepted only by routes that require a permission or allow keys: not for accounts or sessions', async () => {
     const { key, id } = await keyOf(app, admin, ['orders:read', 'tenant:members:write']);
     expect(await codeOf(app, '/shop/orders', key)).toBe(200);
     expect(await codeOf(app, '/shop/open-to-keys', key)).toBe(200);
@@ -176,7 +176,7 @@ onBothAdapters('an API key', (adapter) => {
     expect(await codeOf(app, '/shop/orders', key)).toBe(200);
   });
 
-  it('is never made for more than its owner may do, nor for wildcards', async () => {
+  it('is not created with wildcards or with permissions that its owner does not have', async () => {
     const owner = await visitorWith(app, ['Reader']);
     const make = (permissions: unknown) => app.post('/api-keys', { name: 'x', permissions }, { token: owner.token });
     expect((await make(['orders:read'])).status).toBe(201);
@@ -197,7 +197,7 @@ onBothAdapters('an API key', (adapter) => {
     }
   });
 
-  it('loses what its owner loses, from the next request on', async () => {
+  it('loses each permission that its owner loses, from the next request', async () => {
     const owner = await visitorWith(app, ['Seller']);
     const { key } = await keyOf(app, owner, ['orders:read', 'orders:write']);
     const write = async () => (await app.post('/shop/orders', {}, { token: key })).status;
@@ -211,7 +211,7 @@ onBothAdapters('an API key', (adapter) => {
     expect(await codeOf(app, '/shop/orders', key)).toBe('API_KEY_REVOKED');
   });
 
-  it('is over when it is revoked, by its owner or an administrator, and nobody else', async () => {
+  it('can be revoked only by its owner or an administrator, and is refused after that', async () => {
     const [owner, stranger] = [await visitorWith(app, ['Seller']), await visitorWith(app, ['Seller'])];
     const [one, two] = [await keyOf(app, owner, ['orders:read']), await keyOf(app, owner, ['orders:read'])];
     expect([await codeOf(app, '/shop/orders', one.key), await codeOf(app, '/shop/orders', two.key)]).toEqual([
@@ -232,14 +232,14 @@ onBothAdapters('an API key', (adapter) => {
     expect((await app.get('/api-keys', { token: owner.token })).body.keys).toEqual([]);
   });
 
-  it('expires', async () => {
+  it('is refused after it expires', async () => {
     const owner = await visitorWith(app, ['Seller']);
     const { id, key } = await keyOf(app, owner, ['orders:read']);
     await app.sql('UPDATE api_keys SET expires_at = now() WHERE id = $1', [id]);
     expect(await codeOf(app, '/shop/orders', key)).toBe('API_KEY_EXPIRED');
   });
 
-  it('that was mistyped, cut or made up is refused alike, and tells nothing of keys that there are', async () => {
+  it('gets the same error if it is mistyped, cut or invented, so that no caller learns which keys exist', async () => {
     const owner = await visitorWith(app, ['Seller']);
     const { key, id } = await keyOf(app, owner, ['orders:read']);
     const withSum = (body: string) => body + crc32(body).toString(16).padStart(8, '0');
@@ -262,12 +262,12 @@ onBothAdapters('an API key', (adapter) => {
     }
     expect(details.size).toBe(1);
     await app.delete(`/api-keys/${id}`, { token: owner.token });
-    // That it is revoked is told to who has the whole of it.
+    // Only a caller with the complete key learns that it is revoked.
     expect(await codeOf(app, '/shop/orders', withSum(`${key.slice(0, 37)}${'A'.repeat(43)}`))).toBe('API_KEY_INVALID');
     expect(await codeOf(app, '/shop/orders', key)).toBe('API_KEY_REVOKED');
   });
 
-  it('comes in the Authorization header alone', async () => {
+  it('is accepted only in the Authorization header', async () => {
     const { key } = await keyOf(app, await visitorWith(app, ['Seller']), ['orders:read']);
     for (const headers of [
       { 'X-API-Key': key },
@@ -281,7 +281,7 @@ onBothAdapters('an API key', (adapter) => {
     }
   });
 
-  it('belongs to the tenant in which it was made, and ends with the membership', async () => {
+  it('belongs to the tenant in which it was created, and is revoked when the membership ends', async () => {
     const owner = await app.register();
     const tenantId = randomUUID();
     await app.sql('INSERT INTO tenants (id, name) VALUES ($1, $2)', [tenantId, 'T']);
@@ -298,13 +298,13 @@ onBothAdapters('an API key', (adapter) => {
     expect(await codeOf(app, '/shop/orders', key)).toBe('API_KEY_REVOKED');
   });
 
-  it('has its last use noted, for all keys in one statement', async () => {
+  it('has its time of last use stored, for all keys in one statement', async () => {
     const { id, key } = await keyOf(app, await visitorWith(app, ['Seller']), ['orders:read']);
     const lastUse = async () =>
       (await app.sql('SELECT last_used_at FROM api_keys WHERE id = $1', [id]))[0].last_used_at;
     await app.get('/shop/orders', { token: key });
-    // The application does it once a minute, which may be just now.
-    await until('it is noted', async () => {
+    // The application does this once a minute, and may do it at this moment.
+    await until('the last use is stored', async () => {
       await app.app.get(ApiKeyUses, { strict: false }).flush();
       return (await lastUse()) !== null;
     });
@@ -313,7 +313,7 @@ onBothAdapters('an API key', (adapter) => {
 });
 
 describe('API keys', () => {
-  it('are counted each for itself, apart from their owner', async () => {
+  it('have their own rate limits, separate from their owner', async () => {
     const app = await start({ THROTTLE_DEFAULT_LIMIT: '30' });
     try {
       const owner = await visitorWith(app, ['Seller']);
@@ -335,7 +335,7 @@ describe.each([
   ['PostgreSQL', () => ({})],
   ['Redis', () => ({ REDIS_URL: inject('redisUrl') })],
 ])('two replicas that share revocations over %s', (_transport, env) => {
-  it('both refuse a revoked key, once the other hears of it', async () => {
+  it('both refuse a revoked key after the other replica receives the message', async () => {
     const [one, other] = await Promise.all([start(env()), start(env())]);
     try {
       const owner = await visitorWith(one, ['Seller']);
@@ -345,7 +345,7 @@ describe.each([
       await one.delete(`/api-keys/${id}`, { token: owner.token });
       expect(await codeOf(one, '/shop/orders', key)).toBe('API_KEY_REVOKED');
       const isOver = async () => (await codeOf(other, '/shop/orders', key)) === 'API_KEY_REVOKED';
-      await until('it is over on the other replica', isOver, BY_MESSAGE);
+      await until('the other replica refuses the key', isOver, BY_MESSAGE);
     } finally {
       await Promise.all([one.stop(), other.stop()]);
     }

@@ -15,20 +15,20 @@ import { Program } from '../support/program.js';
 import { until } from '../support/until.js';
 
 const ROUNDS = amountOf('KILL_ROUNDS', { short: 4, long: 1_000 });
-/** Events during the outage; the long form has those of ten minutes at a hundred a second. */
+/** Events during the outage; the long form records as many as ten minutes at 100 events a second. */
 const OUTAGE_EVENTS = amountOf('OUTAGE_EVENTS', { short: 1_000, long: 60_000 });
 const RECORDER = resolve('test/fixtures/audit-recorder.mjs');
 
 const acknowledged = ({ output }: Program) => [...output.matchAll(/^ack (\S+)$/gm)].map(([, token]) => token ?? '');
 
 /**
- * Of what was acknowledged, what is not stored; of what is stored, what is so twice; and what is wrong with the chain
- * once everything is sealed.
+ * Lists the acknowledged events that are not stored, the events that are stored twice, and the fault of the chain
+ * after everything is sealed.
  */
 async function compare(app: AuditApp, acked: string[]): Promise<Comparison> {
   const rows = await app.sql('SELECT target, count(*)::int AS count FROM audit_events GROUP BY target');
   const stored = new Map(rows.map(({ target, count }) => [target as string, count as number]));
-  // What another one is sealing at that moment, such as the connection of a killed process, is left to it.
+  // The sealer skips events that another connection is sealing, such as the connection of a killed process.
   await until('everything is sealed', async () => {
     await app.sealer.seal();
     return (await app.sql('SELECT FROM audit_unsealed')).length === 0;
@@ -51,11 +51,11 @@ interface Comparison {
 
 const NOTHING_WRONG: Comparison = { lost: [], twice: [], unsealed: 0, fault: undefined };
 
-describe('what a process has acknowledged', () => {
+describe('an event that a process has acknowledged', () => {
   beforeAll(built);
 
   it(
-    `is stored once, however often the process is killed (${ROUNDS} times)`,
+    `is stored exactly once when the process is killed repeatedly (${ROUNDS} times)`,
     { tags: 'long', timeout: 60_000 + ROUNDS * 20_000 },
     async () => {
       const folder = await testFolder();
@@ -66,20 +66,20 @@ describe('what a process has acknowledged', () => {
         const program = new Program(RECORDER, { DATABASE_URL: url, JOURNAL: folder.path, ROUND: String(round) });
         await program.says('ready');
         await program.says(/^ack /m);
-        // Chosen to hit any moment of recording, writing and removing; nothing is expected to be done by then.
+        // A random delay, so that the kill hits any moment of recording, writing and removing.
         await sleep(randomInt(0, 300));
         const begun = new Date();
         program.kill('SIGKILL');
         await program.ends();
         acked.push(...acknowledged(program));
-        // What it was sealing when it died is there as a whole or not at all.
+        // A seal that was in progress at the kill is stored completely or not at all.
         expect(await observer.verifier.verify({ from: new Date(begun.getTime() - 1_000) })).toMatchObject({
           valid: true,
         });
       }
       await observer.stop();
       expect(acked.length).toBeGreaterThan(ROUNDS);
-      // Otherwise the journal had nothing to do here.
+      // Without files here, the journal would have no events to recover.
       expect(await readdir(folder.path)).not.toEqual([]);
       const app = await AuditApp.start(url, { journalDir: folder.path });
       await app.audit.flush();
@@ -90,7 +90,7 @@ describe('what a process has acknowledged', () => {
     },
   );
 
-  it('is stored once by two processes that share the folder and die in turn', async () => {
+  it('is stored exactly once when two processes share the folder and are killed in turn', async () => {
     const folder = await testFolder();
     const url = await ownDatabase();
     const start = (round: string) =>
@@ -113,7 +113,7 @@ describe('what a process has acknowledged', () => {
   });
 
   it(
-    'outlives a database that is killed under load and comes back, and a bound on memory meanwhile',
+    'is not lost when the database stops under load and restarts, although memory is limited',
     { tags: 'long', timeout: 600_000 + OUTAGE_EVENTS * 20 },
     async () => {
       const [folder, data] = [await testFolder(), await testFolder()];
@@ -124,14 +124,14 @@ describe('what a process has acknowledged', () => {
       await program.says(/^ack /m);
       await database.stop();
       const before = acknowledged(program).length;
-      // More than memory holds (200), so that the rest is in the journal alone.
+      // More events than memory holds (200), so that only the journal has the rest.
       const grown = (events: number) => () => acknowledged(program).length > before + events;
       const patience = { withinMs: 120_000 + OUTAGE_EVENTS * 5, everyMs: 200 };
       await until('events are acknowledged without a database', grown(OUTAGE_EVENTS), patience);
       database = await server();
-      await until('new events come', grown(OUTAGE_EVENTS + 1_000), patience);
+      await until('new events are acknowledged', grown(OUTAGE_EVENTS + 1_000), patience);
       program.kill('SIGTERM');
-      // It stores what is left before it goes.
+      // The process stores the remaining events before it exits.
       await program.ends(180_000 + OUTAGE_EVENTS * 2);
       const app = await AuditApp.start(database.url, { journalDir: folder.path });
       await app.audit.flush();

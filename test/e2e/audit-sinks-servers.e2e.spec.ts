@@ -9,16 +9,16 @@ import { deliveredEvent } from '../support/delivered-event.js';
 import { RedisServer } from '../support/redis-server.js';
 import { until } from '../support/until.js';
 
-/** For one command of Redis; the 200 ms of an application are little on a machine that has other things to do. */
+/** Limit for one Redis command. The 200 ms of an application can be too short on a busy machine. */
 const PATIENCE_MS = 5_000;
 
-/** Ids of the events in a stream, in its order. */
+/** Ids of the events in a stream, in the order of the stream. */
 async function idsIn(client: RedisClient, stream: string): Promise<string[]> {
   return (await client.xrange(stream, '-', '+')).map(([, fields]) => fields[1] ?? '');
 }
 
 describe('the Redis sink', () => {
-  it('fills a stream in order, each event once, also after Redis was away', async () => {
+  it('adds each event to a stream once and in order, also after an outage of Redis', async () => {
     const server = await RedisServer.start(['appendonly yes', 'appendfsync always']);
     const client = createRedisClient({ url: server.url, commandTimeoutMs: PATIENCE_MS });
     const stream = `audit:${randomUUID()}`;
@@ -29,12 +29,12 @@ describe('the Redis sink', () => {
     };
     const count = () => client.xlen(stream).catch(() => 0);
     await record(0, 250);
-    await until('they are there', async () => (await count()) === 250);
+    await until('the first events are in the stream', async () => (await count()) === 250);
     await server.kill();
     await record(250, 500);
-    await until('Redis is missed', () => app.get(AuditSinks).states['redis']?.state === 'failing');
+    await until('the sink reports the outage', () => app.get(AuditSinks).states['redis']?.state === 'failing');
     await server.resume();
-    await until('the rest is there', async () => (await count()) >= 500);
+    await until('all events are in the stream', async () => (await count()) >= 500);
     const stored = await app.sql('SELECT id FROM audit_events ORDER BY id');
     expect(await idsIn(client, stream)).toEqual(stored.map(({ id }) => id as string));
     await app.stop();
@@ -42,10 +42,10 @@ describe('the Redis sink', () => {
     await server.stop();
   });
 
-  it('finds an event that comes again, and refuses a stream of another database', async () => {
+  it('does not add an event twice, and refuses a stream that another database fills', async () => {
     const server = await RedisServer.start();
     const client = createRedisClient({ url: server.url, commandTimeoutMs: PATIENCE_MS });
-    await until('Redis is reached', async () => (await client.ping().catch(() => '')) === 'PONG');
+    await until('Redis answers', async () => (await client.ping().catch(() => '')) === 'PONG');
     const sink = new RedisStreamSink({ client });
     const events = [deliveredEvent(), deliveredEvent()];
     await sink.write(events);
@@ -59,7 +59,7 @@ describe('the Redis sink', () => {
 });
 
 describe('the PostgreSQL sink', () => {
-  it('copies events as they are to a table elsewhere, each once', async () => {
+  it('copies each event unchanged and once to a table in another database', async () => {
     const warehouse = await freshDatabase();
     await query(warehouse, 'CREATE SCHEMA security');
     const copy = await AuditApp.start(await freshDatabase());
@@ -78,7 +78,7 @@ describe('the PostgreSQL sink', () => {
     }
     await app.audit.flush();
     const rows = async () => (await pool.query('SELECT * FROM security.trail ORDER BY id')).rows;
-    await until('they are there', async () => (await rows()).length === 20);
+    await until('all events are in the table', async () => (await rows()).length === 20);
     expect(await rows()).toEqual(await app.sql('SELECT * FROM audit_events ORDER BY id'));
     const again = deliveredEvent();
     await sink.write([again]);

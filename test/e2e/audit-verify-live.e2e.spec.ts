@@ -13,7 +13,7 @@ const REPLICAS = 3;
 const TENANTS = ['a', 'b', undefined];
 const NOW = new Date();
 
-/** An event that a journal brings after months, when its partition is not there any more, or not yet. */
+/** An event that a journal delivers months late, when its partition no longer exists or does not exist yet. */
 const lateEvent = (time: Date) => ({
   id: `${firstIdOf(time).slice(0, 14)}7${randomUUID().slice(15)}`,
   occurred_at: time.toISOString(),
@@ -24,14 +24,14 @@ const lateEvent = (time: Date) => ({
   metadata: {},
 });
 
-describe('a verification while everything goes on', () => {
+describe('a verification while recording, sealing and maintenance run', () => {
   let folder: Awaited<ReturnType<typeof testFolder>>;
   let replicas: AuditApp[];
   let isOver = false;
   const work: Promise<void>[] = [];
   const failures: unknown[] = [];
 
-  /** Does something again and again until the test is over. */
+  /** Repeats a step until the test ends. */
   const goOn = (step: (round: number) => Promise<unknown>) => {
     const run = async () => {
       for (let round = 0; !isOver; round++) {
@@ -64,7 +64,7 @@ describe('a verification while everything goes on', () => {
       goOn(() => app.digests.run({ now: true }));
     }
     const [first, second] = replicas as [AuditApp, AuditApp];
-    // Months that have no partition, the past ones due to be dropped as soon as they are sealed.
+    // These months have no partition. Past months are dropped as soon as they are sealed.
     goOn(async (round) => {
       const months = [-4 - (round % 3), 5 + (round % 3)];
       const events = months.map((later) => lateEvent(startOfMonth(NOW, later)));
@@ -81,7 +81,7 @@ describe('a verification while everything goes on', () => {
   });
 
   it(
-    `is never a false alarm (${VERIFICATIONS} times)`,
+    `never reports a fault that does not exist (${VERIFICATIONS} times)`,
     { tags: 'long', timeout: 300_000 + VERIFICATIONS * 2_000 },
     async () => {
       for (let i = 0; i < VERIFICATIONS; i++) {
@@ -91,7 +91,7 @@ describe('a verification while everything goes on', () => {
         expect({ i, valid, fault }).toEqual({ i, valid: true, fault: undefined });
       }
       expect(replicas.map(({ digests }) => digests.contradiction)).toEqual(replicas.map(() => undefined));
-      // Otherwise less went on than it says.
+      // A failure would mean that less work ran than the title says.
       expect(failures).toEqual([]);
     },
   );

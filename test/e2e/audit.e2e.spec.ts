@@ -80,14 +80,14 @@ onBothAdapters('an answer', (HTTP_ADAPTER) => {
 
   const stored = (requestId: string) => app.sql('SELECT * FROM audit_events WHERE request_id = $1', [requestId]);
 
-  it('with a durable event comes when the disk has it, before the database does', async () => {
+  it('waits until a durable event is on disk, but not until it is in the database', async () => {
     const failed = await app.post('/auth/login', { email: 'nobody@example.com', password: 'wrong' });
     expect(failed.status).toBe(401);
     expect(await journalled(folder.path)).toContain(failed.body.requestId);
     expect(await stored(failed.body.requestId)).toEqual([]);
   });
 
-  it('with a strict event comes when the database has it', async () => {
+  it('waits until a strict event is in the database', async () => {
     for (let i = 0; i < 20; i++) {
       const answer = await app.post(`/things/${i}/strict`);
       expect(answer.body).toEqual({ id: String(i) });
@@ -95,7 +95,7 @@ onBothAdapters('an answer', (HTTP_ADAPTER) => {
     }
   });
 
-  it('that is streamed comes whole', async () => {
+  it('is complete when it is streamed', async () => {
     const answer = await app.get('/things/1/streamed');
     expect(answer.status).toBe(200);
     expect(answer.text).toHaveLength(500_000);
@@ -105,7 +105,7 @@ onBothAdapters('an answer', (HTTP_ADAPTER) => {
     ['a', 'success', 201],
     ['forbidden', 'denied', 403],
     ['broken', 'failure', 500],
-  ])('of a handler with @Audited, called for %s, leaves its target and the outcome %s', async (id, outcome, status) => {
+  ])('of an @Audited handler, called with %s, records its target and the outcome %s', async (id, outcome, status) => {
     const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
     const answer = await app.post(`/things/${id}`, undefined, { headers: { traceparent } });
     expect(answer.status).toBe(status);
@@ -121,7 +121,7 @@ onBothAdapters('an answer', (HTTP_ADAPTER) => {
     ]);
   });
 
-  it('says 503 where a strict event cannot be stored; one whose event is durable goes on', async () => {
+  it('is 503 if a strict event cannot be stored, but an answer with a durable event is still sent', async () => {
     await proxy.close();
     const answer = await app.post('/things/1/strict');
     expect(answer.status).toBe(503);
@@ -133,7 +133,7 @@ onBothAdapters('an answer', (HTTP_ADAPTER) => {
     expect(durable.status).toBe(403);
     const health = await app.get('/health');
     expect(JSON.stringify(health.body)).toContain('audit');
-    // A full journal as well: nothing is left that could keep it.
+    // When the journal is full too, no place is left to store an event.
     const many = () => Promise.all(Array.from({ length: 50 }, denied));
     await until('the journal is full', async () => (await many()).some(({ status }) => status === 503), {
       withinMs: 60_000,
@@ -141,12 +141,12 @@ onBothAdapters('an answer', (HTTP_ADAPTER) => {
     });
     await proxy.open();
     await until('events are stored', async () => (await stored(durable.body.requestId)).length === 1);
-    await until('answers come again', async () => (await denied()).status === 403);
+    await until('events are accepted again', async () => (await denied()).status === 403);
   });
 });
 
 describe('the audit trail', () => {
-  it('keeps the first of the events with one idempotency key and tenant', async () => {
+  it('stores only the first event with the same idempotency key and tenant', async () => {
     const app = await AuditApp.start(await testDatabase());
     const [key, action] = [randomUUID(), `test.${randomUUID()}`];
     const record = (tenantId?: string) =>
@@ -161,7 +161,7 @@ describe('the audit trail', () => {
     await app.stop();
   });
 
-  it('keeps the version of a schema that the metadata keep to, and the event where they do not', async () => {
+  it('stores the schema version if the metadata match the schema, and stores the event in any case', async () => {
     const definition = { action: 'wallet.debit', version: 3, metadata: z.object({ amount: z.number() }) };
     const app = await AuditApp.start(await testDatabase(), { actions: [definition] });
     const target = randomUUID();
@@ -184,7 +184,7 @@ describe('the audit trail', () => {
     await expect(again).rejects.toThrow('"auth.login" is registered twice');
   });
 
-  it('is not held up by an event that the database refuses, and says so', async () => {
+  it('stores the other events when the database refuses one event', async () => {
     const app = await AuditApp.start(await testDatabase());
     const target = randomUUID();
     const record = (outcome: string) => app.audit.record({ action: 'test', outcome: outcome as never, target });
@@ -201,7 +201,7 @@ describe('the audit trail', () => {
     }
   });
 
-  it('is written to the database at once where no journal can be kept', async () => {
+  it('writes events to the database at once when the journal cannot be created', async () => {
     const folder = await testFolder();
     const file = join(folder.path, 'a-file');
     await writeFile(file, '');
@@ -218,7 +218,7 @@ describe('the audit trail', () => {
     await folder.stop();
   });
 
-  it.runIf(canMount())('survives a full disk: what it acknowledges is stored, the rest it refuses', async () => {
+  it.runIf(canMount())('stores each acknowledged event and refuses the others when the disk is full', async () => {
     const folder = await testFolder();
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'tmpfs', folder.path]);
     const proxy = await TcpProxy.to(await testDatabase());

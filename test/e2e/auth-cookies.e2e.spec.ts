@@ -57,7 +57,7 @@ class Routes {
 @Module({ controllers: [Routes] })
 class RoutesModule {}
 
-/** What a browser adds to a request that a page of this site has made it send. */
+/** The headers that a browser adds to a request from a page of this site. */
 const fromSite = (site: string, origin: string) => ({ 'Sec-Fetch-Site': site, Origin: origin });
 const EVIL = 'https://evil.example';
 
@@ -78,8 +78,8 @@ onBothAdapters('an application with cookies', (adapter) => {
   };
   const calls = async () => (await app.get('/cookie-mode/calls')).body.calls as number;
 
-  describe('keeps tokens in cookies', () => {
-    it('that scripts cannot read, for this host, over TLS, and not in the body', async () => {
+  describe('tokens in cookies', () => {
+    it('are HttpOnly, Secure and bound to this host, and are not in the response body', async () => {
       const { browser, answer } = await signedIn();
       const cookies = answer.headers['set-cookie'] ?? [];
       expect(cookies).toEqual([
@@ -102,7 +102,7 @@ onBothAdapters('an application with cookies', (adapter) => {
       expect((await browser.get('/auth/profile')).body.email).toBe(answer.body.user.email);
     });
 
-    it('renews them, without a body, and the token against CSRF stays', async () => {
+    it('are renewed by a refresh without a body, and the CSRF token stays the same', async () => {
       const { browser } = await signedIn();
       const before = [ACCESS, REFRESH, CSRF].map((name) => browser.cookie(name));
       const answer = await browser.post('/auth/refresh');
@@ -113,7 +113,7 @@ onBothAdapters('an application with cookies', (adapter) => {
       expect((await browser.get('/auth/profile')).status).toBe(200);
     });
 
-    it('drops them at logout, and the session with them', async () => {
+    it('are removed at logout, and the session ends', async () => {
       const { browser } = await signedIn();
       const access = browser.cookie(ACCESS) ?? '';
       const answer = await browser.post('/auth/logout');
@@ -124,7 +124,7 @@ onBothAdapters('an application with cookies', (adapter) => {
     });
 
     it.each(['/auth/logout-all', '/auth/deactivate-account', '/auth/delete-account'])(
-      'drops them where all sessions end, by %s',
+      'are removed when all sessions end by %s',
       async (path) => {
         const { browser, password } = await signedIn();
         const answer = await browser.post(
@@ -136,21 +136,21 @@ onBothAdapters('an application with cookies', (adapter) => {
       },
     );
 
-    it('keeps them where an account could not be deleted', async () => {
+    it('stay when the account could not be deleted', async () => {
       const { browser } = await signedIn();
       const before = browser.names();
       expect((await browser.post('/auth/delete-account', { currentPassword: 'wrong password' })).status).toBe(400);
       expect(browser.names()).toEqual(before);
     });
 
-    it('drops them when the refresh token is spent', async () => {
+    it('are removed when the refresh token is no longer valid', async () => {
       const { browser } = await signedIn();
       await app.sql('UPDATE auth_sessions SET revoked_at = now()');
       expect((await browser.post('/auth/refresh')).body.code).toBe('AUTH_REFRESH_INVALID');
       expect(browser.names()).toEqual([DEVICE]);
     });
 
-    it('ends the session that a login came with', async () => {
+    it('are replaced at login, and the earlier session ends', async () => {
       const { browser, email, password } = await signedIn();
       const former = browser.cookie(ACCESS) ?? '';
       expect((await browser.post('/auth/login', { email, password })).status).toBe(200);
@@ -159,7 +159,7 @@ onBothAdapters('an application with cookies', (adapter) => {
       expect((await browser.get('/auth/profile')).status).toBe(200);
     });
 
-    it('takes a cookie that comes twice for none, and no session that a client makes up', async () => {
+    it('are ignored when a request sends a cookie twice or under a similar name', async () => {
       const { browser } = await signedIn();
       const value = browser.cookie(ACCESS) ?? '';
       for (const cookie of [`${ACCESS}=a; ${ACCESS}=${value}`, `\u00a0${ACCESS}=${value}`, `x${ACCESS}=${value}`]) {
@@ -169,8 +169,8 @@ onBothAdapters('an application with cookies', (adapter) => {
     });
   });
 
-  describe('goes on with bearer tokens', () => {
-    it('for clients that ask for them, in the body and then not in cookies', async () => {
+  describe('bearer tokens', () => {
+    it('are sent in the body, and not in cookies, to clients that ask for them', async () => {
       const asked = { headers: { 'Token-Delivery': 'body' } };
       const answer = await app.post('/auth/register', account(), asked);
       expect(answer.status).toBe(201);
@@ -183,7 +183,7 @@ onBothAdapters('an application with cookies', (adapter) => {
       expect((await app.post('/auth/logout', { refreshToken: next.body.refreshToken })).status).toBe(204);
     });
 
-    it('and gives no refresh token of a cookie to a script that asks for it in the body', async () => {
+    it('are not sent in the body for a refresh token from a cookie', async () => {
       const { browser } = await signedIn();
       const stolen = await browser.post('/auth/refresh', {}, { headers: { 'Token-Delivery': 'body' } });
       expect(stolen.status).toBe(400);
@@ -191,7 +191,7 @@ onBothAdapters('an application with cookies', (adapter) => {
     });
 
     it.each(['Bearer nonsense', 'Bearer', 'Basic dXNlcjpwYXNz', ''])(
-      'and lets no cookie stand in for the header %j',
+      'are not replaced by a cookie when the Authorization header is %j',
       async (authorization) => {
         const { browser } = await signedIn();
         const answer = await browser.get('/auth/profile', { headers: { Authorization: authorization } });
@@ -200,7 +200,7 @@ onBothAdapters('an application with cookies', (adapter) => {
     );
   });
 
-  describe('is safe from other sites', () => {
+  describe('the protection against requests from other sites', () => {
     it.each([
       ['another site', fromSite('cross-site', EVIL)],
       ['a sibling domain', fromSite('same-site', 'https://blog.example.com')],
@@ -208,7 +208,7 @@ onBothAdapters('an application with cookies', (adapter) => {
       ['an old browser', { Origin: EVIL }],
       ['an old browser’s page without an origin', { Origin: 'null' }],
       ['a name that begins like ours', { Origin: 'http://127.0.0.1.evil.example' }],
-    ])('such as %s, even with a token', async (_who, headers) => {
+    ])('refuses a request from %s, even with a valid CSRF token', async (_who, headers) => {
       const { browser } = await signedIn();
       const before = await calls();
       const answer = await browser.post('/cookie-mode/transfer', {}, { headers });
@@ -223,7 +223,7 @@ onBothAdapters('an application with cookies', (adapter) => {
       ]);
     });
 
-    it('but not from its own pages', async () => {
+    it('accepts requests from its own pages', async () => {
       const { browser } = await signedIn();
       const pages: Record<string, string>[] = [fromSite('same-origin', app.baseUrl), { Origin: app.baseUrl }, {}];
       for (const headers of pages) {
@@ -237,7 +237,7 @@ onBothAdapters('an application with cookies', (adapter) => {
       ['a token that was changed', (own) => `${own.slice(0, -1)}${own.endsWith('A') ? 'B' : 'A'}`],
       ['half a token', (own) => own.split('.')[0]],
       ['an empty token', () => ''],
-    ])('and from whatever sends %s', async (_what, tokenOf) => {
+    ])('refuses a request with %s', async (_what, tokenOf) => {
       const [mine, other] = [(await signedIn()).browser, (await signedIn()).browser];
       const token = tokenOf(mine.csrfToken ?? '', other.csrfToken ?? '');
       const before = await calls();
@@ -246,8 +246,8 @@ onBothAdapters('an application with cookies', (adapter) => {
       expect(await calls()).toBe(before);
     });
 
-    it('also when both halves of the double submit are the attacker’s', async () => {
-      // A planted cookie is what the binding to the session is for: the plain double submit would let this pass.
+    it('refuses a CSRF cookie and header that both come from the attacker', async () => {
+      // The token is bound to the session because of planted cookies: a plain double submit would accept this.
       const [mine, other] = [(await signedIn()).browser, (await signedIn()).browser];
       mine.set(CSRF, other.cookie(CSRF) ?? '');
       const answer = await mine.post(
@@ -270,7 +270,7 @@ onBothAdapters('an application with cookies', (adapter) => {
       '/cookie-mode/transfer;a=b',
       '/cookie-mode/transfer?_method=GET',
       '/cookie-mode/transfer#x',
-    ])('also on the path %s', async (path) => {
+    ])('refuses a cross-site request on the path %s', async (path) => {
       const { browser } = await signedIn();
       const before = await calls();
       const answer = await browser.post(
@@ -284,7 +284,7 @@ onBothAdapters('an application with cookies', (adapter) => {
       expect(await calls()).toBe(before);
     });
 
-    it('also at login, where the user would end up in the attacker’s account', async () => {
+    it('refuses a cross-site login, which would sign the user in to the account of the attacker', async () => {
       const attacker = account();
       await new Browser(app).post('/auth/register', attacker);
       const { name: _, ...credentials } = attacker;
@@ -296,14 +296,14 @@ onBothAdapters('an application with cookies', (adapter) => {
       expect(victim.names()).not.toContain(ACCESS);
     });
 
-    it('also at a refresh that would plant the attacker’s session', async () => {
+    it('sets no cookies at a refresh with the refresh token of the attacker', async () => {
       const attacker = await app.post('/auth/register', account(), { headers: { 'Token-Delivery': 'body' } });
       const { refreshToken } = attacker.body;
       const answer = await new Browser(app).send('POST', '/auth/refresh', { body: { refreshToken } });
       expect(answer.headers['set-cookie']).toBeUndefined();
     });
 
-    it.each(['/auth/refresh', '/auth/logout', '/auth/logout-all'])('also at %s', async (path) => {
+    it.each(['/auth/refresh', '/auth/logout', '/auth/logout-all'])('refuses a forged request to %s', async (path) => {
       const { browser } = await signedIn();
       const forged = await browser.post(path, {}, { headers: fromSite('cross-site', EVIL) });
       expect(forged.body.code).toBe('CSRF_CROSS_SITE');
@@ -311,11 +311,11 @@ onBothAdapters('an application with cookies', (adapter) => {
     });
   });
 
-  describe('identifies nobody by a forged request on a public route', () => {
+  describe('a public route', () => {
     const idOf = async (browser: Browser) => (await browser.get('/auth/profile')).body.id as string;
     const resolvers = ['/cookie-mode/by-passport', '/cookie-mode/optional'];
 
-    it.each(resolvers)('such as %s, which knows the user of its own pages', async (path) => {
+    it.each(resolvers)('%s identifies the user in requests from its own pages', async (path) => {
       const { browser } = await signedIn();
       const user = await idOf(browser);
       expect((await browser.post(path, {}, { headers: fromSite('same-origin', app.baseUrl) })).body).toEqual({ user });
@@ -324,7 +324,7 @@ onBothAdapters('an application with cookies', (adapter) => {
       expect((await app.post(path, {}, { token, headers: fromSite('cross-site', EVIL) })).body).toEqual({ user });
     });
 
-    it.each(resolvers)('such as %s, by another site', async (path) => {
+    it.each(resolvers)('%s does not identify the user in a request from another site', async (path) => {
       const { browser } = await signedIn();
       const forged = await browser.post(path, {}, { headers: fromSite('cross-site', EVIL) });
       expect(forged.body.user ?? null).toBeNull();
@@ -333,7 +333,7 @@ onBothAdapters('an application with cookies', (adapter) => {
       expect(path.endsWith('optional') ? 200 : 401).toBe(forged.status);
     });
 
-    it.each(resolvers)('such as %s, without a token or with that of another session', async (path) => {
+    it.each(resolvers)('%s identifies no user without a CSRF token or with that of another session', async (path) => {
       const [mine, other] = [(await signedIn()).browser, (await signedIn()).browser];
       expect((await mine.send('POST', path, { body: {} })).body.user ?? null).toBeNull();
       mine.set(CSRF, other.cookie(CSRF) ?? '');
@@ -341,7 +341,7 @@ onBothAdapters('an application with cookies', (adapter) => {
       expect((await mine.post(path, {}, { headers })).body.user ?? null).toBeNull();
     });
 
-    it('nor by the handshake of a WebSocket, which is a GET', async () => {
+    it('does not identify the user in a WebSocket handshake from another site', async () => {
       const { browser } = await signedIn();
       const handshake = { Connection: 'Upgrade', Upgrade: 'websocket' };
       const open = (headers: Record<string, string>) =>
@@ -351,7 +351,7 @@ onBothAdapters('an application with cookies', (adapter) => {
       expect((await open({ Origin: app.baseUrl })).body).toEqual({ user: await idOf(browser) });
     });
 
-    it('nor by a login that asks for its tokens in the body, which would end the session of the victim', async () => {
+    it('keeps the session of the victim at a forged login that asks for tokens in the body', async () => {
       const attacker = account();
       await app.post('/auth/register', attacker, { headers: { 'Token-Delivery': 'body' } });
       const { browser } = await signedIn();
@@ -362,8 +362,8 @@ onBothAdapters('an application with cookies', (adapter) => {
     });
   });
 
-  describe('exempts by rule', () => {
-    it('a request with an Authorization header, whatever cookies it carries', async () => {
+  describe('the CSRF check', () => {
+    it('does not apply to a request with an Authorization header, even with cookies', async () => {
       const { browser } = await signedIn();
       const token = browser.cookie(ACCESS) ?? '';
       const answer = await browser.send('POST', '/cookie-mode/transfer', {
@@ -373,7 +373,7 @@ onBothAdapters('an application with cookies', (adapter) => {
       expect(answer.status).toBe(200);
     });
 
-    it('a webhook, which is public, and to which the cookie is nothing', async () => {
+    it('does not apply to a public webhook, which ignores the cookies', async () => {
       const { browser } = await signedIn();
       const answer = await browser.send('POST', '/cookie-mode/webhook', { headers: fromSite('cross-site', EVIL) });
       expect(answer.status).toBe(200);
@@ -381,7 +381,7 @@ onBothAdapters('an application with cookies', (adapter) => {
     });
   });
 
-  it('gives the same token to all pages of a browser, and another one after the login', async () => {
+  it('gives the same CSRF token to all pages of a browser, and a new one after login', async () => {
     const browser = new Browser(app);
     const first = (await browser.get('/auth/csrf')).body;
     expect(first).toEqual({ csrfToken: browser.cookie(CSRF), headerName: 'X-CSRF-Token' });
@@ -392,8 +392,8 @@ onBothAdapters('an application with cookies', (adapter) => {
   });
 });
 
-describe('the attacks, without the protection', () => {
-  it('work: whoever authenticates by a cookie alone does what any site asks', async () => {
+describe('an application without the CSRF protection', () => {
+  it('accepts cross-site requests that carry only cookies, so that the tests above can fail', async () => {
     const app = await TestApp.start({ AUTH_COOKIES: 'lax' }, { imports: [RoutesModule] });
     try {
       const { CsrfGuard } = await import('../../src/auth/cookies/csrf.guard.js');
@@ -420,7 +420,7 @@ describe('the attacks, without the protection', () => {
 });
 
 describe('pages of a trusted origin', () => {
-  it('may change something, with the token', async () => {
+  it('can change data with a CSRF token', async () => {
     const origin = 'https://app.example.com';
     const app = await TestApp.start(
       { AUTH_COOKIES: 'lax', CORS_ORIGINS: origin, CORS_CREDENTIALS: 'true' },
@@ -443,7 +443,7 @@ describe('pages of a trusted origin', () => {
 });
 
 describe('an application without cookies', () => {
-  it('reads none, sets none, and has no token to give', async () => {
+  it('reads no cookies, sets no cookies and gives no CSRF token', async () => {
     const app = await TestApp.start();
     try {
       const { token } = await app.register();

@@ -22,7 +22,7 @@ onBothAdapters('a session', (adapter) => {
     return left;
   };
 
-  it('lives on by each refresh, but not past its end, however often it is used', async () => {
+  it('is extended by each refresh, but never beyond its maximum lifetime', async () => {
     const user = await app.register();
     expect(await minutesLeft(user)).toBe(60);
     await age(user, 30);
@@ -31,14 +31,14 @@ onBothAdapters('a session', (adapter) => {
     await age(user, 90);
     const later = await app.post('/auth/refresh', { refreshToken: body.refreshToken });
     expect(later.status).toBe(200);
-    // Without that end it would have an hour again.
+    // Without the maximum lifetime it would have one hour again.
     expect(await minutesLeft(user)).toBe(30);
     await age(user, 121);
     const last = await app.post('/auth/refresh', { refreshToken: later.body.refreshToken });
     expect([last.status, last.body.code]).toEqual([401, 'AUTH_REFRESH_INVALID']);
   });
 
-  it('that has come to its end takes its access tokens along', async () => {
+  it('makes its access tokens invalid when it expires', async () => {
     const user = await app.register();
     await app.sql(`UPDATE auth_sessions SET expires_at = now() + interval '300 milliseconds' WHERE user_id = $1`, [
       user.id,
@@ -49,7 +49,7 @@ onBothAdapters('a session', (adapter) => {
   });
 });
 
-onBothAdapters('an account that its owner puts aside', (adapter) => {
+onBothAdapters('the deactivation of an account', (adapter) => {
   let app: TestApp;
   let mailbox: Mailbox;
   let admin: Visitor;
@@ -66,7 +66,7 @@ onBothAdapters('an account that its owner puts aside', (adapter) => {
 
   const login = ({ email }: Visitor, password: string) => app.post('/auth/login', { email, password });
 
-  it('lets nobody in, keeps its data, and comes back by an administrator', async () => {
+  it('ends all access, keeps the data, and can be undone by an administrator', async () => {
     const user = await app.register();
     const other = await app.login(user.email, user.password);
     const aside = (currentPassword: string) =>
@@ -92,7 +92,7 @@ onBothAdapters('an account that its owner puts aside', (adapter) => {
     await app.login(user.email, user.password);
   });
 
-  it('may be put aside by an administrator as well, but not the administrator’s own', async () => {
+  it('can be done by an administrator, but not for their own account', async () => {
     const user = await app.register();
     const change = (id: string) => app.patch(`/admin/users/${id}`, { deactivated: true }, { token: admin.token });
     expect((await change(user.id)).body.deactivated).toBe(true);

@@ -15,13 +15,13 @@ onBothAdapters('a registration', (adapter) => {
   afterAll(() => mailbox.stop());
   const start = (env: Record<string, string>) => TestApp.start({ HTTP_ADAPTER: adapter, ...mailbox.env, ...env });
 
-  describe('that has to be confirmed', () => {
+  describe('with required confirmation', () => {
     let app: TestApp;
     beforeAll(async () => (app = await start({ AUTH_EMAIL_VERIFICATION: 'required' })));
     afterAll(() => app.stop());
     const login = (email: string) => app.post('/auth/login', { email, password: PASSWORD });
 
-    it('gives no tokens, and lets in once the mailed token has come back', async () => {
+    it('returns no tokens, and the account can log in after the mailed token is confirmed', async () => {
       const email = someAddress();
       const answer = await app.post('/auth/register', { email, password: PASSWORD, name: 'X' });
       expect([answer.status, answer.text]).toEqual([202, '']);
@@ -32,14 +32,14 @@ onBothAdapters('a registration', (adapter) => {
       expect((await login(email)).status).toBe(200);
     });
 
-    it('is told of its state to those only who know the password', async () => {
+    it('shows its unconfirmed state only to a caller who knows the password', async () => {
       const email = someAddress();
       await app.post('/auth/register', { email, password: PASSWORD, name: 'X' });
       const answer = await app.post('/auth/login', { email, password: 'wrong password' });
       expect(answer.body.code).toBe('AUTH_CREDENTIALS_INVALID');
     });
 
-    it('gets another mail on demand, and is as good as confirmed by a reset password', async () => {
+    it('sends another mail on request, and is also confirmed by a password reset', async () => {
       const email = someAddress();
       await app.post('/auth/register', { email, password: PASSWORD, name: 'X' });
       expect((await app.post('/auth/verify-email/resend', { email })).status).toBe(202);
@@ -52,7 +52,7 @@ onBothAdapters('a registration', (adapter) => {
     });
   });
 
-  it('makes no mail where the setting says so', async () => {
+  it('sends no mail if AUTH_EMAIL_VERIFICATION is off', async () => {
     const app = await start({ AUTH_EMAIL_VERIFICATION: 'off' });
     try {
       const { email } = await app.register();
@@ -64,7 +64,7 @@ onBothAdapters('a registration', (adapter) => {
     }
   });
 
-  describe('that is silent', () => {
+  describe('in silent mode', () => {
     let app: TestApp;
     beforeAll(async () => {
       app = await start({ AUTH_REGISTRATION: 'silent', THROTTLE_FAILED_LOGIN_LIMIT: '1000' });
@@ -82,31 +82,31 @@ onBothAdapters('a registration', (adapter) => {
       return email;
     }
 
-    it('makes an account, which lets in once it is confirmed', async () => {
+    it('creates an account that can log in after confirmation', async () => {
       const email = await account();
       expect((await app.login(email, PASSWORD)).email).toBe(email);
     });
 
-    it('of a known address changes nothing, and its owner hears of it', async () => {
+    it('with a known address changes nothing, and the owner receives a mail', async () => {
       const email = await account();
       expect((await register(email, 'another good password')).status).toBe(202);
       const token = await mailbox.tokenFor(email, /^You already have an account/);
       await app.login(email, PASSWORD);
       expect((await app.post('/auth/login', { email, password: 'another good password' })).status).toBe(401);
-      // For an owner who has forgotten that there is one.
+      // The mail helps an owner who has forgotten the account.
       expect((await app.post('/auth/reset-password', { token, password: 'a third good password' })).status).toBe(204);
     });
 
-    it('of one address at the same moment makes one account', async () => {
+    it('creates one account when ten requests with one address come at the same time', async () => {
       const email = someAddress();
       const answers = await Promise.all(Array.from({ length: 10 }, () => register(email)));
       expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([202]));
       const rows = () => app.sql('SELECT id FROM users WHERE email = $1', [email]);
-      await until('there is an account', async () => (await rows()).length > 0);
+      await until('the account is stored', async () => (await rows()).length > 0);
       expect(await rows()).toHaveLength(1);
     });
 
-    it('refuses a bad password for known and unknown addresses alike', async () => {
+    it('refuses a weak password in the same way for known and unknown addresses', async () => {
       const [known, unknown] = [
         await register(await account(), 'password123'),
         await register(someAddress(), 'password123'),
@@ -115,7 +115,7 @@ onBothAdapters('a registration', (adapter) => {
       expect(known.status).toBe(400);
     });
 
-    describe('and nothing else tells which accounts there are', () => {
+    describe('does not reveal which accounts exist', () => {
       let addresses: Record<string, string>;
       beforeAll(async () => {
         const [known, locked, deactivated, unverified] = [
@@ -139,7 +139,7 @@ onBothAdapters('a registration', (adapter) => {
         ['/auth/reset-password', () => ({ token: randomUUID(), password: PASSWORD }), 400],
       ];
 
-      it.each(CALLS)('by what %s answers, nor by the hashes that it computes', async (path, body, status) => {
+      it.each(CALLS)('in the answer of %s or in the number of computed hashes', async (path, body, status) => {
         const hashed = vi.spyOn(PasswordService.prototype, 'hash');
         const verified = vi.spyOn(PasswordService.prototype, 'verify');
         const seen = [];
@@ -154,7 +154,7 @@ onBothAdapters('a registration', (adapter) => {
         for (const one of seen) expect(one).toEqual(seen[0]);
       });
 
-      it('by a login with the password that a stranger has just registered', async () => {
+      it('in the answer to a login with the password of a new registration', async () => {
         const [fresh, known] = [someAddress(), addresses['known'] ?? ''];
         for (const email of [fresh, known]) await register(email, 'a stranger’s password');
         await mailbox.tokenFor(fresh, /^Confirm/);
@@ -168,7 +168,7 @@ onBothAdapters('a registration', (adapter) => {
     });
   });
 
-  it('that is not silent tells by its status, which the tests above would see', async () => {
+  it('in open mode shows by its status that an account exists, so that the tests above can fail', async () => {
     const app = await start({ AUTH_REGISTRATION: 'open' });
     try {
       const { email } = await app.register();
@@ -181,7 +181,7 @@ onBothAdapters('a registration', (adapter) => {
     }
   });
 
-  it('survives a stop right after its answer', async () => {
+  it('is stored even if the application stops right after the answer', async () => {
     const app = await start({ AUTH_REGISTRATION: 'silent' });
     const email = someAddress();
     expect((await app.post('/auth/register', { email, password: PASSWORD, name: 'X' })).status).toBe(202);
@@ -195,7 +195,7 @@ onBothAdapters('a registration', (adapter) => {
   });
 });
 
-/** All that a client sees, but for what is different in every answer. */
+/** Everything that a client sees, except the values that differ in every answer. */
 function comparable({ status, headers, text }: Answer) {
   const { date: _date, 'x-request-id': requestId, ...rest } = headers;
   const counters = Object.fromEntries(

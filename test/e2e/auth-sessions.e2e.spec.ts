@@ -23,7 +23,7 @@ onBothAdapters('sessions', (adapter) => {
   });
   afterAll(() => app.stop());
 
-  it('are listed to their owner, with device, address and last use, and without secrets', async () => {
+  it('are listed for their owner with device, address and last use, but without secrets', async () => {
     const { email, password, token, id } = await app.register();
     await app.post('/auth/login', { email, password }, { from: '127.4.5.6', headers: { 'User-Agent': 'a phone' } });
     const answer = await app.get('/auth/sessions', { token });
@@ -47,14 +47,14 @@ onBothAdapters('sessions', (adapter) => {
     expect(answer.text).not.toContain(row.hash);
   });
 
-  it('end with the next request after logout', async () => {
+  it('are refused from the next request after logout', async () => {
     const { token, refreshToken } = await app.register();
     expect(await codeOf(app, token)).toBe(200);
     await app.post('/auth/logout', { refreshToken });
     expect(await codeOf(app, token)).toBe('AUTH_TOKEN_REVOKED');
   });
 
-  it('end all at once by logout-all', async () => {
+  it('all end with one call of logout-all', async () => {
     const one = await app.register();
     const other = await app.login(one.email, one.password);
     expect(await codeOf(app, other.token)).toBe(200);
@@ -65,7 +65,7 @@ onBothAdapters('sessions', (adapter) => {
     ]);
   });
 
-  it('end one by one, or all but the own', async () => {
+  it('can be ended one by one, or all except the current one', async () => {
     const mine = await app.register();
     const [second, third] = [await app.login(mine.email, mine.password), await app.login(mine.email, mine.password)];
     const { body } = await app.get('/auth/sessions', { token: second.token });
@@ -78,7 +78,7 @@ onBothAdapters('sessions', (adapter) => {
     expect(await codeOf(app, mine.token)).toBe(200);
   });
 
-  it('of somebody else cannot be ended, nor told from those that never were', async () => {
+  it('of another user cannot be ended, and look the same as sessions that do not exist', async () => {
     const [victim, attacker] = [await app.register(), await app.register()];
     const [{ id }] = (await app.get('/auth/sessions', { token: victim.token })).body.sessions;
     const foreign = await app.delete(`/auth/sessions/${id}`, { token: attacker.token });
@@ -88,7 +88,7 @@ onBothAdapters('sessions', (adapter) => {
     expect(await codeOf(app, victim.token)).toBe(200);
   });
 
-  it('are new at each login: nothing that a client sends becomes the session', async () => {
+  it('are new at each login: a client cannot choose or keep a session', async () => {
     const { email, password, token } = await app.register();
     const [before] = (await app.get('/auth/sessions', { token })).body.sessions;
     const again = await app.post('/auth/login', { email, password }, { token });
@@ -96,7 +96,7 @@ onBothAdapters('sessions', (adapter) => {
     expect(body.sessions.find(({ current }: { current: boolean }) => current).id).not.toBe(before.id);
   });
 
-  it('follow a changed role and a lock from the next request', async () => {
+  it('apply a changed role and a lock from the next request', async () => {
     const user = await app.register();
     const adminOnly = () => app.get('/production-test/roles/admin-only', { token: user.token });
     const change = (body: object) => app.patch(`/admin/users/${user.id}`, body, { token: admin.token });
@@ -153,21 +153,21 @@ describe.each([
       'a deleted account',
       ({ token, password }) => one.post('/auth/delete-account', { currentPassword: password }, { token }),
     ],
-  ])('end a session on both by %s, when the message arrives', async (_what, end) => {
+  ])('both end a session after %s, when the message arrives', async (_what, end) => {
     const user = await one.register();
     expect(await codeOf(other, user.token)).toBe(200);
     await end(user);
     expect(await codeOf(one, user.token)).toBe('AUTH_TOKEN_REVOKED');
     const isOver = async () => (await codeOf(other, user.token)) === 'AUTH_TOKEN_REVOKED';
-    await until('it is over on the other replica', isOver, BY_MESSAGE);
+    await until('the session has ended on the other replica', isOver, BY_MESSAGE);
   });
 
-  it('apply a changed role on both', async () => {
+  it('both apply a changed role', async () => {
     const user = await one.register();
     const adminOnly = async () => (await other.get('/production-test/roles/admin-only', { token: user.token })).status;
     expect(await adminOnly()).toBe(403);
     await one.patch(`/admin/users/${user.id}`, { roles: ['Admin'] }, { token: admin.token });
-    await until('the role holds', async () => (await adminOnly()) === 200, BY_MESSAGE);
+    await until('the role applies on the other replica', async () => (await adminOnly()) === 200, BY_MESSAGE);
   });
 });
 
@@ -186,7 +186,7 @@ describe('the connection that subscribes to revocations', () => {
       await one.sql(`SELECT pg_terminate_backend(pid) FROM (${subscriptions}) AS listeners`);
       await one.post('/auth/logout', { refreshToken: user.refreshToken });
       const isOver = async () => (await codeOf(other, user.token)) === 'AUTH_TOKEN_REVOKED';
-      await until('it is over on the other replica', isOver, BY_MESSAGE);
+      await until('the session has ended on the other replica', isOver, BY_MESSAGE);
       await until('both are subscribed again', bothAreSubscribed);
     } finally {
       await Promise.all([one.stop(), other.stop()]);
@@ -203,7 +203,7 @@ describe.each([
       proxy.block();
     },
   ],
-])('a replica that alone is cut off from Redis, %s', (_how, cut) => {
+])('a single replica that is cut off from Redis, %s', (_how, cut) => {
   /** The goal is two seconds; the rest is for a busy machine. Without the second path it would take 30 seconds. */
   const SOON = { withinMs: 12_000 };
 
@@ -224,7 +224,7 @@ describe.each([
       expect([200, 204]).toContain(((await end(one, user, admin)) as { status: number }).status);
       expect(await codeOf(one, user.token)).toBe('AUTH_TOKEN_REVOKED');
       const isOver = async () => (await codeOf(other, user.token)) === 'AUTH_TOKEN_REVOKED';
-      await until('it is over on the other replica', isOver, SOON);
+      await until('the session has ended on the other replica', isOver, SOON);
     } finally {
       await Promise.all([one.stop(), other.stop()]);
       await proxy.close();
@@ -243,7 +243,7 @@ describe.each([
       expect(await codeOf(other, user.token)).toBe(200);
       await one.post('/auth/logout', { refreshToken: user.refreshToken });
       const isOver = async () => (await codeOf(other, user.token)) === 'AUTH_TOKEN_REVOKED';
-      await until('it is over on the other replica', isOver, SOON);
+      await until('the session has ended on the other replica', isOver, SOON);
     } finally {
       await Promise.all([one.stop(), other.stop()]);
       await proxy.close();
@@ -266,7 +266,7 @@ describe('a replica whose subscription to PostgreSQL breaks', () => {
       await one.sql('UPDATE auth_sessions SET revoked_at = now() WHERE user_id = $1', [second.id]);
       for (const { token } of [first, second]) {
         const isOver = async () => (await codeOf(other, token)) === 'AUTH_TOKEN_REVOKED';
-        await until('it is over on the other replica', isOver, { withinMs: 20_000 });
+        await until('the session has ended on the other replica', isOver, { withinMs: 20_000 });
       }
     } finally {
       await Promise.all([one.stop(), other.stop()]);
@@ -296,7 +296,7 @@ describe('a state that callers share', () => {
 });
 
 describe('sessions that are not checked', () => {
-  it('leave a token good until it expires', async () => {
+  it('leave a token valid until it expires', async () => {
     const app = await TestApp.start({ AUTH_SESSION_CHECK: 'off' });
     try {
       const { token, refreshToken } = await app.register();
@@ -308,7 +308,7 @@ describe('sessions that are not checked', () => {
   });
 });
 
-describe('while the database is away', () => {
+describe('while the database is not reachable', () => {
   it('a session whose state is not cached is refused with 503, neither accepted nor answered with 500', async () => {
     const folder = await testFolder();
     const database = await EmbeddedPostgres.start({ dataDir: folder.path, settings: { fsync: 'off' } });

@@ -16,7 +16,7 @@ class SearchDto {
 @Controller('echo')
 @Public()
 class EchoController {
-  /** Takes anything: what gets here has passed the parsers alone. */
+  /** Accepts any body: a request that reaches this handler has passed only the parsers. */
   @Post()
   echo(@Body() body: unknown): { body: unknown; isPolluted: boolean } {
     return { body, isPolluted: 'polluted' in {} };
@@ -35,7 +35,7 @@ const LOGIN = { email: 'nobody@example.com', password: 'wrong' };
 const REFUSED = { status: 400, code: 'VALIDATION_FAILED' };
 const TOO_LARGE = { status: 413, code: 'PAYLOAD_TOO_LARGE' };
 const UNSUPPORTED = { status: 415, code: 'UNSUPPORTED_MEDIA_TYPE' };
-/** What the login answers when the body has been read and understood. */
+/** The answer of the login when the body was read and parsed. */
 const UNDERSTOOD = { status: 401, code: 'AUTH_CREDENTIALS_INVALID' };
 
 onBothAdapters('bad input', (adapter) => {
@@ -50,16 +50,16 @@ onBothAdapters('bad input', (adapter) => {
   describe('JSON', () => {
     it.each([
       ['cut off', '{"email":"a@b.example"'],
-      ['with something after it', '{"email":"a@b.example"}}'],
-      ['of another language', "{'email': undefined}"],
-      ['behind a byte order mark', '\uFEFF{}'],
-      ['with a control character in a string', '{"email":"a\u0000b"}'],
-    ])('that is %s is refused', async (_what, text) => {
+      ['followed by other text', '{"email":"a@b.example"}}'],
+      ['JavaScript instead of JSON', "{'email': undefined}"],
+      ['preceded by a byte order mark', '\uFEFF{}'],
+      ['invalid because of a control character', '{"email":"a\u0000b"}'],
+    ])('is refused if it is %s', async (_what, text) => {
       expect(await login(text)).toBeProblem({ status: 400, code: 'MALFORMED_JSON' });
     });
 
     it.each(['null', '[]', '"text"', '5', 'true', '[{"email":"a@b.example","password":"x"}]', ''])(
-      'that is no object is refused where an object is due: %s',
+      'is refused if it is not an object where an object is required: %s',
       async (text) => {
         const answer = await login(text);
         expect(answer).toBeProblem(REFUSED);
@@ -67,7 +67,7 @@ onBothAdapters('bad input', (adapter) => {
       },
     );
 
-    it('that is not UTF-8 is refused, not repaired', async () => {
+    it('is refused, not repaired, if it is not UTF-8', async () => {
       const bytes = Buffer.concat([Buffer.from('{"email":"'), Buffer.from([0xc3, 0x28]), Buffer.from('"}')]);
       expect(await login(bytes)).toBeProblem({ status: 400, code: 'INVALID_ENCODING' });
     });
@@ -77,16 +77,16 @@ onBothAdapters('bad input', (adapter) => {
       ['objects', '{"a":'.repeat(50_000) + '1' + '}'.repeat(50_000)],
       ['arrays in a field', `{"email":${'['.repeat(50_000)}${']'.repeat(50_000)},"password":"x"}`],
       ['arrays that never end', '['.repeat(500_000)],
-    ])('with %s in each other beyond all need is refused', async (_what, text) => {
-      // Without a limit class-transformer recurses until the stack is full: a 500 for the price of one small request.
+    ])('is refused if it nests %s too deeply', async (_what, text) => {
+      // Without a limit, class-transformer recurses until the stack is full, and one small request causes a 500.
       expect(await login(text)).toBeProblem({ status: 400, code: 'JSON_TOO_DEEP' });
     });
 
-    it('with brackets in strings is not mistaken for a deep one', async () => {
+    it('is not counted as deeply nested because of brackets in strings', async () => {
       expect(await login({ ...LOGIN, password: '[{\\"'.repeat(200) })).toBeProblem(UNDERSTOOD);
     });
 
-    it('with very many elements is refused in a short answer', async () => {
+    it('is refused with a short answer if it has too many elements', async () => {
       const fieldsOf = (length: number) => Object.fromEntries(Array.from({ length }, (_, i) => [`field${i}`, i]));
       expect(await login(fieldsOf(50_000))).toBeProblem({ status: 400, code: 'JSON_TOO_MANY_KEYS' });
       const fields = fieldsOf(5_000);
@@ -101,7 +101,7 @@ onBothAdapters('bad input', (adapter) => {
   });
 
   describe('fields', () => {
-    it('of the wrong type are named, each with its rules', async () => {
+    it('of the wrong type are named in the answer, each with its rules', async () => {
       const answer = await login({ email: 5, password: ['x'] });
       expect(answer).toBeProblem(REFUSED);
       expect(codesOf(answer.body.errors)).toEqual(expect.arrayContaining(['email: isEmail', 'password: isString']));
@@ -112,18 +112,18 @@ onBothAdapters('bad input', (adapter) => {
       });
     });
 
-    it('that are missing are named', async () => {
+    it('that are missing are named in the answer', async () => {
       const answer = await login({});
       expect(codesOf(answer.body.errors)).toEqual(expect.arrayContaining(['email: isEmail', 'password: isString']));
     });
 
-    it('that nobody asked for are refused, not dropped', async () => {
+    it('that the DTO does not declare are refused, not dropped', async () => {
       const answer = await login({ ...LOGIN, roles: ['Admin'] });
       expect(answer).toBeProblem(REFUSED);
       expect(codesOf(answer.body.errors)).toEqual(['roles: whitelistValidation']);
     });
 
-    it('never come back with the value that was sent', async () => {
+    it('are named without the value that was sent', async () => {
       const answer = await login({ email: 'hunter2-is-no-address', password: 7 });
       expect(answer.text).not.toContain('hunter2');
     });
@@ -135,7 +135,7 @@ onBothAdapters('bad input', (adapter) => {
       ['constructor', '{"constructor":{"prototype":{"polluted":true}}}'],
       ['constructor', '{"constructor":1}'],
       ['prototype', '{"prototype":1}'],
-      // class-validator looks names up in a plain object, and so takes this one for known.
+      // class-validator looks up names in a plain object, so it treats this inherited name as known.
       ['toString', '{"toString":1}'],
       ['list.1.__proto__', '{"list":[0,{"__proto__":{"polluted":true}}]}'],
       ['__proto__', '{"\\u005f_proto__":{"polluted":true}}'],
@@ -154,20 +154,20 @@ onBothAdapters('bad input', (adapter) => {
       expect(await app.get(`/v1/echo?${name}=1`)).toBeProblem(REFUSED);
     });
 
-    it('may stand in values', async () => {
+    it('are allowed in values', async () => {
       const { body } = await app.post('/v1/echo', { note: '__proto__ and constructor' });
       expect(body).toEqual({ body: { note: '__proto__ and constructor' }, isPolluted: false });
     });
   });
 
-  describe('size', () => {
+  describe('a body size', () => {
     const twoMegabytes = Buffer.alloc(2_000_000, 'x');
     const head = (framing: string) =>
       `POST /auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n${framing}\r\n\r\n`;
     const nextRequest = 'GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n';
 
-    it('beyond the limit is refused, with a declared length and without, and the client can read so', async () => {
-      // A server that closes while the client still sends makes the client see a reset instead of the answer.
+    it('above the limit is refused with and without a declared length, and the client gets the answer', async () => {
+      // If the server closed while the client still sends, the client would see a reset instead of the answer.
       for (let i = 0; i < 5; i++) {
         expect(await login(twoMegabytes)).toBeProblem(TOO_LARGE);
         expect(await login(twoMegabytes, { 'Transfer-Encoding': 'chunked', 'Content-Length': [] })).toBeProblem(
@@ -179,24 +179,24 @@ onBothAdapters('bad input', (adapter) => {
     it.each([
       ['a declared length', head(`Content-Length: ${twoMegabytes.length}`), ''],
       ['chunks', `${head('Transfer-Encoding: chunked')}${twoMegabytes.length.toString(16)}\r\n`, '\r\n0\r\n\r\n'],
-    ])('beyond the limit leaves the connection in order: %s', async (_what, before, after) => {
+    ])('above the limit leaves the connection usable: %s', async (_what, before, after) => {
       const { text, status } = await sendBytes(app.baseUrl, before, twoMegabytes, `${after}${nextRequest}`);
       expect(status).toBe(413);
       expect(text).toMatch(/"PAYLOAD_TOO_LARGE".*HTTP\/1\.1 200 OK/s);
     });
 
-    it('beyond the limit is refused on routes that do not exist, too', async () => {
+    it('above the limit is also refused on routes that do not exist', async () => {
       expect(await app.post('/no/such/route', twoMegabytes)).toBeProblem(TOO_LARGE);
     });
 
-    it('just within the limit is read', async () => {
+    it('equal to the limit is accepted', async () => {
       const text = JSON.stringify({ a: 'x'.repeat(1_048_576 - 8) });
       expect(Buffer.byteLength(text)).toBe(1_048_576);
       expect((await app.post('/v1/echo', text)).status).toBe(201);
       expect(await app.post('/v1/echo', `${text} `)).toBeProblem(TOO_LARGE);
     });
 
-    it('in fields of a form is limited, too', async () => {
+    it('is also limited by the number of form fields', async () => {
       const headers = { 'Content-Type': 'application/x-www-form-urlencoded' };
       const form = (fields: number) => Array.from({ length: fields }, (_, i) => `f${i}=1`).join('&');
       expect((await app.post('/v1/echo', form(1000), { headers })).status).toBe(201);
@@ -204,7 +204,7 @@ onBothAdapters('bad input', (adapter) => {
     });
   });
 
-  describe('media type', () => {
+  describe('a media type', () => {
     it.each([
       'application/json',
       'APPLICATION/JSON',
@@ -213,7 +213,7 @@ onBothAdapters('bad input', (adapter) => {
       'application/json ; v=1',
       'application/vnd.api+json',
       'application/a+b_c.d+json',
-    ])('%s is read', async (type) => {
+    ])('%s is accepted', async (type) => {
       expect(await login(JSON.stringify(LOGIN), { 'Content-Type': type })).toBeProblem(UNDERSTOOD);
     });
 
@@ -234,20 +234,20 @@ onBothAdapters('bad input', (adapter) => {
       expect(answer.headers['accept']).toBe('application/json');
     });
 
-    it('has to be named', async () => {
+    it('is required for a request with a body', async () => {
       expect(await login('{}', { 'Content-Type': [] })).toBeProblem(UNSUPPORTED);
       expect(
         await login('{}', { 'Content-Type': [], 'Content-Length': [], 'Transfer-Encoding': 'chunked' }),
       ).toBeProblem(UNSUPPORTED);
     });
 
-    it('does not matter without a body, nor where bodies mean nothing', async () => {
+    it('is ignored for a request without a body and for GET', async () => {
       expect(await app.send('POST', '/auth/login', { headers: { 'Content-Type': 'text/plain' } })).toBeProblem(REFUSED);
       const withBody = { body: '{', headers: { 'Content-Type': 'text/plain' } };
       expect((await app.send('GET', '/v1/echo?q=1', withBody)).body).toEqual({ q: '1' });
     });
 
-    it('may be a form, read flat', async () => {
+    it('can be a form, which is parsed without nested objects', async () => {
       const headers = { 'Content-Type': 'application/x-www-form-urlencoded' };
       const { body } = await app.post('/v1/echo', 'a=1&a=2&b[c]=%C3%A4+%zz', { headers });
       expect(body.body).toEqual({ a: ['1', '2'], 'b[c]': 'ä %zz' });
@@ -255,8 +255,8 @@ onBothAdapters('bad input', (adapter) => {
     });
   });
 
-  it.each(['gzip', 'br', 'deflate', 'made-up'])('a body in Content-Encoding %s is refused', async (coding) => {
-    // 1 MB of a bomb in 1 kB: to unpack is to trust.
+  it.each(['gzip', 'br', 'deflate', 'made-up'])('a body with Content-Encoding %s is refused', async (coding) => {
+    // A compression bomb: 1 kB that would expand to 1 MB.
     const answer = await login(gzipSync(Buffer.alloc(1_000_000, ' ')), { 'Content-Encoding': coding });
     expect(answer).toBeProblem(UNSUPPORTED);
     expect(answer.headers['accept-encoding']).toBe('identity');

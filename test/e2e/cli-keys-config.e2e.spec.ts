@@ -28,19 +28,19 @@ const PRODUCTION = {
 };
 
 describe('nest-bulwark config check', () => {
-  it('ends with 0 for a configuration that lacks nothing, although no database answers, and shows no secret', async () => {
+  it('exits with 0 for a complete configuration without a database connection, and shows no secret', async () => {
     const { code, output } = await run('config check', ['--verbose', '--fail-on', 'warn'], PRODUCTION);
     expect(output).toContain('0 warned, 0 failed');
     expect(output).not.toContain('k3Jq9Vx2');
     expect(code).toBe(0);
   });
 
-  it('ends with 1 and the remedy for what production should not be run with', async () => {
+  it('exits with 1 and a remedy for a setting that is unsafe in production', async () => {
     const { code, output } = await run('config check', [], { ...PRODUCTION, JWT_ACCESS_TTL: '12h' });
     expect([code, output.includes('→ Lower JWT_ACCESS_TTL')]).toEqual([1, true]);
   });
 
-  it('names a connection in the clear, a weak secret and a development that everybody reaches', async () => {
+  it('reports a connection without TLS, a weak secret and a development server open to other machines', async () => {
     const clear = { DATABASE_URL: 'postgres://app:k3Jq9Vx2@db.internal/app', PASSWORD_PEPPER: 'changeme' };
     const refused = await run('config check', [], { ...PRODUCTION, ...clear });
     expect(refused.code).toBe(78);
@@ -57,14 +57,14 @@ describe('nest-bulwark config check', () => {
     expect(development.output).toContain('config.host');
   });
 
-  it('ends with 78 for one that the application would refuse', async () => {
+  it('exits with 78 for a configuration that the application would refuse', async () => {
     const { code, output } = await run('config check', [], { ...PRODUCTION, PORT: 'three' });
     expect([code, output.includes('PORT')]).toEqual([78, true]);
   });
 });
 
 describe('nest-bulwark doctor --local', () => {
-  it('judges configuration, process and build', async () => {
+  it('checks configuration, process and build', async () => {
     const { output } = await run('doctor', ['--local', '--format', 'json'], PRODUCTION);
     const { checks } = JSON.parse(output) as { checks: { check: string; status: string }[] };
     const statusOf = (name: string) => checks.find(({ check }) => check === name)?.status;
@@ -80,7 +80,7 @@ describe('nest-bulwark keys rotate', () => {
   const rotate = (...args: string[]) => run('keys rotate', ['--file', file, ...args]);
   const keys = () => (JSON.parse(readFileSync(file, 'utf8')) as { keys: { kid: string; alg: string }[] }).keys;
 
-  it('changes the key in three steps, on none of which a token is refused', async () => {
+  it('changes the key in three steps, and accepts existing tokens until the old key is removed', async () => {
     expect((await rotate('--step', 'add', '--algorithm', 'ES256')).code).toBe(0);
     expect(statSync(file).mode & 0o777).toBe(0o600);
     const [old] = keys();
@@ -113,7 +113,7 @@ describe('nest-bulwark keys rotate', () => {
     expect(readFileSync(file, 'utf8')).toBe(before);
   });
 
-  it('leaves a file alone that is no key ring', async () => {
+  it('does not change a file that is not a key ring', async () => {
     const other = join(folder, 'other.json');
     writeFileSync(other, 'something else');
     const { code, output } = await run('keys rotate', ['--file', other, '--step', 'add']);

@@ -93,7 +93,7 @@ async function rows<T>(sql: string, values: unknown[] = []): Promise<T[]> {
   return (await query(url, sql, values)).rows as T[];
 }
 
-/** What is logged from now on at a level. */
+/** The lines that are logged at a level from now on. */
 function linesOf(level: 'log' | 'error'): unknown[] {
   const lines: unknown[] = [];
   const quiet = () => undefined;
@@ -101,22 +101,22 @@ function linesOf(level: 'log' | 'error'): unknown[] {
   return lines;
 }
 
-/** Connections of pools to the database of this test: not those that listen for revocations, nor PostgreSQL's own workers. */
+/** Pool connections to the database of this test, without revocation listeners and PostgreSQL's own workers. */
 const OF_POOLS = `FROM pg_stat_activity WHERE datname = current_database()
   AND backend_type = 'client backend' AND application_name NOT LIKE '% revocations'`;
 
-/** Those but for the one that asks. */
+/** The pool connections, except the one that runs this query. */
 async function connections(): Promise<{ pid: number; application_name: string; query: string }[]> {
   return rows(`SELECT pid, application_name, query ${OF_POOLS} AND pid <> pg_backend_pid()`);
 }
 
-/** The connections that the pool holds, of which pg-pool tells no more than their number. */
+/** The connections that the pool holds. The public API of pg-pool has only their number. */
 function clientsOf({ app }: TestApp): { processID: number }[] {
   return (poolOf(app.get(DataSource)) as unknown as { _clients: { processID: number }[] })._clients;
 }
 
 describe('migrations', () => {
-  it('ten processes that start at once on an empty database migrate it once', async () => {
+  it('run once when ten processes start at the same time on an empty database', async () => {
     const apps = await Promise.all(Array.from({ length: 5 }, () => program('main.js', { DATABASE_URL: url })));
     const commands = await Promise.all(
       Array.from({ length: 5 }, () => program('cli/main.js migrate', { DATABASE_URL: url })),
@@ -133,7 +133,7 @@ describe('migrations', () => {
     expect(applied.map(({ name }) => name)).toEqual(names);
   });
 
-  it('one that fails leaves nothing of itself or of those before it, and the next start works', async () => {
+  it('are all rolled back when one fails, and the next start works', async () => {
     const errors = linesOf('error');
     await expect(open({ migrations: [MakeShops1795000000001, FailAfterAll1795000000002] })).rejects.toThrow(
       'relation "nowhere" does not exist',
@@ -148,15 +148,15 @@ describe('migrations', () => {
     ]);
   });
 
-  it('may take longer than the statement timeout, and others wait for it and say so', async () => {
+  it('can take longer than the statement timeout, and other processes wait and log that they wait', async () => {
     await rows(`DO $$ BEGIN EXECUTE 'ALTER DATABASE ' || current_database() || ' SET statement_timeout = 500'; END $$`);
     await expect(rows('SELECT pg_sleep(10)')).rejects.toThrow('statement timeout');
     const lines = linesOf('log');
-    /** Goes on until the others have come. */
+    /** Runs until the other processes wait. */
     class TakeLong1795000000001 extends Irreversible {
       override async up(runner: QueryRunner): Promise<void> {
         await runner.query('SELECT pg_sleep(0.7)');
-        await until('both others wait', () => lines.length > 1);
+        await until('both other processes wait', () => lines.length > 1);
       }
     }
     const settings = databaseSettings({ url, migrations: [TakeLong1795000000001] });
@@ -165,7 +165,7 @@ describe('migrations', () => {
     expect(lines).toEqual(Array.from({ length: 2 }, () => expect.stringContaining('another process migrates')));
   });
 
-  it('are all that makes tables: an entity without one gets none', async () => {
+  it('are the only source of tables: an entity without a migration gets no table', async () => {
     const app = stopLater(await TestApp.start({ DATABASE_URL: url }, { imports: [TypeOrmModule.forFeature([Stray])] }));
     const source = app.app.get(DataSource);
     expect(source.hasMetadata(Stray)).toBe(true);
@@ -177,13 +177,13 @@ describe('migrations', () => {
 });
 
 describe('the pool', () => {
-  it('opens its minimum at start, under the name of the application', async () => {
+  it('opens its minimum of connections at start, with the name of the application', async () => {
     await open({ poolMin: 3 });
     const names = (await connections()).map(({ application_name: name }) => name);
     expect(names).toEqual(['nest-bulwark', 'nest-bulwark', 'nest-bulwark']);
   });
 
-  it('never opens more than its maximum, and goes back to its minimum', async () => {
+  it('never opens more connections than its maximum, and returns to its minimum', async () => {
     const source = await open({ poolMin: 2, poolMax: 6 });
     poolOf(source).options.idleTimeoutMillis = 100;
     const count = `SELECT count(*)::int AS open, pg_sleep(0.02) ${OF_POOLS}`;
@@ -194,7 +194,7 @@ describe('the pool', () => {
     expect(await connections()).toHaveLength(2);
   });
 
-  it('lets a query wait for a connection no longer than its time limit', async () => {
+  it('limits the time that a query waits for a connection', async () => {
     const source = await open({ poolMin: 1, poolMax: 1, connectTimeoutMs: 3_000 });
     const runner = source.createQueryRunner();
     await runner.connect();
@@ -211,12 +211,12 @@ describe('the pool', () => {
     expect((await connections()).map(({ pid }) => pid)).toEqual(before.map(({ pid }) => pid));
   });
 
-  it('without a time limit lets a statement run for longer than connecting may take', async () => {
+  it('does not apply the connect timeout to a statement when the statement timeout is 0', async () => {
     const source = await open({ statementTimeoutMs: 0, connectTimeoutMs: 3_000 });
     expect(await source.query('SELECT 1 AS one FROM pg_sleep(3.2)')).toEqual([{ one: 1 }]);
   });
 
-  it('ends a transaction that idles, and its locks with it', async () => {
+  it('ends an idle transaction and releases its locks', async () => {
     const source = await open({ idleInTransactionTimeoutMs: 500, migrations: [MakeShops1795000000001] });
     const runner = source.createQueryRunner();
     await runner.startTransaction();
@@ -232,27 +232,27 @@ describe('the pool', () => {
     expect(await source.query('SELECT 1 AS one')).toEqual([{ one: 1 }]);
   });
 
-  it('survives connections that the server ends, idle or at work', async () => {
+  it('works after the server ends idle and busy connections', async () => {
     const app = await start({ DATABASE_POOL_MIN: '4' });
     const atWork = app.sql('SELECT pg_sleep(20)');
     const failure = atWork.then(
       () => 'none',
       (error: Error) => error.message,
     );
-    await until('one is at work', async () => (await connections()).some(({ query }) => query.includes('pg_sleep')));
+    await until('a query runs', async () => (await connections()).some(({ query }) => query.includes('pg_sleep')));
     const ended = await rows<{ pid: number }>(`SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity
       WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()`);
     expect(await failure).toMatch(/terminating connection|Connection terminated/);
     const isEnded = ({ processID }: { processID: number }) => ended.some(({ pid }) => pid === processID);
-    // Work in the background may open others meanwhile.
-    await until('the pool has noticed', () => !clientsOf(app).some(isEnded));
+    // Background work may open other connections in the meantime.
+    await until('the pool has removed the ended connections', () => !clientsOf(app).some(isEnded));
     expect(await app.sql('SELECT 1 AS one')).toEqual([{ one: 1 }]);
     const warnings = app.logs.filter(({ context }) => context === 'Database').map(({ msg }) => msg);
     expect(warnings).toContainEqual(expect.stringContaining('an idle connection was lost'));
     expect((await app.get('/health/ready')).status).toBe(200);
   });
 
-  it('drops connections on which no answer comes, so that later queries get others', async () => {
+  it('closes connections that do not answer, so that later queries get new ones', async () => {
     const proxy = await TcpProxy.to(url);
     await proxy.open();
     stopLater({ stop: () => proxy.close() });
@@ -271,7 +271,7 @@ describe('the pool', () => {
 });
 
 describe('a database that is down at start', () => {
-  it('is waited for, and the application starts when it comes', async () => {
+  it('makes the application wait, and the application starts when the database is reachable', async () => {
     const proxy = await TcpProxy.to(url);
     stopLater({ stop: () => proxy.close() });
     const app = await program('main.js', { DATABASE_URL: proxy.url });
@@ -283,7 +283,7 @@ describe('a database that is down at start', () => {
   });
 
   it.each(['main.js', 'cli/main.js migrate'])(
-    'ends %s with code 69 and no password when it does not come',
+    'ends %s with exit code 69 and shows no password if it stays down',
     async (script) => {
       const port = await freePort();
       const address = `postgres://someone:hush@127.0.0.1:${port}/shop`;
@@ -297,7 +297,7 @@ describe('a database that is down at start', () => {
 });
 
 describe('TLS', () => {
-  it('is used and checked: authority and host name', async () => {
+  it('is used, and the certificate authority and the host name are checked', async () => {
     const folder = stopLater(await testFolder());
     const [own, other] = ['own', 'other'].map((name) => new CertificateAuthority(folder.path, name));
     if (!own || !other) throw new Error('unreachable');

@@ -7,12 +7,12 @@ import { setServerTimeouts } from '../../src/security/index.js';
 import { User } from '../../src/users/index.js';
 import { onBothAdapters, TestApp } from '../support/harness.js';
 
-onBothAdapters('what goes wrong easily', (adapter) => {
+onBothAdapters('common mistakes', (adapter) => {
   let app: TestApp;
   beforeAll(async () => (app = await TestApp.start({ HTTP_ADAPTER: adapter })));
   afterAll(() => app.stop());
 
-  it('a look-up by nothing finds nobody, and not the first row', async () => {
+  it('a search by an undefined id throws an error and does not return the first row', async () => {
     const { id } = await app.register();
     const users = app.app.get(DataSource).getRepository(User);
     expect(await users.findOneBy({ id })).toMatchObject({ id });
@@ -20,13 +20,13 @@ onBothAdapters('what goes wrong easily', (adapter) => {
     await expect(users.findOne({ where: { id: undefined } })).rejects.toThrow(/undefined/i);
   });
 
-  it('a client that is slow with its headers or its body is let go', async () => {
+  it('a client that sends its headers or its body too slowly is disconnected', async () => {
     const server = app.app.getHttpServer() as Server;
     const ofApp = { headers: server.headersTimeout, request: server.requestTimeout, idle: server.keepAliveTimeout };
-    // Without them Node waits for a body for five minutes, and Fastify for ever.
+    // Without these limits Node waits five minutes for a body, and Fastify waits without limit.
     expect(ofApp).toEqual({ headers: 15_000, request: 120_000, idle: 72_000 });
     setServerTimeouts(server, { headersMs: 100, requestMs: 200, checkIntervalMs: 20 });
-    // Node starts to look at its connections when it listens.
+    // Node starts its check of connections when the server listens.
     server.emit('listening');
     const { hostname, port } = new URL(app.baseUrl);
     for (const begun of [

@@ -34,8 +34,8 @@ onBothAdapters('probes', (adapter) => {
     '%s answers 200',
     async (path) => {
       let answer = await app.get(path);
-      // On a busy machine one that is asked within a second may say nothing in time, and is asked again.
-      await until(`${path} says ok`, async () => (answer = await app.get(path)).body.status === 'ok');
+      // On a busy machine a check can exceed its time limit. The test then asks again.
+      await until(`${path} reports ok`, async () => (answer = await app.get(path)).body.status === 'ok');
       expect(answer.status).toBe(200);
       expect(answer.headers['cache-control']).toBe('no-store');
       expect(answer.headers['content-type']).toBe('application/json; charset=utf-8');
@@ -47,19 +47,19 @@ onBothAdapters('probes', (adapter) => {
     expect(await app.send('HEAD', path)).toMatchObject({ status: 200, text: '' });
   });
 
-  it('are not limited, for a platform that is turned away restarts the process', async () => {
+  it('are not rate limited, because a platform restarts a process whose probe is refused', async () => {
     const answers = await Promise.all(Array.from({ length: 50 }, () => app.get('/readyz')));
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
   });
 
-  it('include the checks that a module of the application brings', async () => {
+  it('include the checks of application modules', async () => {
     expect(Object.keys((await app.get('/health')).body.details)).toEqual(
       expect.arrayContaining(['printer', 'database', 'memory', 'disk']),
     );
   });
 
-  describe('of an application with a component', () => {
-    it('that is down are unready, and alive: a restart would not mend it', async () => {
+  describe('with an application component', () => {
+    it('report not ready but alive when it is down, because a restart would not repair it', async () => {
       printer.state = () => Promise.reject(new Error('out of paper on host printer-7.internal'));
       const [ready, live] = [await app.get('/health/ready'), await app.get('/health/live')];
       expect(ready.status).toBe(503);
@@ -68,7 +68,7 @@ onBothAdapters('probes', (adapter) => {
       expect(live.status).toBe(200);
     });
 
-    it('that is impaired are ready, and say so', async () => {
+    it('report ready and degraded when it is degraded', async () => {
       printer.state = () => ({ degraded: 'low on toner', pages: 7 });
       const { status, body, text } = await app.get('/health/ready');
       expect(status).toBe(200);
@@ -76,7 +76,7 @@ onBothAdapters('probes', (adapter) => {
       expect(text).not.toMatch(/toner|pages/);
     });
 
-    it('that hangs are answered all the same, and ask it once', async () => {
+    it('answer when it hangs, and call its check once', async () => {
       let letGo: () => void = () => undefined;
       printer.state = () => new Promise((resolve) => (letGo = resolve));
       const before = printer.runs;
@@ -87,7 +87,7 @@ onBothAdapters('probes', (adapter) => {
       letGo();
     });
 
-    it('that is well again are ready', async () => {
+    it('report ready when it works again', async () => {
       printer.state = () => undefined;
       expect((await app.get('/readyz')).status).toBe(200);
     });

@@ -52,7 +52,7 @@ onBothAdapters('a management port', (adapter) => {
   );
 
   it.each(['/health', '/healthz', '/health/startup', '/health/deep', '/metrics'])(
-    'takes %s from the main port',
+    'removes %s from the main port',
     async (path) => {
       const answer = await app.get(path);
       expect(answer.status).toBe(404);
@@ -61,14 +61,14 @@ onBothAdapters('a management port', (adapter) => {
   );
 
   it.each(['/health/live', '/health/ready', '/livez', '/readyz'])(
-    'leaves %s on the main port, whose state no other port can tell',
+    'keeps %s on the main port, because only that port can report its own state',
     async (path) => {
       expect((await app.get(path)).status).toBe(200);
     },
   );
 
   it.each(['/admin/users', '/admin/rate-limits/blocked', '/audit/events', '/audit/verify'])(
-    'has administrators come for %s',
+    'serves %s to administrators, and the main port does not serve it',
     async (path) => {
       const { token } = await app.login(admin.ADMIN_EMAIL, admin.ADMIN_PASSWORD);
       expect((await app.get(path, { token })).status).toBe(404);
@@ -86,7 +86,7 @@ onBothAdapters('a management port', (adapter) => {
     },
   );
 
-  it('has the limits of the main port for slow, large and malformed requests', async () => {
+  it('has the same limits as the main port for slow, large and malformed requests', async () => {
     const main = app.app.getHttpServer() as Server;
     const { server } = app.app.get(ManagementServer, { strict: false }) as unknown as { server: Server };
     const limits = ({ headersTimeout, requestTimeout, keepAliveTimeout }: Server) => [
@@ -111,7 +111,7 @@ onBothAdapters('a management port', (adapter) => {
     expect(large.body.code).toBe('PAYLOAD_TOO_LARGE');
   });
 
-  it('listens on loopback outside production, and where MANAGEMENT_HOST says', async () => {
+  it('listens on loopback outside production, or on the address in MANAGEMENT_HOST', async () => {
     const { port } = new URL(management.baseUrl);
     expect(await isTaken('127.0.0.1', Number(port))).toBe(true);
     expect(await isTaken('127.0.0.2', Number(port))).toBe(false);
@@ -133,7 +133,7 @@ onBothAdapters('a management port', (adapter) => {
     expect(hostIn({ ...PRODUCTION, MANAGEMENT_HOST: '10.0.0.1' })).toBe('10.0.0.1');
   });
 
-  it('counts its requests as the main port does', async () => {
+  it('limits the rate of requests like the main port', async () => {
     const port = await freePort();
     const limited = await TestApp.start({
       HTTP_ADAPTER: adapter,
@@ -153,7 +153,7 @@ onBothAdapters('a management port', (adapter) => {
 });
 
 describe('the connections of a management port', () => {
-  it('are no more than its limit: the rest of the process goes on', async () => {
+  it('do not exceed its limit, and the main port still answers', async () => {
     const port = await freePort();
     const app = await ThrottledApp.start('fastify', {
       imports: [ManagementModule.forRoot({ port, maxConnections: 2 })],

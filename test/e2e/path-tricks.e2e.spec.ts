@@ -32,7 +32,7 @@ class VaultController {
 @Module({ controllers: [VaultController] })
 class VaultModule {}
 
-/** Request lines that have passed guards of middlewares, which compare paths, while a router still found the route. */
+/** Request lines that passed guards which compare paths, while the router still found the route. */
 const TARGETS = [
   '/v1/vault/secret',
   '/v1/vault/secret/',
@@ -119,7 +119,7 @@ onBothAdapters('tricks with paths and methods', (adapter) => {
       Buffer.from(`${method} ${target} HTTP/1.1\r\nHost: localhost\r\n${header}\r\nConnection: close\r\n\r\n`),
     );
 
-  it('let in whom they should, so that the rest means something', async () => {
+  it('do not block an administrator, so that the tests below are meaningful', async () => {
     const { id, email, password } = await app.register();
     await app.sql(`UPDATE users SET roles = '{Admin}' WHERE id = $1`, [id]);
     const { token } = await app.login(email, password);
@@ -127,10 +127,10 @@ onBothAdapters('tricks with paths and methods', (adapter) => {
     expect({ status: answer.status, text: answer.text }).toEqual({ status: 200, text: SECRET });
   });
 
-  it.each(TARGETS)('do not open a closed route: %s', async (target) => {
+  it.each(TARGETS)('do not give access to a protected route: %s', async (target) => {
     for (const method of METHODS) {
       const { status, text } = await send(method, target);
-      // A preflight says nothing of the route.
+      // A preflight reveals nothing about the route.
       expect({ method, status: [400, 401, 403, 404, 405].includes(status) ? 'refused' : status }).toEqual({
         method,
         status: 'refused',
@@ -139,7 +139,7 @@ onBothAdapters('tricks with paths and methods', (adapter) => {
     }
   });
 
-  it.each(HEADERS)('do not open it by a header: %s', async (header) => {
+  it.each(HEADERS)('do not give access by a header: %s', async (header) => {
     for (const target of ['/v1/vault/secret', '/v1/vault/open', '/']) {
       const { status, text } = await send('GET', target, header);
       expect(status).toBe(target.endsWith('open') ? 200 : target === '/' ? 404 : 401);

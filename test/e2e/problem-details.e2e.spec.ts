@@ -35,13 +35,13 @@ class FailingController {
 
   @Get('text')
   text(): never {
-    // oxlint-disable-next-line typescript/only-throw-error -- code of others does it
+    // oxlint-disable-next-line typescript/only-throw-error -- third-party code does this
     throw 'hunter2 as text';
   }
 
   @Get('nothing')
   nothing(): never {
-    // oxlint-disable-next-line typescript/only-throw-error -- code of others does it
+    // oxlint-disable-next-line typescript/only-throw-error -- third-party code does this
     throw undefined;
   }
 
@@ -70,7 +70,7 @@ class FailingController {
     throw new HttpException('this is no failure', 200);
   }
 
-  /** Fails after its first bytes are out, written past the framework. */
+  /** Fails after it has written its first bytes directly to the response, without the framework. */
   @Get('written')
   written(@Res() response: { raw?: ServerResponse } & ServerResponse): never {
     const raw = response.raw ?? response;
@@ -105,15 +105,15 @@ onBothAdapters('problem documents', (adapter) => {
   const logged = (requestId: string) =>
     app.logs.find((line) => line.requestId === requestId && line.msg === 'request failed');
 
-  describe('for what no route answers', () => {
-    it('names the path of an unknown route and keeps its query to itself', async () => {
+  describe('for requests without a matching route', () => {
+    it('names the path of an unknown route, but not its query', async () => {
       const answer = await app.get('/no/such/route?token=hunter2');
       expect(answer).toBeProblem({ status: 404, code: 'NOT_FOUND' });
       expect(answer.body.instance).toBe('/no/such/route');
       expect(answer.text).not.toContain('hunter2');
     });
 
-    it.each(['TRACE', 'PROPFIND', 'PURGE', 'SEARCH'])('refuses %s anywhere', async (method) => {
+    it.each(['TRACE', 'PROPFIND', 'PURGE', 'SEARCH'])('refuses %s on every route', async (method) => {
       const answer = await app.send(method, '/auth/login');
       expect(answer).toBeProblem({ status: 405, code: 'METHOD_NOT_ALLOWED' });
       expect(answer.headers['allow']).toBe('GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS');
@@ -137,7 +137,7 @@ onBothAdapters('problem documents', (adapter) => {
     });
   });
 
-  describe('for what is not HTTP', () => {
+  describe('for malformed HTTP', () => {
     it.each([
       ['garbage', 'HELO mail.example', { status: 400, code: 'BAD_REQUEST' }],
       ['a header without a colon', 'GET /livez HTTP/1.1\r\nHost: x\r\nnonsense', { status: 400, code: 'BAD_REQUEST' }],
@@ -152,7 +152,7 @@ onBothAdapters('problem documents', (adapter) => {
         { status: 400, code: 'BAD_REQUEST' },
       ],
       [
-        'headers beyond all measure',
+        'headers that are too large',
         `GET /livez HTTP/1.1\r\nHost: x\r\nX-A: ${'a'.repeat(20_000)}`,
         { status: 431, code: 'HEADERS_TOO_LARGE' },
       ],
@@ -168,11 +168,11 @@ onBothAdapters('problem documents', (adapter) => {
     });
   });
 
-  describe('for failures of the program', () => {
+  describe('for internal errors', () => {
     it.each([
       ['/v1/failing/error', 'TypeError', 'the password of the database is hunter2'],
       ['/v1/failing/later', 'RangeError', 'late hunter2'],
-    ])('tells the client of %s nothing but an id, and the log everything', async (path, type, message) => {
+    ])('sends the client of %s only an id, and logs the full error', async (path, type, message) => {
       const answer = await app.get(path);
       expect(answer).toBeProblem({ status: 500, code: 'INTERNAL_ERROR' });
       expect(answer.text).not.toMatch(/hunter2|Error\b|node_modules|\.ts/);
@@ -185,7 +185,7 @@ onBothAdapters('problem documents', (adapter) => {
     it.each([
       ['/v1/failing/text', 'hunter2 as text'],
       ['/v1/failing/nothing', 'undefined'],
-    ])('logs what %s throws, although it is no Error', async (path, words) => {
+    ])('logs the value that %s throws, although it is not an Error', async (path, words) => {
       const answer = await app.get(path);
       expect(answer).toBeProblem({ status: 500, code: 'INTERNAL_ERROR' });
       expect(answer.text).not.toContain('hunter2');
@@ -195,19 +195,19 @@ onBothAdapters('problem documents', (adapter) => {
       });
     });
 
-    it('hides the words of an exception that wraps another, and logs the inner one', async () => {
+    it('hides the message of an exception that wraps another error, and logs the inner error', async () => {
       const answer = await app.get('/v1/failing/wrapped');
       expect(answer).toBeProblem({ status: 502, code: 'BAD_GATEWAY' });
       expect(answer.text).not.toContain('hunter2');
       expect(logged(answer.body.requestId)?.err).toMatchObject({ message: 'hunter2 inside' });
     });
 
-    it('holds an exception with the status of a success for a mistake', async () => {
+    it('answers 500 to an exception with a success status', async () => {
       expect(await app.get('/v1/failing/success')).toBeProblem({ status: 500, code: 'INTERNAL_ERROR' });
     });
 
     it.each(['/v1/failing/written', '/v1/failing/half'])(
-      'breaks off %s, which fails half-way, so that a part does not pass for the whole',
+      'aborts %s, which fails half-way, so that a partial body does not look complete',
       async (path) => {
         const id = `half-way-${randomUUID()}`;
         await expect(app.get(path, { headers: { 'X-Request-Id': id } })).rejects.toThrow(/aborted|hang up|reset/i);
@@ -221,26 +221,26 @@ onBothAdapters('problem documents', (adapter) => {
   });
 
   describe("for the application's own exceptions", () => {
-    it('hands on their words', async () => {
+    it('passes on their message', async () => {
       const answer = await app.get('/v1/failing/unavailable');
       expect(answer).toBeProblem({ status: 503, code: 'SERVICE_UNAVAILABLE' });
       expect(answer.body.detail).toBe('The printer is being serviced until noon.');
     });
 
-    it("does not take a handler's 404 for an unknown route", async () => {
+    it("does not treat a handler's 404 as an unknown route", async () => {
       const answer = await app.get('/v1/failing/missing');
       expect(answer).toBeProblem({ status: 404, code: 'NOT_FOUND' });
       expect(answer.body.detail).toBe('Cannot find that cat');
     });
 
-    it('keeps a status that has no code of its own, joins messages, and drops other members', async () => {
+    it('keeps a status without its own error code, joins messages, and removes other members', async () => {
       const answer = await app.get('/v1/failing/teapot');
       expect(answer).toBeProblem({ status: 418, code: 'BAD_REQUEST' });
       expect(answer.body.detail).toBe('short; stout');
       expect(answer.text).not.toContain('hunter2');
     });
 
-    it('leaves no error line for what is the fault of the client', async () => {
+    it('logs no error line for client errors', async () => {
       const { body } = await app.get('/v1/failing/teapot');
       expect(logged(body.requestId)).toBeUndefined();
     });

@@ -21,7 +21,7 @@ class HolderModule {}
 
 const running: { stop(): Promise<void> }[] = [];
 afterEach(async () => {
-  // The application first, while its servers still answer.
+  // Stops the application first, while its servers still answer.
   for (const one of running.splice(0).reverse()) await one.stop();
 });
 
@@ -96,7 +96,7 @@ it('a wrong password degrades health and is logged without the password', async 
   expect(lines()).toEqual([expect.stringMatching(/^Redis is not reachable: WRONGPASS (?!.*hush)/)]);
 });
 
-it('Redis that is down at start: the application starts, degraded, and uses it once it is there', async () => {
+it('Redis that is down at start: the application starts degraded, and uses Redis once it is reachable', async () => {
   const redisServer = await server();
   await redisServer.kill();
   const { app, redis, lines } = await start(redisServer.url);
@@ -210,11 +210,11 @@ it('a connection to a master that became a replica is replaced, because its addr
   });
 });
 
-/** As TLS does: it refuses a certificate, and then receives an alert of the server. */
+/** Acts like TLS, which refuses a certificate and then receives an alert from the server. */
 function reportTwoErrors(redis: RedisClient): void {
   const { stream } = redis as unknown as { stream: Duplex };
   stream.emit('error', new Error('one'));
-  // Without a listener this would throw, and outside of a test be an uncaught exception.
+  // Without a listener this would throw. Outside of a test it would be an uncaught exception.
   stream.emit('error', new Error('another'));
 }
 
@@ -270,13 +270,13 @@ it('Sentinel: commands reach the master, and the next one after a failover', asy
     },
     { withinMs: 60_000 },
   );
-  // The Sentinels end all connections to a replica that becomes the master, which may be once more.
+  // The Sentinels end all connections to a replica that becomes the master, which can happen again.
   await expect.poll(() => redis.set('key', 'value').catch(String), PATIENTLY).toBe('OK');
   await expect.poll(() => lines().at(-1), PATIENTLY).toBe('Redis is reachable again');
   await until('the health check has run again', async () => (await health(app)).redis === 'up');
 });
 
-it('Sentinel: one that hangs does not stop the search for the master', async () => {
+it('Sentinel: a Sentinel that hangs does not stop the search for the master', async () => {
   const master = await server();
   const sentinels = (await RedisServer.sentinels(2, 'main', master)).map(stopLater);
   sentinels[0]?.hang();
@@ -306,7 +306,7 @@ it('Cluster: keys of all nodes are reached through one host, a lost node fails i
   });
 });
 
-it('Cluster that is down completely: degraded at once, and up again by itself', async () => {
+it('Cluster that is down completely: health is degraded at once, and is up again by itself', async () => {
   const nodes = (await RedisServer.cluster(3)).map(stopLater);
   const { app, redis, lines } = await start(`redis+cluster://${nodes.map(({ address }) => address).join(',')}`);
   expect(await redis.set('key', 'value')).toBe('OK');
@@ -314,7 +314,7 @@ it('Cluster that is down completely: degraded at once, and up again by itself', 
   const { message, tookMs } = await failureOf(redis.get('key'));
   expect(message).not.toBe('no failure');
   expect(tookMs).toBeLessThan(AT_ONCE_MS);
-  await until('the loss shows', async () => (await health(app)).redis === 'degraded');
+  await until('health reports the loss', async () => (await health(app)).redis === 'degraded');
   expect((await app.get('/health')).status).toBe(200);
   for (const node of nodes) await node.resume();
   await until('commands work again', async () => (await failureOf(redis.ping())).message === 'no failure');

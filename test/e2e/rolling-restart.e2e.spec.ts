@@ -77,7 +77,7 @@ async function restartUnderLoad(kind: string, adapter: string, limit: number, un
   const proxy = await HaProxy.start(replicas.map(({ port }) => port));
   running.push(proxy);
   await until(
-    'the proxy serves',
+    'the proxy answers',
     async () => (await fetch(`${proxy.url}/work/fast`).catch(() => undefined))?.ok === true,
   );
   const load = new Load(proxy.url, PATHS, CONNECTIONS);
@@ -85,13 +85,13 @@ async function restartUnderLoad(kind: string, adapter: string, limit: number, un
   for (let i = 0; i < limit && !(untilFailure && load.failures.length > 0); i++) {
     const replica = replicas[i % 2] as Replica;
     codes.push(await replica.restart());
-    // The next one may only go when the proxy sends requests to this one again.
+    // The next replica restarts only after the proxy sends requests to this one again.
     await until('the proxy uses the new replica', async () => {
       const { by } = (await (await fetch(`${proxy.url}/work/fast`)).json()) as { by: number };
       return by === replica.pid;
     });
     const before = load.requests;
-    await until('the load goes on', () => load.requests > before + 200);
+    await until('the load continues', () => load.requests > before + 200);
   }
   await load.stop();
   process.stdout.write(

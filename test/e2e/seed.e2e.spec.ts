@@ -20,7 +20,7 @@ describe('nest-bulwark seed', () => {
     return { code: await program.ends(), output: program.output };
   };
 
-  it('refuses in production, and a database on another machine, and changes nothing', async () => {
+  it('refuses production and a database on another machine', async () => {
     const remote = 'postgres://app:app@db.example/app';
     const refused = await Promise.all([seed({ NODE_ENV: 'production' }), seed({ DATABASE_URL: remote })]);
     expect(refused).toEqual([
@@ -29,7 +29,7 @@ describe('nest-bulwark seed', () => {
     ]);
   });
 
-  it('makes users of each role, tenants, API keys and audit events, once, and prints the logins', async () => {
+  it('creates users of each role, tenants, API keys and audit events once, and prints the logins', async () => {
     const first = await seed();
     expect(first).toMatchObject({ code: 0 });
     const [, password = ''] = /^Password of every account: (.+)$/m.exec(first.output) ?? [];
@@ -48,7 +48,7 @@ describe('nest-bulwark seed', () => {
       }
       const { body } = await app.post('/auth/login', { email: 'locked@example.com', password });
       expect(body.code).toBe('ACCOUNT_LOCKED');
-      // No route of the suite takes API keys: a key that is known is refused as such, another one is not known.
+      // No route of the suite accepts API keys: a valid key gets 403, an unknown key gets 401.
       const statusWith = async (token: string) => (await app.get('/auth/profile', { token })).status;
       expect([await statusWith(key), await statusWith(`${key}x`)]).toEqual([403, 401]);
       const events = await app.sql('SELECT DISTINCT action, outcome FROM audit_events');

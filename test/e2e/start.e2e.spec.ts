@@ -14,7 +14,7 @@ import { until } from '../support/until.js';
 const PASSWORD = 'h5Kq2wZt';
 const SECRET = randomBytes(48).toString('base64');
 
-/** Long enough that a start that waits for it does not end before the test gives up. */
+/** Longer than the test runs, so that a start that waits for this time does not end. */
 const NEVER = '10m';
 
 let folder: Awaited<ReturnType<typeof testFolder>>;
@@ -26,14 +26,14 @@ afterEach(() => {
   for (const program of running.splice(0)) program.kill('SIGKILL');
 });
 
-/** Starts a program, named with its arguments, in an empty folder, with a port and a secret, so that it needs nothing but a database. */
+/** Starts a program in an empty folder with a port and a secret, so that it needs only a database. */
 function start(env: Record<string, string>, script = 'main.js'): Program {
   const program = new Program(script, { JWT_SECRET: SECRET, PORT: '0', ...env }, folder.path);
   running.push(program);
   return program;
 }
 
-/** Sessions of a database that have ended: in all, and those whose client was suddenly gone. */
+/** Counts the ended sessions of a database: all, and those whose client disconnected without a close. */
 async function endedSessions(databaseUrl: string): Promise<{ all: number; abandoned: number }> {
   const name = new URL(databaseUrl).pathname.slice(1);
   let row = { open: 1, all: 0, abandoned: 0 };
@@ -59,7 +59,7 @@ describe('a bad configuration', () => {
   afterAll(() => way.close());
 
   it.each(['main.js', 'cli/main.js migrate'])(
-    'ends %s with exit code 78 and all that is wrong, before anything is connected to',
+    'ends %s with exit code 78 and all problems, before any connection is opened',
     async (script) => {
       const wrong = { NODE_ENV: 'production', DATABASE_URL: way.url, JWT_SECRET: 'changeme', JWT_ACCESS_TTL: '15' };
       const refused = start(wrong, script);
@@ -80,13 +80,13 @@ describe('a bad configuration', () => {
     },
   );
 
-  it('is what keeps it from connecting: with a good one it does', async () => {
+  it('prevents the connection: with a valid configuration the application connects', async () => {
     const accepted = start({ NODE_ENV: 'production', DATABASE_URL: way.url });
     await accepted.says('"msg":"listening"');
     expect(way.accepted).toBeGreaterThan(0);
   });
 
-  it('may be one of .env, which is read in development and left alone in production', async () => {
+  it('can come from .env, which is read in development and ignored in production', async () => {
     writeFileSync(join(folder.path, '.env'), 'THROTTLE_AUTH_LIMIT=many\n');
     const development = start({});
     expect(await development.ends()).toBe(78);
@@ -110,7 +110,7 @@ describe('a port in use', () => {
   afterAll(() => void occupant.close());
 
   it.each(['fastify', 'express'])(
-    'ends %s with exit code 71 and the port, its connections closed in good order',
+    'ends %s with exit code 71, names the port, and closes the connections cleanly',
     async (adapter) => {
       const database = await ownDatabase();
       const refused = start({ HTTP_ADAPTER: adapter, DATABASE_URL: database, PORT: String(port) });
@@ -149,7 +149,7 @@ describe('a database that cannot be used', () => {
     },
   );
 
-  it('ends the start with exit code 69 when it takes connections and says nothing', async () => {
+  it('ends the start with exit code 69 when it accepts connections but does not answer', async () => {
     const silent = await silentServer();
     try {
       const url = `postgres://app:${PASSWORD}@127.0.0.1:${silent.port}/app`;
@@ -176,7 +176,7 @@ describe('a database that cannot be used', () => {
     expect(refused.output).not.toContain(url.password);
   });
 
-  it('is waited for when it comes up later', async () => {
+  it('makes the start wait until it is reachable', async () => {
     const way = await TcpProxy.to(await ownDatabase());
     const patient = start({ DATABASE_URL: way.url, DATABASE_START_TIMEOUT: NEVER });
     await patient.says('cannot be reached');
@@ -187,8 +187,8 @@ describe('a database that cannot be used', () => {
   });
 });
 
-describe('a start that goes well', () => {
-  it.each(['SIGTERM', 'SIGINT'] as const)('ends with exit code 0 and its connections closed at %s', async (signal) => {
+describe('a successful start', () => {
+  it.each(['SIGTERM', 'SIGINT'] as const)('ends with exit code 0 and closed connections after %s', async (signal) => {
     const database = await ownDatabase();
     const program = start({ DATABASE_URL: database });
     await program.says('is ready');
@@ -207,7 +207,7 @@ describe('a start that goes well', () => {
   });
 });
 
-describe('the address that is listened on', () => {
+describe('the listen address', () => {
   const isReachedAt = (host: string, port: number) =>
     new Promise<boolean>((resolve) => {
       const socket = connect({ host, port }, () => resolve(true)).on('error', () => resolve(false));
@@ -217,14 +217,14 @@ describe('the address that is listened on', () => {
   const portIn = ({ output }: Program) => Number(/http:\/\/[^:]+:(\d+)\n/.exec(output)?.[1]);
 
   it.each(['fastify', 'express'])(
-    'is 127.0.0.1 on %s where NODE_ENV is unset, and the start says so and what is open',
+    'is 127.0.0.1 on %s if NODE_ENV is unset, and the start prints it and what is open',
     async (adapter) => {
       const program = start({ DATABASE_URL: await ownDatabase(), HTTP_ADAPTER: adapter });
       await program.says('is ready');
       await program.says('connections without TLS\n');
       const port = portIn(program);
       expect(await isReachedAt('127.0.0.1', port)).toBe(true);
-      // Any address of this machine but the one that is bound stands for what other machines reach.
+      // Another loopback address stands for an address that other machines reach.
       expect(await isReachedAt('127.0.0.2', port)).toBe(false);
       expect(program.output).toContain('Bound to      127.0.0.1, reached from this machine only (HOST)');
       expect(program.output).toContain('Open, because NODE_ENV is development:');
@@ -235,7 +235,7 @@ describe('the address that is listened on', () => {
     },
   );
 
-  it('is another where HOST says so, of which the log warns outside production', async () => {
+  it('is the value of HOST, and the log warns about it outside production', async () => {
     const program = start({ DATABASE_URL: await ownDatabase(), HOST: '0.0.0.0' });
     await program.says('is ready');
     await program.says('REACHED FROM OTHER MACHINES');
@@ -243,7 +243,7 @@ describe('the address that is listened on', () => {
     await program.says(/Other machines reach 0\.0\.0\.0:\d+, and NODE_ENV is development/);
   });
 
-  it('is every IPv4 address in production, and another where HOST says so', async () => {
+  it('is every IPv4 address in production, or the value of HOST', async () => {
     const production = { NODE_ENV: 'production', DATABASE_URL: await ownDatabase() };
     const open = start(production);
     await open.says('"msg":"listening"');
@@ -261,7 +261,7 @@ describe('the password of the first administrator', () => {
   it.each([
     ['iloveyou2', {}, 'password is one of the most common ones'],
     ['long enough', { PASSWORD_PROFILE: 'strict' }, 'password must have 15 characters or more'],
-  ])('obeys the rules of every account: %s', async (password, env, message) => {
+  ])('must follow the password rules of every account: %s', async (password, env, message) => {
     const refused = start({
       NODE_ENV: 'production',
       DATABASE_URL: await ownDatabase(),
@@ -279,7 +279,7 @@ describe('the password of the first administrator', () => {
 });
 
 describe('cli/main.js migrate', () => {
-  it('migrates, and finds nothing to do the second time', async () => {
+  it('migrates the database, and has nothing to do the second time', async () => {
     const database = await freshDatabase();
     const first = start({ DATABASE_URL: database }, 'cli/main.js migrate');
     expect(await first.ends()).toBe(0);
@@ -292,7 +292,7 @@ describe('cli/main.js migrate', () => {
     expect(second.output).toBe('Nothing to migrate.\n');
   });
 
-  it('leaves nothing to migrate to the start of the application', async () => {
+  it('leaves no migration for the start of the application', async () => {
     const database = await freshDatabase();
     expect(await start({ DATABASE_URL: database }, 'cli/main.js migrate').ends()).toBe(0);
     const program = start({ DATABASE_URL: database });
@@ -300,7 +300,7 @@ describe('cli/main.js migrate', () => {
     expect(program.output).not.toContain('migrated: ');
   });
 
-  it('migrates the embedded database where no other is named, and stops it', async () => {
+  it('migrates and stops the embedded database if no other database is configured', async () => {
     const program = start({ DATA_DIR: 'data' }, 'cli/main.js migrate');
     expect(await program.ends()).toBe(0);
     expect(program.output).toContain('migrated: ');

@@ -71,13 +71,13 @@ onBothAdapters('validation', (adapter) => {
   const pathsOf = (errors: { path: string }[]) => errors.map(({ path }) => path).toSorted();
 
   describe.each(['class', 'zod', 'valibot'])('by %s', (kind) => {
-    it('lets pass what is valid', async () => {
+    it('accepts a valid body', async () => {
       const answer = await send(kind, { name: 'abc', size: 1 });
       expect(answer.status).toBe(201);
       expect(answer.body).toMatchObject({ name: 'abc', size: 1 });
     });
 
-    it('names each wrong field with a code and a sentence', async () => {
+    it('names each wrong field with a code and a message', async () => {
       const answer = await send(kind, { name: 'a', size: 'large' });
       expect(answer).toBeProblem(REFUSED);
       expect(pathsOf(answer.body.errors)).toEqual(['name', 'size']);
@@ -86,7 +86,7 @@ onBothAdapters('validation', (adapter) => {
       }
     });
 
-    it('refuses fields that nobody asked for, in the same words', async () => {
+    it('refuses undeclared fields with the same message', async () => {
       const answer = await send(kind, { name: 'abc', size: 1, role: 'Admin' });
       expect(answer).toBeProblem(REFUSED);
       expect(answer.body.errors).toEqual([
@@ -94,30 +94,30 @@ onBothAdapters('validation', (adapter) => {
       ]);
     });
 
-    it('does not repeat what was sent', async () => {
+    it('does not repeat the values that were sent', async () => {
       expect((await send(kind, { name: 5, size: 'hunter2' })).text).not.toContain('hunter2');
     });
 
-    it('refuses names that every object inherits, and what is no object', async () => {
+    it('refuses names that every object inherits, and a body that is not an object', async () => {
       expect(await send(kind, '{"name":"abc","size":1,"__proto__":{}}')).toBeProblem(REFUSED);
       expect(await send(kind, '[]')).toBeProblem(REFUSED);
     });
   });
 
-  it('names fields within others by their path', async () => {
+  it('names nested fields by their path', async () => {
     for (const kind of ['zod', 'valibot']) {
       const { body } = await send(kind, { name: 'abc', size: 1, tags: ['a', 5] });
       expect(pathsOf(body.errors)).toEqual(['tags.1']);
     }
   });
 
-  it('gives handlers what the schema made of the value', async () => {
+  it('gives handlers the value that the schema returns', async () => {
     expect((await app.get('/v1/things/page?page=3')).body).toEqual({ page: 3 });
     expect((await app.get('/v1/things/page')).body).toEqual({ page: 1 });
     expect(await app.get('/v1/things/page?page=x')).toBeProblem(REFUSED);
   });
 
-  it('names a path parameter', async () => {
+  it('names an invalid path parameter', async () => {
     const answer = await app.get('/v1/things/by-id/5');
     expect(answer).toBeProblem(REFUSED);
     expect(pathsOf(answer.body.errors)).toEqual(['id']);
