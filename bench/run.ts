@@ -63,7 +63,7 @@ function scenarioNamed(name: string): Scenario {
   return found;
 }
 
-/** The full command that repeats this section's figures, defaults included. */
+/** The full command that measures this section again, with all defaults. */
 function commandFor(scenario: Scenario, { rounds, seconds, warmupSeconds, connections }: RunOptions): string {
   return `npm run bench -- ${scenario.name} --rounds ${rounds} --seconds ${seconds} --warmup ${warmupSeconds} --connections ${connections}`;
 }

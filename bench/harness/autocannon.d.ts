@@ -25,7 +25,7 @@ declare module 'autocannon' {
     /** Milliseconds, whole numbers. */
     latency: { p99: number };
   }
-  /** A run: a promise of its result that also tells of each answer as it comes. */
+  /** A run: a promise of its result, which also emits an event for each response. */
   export interface Run extends Promise<Result> {
     on(event: 'response', listener: (client: Client, status: number, bytes: number, latencyMs: number) => void): this;
     on(event: 'reqError', listener: (error: Error) => void): this;

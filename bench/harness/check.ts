@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { BenchRequest, BenchServer, Expectation } from './scenario.js';
 
-/** Throws unless the server answers as the scenario says: the speed of a wrong answer means nothing. */
+/** Throws if the response is not as the scenario expects, because the speed of a wrong response is useless. */
 export async function checkServer(server: BenchServer, port: number): Promise<void> {
   await checkAnswer(server.name, port, server.requests[0], server.expect);
   for (const probe of server.probes ?? []) await checkAnswer(server.name, port, probe.request, probe.expect);

@@ -9,7 +9,7 @@ import type { Answer, Order } from './protocol.js';
 
 const STOP_TIMEOUT_MS = 10_000;
 
-/** Whether processes can be tied to a core: needs Linux's taskset and two cores. */
+/** Whether processes can be pinned to a core. This needs Linux, taskset and two cores. */
 export const canPin = availableParallelism() > 1 && [0, 1].every((core) => pinned(core, 'true').status === 0);
 
 function pinned(core: number, command: string) {
@@ -25,7 +25,7 @@ export async function stopAll(): Promise<void> {
 
 process.on('exit', () => running.forEach((child) => child.destroy()));
 
-/** A process that talks over IPC, pinned to a core where possible, with a temporary folder of its own. */
+/** A child process with an IPC channel and its own temporary folder. It is pinned to a core if possible. */
 export class Child {
   private readonly directory = mkdtempSync(join(tmpdir(), 'bench-'));
   private readonly stderrFile = join(this.directory, 'stderr.log');
@@ -38,7 +38,7 @@ export class Child {
     cores: number | string,
     env: Record<string, string> = {},
   ) {
-    // An embedded PostgreSQL run as another user has to pass through it.
+    // An embedded PostgreSQL that runs as another user must be able to enter this folder.
     chmodSync(this.directory, 0o755);
     const stderr = openSync(this.stderrFile, 'w');
     const command = [...(canPin ? ['taskset', '-c', String(cores)] : []), process.execPath, fileURLToPath(entry)];
@@ -52,7 +52,7 @@ export class Child {
         ...env,
       },
       stdio: ['ignore', 'ignore', stderr, 'ipc'],
-      // A process group of its own, so that destroy() reaches a database the child started.
+      // Its own process group, so that destroy() also ends a database that the child started.
       detached: true,
     });
     closeSync(stderr);
@@ -64,11 +64,11 @@ export class Child {
   }
 
   async ask<T extends Answer['type']>(order: Order, type: T, timeoutMs: number): Promise<Extract<Answer, { type: T }>> {
-    this.process.send(order, () => {}); // a closed channel shows as the exit that receive() reports
+    this.process.send(order, () => {}); // if the channel is closed, receive() reports the exit
     return this.receive(type, timeoutMs);
   }
 
-  /** The child's next answer; fails when it is another one, when the child ends, or after the timeout. */
+  /** The next answer of the child. Fails if it has another type, if the child exits, or after the timeout. */
   async receive<T extends Answer['type']>(type: T, timeoutMs: number): Promise<Extract<Answer, { type: T }>> {
     const cancel = new AbortController();
     try {
@@ -87,7 +87,7 @@ export class Child {
     }
   }
 
-  /** Closing the channel asks the child to close down; it does the same by itself when the harness dies. */
+  /** Closes the channel, so that the child shuts down. The child also shuts down if the harness exits. */
   async stop(): Promise<void> {
     if (this.process.connected) this.process.disconnect();
     await Promise.race([this.exited, sleep(STOP_TIMEOUT_MS, undefined, { ref: false })]);
@@ -95,13 +95,13 @@ export class Child {
     await this.exited;
   }
 
-  /** Kills the child and whatever it started, at once. */
+  /** Kills the child and all processes that it started, immediately. */
   destroy(): void {
     if (!running.delete(this)) return;
     try {
       if (this.process.pid) process.kill(-this.process.pid, 'SIGKILL');
     } catch {
-      // The group is gone already.
+      // The process group has already ended.
     }
     rmSync(this.directory, { recursive: true, force: true });
   }

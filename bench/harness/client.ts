@@ -3,11 +3,11 @@ import { Agent, request } from 'node:http';
 export interface Timed {
   status: number;
   text: string;
-  /** From the first byte sent to the last received. */
+  /** Time from the first byte sent to the last byte received. */
   milliseconds: number;
 }
 
-/** A client of one connection after another request, for times of single requests; autocannon only tells of many. */
+/** A client that sends one request after another and times each one. autocannon reports only totals. */
 export class TimingClient {
   private readonly agent = new Agent({ keepAlive: true, maxSockets: 1 });
 

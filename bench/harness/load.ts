@@ -1,4 +1,4 @@
-// The load generator: a process of its own, so that its work is not counted with the server's.
+// The load generator. It runs in its own process, so that its work is not counted as the server's work.
 import autocannon from 'autocannon';
 import { answer, cpuMicros, type LoadJob, type LoadResult, type Order } from './protocol.js';
 

@@ -1,9 +1,9 @@
-// Requests at a constant rate, whether or not the ones before were answered: a process of its own, so that neither its
-// work nor its garbage is in the times that it takes.
+// Sends requests at a constant rate, even if earlier ones have no response yet. It runs in its own process, so that the
+// work and the garbage collection of other code do not affect the measured times.
 import { Agent, request } from 'node:http';
 import { answer, type Order } from './protocol.js';
 
-/** More than are ever open at once, so that no request waits for a connection. */
+/** More connections than are ever open at once, so that no request waits for one. */
 const agent = new Agent({ keepAlive: true, maxSockets: 64 });
 
 function timed(port: number, path: string): Promise<number> {

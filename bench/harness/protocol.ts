@@ -1,6 +1,6 @@
 import type { BenchRequest } from './scenario.js';
 
-/** What the harness asks of a child; a server answers `cpu`, the load processes answer `load` and `paced`. */
+/** Orders of the harness to a child. A server handles `cpu`, the load processes handle `load` and `paced`. */
 export type Order = { type: 'cpu' } | ({ type: 'load' } & LoadJob) | ({ type: 'paced' } & PacedJob);
 
 /** GET requests at a constant rate. */
@@ -20,12 +20,12 @@ export interface LoadJob {
 
 export interface LoadResult {
   seconds: number;
-  /** Number of answers by status code. */
+  /** Number of responses by status code. */
   statuses: Record<string, number>;
   /** Connection errors and timeouts. */
   errors: number;
   p99Ms: number;
-  /** CPU time the load process itself used. */
+  /** CPU time of the load process itself. */
   cpuMicros: number;
 }
 

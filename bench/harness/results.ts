@@ -20,7 +20,7 @@ export function table(rows: Row[]): string {
   );
 }
 
-/** The scenario's report in Markdown: what was measured, the figures, and where they come from. */
+/** The report of the scenario in Markdown: what was measured, the figures, and the environment. */
 export function section(scenario: Scenario, rows: Row[], command: string): string {
   const [cpu] = cpus();
   const pinning = canPin ? 'server on core 0, load generator on core 1' : 'processes not pinned to cores';
@@ -43,7 +43,7 @@ export function section(scenario: Scenario, rows: Row[], command: string): strin
     .join('\n\n');
 }
 
-/** Puts the section in place of the scenario's earlier one; the others stay as they are. */
+/** Replaces the earlier section of the scenario. Other sections do not change. */
 export async function writeSection(name: string, text: string): Promise<string> {
   const [open, close] = [`<!-- bench:${name} -->`, `<!-- /bench:${name} -->`];
   const current = existsSync(resultsFile) ? readFileSync(resultsFile, 'utf8') : heading;

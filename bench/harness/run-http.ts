@@ -5,7 +5,7 @@ import type { BenchServer, HttpScenario, Row, RunOptions } from './scenario.js';
 
 const SERVER_CORE = 0;
 const LOAD_CORE = 1;
-/** Long enough for an embedded database to be created. */
+/** Long enough to create an embedded database. */
 const START_TIMEOUT_MS = 60_000;
 const CPU_TIMEOUT_MS = 10_000;
 
@@ -13,12 +13,12 @@ interface Measurement {
   requestsPerSecond: number;
   p99Ms: number;
   cpuMicrosPerRequest: number;
-  /** CPU time by wall time: near 1 on the side that sets the pace. */
+  /** CPU time divided by wall time. It is near 1 on the side that limits the speed. */
   serverBusy: number;
   loadBusy: number;
 }
 
-/** Measures every server once per round, in an order that rotates, so that drift of the machine hits all alike. */
+/** Measures every server once per round. The order rotates, so that drift of the machine affects all equally. */
 export async function runHttp(scenario: HttpScenario, options: RunOptions): Promise<Row[]> {
   const servers = chosen(scenario, options.servers);
   for (const server of servers) await withServer(server, async () => {});
@@ -52,7 +52,7 @@ function chosen(scenario: HttpScenario, wanted: string[]): BenchServer[] {
   return servers;
 }
 
-/** A fresh process each time: what one run leaves behind (timers, heap) must not slow the next. */
+/** A new process for each run, so that timers or memory of one run do not slow down the next. */
 async function withServer<T>(server: BenchServer, work: (child: Child, port: number) => Promise<T>): Promise<T> {
   const child = new Child(server.name, server.entry, SERVER_CORE, server.env);
   try {
@@ -108,7 +108,7 @@ function row(server: BenchServer, baseline: BenchServer | undefined, rounds: Map
   const all = (of: BenchServer, figure: keyof Measurement) =>
     rounds.flatMap((measured) => measured.get(of)?.[figure] ?? []);
   const own = (figure: keyof Measurement) => all(server, figure);
-  // Each round is compared with the baseline of the same round; the median is of those ratios.
+  // Each round is compared with the baseline of the same round. The result is the median of these ratios.
   const ratio = (figure: keyof Measurement) => {
     if (!baseline) return '–';
     const base = all(baseline, figure);

@@ -1,4 +1,4 @@
-/** One HTTP request; `body` is sent as given. */
+/** One HTTP request. `body` is sent unchanged. */
 export interface BenchRequest {
   method: string;
   path: string;
@@ -6,7 +6,7 @@ export interface BenchRequest {
   body?: string;
 }
 
-/** What a correct answer looks like. Checked before and after each measurement, outside the timed window. */
+/** A correct response. It is checked before and after each measurement, outside the timed window. */
 export interface Expectation {
   status: number;
   /** The parsed JSON body, compared deeply. */
@@ -21,12 +21,12 @@ export interface BenchServer {
   entry: URL;
   env?: Record<string, string>;
   /**
-   * The requests of the load, shared out over the connections; each connection repeats its own.
-   * Several of them stand for several clients.
+   * The requests of the load, distributed over the connections. Each connection repeats its own requests.
+   * Several requests represent several clients.
    */
   requests: BenchRequest[];
   expect: Expectation;
-  /** Further single requests whose answers show that the server does what it is compared for, such as a refusal. */
+  /** Additional requests that verify what the server is compared for, such as a refusal. */
   probes?: { request: BenchRequest; expect: Expectation }[];
 }
 
@@ -34,21 +34,21 @@ interface Described {
   /** Used on the command line and as the section's marker in RESULTS.md. */
   name: string;
   description: string;
-  /** npm packages whose installed versions belong beside the figures. */
+  /** npm packages. Their installed versions are printed with the figures. */
   packages?: string[];
-  /** What a reader must know to read the table rightly. */
+  /** Notes that a reader needs to understand the table. */
   notes?: string[];
 }
 
-/** Servers under load, compared with one of them. */
+/** Servers under load. One of them is the baseline of the comparison. */
 export interface HttpScenario extends Described {
   kind: 'http';
   servers: BenchServer[];
-  /** Name of the server that the ratios refer to, or that those of each server do. */
+  /** Name of the server that is the baseline of the ratios, or one such name for each server. */
   baseline: string | ((server: BenchServer) => string);
 }
 
-/** Code timed inside this process. The keys of the first row are the table's columns. */
+/** Code that is timed in this process. The keys of the first row are the columns of the table. */
 export interface MicroScenario extends Described {
   kind: 'micro';
   run(options: RunOptions): Promise<Row[]>;

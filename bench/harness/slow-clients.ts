@@ -1,9 +1,9 @@
-// Clients that send a byte now and then, in a process of its own: half of them never end their headers, half their body.
+// Clients that send a byte from time to time, in a separate process. Half never end their headers, half their body.
 import { connect, type Socket } from 'node:net';
 
 const TRICKLE_MS = 5_000;
 const BATCH = 200;
-/** One address has 28,000 ports for all of them, and some are still closing. */
+/** One address has only 28,000 ports, and some of them are still closing. */
 const ADDRESSES = 20;
 
 const [port = 0, count = 0] = process.argv.slice(2).map(Number);

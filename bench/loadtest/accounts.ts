@@ -16,7 +16,7 @@ async function post(url: URL, path: string, body: object, token?: string): Promi
   return fetch(new URL(path, url), { method: 'POST', headers, body: JSON.stringify(body) });
 }
 
-/** Registers accounts at a domain that no mail can reach (RFC 2606). */
+/** Registers accounts with a domain that cannot receive mail (RFC 2606). */
 export async function makeAccounts(url: URL, count: number): Promise<LoadAccount[]> {
   const accounts: LoadAccount[] = [];
   while (accounts.length < count) {
@@ -38,7 +38,7 @@ export async function makeAccounts(url: URL, count: number): Promise<LoadAccount
   return accounts;
 }
 
-/** Deletes them again, by the route that every user has. Answers how many are left. */
+/** Deletes the accounts by the route that every user has. Returns how many remain. */
 export async function deleteAccounts(url: URL, accounts: readonly LoadAccount[]): Promise<number> {
   let left = 0;
   for (const { email, password } of accounts) {

@@ -15,7 +15,7 @@ export interface Measurement {
   connections: number;
   durationS: number;
   requests: number;
-  /** Answers with a status that is not as it should be, and requests without an answer. */
+  /** Number of responses with a wrong status, and of requests without a response. */
   failed: number;
   statuses: Record<string, number>;
   rate: number;
@@ -32,7 +32,7 @@ export interface MeasureOptions {
   onSecond: (second: Second, elapsed: number) => void;
 }
 
-/** Puts one scenario's load on the application at `url`. */
+/** Runs the load of one scenario against the application at `url`. */
 export async function measure(
   url: URL,
   scenario: LoadScenario,
@@ -80,7 +80,7 @@ export async function measure(
   void run.on('reqError', fails);
   await run;
   clearInterval(timer);
-  // What is left is a part of a second, which would look like a slump.
+  // The rest is only a part of a second. It would look like a drop in speed.
   if (seconds.length === 0) endSecond();
   const durationS = (performance.now() - started) / 1_000;
   return {
@@ -99,7 +99,7 @@ export async function measure(
   };
 }
 
-/** A histogram with buckets that are 4 % wide: half an hour of requests in a few kilobytes. */
+/** A histogram with buckets that are 4 % wide. Half an hour of requests needs only a few kilobytes. */
 class Latencies {
   count = 0;
   private readonly buckets = new Map<number, number>();

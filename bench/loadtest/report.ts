@@ -4,7 +4,7 @@ const WIDTH = 760;
 const HEIGHT = 180;
 const PAD = 46;
 
-/** The runs as one file with charts, which loads nothing. */
+/** A report of the runs: one file with charts, without external resources. */
 export function htmlReport(url: string, runs: readonly Measurement[], at: Date): string {
   const sections = runs.map((run) => {
     const rate = chart('Requests a second', [

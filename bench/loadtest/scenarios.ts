@@ -6,11 +6,11 @@ export interface LoadScenario {
   readonly describes: string;
   readonly connections: number;
   readonly seconds: number;
-  /** Accounts that it wants; none for routes that are open. */
+  /** Number of accounts that the scenario needs; none for public routes. */
   readonly accounts: number;
-  /** Statuses that are as they should be. */
+  /** The expected status codes. */
   readonly expected: readonly number[];
-  /** The requests of one connection, sent in turn. */
+  /** The requests of one connection, sent in this order. */
   requests(accounts: readonly LoadAccount[], connection: number): Request[];
 }
 

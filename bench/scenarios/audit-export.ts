@@ -20,7 +20,7 @@ interface Library {
 
 const library = async () => (await import(pathToFileURL(resolve('dist/database/index.js')).href)) as Library;
 
-/** Events as they are stored, one millisecond after the other. */
+/** Stored events with an interval of one millisecond. */
 const FILL = `
   INSERT INTO audit_events (id, occurred_at, action, outcome, severity, actor_id, target, targets, request_id, address,
     user_agent, route, metadata)
@@ -40,7 +40,7 @@ async function fill(url: string, from: number, to: number): Promise<void> {
   await client.end();
 }
 
-/** Reads an export to its end, and keeps nothing of it. */
+/** Reads an export to its end and stores nothing. */
 function download(port: number, format: string): Promise<{ lines: number; bytes: number; seconds: number }> {
   return new Promise((done, fail) => {
     const started = performance.now();
@@ -59,7 +59,7 @@ function download(port: number, format: string): Promise<{ lines: number; bytes:
 const megabytes = (bytes: number) => Math.round(bytes / 1e6);
 
 async function exported(url: string, format: string, size: number): Promise<Row> {
-  // A fresh process each time: what one export leaves in the heap would hide what the next needs.
+  // A new process for each export, because memory of one export would hide the memory that the next one needs.
   const entry = new URL('../servers/audited.js', import.meta.url);
   const server = new Child('audited', entry, BOTH_CORES, { DATABASE_URL: url });
   try {
@@ -100,7 +100,7 @@ export const auditExport: MicroScenario = {
     const dataDir = mkdtempSync(join(tmpdir(), 'bench-audit-export-'));
     const database = await EmbeddedPostgres.start({ dataDir });
     try {
-      // Migrates.
+      // Runs the migrations.
       const server = new Child('audited', new URL('../servers/audited.js', import.meta.url), BOTH_CORES, {
         DATABASE_URL: database.url,
       });

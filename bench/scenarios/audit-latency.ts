@@ -8,12 +8,12 @@ const START_TIMEOUT_MS = 60_000;
 const WARM_UP_WINDOWS = 4;
 export const REQUESTS_PER_SECOND = 1_000;
 export const WINDOW_SECONDS = 1;
-/** Of each kind, in a round. */
+/** Number of windows of each kind in a round. */
 export const WINDOWS = 6;
 
 /**
- * What an event adds to a request. Windows with it stand between two without, so that drift of the machine hits all
- * alike; how much the latter differ among each other is what the measurement cannot see.
+ * The latency that an event adds to a request. Each window with events is between two windows without events, so that
+ * drift of the machine affects both equally. The windows without events differ by the measurement error.
  */
 export async function addedLatency(databaseUrl: string, rounds: number): Promise<Row[]> {
   const entry = new URL('../servers/audited.js', import.meta.url);

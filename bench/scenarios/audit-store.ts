@@ -23,7 +23,7 @@ interface Library {
   readonly uuidv7: () => string;
 }
 
-/** Loaded by address, because the path from here differs before and after compilation. */
+/** Loaded by URL, because the relative path differs before and after compilation. */
 const library = async () => (await import(pathToFileURL(resolve('dist/index.js')).href)) as Library;
 const migrationsOf = async () =>
   ((await import(pathToFileURL(resolve('dist/migrations.js')).href)) as Pick<Library, 'migrations'>).migrations;

@@ -32,7 +32,7 @@ interface AuditLibrary {
   AuditService: Class<Audit>;
 }
 
-/** Loaded by address, because the path from here differs before and after compilation. */
+/** Loaded by URL, because the relative path differs before and after compilation. */
 const dist = async <T>(path: string) => (await import(pathToFileURL(resolve('dist', path)).href)) as T;
 
 const eventOf = (i: number, delivery?: string): Input => ({
@@ -50,7 +50,7 @@ function copyLine({ action, outcome, target, metadata }: Input, userAgent: strin
   return `${[...fields, '192.0.2.7', userAgent, JSON.stringify(metadata)].join('\t')}\n`;
 }
 
-/** What teams write: an entity, and a save for each event. */
+/** What teams often write: an entity, and one save for each event. */
 const naive = new EntitySchema<Record<string, unknown>>({
   name: 'naive_audit_events',
   columns: {
@@ -89,7 +89,7 @@ async function inLanes(lanes: number, count: number, work: (i: number) => Promis
 
 const median = (values: number[]) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
 
-/** Sends lines in COPY's text format, which pg leaves to others to do. */
+/** Sends lines in the text format of COPY, which pg does not support by itself. */
 class CopyIn {
   private constructor(
     private readonly text: string,
@@ -178,7 +178,7 @@ export const audit: MicroScenario = {
           runWithContext(context, () => {
             for (let j = i; j < i + 100; j++) service.record(eventOf(j, 'batch'));
           });
-          // As requests come: in turns of the event loop.
+          // Like requests, the events arrive in separate turns of the event loop.
           await new Promise(setImmediate);
         }
         await service.flush();
@@ -211,7 +211,7 @@ export const audit: MicroScenario = {
       for (let round = 0; round <= rounds; round++) {
         for (const [name, way] of Object.entries(ways)) {
           const result = await way();
-          // The first round warms up.
+          // The first round is a warm-up.
           if (round > 0) results.get(name)?.push(result);
         }
       }

@@ -1,7 +1,7 @@
 import { createCache } from 'cache-manager';
 import type { MicroScenario, Row, RunOptions } from '../harness/scenario.js';
 
-/** A list as an API answers it. */
+/** A typical list in the response of an API. */
 const VALUE = Array.from({ length: 20 }, (_, i) => ({ id: i, name: `Thing ${i}`, tags: ['a', 'b'], price: i * 1.5 }));
 const TTL_MS = 3_600_000;
 const BATCH = 200;

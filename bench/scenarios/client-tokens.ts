@@ -4,7 +4,7 @@ export const JWT_SECRET = 'Zk3q9VxTz7RmW2yLcB8nHd5pJfGa4eUo6iKxSqYrTuQe1w0b';
 
 const jwt = new JwtService({ secret: JWT_SECRET });
 
-/** An access token of the client with this number, from 0 to 999; `servers/clients.ts` makes their accounts. */
+/** An access token of the client with this number, from 0 to 999. `servers/clients.ts` creates their accounts. */
 export function token(client: number): string {
   const id = String(client).padStart(12, '0');
   return jwt.sign(

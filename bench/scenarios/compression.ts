@@ -1,10 +1,10 @@
 import * as zlib from 'node:zlib';
 import type { MicroScenario, Row, RunOptions } from '../harness/scenario.js';
 
-/** Lists as APIs answer them, by the number of their items. */
+/** Typical lists in responses of APIs, by their number of items. */
 const LENGTHS = [20, 100, 1_000];
 
-/** Node's types of version 20 do not know Zstandard. */
+/** The types of Node 20 do not contain Zstandard. */
 interface Zstd {
   zstdCompressSync?: (body: Buffer, options: object) => Buffer;
   constants: { ZSTD_c_compressionLevel?: number };
@@ -12,7 +12,7 @@ interface Zstd {
 
 const { zstdCompressSync, constants: zstd } = zlib as unknown as Zstd;
 
-/** The levels that SecurityModule sets by default come first. */
+/** The default levels of SecurityModule come first. */
 const CODERS: readonly (readonly [name: string, compress: (body: Buffer) => Buffer])[] = [
   ['gzip, level 6 (default)', (body) => zlib.gzipSync(body, { level: 6 })],
   ['Brotli, quality 4 (default)', (body) => zlib.brotliCompressSync(body, { params: quality(4) })],

@@ -16,7 +16,7 @@ import { throttlerStore } from './throttler-store.js';
 import { throttler } from './throttler.js';
 import { validation } from './validation.js';
 
-/** In the order in which they run; a new scenario needs one module and one entry here. */
+/** The scenarios in the order of their runs. A new scenario needs one module and one entry here. */
 export const scenarios: Scenario[] = [
   stack,
   auth,

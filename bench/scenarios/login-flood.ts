@@ -5,7 +5,7 @@ import type { MicroScenario, Row, RunOptions } from '../harness/scenario.js';
 
 const COST = 12;
 const START_TIMEOUT_MS = 60_000;
-/** Between two requests of one route: the neighbours are used, not loaded. */
+/** Pause between two requests to one route. The other routes are in use, but not under load. */
 const PAUSE_MS = 10;
 
 const flood = {
@@ -21,7 +21,7 @@ interface Neighbours {
   delayMs: number;
 }
 
-/** Both cores, as a server has them: hashing is done by threads. The load shares them. */
+/** Uses both cores, like a real server, because threads compute the hashes. The load shares the cores. */
 const BOTH_CORES = '0-1';
 
 async function visited(port: number, seconds: number): Promise<Neighbours> {

@@ -4,7 +4,7 @@ import { percentile, TimingClient } from '../harness/client.js';
 import type { MicroScenario, Row } from '../harness/scenario.js';
 
 const SAMPLES = 2_000;
-/** Low, so that a difference would stand out against the time of hashing. */
+/** A low cost, so that a time difference is large compared with the hashing time. */
 const COST = 4;
 const START_TIMEOUT_MS = 60_000;
 const KNOWN = 'user-known@example.com';
@@ -13,7 +13,7 @@ const PASSWORD = 'correct horse battery';
 interface Route {
   readonly path: string;
   body(email: string): object;
-  /** What known and unknown addresses get alike. */
+  /** The status for both known and unknown addresses. */
   readonly status: number;
 }
 
@@ -24,7 +24,7 @@ const ROUTES: Route[] = [
   { path: '/auth/register', status: 202, body: (email) => ({ email, password: PASSWORD, name: 'Some One' }) },
 ];
 
-/** One request after the other, known and unknown in an order that is drawn. */
+/** Sends one request after another, with known and unknown addresses in random order. */
 async function sampled(client: TimingClient, route: Route): Promise<{ known: number[]; unknown: number[] }> {
   const times = { known: [] as number[], unknown: [] as number[] };
   const order = Array.from({ length: 2 * SAMPLES }, (_, i) => (i % 2 ? 'known' : 'unknown') as keyof typeof times);
@@ -33,7 +33,7 @@ async function sampled(client: TimingClient, route: Route): Promise<{ known: num
     [order[i], order[j]] = [order[j], order[i]];
   }
   for (const kind of order) {
-    // As long as the known one.
+    // It has the same length as the known address.
     const email = kind === 'known' ? KNOWN : `${randomUUID().slice(0, 10)}@example.com`;
     const { status, milliseconds } = await client.send('POST', route.path, route.body(email));
     if (status !== route.status) throw new Error(`${route.path} answered ${status} instead of ${route.status}`);
@@ -42,7 +42,7 @@ async function sampled(client: TimingClient, route: Route): Promise<{ known: num
   return times;
 }
 
-/** Share of pairs in which the known one takes longer (Mann-Whitney), by ranks; ties count half. */
+/** Share of pairs in which the known address takes longer (Mann-Whitney, by ranks). Ties count half. */
 export function areaUnderCurve(known: number[], unknown: number[]): number {
   const all = [...known.map((time) => ({ time, isKnown: true })), ...unknown.map((time) => ({ time, isKnown: false }))];
   all.sort((a, b) => a.time - b.time);
@@ -57,7 +57,7 @@ export function areaUnderCurve(known: number[], unknown: number[]): number {
   return (rankSum - (known.length * (known.length + 1)) / 2) / (known.length * unknown.length);
 }
 
-/** Half of the 95 % interval where there is no difference. */
+/** Half the width of the 95 % interval if there is no difference. */
 const MARGIN = 1.96 * Math.sqrt((2 * SAMPLES + 1) / (12 * SAMPLES * SAMPLES));
 
 async function measure(server: string, routes: Route[]): Promise<Row[]> {

@@ -18,7 +18,7 @@ interface Database {
   stop(): Promise<void>;
 }
 
-/** Loaded by address, because the path from here differs before and after compilation. */
+/** Loaded by URL, because the relative path differs before and after compilation. */
 async function startDatabase(dataDir: string): Promise<Database> {
   const { EmbeddedPostgres } = (await import(pathToFileURL(resolve('dist/database/index.js')).href)) as {
     EmbeddedPostgres: { start(options: { dataDir: string }): Promise<Database> };
@@ -42,7 +42,7 @@ async function startReplica(databaseUrl: string): Promise<ChildProcess> {
   return replica;
 }
 
-/** Signals the database server and every process it has started. */
+/** Sends a signal to the database server and all its child processes. */
 function signalDatabase(dataDir: string, signal: NodeJS.Signals): void {
   const [pid = ''] = readFileSync(join(dataDir, 'postgres', 'postmaster.pid'), 'utf8').split('\n');
   const children = execFileSync('ps', ['-o', 'pid=', '--ppid', pid], { encoding: 'utf8' }).trim().split(/\s+/);

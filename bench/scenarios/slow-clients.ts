@@ -12,7 +12,7 @@ const HEALTHY_CLIENTS = 10;
 const PAUSE_MS = 5;
 const START_TIMEOUT_MS = 60_000;
 
-/** Milliseconds that each healthy request took. */
+/** Time of each healthy request, in milliseconds. */
 async function healthy(port: number, seconds: number): Promise<number[]> {
   const agent = new Agent({ keepAlive: true, maxSockets: HEALTHY_CLIENTS });
   const taken: number[] = [];
@@ -42,7 +42,7 @@ const ms = (sorted: number[], share: number) => sorted[Math.floor((sorted.length
 async function openSlowClients(port: number): Promise<ChildProcess> {
   const entry = fileURLToPath(new URL('../harness/slow-clients.js', import.meta.url));
   const clients = fork(entry, [String(port), String(SLOW_CLIENTS)]);
-  // Nobody waits for them; at the usual priority they would take the core of the healthy ones.
+  // The slow clients get a low priority. Otherwise they would use the core of the healthy clients.
   if (clients.pid !== undefined) setPriority(clients.pid, constants.priority.PRIORITY_LOW);
   await once(clients, 'message');
   await sleep(2_000);

@@ -2,9 +2,8 @@ import type { BenchRequest, BenchServer, HttpScenario } from '../harness/scenari
 import { JWT_SECRET, token } from './client-tokens.js';
 
 /**
- * A thousand users, each with an address and a token of its own. With one address for all, the cost of the stock
- * throttler would depend on the length of the run: its in-memory store walks all hits of the client's window on each
- * request.
+ * A thousand users, each with its own address and token. With one address for all, the cost of the stock throttler
+ * would depend on the length of the run: its in-memory store reads all hits of the client's window at each request.
  */
 const CLIENTS = 1000;
 const env = { JWT_SECRET };

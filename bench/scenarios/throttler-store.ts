@@ -7,14 +7,14 @@ import type { Counted } from '../servers/count-keys.js';
 const run = promisify(execFile);
 const PROGRAM = fileURLToPath(new URL('../servers/count-keys.js', import.meta.url));
 const SUBJECTS = ['nest-bulwark', '@nestjs/throttler'];
-/** Ten times as many keys as the cap; the stock store has no cap, and would need seven gigabytes. */
+/** Ten times the maximum number of keys. The stock store has no maximum, and would need seven gigabytes. */
 const FLOOD = 10_000_000;
 const CASES = [
   ...[1, 10_000, 1_000_000].flatMap((keys) => SUBJECTS.map((subject) => ({ subject, keys }))),
   { subject: 'nest-bulwark', keys: FLOOD },
 ];
 
-/** A fresh process each time, so that nothing of before is in its memory. */
+/** A new process for each run, so that its memory contains no old data. */
 async function count(subject: string, keys: number, seconds: number): Promise<Counted> {
   const { stdout } = await run(process.execPath, ['--expose-gc', PROGRAM, subject, String(keys), String(seconds)]);
   return JSON.parse(stdout) as Counted;

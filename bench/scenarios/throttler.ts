@@ -1,6 +1,6 @@
 import type { BenchRequest, BenchServer, HttpScenario } from '../harness/scenario.js';
 
-/** Never reached: what is measured is counting. */
+/** This limit is never reached, because the scenario measures counting. */
 const LIMIT = 1_000_000_000;
 
 const hello: BenchRequest = { method: 'GET', path: '/bench/hello' };

@@ -5,8 +5,8 @@ import pino from 'pino';
 const { req, res, err } = pino.stdSerializers;
 
 /**
- * The work pino-http does with its defaults: a child logger that carries the serialised request, and one line with
- * the serialised response and the time taken when the response ends. The request id is made as its README shows.
+ * The same work as pino-http with its defaults: a child logger with the serialised request, and one line when the
+ * response ends, with the serialised response and the elapsed time. The request id is created as in its README.
  */
 export function accessLog() {
   const logger = pino({ serializers: { req, res, err } });

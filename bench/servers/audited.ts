@@ -1,4 +1,4 @@
-// Nest with AuditModule: a route that records an event, one that does not, the export, and the process's own memory.
+// Nest with AuditModule: one route that records an event, one that does not, the export, and the memory of the process.
 import 'reflect-metadata';
 import {
   type CanActivate,
@@ -17,7 +17,7 @@ import { required, serve } from './serve.js';
 
 type Import = NonNullable<ModuleMetadata['imports']>[number];
 
-/** The parts of the library that are used here. */
+/** The used parts of the library. */
 interface Library {
   AuditModule: { forRoot(options: object): Import };
   AuditService: Type<{ record(event: object): void }>;
@@ -54,7 +54,7 @@ await serve(async () => {
       return { done: true };
     }
 
-    /** Resident memory now and at most since the last call, in bytes. */
+    /** Current resident memory, and its maximum since the last call, in bytes. */
     @Get('memory')
     memory() {
       const seen = { rss: process.memoryUsage.rss(), most: sample() };

@@ -1,4 +1,4 @@
-// Nest with one route: open, behind our AuthModule, or behind passport-jwt as the documentation of Nest shows it.
+// Nest with one route: without authentication, with our AuthModule, or with passport-jwt as its Nest recipe shows it.
 import 'reflect-metadata';
 import { join } from 'node:path';
 import { Controller, Get, type INestApplication, Module, type ModuleMetadata, UseGuards } from '@nestjs/common';
@@ -12,7 +12,7 @@ import { required, serve } from './serve.js';
 
 type Imports = NonNullable<ModuleMetadata['imports']>;
 
-/** The parts of the library that are used here. */
+/** The used parts of the library. */
 interface Library {
   AuthModule: { forRoot(options: object): Imports[number] };
   DatabaseModule: { forRoot(options: object): Imports[number] };
@@ -39,7 +39,7 @@ function hello(...decorators: MethodDecorator[]): new () => object {
   return HelloController;
 }
 
-/** As https://docs.nestjs.com/recipes/passport has it, with the secret as text. */
+/** Like https://docs.nestjs.com/recipes/passport, with the secret as a string. */
 function stock(): ModuleMetadata {
   class JwtStrategy extends PassportStrategy(Strategy) {
     constructor() {

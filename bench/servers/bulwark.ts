@@ -6,12 +6,12 @@ import { DataSource } from 'typeorm';
 import { CLIENTS, SESSIONS } from './clients.js';
 import { required, serve } from './serve.js';
 
-/** The part of `src/bootstrap.ts` that is used here. */
+/** The used part of `src/bootstrap.ts`. */
 interface Bootstrap {
   createApp: (options: { env: Record<string, string>; imports?: Type[] }) => Promise<{ app: INestApplication }>;
 }
 
-/** No decorator asks for a token: access is closed unless a route is opened. */
+/** No decorator requires a token, because every route requires one by default. */
 @Controller({ path: 'bench', version: VERSION_NEUTRAL })
 class HelloController {
   @Get('hello')
@@ -23,12 +23,12 @@ class HelloController {
 @Module({ controllers: [HelloController] })
 class BenchModule {}
 
-/** The part of TypeORM's data source that is used here. */
+/** The used part of TypeORM's data source. */
 interface Database {
   query(sql: string): Promise<unknown>;
 }
 
-/** Loaded by address, because the path from here differs before and after compilation. */
+/** Loaded by URL, because the relative path differs before and after compilation. */
 async function bootstrap(): Promise<Bootstrap> {
   const file = new URL('../../../dist/bootstrap.js', import.meta.url);
   if (!existsSync(file)) throw new Error('dist/bootstrap.js is missing; run `npm run build` first');
@@ -44,7 +44,7 @@ await serve(async () => {
       JWT_SECRET: required('JWT_SECRET'),
       TRUST_PROXY: 'loopback',
       THROTTLE_DEFAULT_LIMIT: '1000000000',
-      // The measured route asks the database nothing; an embedded one spares the bench a service.
+      // The measured route does not use the database. With an embedded one, the benchmark needs no service.
       DATABASE_EMBEDDED_IN_PRODUCTION: 'true',
       DATA_DIR: join(required('BENCH_DIR'), 'data'),
     },

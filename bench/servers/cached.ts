@@ -1,4 +1,4 @@
-// Nest with a list from PostgreSQL: read each time, behind the interceptor of @nestjs/cache-manager, or behind @Cached().
+// Nest with a list from PostgreSQL: without a cache, with the interceptor of @nestjs/cache-manager, or with @Cached().
 import 'reflect-metadata';
 import { join } from 'node:path';
 import { CacheInterceptor, CacheModule as StockCacheModule } from '@nestjs/cache-manager';
@@ -18,7 +18,7 @@ import { required, serve } from './serve.js';
 
 type Imports = NonNullable<ModuleMetadata['imports']>;
 
-/** The parts of the library that are used here. */
+/** The used parts of the library. */
 interface Library {
   CacheModule: { forRoot(options: object): Imports[number] };
   Cached: (options: object) => MethodDecorator;
@@ -28,7 +28,7 @@ interface Library {
 
 const TTL_MS = 3_600_000;
 
-/** 20 shelves of 20 things each, as an API lists them. */
+/** 20 shelves of 20 items each, like a list of an API. */
 const THINGS = `
   CREATE TABLE things AS
   SELECT n AS id, n % 20 AS shelf, 'Thing number ' || n AS name, n * 1.5 AS price, ARRAY['first', 'second'] AS tags
@@ -67,7 +67,7 @@ async function metadata(kind: string): Promise<ModuleMetadata> {
   const cached = Cached({ ttlMs: TTL_MS, scope: 'public', ...(kind !== 'ours' && { tags: ['things'] }) });
   const url = process.env.REDIS_URL;
   const redis = url === undefined ? [] : [RedisModule.forRoot({ url })];
-  // One byte keeps nothing: each request then asks Redis.
+  // A cache of one byte stores nothing, so that each request reads from Redis.
   const cache = CacheModule.forRoot({ ...(kind === 'ours, from Redis' && { maxBytes: 1 }) });
   return { imports: [database, ...redis, cache], controllers: [listedBy(cached)] };
 }

@@ -1,4 +1,4 @@
-/** The users and sessions that the tokens of a scenario name, so that the check of the session is measured too. */
+/** The users and sessions for the tokens of a scenario, so that the check of the session is measured too. */
 export const CLIENTS = `
   INSERT INTO users (id, email, name, password_hash, roles)
   SELECT ('00000000-0000-4000-8000-' || lpad(i::text, 12, '0'))::uuid, 'user' || i || '@example.com', 'Bench', '-', '{User}'

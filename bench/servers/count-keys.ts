@@ -1,4 +1,5 @@
-// Counts many keys in one store of this process, and prints what that cost: node --expose-gc count-keys.js <store> <keys> <seconds>
+// Counts many keys in one store of this process, and prints the cost.
+// Usage: node --expose-gc count-keys.js <store> <keys> <seconds>
 import { PerformanceObserver } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ThrottlerStorageService } from '@nestjs/throttler';
@@ -11,15 +12,15 @@ export interface Counted {
 }
 
 const WINDOW_MS = 60_000;
-/** Never reached: what is measured is counting. */
+/** This limit is never reached, because the benchmark measures counting. */
 const LIMIT = 1_000_000_000;
-/** One hot client whose window holds this many hits is what the stock store walks at each request. */
+/** Hits of one busy client in its window. The stock store reads all of them at each request. */
 const HITS_BEFORE = 1_000;
-/** Keys that are made at once. */
+/** Number of keys that are created at once. */
 const KEYS_PER_BATCH = 1_000_000;
 
 type Decide = (key: string) => unknown;
-/** What is the default of the module. */
+/** The default of the module. */
 const MAX_KEYS = 1_000_000;
 
 async function decideWith(store: string): Promise<Decide> {
@@ -27,7 +28,7 @@ async function decideWith(store: string): Promise<Decide> {
     const stock = new ThrottlerStorageService();
     return (key) => stock.increment(key, WINDOW_MS, LIMIT, WINDOW_MS, 'default');
   }
-  // Loaded by address, because the library hides them.
+  // Loaded by URL, because the library does not export them.
   const load = (file: string) => import(new URL(`../../../dist/throttler/${file}`, import.meta.url).href);
   const { MemoryStore } = await load('memory.store.js');
   const { Policy } = await load('policy.js');
@@ -37,14 +38,14 @@ async function decideWith(store: string): Promise<Decide> {
 
 const addressOf = (i: number) => `${10 + (i >> 24)}.${(i >> 16) & 255}.${(i >> 8) & 255}.${i & 255}`;
 
-/** Live memory, typed arrays among it. */
+/** Used memory after a garbage collection, including typed arrays. */
 function memory(): number {
   globalThis.gc?.();
   const { heapUsed, arrayBuffers } = process.memoryUsage();
   return heapUsed + arrayBuffers;
 }
 
-/** CPU time of this process, which a neighbour on the machine disturbs less than the clock on the wall. */
+/** CPU time of this process. Other processes on the machine affect it less than the wall time. */
 function cpuNanoseconds(): number {
   const { user, system } = process.cpuUsage();
   return (user + system) * 1_000;
@@ -55,12 +56,12 @@ const collections: { startTime: number; duration: number }[] = [];
 new PerformanceObserver((list) => collections.push(...list.getEntries())).observe({ entryTypes: ['gc'] });
 
 const isAsync = store !== 'nest-bulwark';
-// Ten million texts would be most of the process; so they are made a million at a time, between the decisions.
+// Ten million keys would use most of the memory. So one million is created at a time, between the decisions.
 const batches = Math.ceil(Number(count) / KEYS_PER_BATCH);
 const keysOf = (batch: number) =>
   Array.from({ length: Math.min(KEYS_PER_BATCH, Number(count)) }, (_, i) => addressOf(batch * KEYS_PER_BATCH + i));
 
-// A store of the same kind warms the code up, so that compiling it is not measured.
+// Another store of the same kind warms up the code, so that the compilation is not measured.
 const warmUp = await decideWith(store);
 for (let i = 0; i < 20_000; i++) await warmUp(addressOf(i % 200));
 
@@ -83,7 +84,7 @@ const firstVisits = async () => {
 await firstVisits();
 const bytesPerKey = (memory() - before) / keys.length;
 await sleep(10);
-// The collection that the line above asked for is none that the store caused.
+// memory() caused the last garbage collection, not the store.
 collections.pop();
 for (let batch = 1; batch < batches; batch++) {
   keys = keysOf(batch);

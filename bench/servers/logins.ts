@@ -1,4 +1,4 @@
-// A login, and beside it a route that reads a file, one that does nothing, and the delay of the event loop.
+// A login, a route that reads a file, a route that does nothing, and the delay of the event loop.
 import 'reflect-metadata';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -47,7 +47,7 @@ function neighbours(...decorators: ClassDecorator[]): Type {
       return { bytes: (await readFile(FILE)).length };
     }
 
-    /** Delay since the last call, in milliseconds. */
+    /** Delay of the event loop since the last call, in milliseconds. */
     @Get('delay')
     delay() {
       const seen = { p99: delay.percentile(99) / NANOSECONDS, max: delay.max / NANOSECONDS };
@@ -62,7 +62,7 @@ function neighbours(...decorators: ClassDecorator[]): Type {
   return NeighboursModule;
 }
 
-/** As tutorials have it: unknown users are told at once, known ones after a comparison. */
+/** Like tutorials: an unknown user is refused immediately, a known user after a comparison of the password. */
 async function stock(): Promise<INestApplication> {
   const passwordHash = await hash('correct horse battery', COST);
 
@@ -88,7 +88,7 @@ async function ours(): Promise<INestApplication> {
   const limits = ['DEFAULT', 'AUTH', 'EMAIL', 'FAILED_LOGIN'].map((tier) => [`THROTTLE_${tier}_LIMIT`, '1000000000']);
   const { app } = await createApp({
     env: {
-      // Production refuses the low cost at which differences in time would show best.
+      // Production refuses the low cost that makes time differences most visible.
       NODE_ENV: 'test',
       LOG_LEVEL: 'fatal',
       DATA_DIR: join(required('BENCH_DIR'), 'data'),

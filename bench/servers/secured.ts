@@ -1,4 +1,4 @@
-// Nest with two routes, and with headers, CORS and compression: none, the usual packages, or SecurityModule.
+// Nest with two routes. Headers, CORS and compression come from no package, the usual packages, or SecurityModule.
 import 'reflect-metadata';
 import fastifyCompress from '@fastify/compress';
 import { Controller, Get, type INestApplication, Module, type ModuleMetadata } from '@nestjs/common';
@@ -10,7 +10,7 @@ import { required, serve } from './serve.js';
 
 const ORIGINS = ['https://app.example.com'];
 
-/** About 11 kB of JSON, as a list of things is. */
+/** About 11 kB of JSON, like a typical list. */
 const ITEMS = Array.from({ length: 100 }, (_, i) => ({
   id: `00000000-0000-4000-8000-${String(i).padStart(12, '0')}`,
   name: `Item number ${i}`,
@@ -31,7 +31,7 @@ class HelloController {
   }
 }
 
-/** The part of the library that is used here. */
+/** The used part of the library. */
 interface Library {
   SecurityModule: { forRoot(options: object): NonNullable<ModuleMetadata['imports']>[number] };
 }

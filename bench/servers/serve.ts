@@ -2,7 +2,7 @@ import type { AddressInfo } from 'node:net';
 import type { INestApplication } from '@nestjs/common';
 import { answer, cpuMicros, type Order } from '../harness/protocol.js';
 
-/** Starts the application on a free port, tells the harness, and closes it when the harness lets go. */
+/** Starts the application on a free port, informs the harness, and closes it when the harness disconnects. */
 export async function serve(create: () => Promise<INestApplication>): Promise<void> {
   try {
     const app = await create();

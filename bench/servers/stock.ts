@@ -1,4 +1,4 @@
-// The usual production packages, each wired as its documentation shows.
+// The usual production packages, each set up as its documentation shows.
 import 'reflect-metadata';
 import fastifyCompress from '@fastify/compress';
 import {

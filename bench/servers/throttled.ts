@@ -1,4 +1,4 @@
-// Nest with one route and one limiter, or none.
+// Nest with one route, and one limiter or none.
 import 'reflect-metadata';
 import { Controller, Get, type INestApplication, Module, type ModuleMetadata } from '@nestjs/common';
 import { APP_GUARD, NestFactory } from '@nestjs/core';
@@ -15,7 +15,7 @@ class HelloController {
   }
 }
 
-/** The parts of the library that are used here. */
+/** The used parts of the library. */
 interface Library {
   ThrottlerModule: { forRoot(options: object): NonNullable<ModuleMetadata['imports']>[number] };
 }
@@ -42,17 +42,17 @@ async function metadata(): Promise<ModuleMetadata> {
   return { imports: [library.ThrottlerModule.forRoot({ tiers, redis, setHeaders })] };
 }
 
-/** One proxy in front, as the load generator plays it; what finding the address behind it costs is the adapter's. */
+/** The load generator acts as one proxy. The adapter finds the address behind it, so this cost is not the limiter's. */
 const isProxy = (_address: string, hop: number) => hop === 0;
 
-/** Spends the only request that a flooded server admits, before the load begins. */
+/** Uses the only allowed request of a server with the limit 1, before the load begins. */
 function spent(app: INestApplication): INestApplication {
   if (required('LIMIT') !== '1') return app;
   const listen = async (port: number, host: string) => {
     await app.listen(port, host);
     await fetch(`${await app.getUrl()}/bench/hello`, { headers: { 'x-forwarded-for': '10.0.0.0' } });
   };
-  // Nest hands out a proxy, on which methods cannot be replaced.
+  // Nest returns a proxy, on which methods cannot be replaced.
   return { listen, getHttpServer: () => app.getHttpServer(), close: () => app.close() } as unknown as INestApplication;
 }
 

@@ -10,7 +10,7 @@ class Feature {
   constructor(readonly config: AppConfig) {}
 }
 
-it('the configuration is injectable by its class, in modules that import nothing', async () => {
+it('the configuration can be injected by its class in modules without imports', async () => {
   const { config } = loadConfig({ PORT: '81' });
   const module = { module: class FeatureModule {}, providers: [Feature] };
   const app = await Test.createTestingModule({ imports: [ConfigModule.forRoot(config), module] }).compile();

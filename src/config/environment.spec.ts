@@ -25,25 +25,25 @@ describe('NAME_FILE', () => {
     },
   );
 
-  it('takes one line break off the end of a secret and nothing else', () => {
+  it('removes only one line break from the end of a secret', () => {
     const { config } = loadConfig({ JWT_SECRET_FILE: write('secret', ' two lines\nand a space \n\n') });
     expect(config.auth.secret).toBe(' two lines\nand a space \n');
   });
 
-  it('is held to the rules of the variable', () => {
+  it('is checked by the rules of the variable', () => {
     expect(problemsOf({ ...PRODUCTION, JWT_SECRET: '', JWT_SECRET_FILE: write('secret', 'short\n') })).toEqual([
       'JWT_SECRET: has 5 bytes, fewer than 32; tokens could be forged',
     ]);
   });
 
-  it('is refused beside the variable itself', () => {
+  it('is refused if the variable itself is also set', () => {
     const file = write('port', '80');
     expect(problemsOf({ PORT: '80', PORT_FILE: file })).toEqual(['PORT: is set both directly and by PORT_FILE']);
     expect(loadConfig({ PORT: '', PORT_FILE: file }).config.http.port).toBe(80);
     expect(loadConfig({ PORT: '81', PORT_FILE: '' }).config.http.port).toBe(81);
   });
 
-  it('is refused when there is no such file, with one problem and not two', () => {
+  it('is refused with one problem if the file does not exist', () => {
     const env = { ...PRODUCTION, JWT_SECRET: undefined, JWT_SECRET_FILE: join(folder, 'none') };
     expect(problemsOf(env)).toEqual(['JWT_SECRET_FILE: names a file that cannot be read (ENOENT)']);
   });
@@ -54,8 +54,8 @@ describe('NAME_FILE', () => {
     ]);
   });
 
-  // Root may read everything.
-  it.skipIf(process.getuid?.() === 0)('is refused when this user may not read it', () => {
+  // Root can read every file.
+  it.skipIf(process.getuid?.() === 0)('is refused if this user may not read the file', () => {
     const file = write('secret', 'x');
     chmodSync(file, 0);
     expect(problemsOf({ METRICS_TOKEN_FILE: file })).toEqual([
@@ -63,19 +63,19 @@ describe('NAME_FILE', () => {
     ]);
   });
 
-  it.each(['', '\n', ' \n'])('is refused when the file holds %j: who names a file means to have a value', (content) => {
+  it.each(['', '\n', ' \n'])('is refused if the file contains no value: %j', (content) => {
     expect(problemsOf({ METRICS_TOKEN_FILE: write('empty', content) })).toEqual([
       'METRICS_TOKEN_FILE: names an empty file',
     ]);
   });
 
-  it('is refused for raw bytes, of which reading as text would lose most', () => {
+  it('is refused if the file contains bytes that are not text', () => {
     expect(problemsOf({ JWT_SECRET_FILE: write('bytes', Buffer.from([0xff, 0xfe, 0x80, 0x00])) })).toEqual([
       'JWT_SECRET_FILE: names a file that is not UTF-8 text',
     ]);
   });
 
-  it('does not repeat a secret that somebody wrote in the place of its path', () => {
+  it('does not print a secret that was set instead of a path', () => {
     const secret = 'kR8vXw2pLq9TzYb4Nc6MdHs3JfGa7eUo';
     expect(refusalOf({ JWT_SECRET_FILE: secret })?.message).not.toContain(secret);
   });
@@ -88,14 +88,14 @@ describe('.env', () => {
   });
   afterEach(() => void vi.unstubAllEnvs());
 
-  it('gives what the environment does not', () => {
+  it('provides variables that the environment does not set', () => {
     expect(readEnvironment(write('.env', '# comment\nPORT=4000\r\nADMIN_EMAIL="a@b.example"\n'))).toMatchObject({
       PORT: '4000',
       ADMIN_EMAIL: 'a@b.example',
     });
   });
 
-  it.each(['5000', ''])('gives way to the environment, here PORT=%j', (value) => {
+  it.each(['5000', ''])('does not override the environment: PORT=%j', (value) => {
     vi.stubEnv('PORT', value);
     expect(readEnvironment(write('.env', 'PORT=4000'))['PORT']).toBe(value);
   });
@@ -105,16 +105,16 @@ describe('.env', () => {
     expect(readEnvironment(write('.env', 'PORT=4000'))['PORT']).toBeUndefined();
   });
 
-  it('that says production is held to the rules of production', () => {
+  it('is checked by the rules of production if it sets NODE_ENV=production', () => {
     const problems = problemsOf(readEnvironment(write('.env', 'NODE_ENV=production')));
     expect(problems).toContain('JWT_SECRET: is required in production');
   });
 
-  it('need not exist', () => {
+  it('is optional', () => {
     expect(readEnvironment(join(folder, '.env'))).toBe(process.env);
   });
 
-  it('that is a folder is refused: container engines make one in the place of a file that is missing', () => {
+  it('is refused if it is a folder, which container engines create for a missing file', () => {
     mkdirSync(join(folder, '.env'));
     expect(() => readEnvironment(join(folder, '.env'))).toThrow('cannot be read (EISDIR)');
   });

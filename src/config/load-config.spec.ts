@@ -3,7 +3,7 @@ import { PRODUCTION, problemsOf, refusalOf } from '../../test/support/config.js'
 import { loadConfig } from './load-config.js';
 
 describe('a configuration with problems', () => {
-  it('is refused in one message that names each with its remedy', () => {
+  it('is refused with one message that lists each problem and its remedy', () => {
     const error = refusalOf({
       NODE_ENV: 'production',
       JWT_ACCESS_TTL: '15',
@@ -29,7 +29,7 @@ describe('a configuration with problems', () => {
     );
   });
 
-  it('is not also blamed for what only follows from them', () => {
+  it('is refused without problems that only follow from another problem', () => {
     expect(problemsOf({ ...PRODUCTION, DATABASE_URL: 'db' })).toEqual([
       expect.stringMatching(/^DATABASE_URL: does not/),
     ]);
@@ -38,7 +38,7 @@ describe('a configuration with problems', () => {
     expect(problemsOf({ ADMIN_EMAIL: 'x', ADMIN_PASSWORD: 'long enough' })).toHaveLength(1);
   });
 
-  it('does not print a secret, whatever is wrong with it', () => {
+  it('is refused without printing an invalid secret', () => {
     const secret = 'h5Kq2wZt';
     const secrets = {
       JWT_SECRET: secret,
@@ -58,7 +58,7 @@ describe('a configuration with problems', () => {
 });
 
 describe('the configuration', () => {
-  it('of an empty environment is the default one', () => {
+  it('has the default values if the environment is empty', () => {
     const { config, warnings } = loadConfig({});
     expect(config).toMatchObject({
       mode: 'development',
@@ -71,17 +71,17 @@ describe('the configuration', () => {
     expect(warnings).toEqual([]);
   });
 
-  it('of production serves no self-tests unless asked to', () => {
+  it('disables the production test in production by default', () => {
     expect(loadConfig(PRODUCTION).config.productionTest.enabled).toBe(false);
     expect(loadConfig({ ...PRODUCTION, PRODUCTION_TEST_ENABLED: 'true' }).config.productionTest.enabled).toBe(true);
   });
 
-  it('has the first administrator as a whole', () => {
+  it('contains the email and the password of the first administrator', () => {
     const env = { ADMIN_EMAIL: ' root@example.com ', ADMIN_PASSWORD: 'long enough' };
     expect(loadConfig(env).config.auth.admin).toEqual({ email: 'root@example.com', password: 'long enough' });
   });
 
-  it('cannot be changed, at any depth', () => {
+  it('is frozen at every level', () => {
     const env = { TRUST_PROXY: '10.0.0.0/8', ADMIN_EMAIL: 'root@example.com', ADMIN_PASSWORD: 'long enough' };
     const { config } = loadConfig({ ...PRODUCTION, ...env });
     const objects: object[] = [config];

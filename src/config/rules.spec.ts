@@ -6,51 +6,51 @@ const pem = (curve: string) =>
   generateKeyPairSync('ec', { namedCurve: curve }).privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
 
 const P256 = pem('prime256v1');
-/** So many different letters of two bytes each. */
+/** A text of different letters, each of two bytes in UTF-8. */
 const greek = (letters: number) =>
   Array.from({ length: letters }, (_, at) => String.fromCharCode(0x3b1 + 5 * at)).join('');
 const ADMIN = { ADMIN_EMAIL: 'root@example.com', ADMIN_PASSWORD: 'Wq7-frost-lantern' };
 
-/** Each rule: what it refuses, what it says, and the nearest thing that it lets pass. */
+/** Each rule with a refused environment, the expected problem, and a similar environment that is accepted. */
 const IN_EVERY_MODE: [rule: string, bad: Record<string, string>, problem: string, good: Record<string, string>][] = [
   [
-    'the pool keeps no more connections than it may have',
+    'the minimum size of the pool is not above its maximum size',
     { DATABASE_POOL_MIN: '6', DATABASE_POOL_MAX: '5' },
     'DATABASE_POOL_MIN: 6 is more than DATABASE_POOL_MAX (5)',
     { DATABASE_POOL_MIN: '5', DATABASE_POOL_MAX: '5' },
   ],
   [
-    'credentials go to listed origins only',
+    'credentials are allowed only for listed origins',
     { CORS_ORIGINS: 'https://app.example,*', CORS_CREDENTIALS: 'true' },
     'CORS_ORIGINS: * together with CORS_CREDENTIALS would let every site act as the signed-in user',
     { CORS_ORIGINS: 'https://app.example', CORS_CREDENTIALS: 'true' },
   ],
   [
-    'every origin is let in without credentials at most',
+    'all origins are allowed only without credentials',
     { CORS_ORIGINS: '*', CORS_CREDENTIALS: 'true' },
     'CORS_ORIGINS: * together with CORS_CREDENTIALS would let every site act as the signed-in user',
     { CORS_ORIGINS: '*' },
   ],
   [
-    'events are copied to a Redis that is there',
+    'events are copied to Redis only if Redis is configured',
     { AUDIT_SINK_REDIS_STREAM: 'audit' },
     'AUDIT_SINK_REDIS_STREAM: names a stream of a Redis that is not named',
     { AUDIT_SINK_REDIS_STREAM: 'audit', REDIS_URL: 'rediss://cache' },
   ],
   [
-    'tokens are signed in one way',
+    'tokens are signed with a secret or a private key, not with both',
     { JWT_SECRET: 'some secret', JWT_PRIVATE_KEY: P256 },
     'JWT_SECRET: is set together with JWT_PRIVATE_KEY, and tokens are signed by one of them',
     { JWT_PRIVATE_KEY: P256 },
   ],
   [
-    'the private key is on a curve that tokens are signed on',
+    'the private key uses a supported curve',
     { JWT_PRIVATE_KEY: pem('secp384r1') },
     'JWT_PRIVATE_KEY: is a key of type ec secp384r1, and tokens need one on Ed25519 or P-256',
     { JWT_PRIVATE_KEY: P256 },
   ],
   [
-    'the private key is a private key',
+    'the private key is a valid PEM file',
     { JWT_PRIVATE_KEY: P256.replaceAll('\n', ' ') },
     'JWT_PRIVATE_KEY: is not a PEM private key, or is one with a passphrase',
     { JWT_PRIVATE_KEY: P256 },
@@ -68,13 +68,13 @@ const IN_EVERY_MODE: [rule: string, bad: Record<string, string>, problem: string
     ADMIN,
   ],
   [
-    'a password has 8 characters',
+    'a password has at least 8 characters',
     { ...ADMIN, ADMIN_PASSWORD: '7 chars' },
     'ADMIN_PASSWORD: is shorter than 8 characters',
     { ...ADMIN, ADMIN_PASSWORD: '8 chars!' },
   ],
   [
-    'a password has no more bytes than bcrypt reads',
+    'a password is not longer than bcrypt can read',
     { ...ADMIN, ADMIN_PASSWORD: greek(37) },
     'ADMIN_PASSWORD: is shorter than 8 characters, longer than the 72 bytes',
     { ...ADMIN, ADMIN_PASSWORD: greek(36) },
@@ -89,13 +89,13 @@ const IN_PRODUCTION: typeof IN_EVERY_MODE = [
     { JWT_SECRET: '', JWT_PRIVATE_KEY: P256 },
   ],
   [
-    'the secret has 32 bytes',
+    'the secret has at least 32 bytes',
     { JWT_SECRET: 'Vw3k9QpXz7RmT2yLcB8nHd5sJfGa4eU' },
     'JWT_SECRET: has 31 bytes, fewer than 32; tokens could be forged',
     { JWT_SECRET: 'Vw3k9QpXz7RmT2yLcB8nHd5sJfGa4eUo' },
   ],
   [
-    'the secret is printed nowhere',
+    'the secret is not a well-known example',
     { JWT_SECRET: 'your-256-bit-secret-Vw3k9QpXz7RmT2yLcB8n' },
     'JWT_SECRET: contains a well-known example value; tokens could be forged',
     {},
@@ -107,7 +107,7 @@ const IN_PRODUCTION: typeof IN_EVERY_MODE = [
     {},
   ],
   [
-    'the database is a server of its own, unless the embedded one is allowed',
+    'the database is a separate server, unless the embedded one is allowed',
     { DATABASE_URL: '' },
     'DATABASE_URL: is required in production: the embedded database has no replicas, backups or upgrades',
     { DATABASE_URL: '', DATABASE_EMBEDDED_IN_PRODUCTION: 'true' },
@@ -119,19 +119,19 @@ const IN_PRODUCTION: typeof IN_EVERY_MODE = [
     { METRICS_TOKEN: 'kR8vXw2pLq9TzYb4Nc6MdHs3JfGa7eUo' },
   ],
   [
-    'the administrator does not have the password of every template',
+    'the password of the administrator does not consist of common words',
     { ...ADMIN, ADMIN_PASSWORD: 'P@ssw0rd123!' },
     'ADMIN_PASSWORD: is made of words that are guessed first',
     ADMIN,
   ],
   [
-    'the administrator is not named by the password',
+    'the password of the administrator is not the name of the account',
     { ADMIN_EMAIL: 'horatio.n@example.com', ADMIN_PASSWORD: 'Horatio.N' },
     'ADMIN_PASSWORD: is the name of its account',
     ADMIN,
   ],
   [
-    'password hashes cost something',
+    'the cost of password hashes is at least 10',
     { BCRYPT_COST: '9' },
     'BCRYPT_COST: 9 makes stolen hashes cheap to guess',
     { BCRYPT_COST: '10' },
@@ -139,7 +139,7 @@ const IN_PRODUCTION: typeof IN_EVERY_MODE = [
 ];
 
 describe.each(['development', 'test', 'production'])('in %s', (mode) => {
-  // Production wants a signing key and a database as well; rules about them are below.
+  // Production also requires a signing key and a database. The rules for them are below.
   const base = mode === 'production' ? PRODUCTION : { NODE_ENV: mode };
   const settle = (env: Record<string, string>) => ({
     ...base,
@@ -153,13 +153,13 @@ describe.each(['development', 'test', 'production'])('in %s', (mode) => {
   });
 });
 
-describe('production asks that', () => {
+describe('production requires that', () => {
   it.each(IN_PRODUCTION)('%s', (_rule, bad, problem, good) => {
     expect(problemsOf({ ...PRODUCTION, ...bad })).toEqual([expect.stringContaining(problem)]);
     expect(problemsOf({ ...PRODUCTION, ...good })).toEqual([]);
   });
 
-  it.each(IN_PRODUCTION)('%s; development does not', (_rule, bad) => {
+  it.each(IN_PRODUCTION)('%s, but development does not', (_rule, bad) => {
     expect(problemsOf({ ...PRODUCTION, ...bad, NODE_ENV: 'development' })).toEqual([]);
   });
 });

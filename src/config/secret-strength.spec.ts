@@ -25,12 +25,12 @@ describe('a secret', () => {
     ['base64url', 24],
     ['hex', 32],
     ['hex', 16],
-  ] as const)('from a random generator is strong, in %s of %d bytes', (encoding, bytes) => {
+  ] as const)('is strong if it comes from a random generator: %s of %d bytes', (encoding, bytes) => {
     const secrets = Array.from({ length: 500 }, () => randomBytes(bytes).toString(encoding));
     expect(secrets.filter((secret) => weaknessOf(secret) !== undefined)).toEqual([]);
   });
 
-  it('of 32 bytes is strong, though it has fewer characters', () => {
+  it('is strong with 32 bytes, even if it has fewer characters', () => {
     expect(weaknessOf('ÄvÜ3k9QpÖz7RßT2yLcèB8nHd5sJf')).toBeUndefined();
   });
 });
@@ -68,7 +68,7 @@ describe('a password', () => {
     'a long enough password',
     'admin-Vw3k9QpX',
     '4711-0815-1234-77',
-  ])('%j is let pass', (password) => {
+  ])('%j is accepted', (password) => {
     expect(passwordWeaknessOf(password, 'root@example.com')).toBeUndefined();
   });
 });

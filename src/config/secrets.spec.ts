@@ -25,7 +25,7 @@ const secretKey = (bytes: string | Buffer, kid: string) => ({
 const STRONG_KEY = secretKey(randomBytes(32), 'strong');
 const [WEAK, STRONG] = ['changeme-Vw3k9QpXz7RmT2yLcB8nHd5sJfGa4eU', 'kR8vXw2pLq9TzYb4Nc6MdHs3JfGa7eUo'];
 
-/** The example of ES256 at jwt.io. */
+/** The example key for ES256 at jwt.io. */
 const PRINTED_KEY = `-----BEGIN PRIVATE KEY-----
 MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgevZzL1gdAFr88hb2
 OF/2NxApJCzGCEDdfSp6VQO30hyhRANCAAQRWz+jn65BtOMvdyHKcvjBeBSDZH2r
@@ -60,14 +60,14 @@ const WEAK_VALUES: Partial<Record<VariableName, [environment: Record<string, str
   ADMIN_PASSWORD: [{ ADMIN_EMAIL: 'root@example.com', ADMIN_PASSWORD: 'P@ssw0rd123!' }, 'openssl rand -base64 18'],
 };
 
-/** Holds secrets that a stronger one cannot replace: what was sealed with them has to be verified. */
+/** Old secrets cannot be replaced by stronger ones: they verify data that was sealed with them. */
 const ONLY_WARNED_OF: VariableName[] = ['AUDIT_SEAL_OLD_SECRETS'];
 
-/** Named like secrets, and none. */
+/** Variables that are named like secrets, but are not secret. */
 const NO_SECRETS: VariableName[] = [
   'AUTH_TOKEN_CACHE_SIZE', // a number
   'PASSWORD_PROFILE', // a name
-  'BREACHED_PASSWORDS_URL', // a service that knows no clients
+  'BREACHED_PASSWORDS_URL', // a service without client credentials
   'BREACHED_PASSWORDS_TIMEOUT', // a duration
   'AUDIT_SIGNING_OLD_KEYS', // public keys
   'SENTRY_DSN', // meant to be public
@@ -76,23 +76,23 @@ const NO_SECRETS: VariableName[] = [
 const held = VARIABLE_NAMES.filter((name) => VARIABLES[name].secret !== undefined);
 
 describe('a variable that holds a secret', () => {
-  it('is marked as one', () => {
+  it('is marked as a secret', () => {
     const named = VARIABLE_NAMES.filter((name) => /SECRET|PASSWORD|TOKEN|KEY|PEPPER|DSN|_URL|BUCKET/.test(name));
     expect(named.filter((name) => !held.includes(name)).toSorted()).toEqual(NO_SECRETS.toSorted());
   });
 
-  it('has a weak value below', () => {
+  it('has a weak value in this test', () => {
     expect([...Object.keys(WEAK_VALUES), ...ONLY_WARNED_OF].toSorted()).toEqual([...held].toSorted());
   });
 
-  it.each(Object.entries(WEAK_VALUES))('is refused by production with a weak value: %s', (name, [weak, command]) => {
+  it.each(Object.entries(WEAK_VALUES))('is refused in production with a weak value: %s', (name, [weak, command]) => {
     const problems = refusalOf({ ...PRODUCTION, ...weak })?.problems;
     expect(problems).toEqual([expect.objectContaining({ variable: name })]);
     expect(problems?.[0]?.remedy).toContain(command);
     expect(problems?.[0]?.cause).not.toContain(weak[name]);
   });
 
-  it.each(Object.entries(WEAK_VALUES))('is taken from a file as well: %s_FILE', (name, [weak]) => {
+  it.each(Object.entries(WEAK_VALUES))('is also checked if it is read from a file: %s_FILE', (name, [weak]) => {
     if (name === 'JWT_KEYS_FILE') return;
     const file = join(folder, name);
     writeFileSync(file, weak[name] ?? '');
@@ -100,7 +100,7 @@ describe('a variable that holds a secret', () => {
     expect(refusalOf(environment)?.problems).toEqual([expect.objectContaining({ variable: name })]);
   });
 
-  it.each(Object.entries(WEAK_VALUES))('is let pass by development: %s', (_name, [weak]) => {
+  it.each(Object.entries(WEAK_VALUES))('is accepted in development with a weak value: %s', (_name, [weak]) => {
     expect(problemsOf({ ...PRODUCTION, ...weak, NODE_ENV: 'development' })).toEqual([]);
   });
 
@@ -110,12 +110,12 @@ describe('a variable that holds a secret', () => {
     ['DATABASE_URL', 'postgres://horatio:horatio@db.internal/app?sslmode=require'],
     ['DATABASE_URL', 'postgres://app:p%61ssword@localhost/app'],
     ['REDIS_URL', 'rediss://:pw@cache.internal'],
-  ])('has no weak password in its URL: %s=%s', (variable, url) => {
+  ])('is refused with a weak password in its URL: %s=%s', (variable, url) => {
     expect(problemsOf({ ...PRODUCTION, [variable]: url })).toEqual([expect.stringContaining('its password ')]);
   });
 
   it.each(['postgres://app@db.internal/app?sslmode=verify-full&sslcert=/c.pem&sslkey=/k.pem'])(
-    'may have no password, where the server knows its clients otherwise: %s',
+    'may omit the password if clients authenticate with a certificate: %s',
     (DATABASE_URL) => {
       expect(problemsOf({ ...PRODUCTION, DATABASE_URL })).toEqual([]);
     },
@@ -139,24 +139,24 @@ describe('the keys of JWT_KEYS_FILE', () => {
       'key "d" is a printed',
     ],
     [{ kty: 'EC', crv: 'P-256', d: 'jpsQnnGQmL-YBIffH1136cspYG6-0iY7X1fCE9-E9LI', kid: 'e' }, 'key "e" is a printed'],
-  ])('are refused when everybody could know them: %o', (key, cause) => {
+  ])('are refused if they are weak or publicly known: %o', (key, cause) => {
     expect(problemsOfKeys(key)).toEqual([expect.stringContaining(`JWT_KEYS_FILE: ${cause}`)]);
   });
 
-  it('are refused each', () => {
+  it('are checked one by one', () => {
     expect(problemsOfKeys(secretKey('short', 'a'), STRONG_KEY, secretKey('short', 'b'))).toHaveLength(2);
   });
 
-  it('are let pass when they are random', () => {
+  it('are accepted if they are random', () => {
     expect(problemsOfKeys(STRONG_KEY, secretKey(randomBytes(64), 'other'))).toEqual([]);
   });
 });
 
-describe('a secret that only reads what was written with it before', () => {
+describe('a secret that only reads old data', () => {
   it.each([
     ['AUTH_ENCRYPTION_KEYS', `${STRONG},${WEAK}`, 'secret 2 of 2'],
     ['AUDIT_SEAL_OLD_SECRETS', `none,${WEAK}`, 'secret 1 of 2'],
-  ])('is warned of when it is weak: %s', (variable, value, which) => {
+  ])('causes a warning if it is weak: %s', (variable, value, which) => {
     const { warnings } = loadConfig({ ...PRODUCTION, [variable]: value });
     expect(warnings).toEqual([expect.stringContaining(`${variable}: ${which} contains a well-known example value`)]);
     expect(warnings.join()).not.toContain(WEAK);

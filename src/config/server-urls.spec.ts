@@ -3,7 +3,7 @@ import { problemsOf, refusalOf } from '../../test/support/config.js';
 import { parseRedisUrl } from '../redis/index.js';
 import { loadConfig } from './load-config.js';
 
-/** Stands in every URL below that has a password. */
+/** The password in the URLs below. */
 const PASSWORD = 'h5Kq2wZt';
 
 const REFUSED: [variable: string, url: string, cause: string][] = [
@@ -40,7 +40,7 @@ const REFUSED: [variable: string, url: string, cause: string][] = [
 ];
 
 describe('the URL of a server', () => {
-  it.each(REFUSED)('%s refuses %j, and keeps its password to itself', (variable, url, cause) => {
+  it.each(REFUSED)('%s refuses %j and does not print its password', (variable, url, cause) => {
     expect(problemsOf({ [variable]: url })).toEqual(
       [`${variable}: ${cause}`].map((text) => expect.stringContaining(text)),
     );
@@ -53,7 +53,7 @@ describe('the URL of a server', () => {
     'postgres://app@[::1]:5432/app',
     'postgres:///app?host=/var/run/postgresql',
     'postgres://%2Fvar%2Frun%2Fpostgresql/app',
-  ])('DATABASE_URL takes %s', (url) => {
+  ])('DATABASE_URL accepts %s', (url) => {
     expect(loadConfig({ DATABASE_URL: url }).config.database.url).toBe(url);
   });
 
@@ -65,7 +65,7 @@ describe('the URL of a server', () => {
     'redis+sentinel://:pw@h1,h2:26380/mymaster/1',
     'redis+cluster://h1:7000,h2:7001',
     'rediss+cluster://app:pw@h1',
-  ])('REDIS_URL takes %s, and so does the client', (url) => {
+  ])('REDIS_URL and the Redis client accept %s', (url) => {
     expect(parseRedisUrl(url).hosts[0]?.host).toBeTruthy();
     expect(loadConfig({ REDIS_URL: url }).config.redis.url).toBe(url);
   });

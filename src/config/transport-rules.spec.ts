@@ -7,7 +7,7 @@ import { postgresConnection } from './transport-security.js';
 const PASSWORD = 'h5Kq2wZt';
 const ELSEWHERE = `app:${PASSWORD}@db.internal/app`;
 
-/** What a network sees in the clear, with the part of the message that says how to end it. */
+/** URLs without encryption, each with a part of the remedy that the error must show. */
 const IN_THE_CLEAR: [variable: string, url: string, remedy: string][] = [
   ['DATABASE_URL', `postgres://${ELSEWHERE}`, 'add ?sslmode=verify-full'],
   ['DATABASE_URL', `postgres://${ELSEWHERE}?ssl=0`, 'add ?sslmode=verify-full'],
@@ -34,7 +34,7 @@ const PROTECTED: [variable: string, url: string][] = [
   ['DATABASE_URL', `postgres://app:${PASSWORD}@[::1]/app`],
   ['DATABASE_URL', 'postgres:///app?host=/var/run/postgresql'],
   ['DATABASE_URL', 'postgres://%2Fvar%2Frun%2Fpostgresql/app'],
-  // Written there by somebody, and so no oversight.
+  // The operator has switched TLS off explicitly.
   ['DATABASE_URL', `postgres://${ELSEWHERE}?sslmode=disable`],
   ['REDIS_URL', `rediss://:${PASSWORD}@cache.internal`],
   ['REDIS_URL', `rediss+cluster://:${PASSWORD}@h1,h2`],
@@ -67,8 +67,8 @@ const PARAMETERS = [
 
 const settingOf = (variable: string) => variable.replace(/(?:_MIGRATION)?_URL$/, '_TLS');
 
-describe('what the URL of a database says', () => {
-  it.each(PARAMETERS)('is understood as the driver understands it: %j', (parameters) => {
+describe('the URL of a database', () => {
+  it.each(PARAMETERS)('has the same meaning as for the driver: %j', (parameters) => {
     const url = `postgres://app@localhost/app?${parameters}`;
     const client = new Client({ connectionString: url });
     const { ssl } = client as unknown as { ssl: unknown };
@@ -81,7 +81,7 @@ describe('what the URL of a database says', () => {
 });
 
 describe('a connection to another machine', () => {
-  it.each(IN_THE_CLEAR)('is not made in the clear by production: %s=%s', (variable, url, remedy) => {
+  it.each(IN_THE_CLEAR)('is refused in production if it is not encrypted: %s=%s', (variable, url, remedy) => {
     const environment = { ...PRODUCTION, [variable]: url };
     expect(refusalOf(environment)?.problems).toEqual([
       {
@@ -95,7 +95,7 @@ describe('a connection to another machine', () => {
     expect(problemsOf({ ...environment, NODE_ENV: 'development' })).toEqual([]);
   });
 
-  it.each(PROTECTED)('is made where it is protected, local, or expressly in the clear: %s=%s', (variable, url) => {
+  it.each(PROTECTED)('is allowed if it is encrypted, local, or explicitly unencrypted: %s=%s', (variable, url) => {
     expect(problemsOf({ ...PRODUCTION, [variable]: url })).toEqual([]);
   });
 
@@ -104,7 +104,7 @@ describe('a connection to another machine', () => {
     ['DATABASE_URL', `postgres://${ELSEWHERE}?sslmode=disable`],
     ['REDIS_URL', 'redis://localhost'],
     ['MAIL_URL', 'smtp://localhost?ignoreTLS=true'],
-  ])('is never made in the clear where TLS is required by name: %s=%s', (variable, url) => {
+  ])('is refused without encryption if TLS is required: %s=%s', (variable, url) => {
     const environment = { [variable]: url, [settingOf(variable)]: 'required' };
     expect(problemsOf(environment)).toEqual([expect.stringMatching(`^${variable}: .*without TLS`)]);
   });
@@ -113,7 +113,7 @@ describe('a connection to another machine', () => {
     ['DATABASE_URL', `postgres://${ELSEWHERE}?sslmode=no-verify`],
     ['DATABASE_URL', `postgres://${ELSEWHERE}?uselibpqcompat=true&sslmode=require`],
     ['MAIL_URL', `smtps://app:${PASSWORD}@mail.internal?tls.rejectUnauthorized=false`],
-  ])('that checks no certificate is warned of: %s=%s', (variable, url) => {
+  ])('causes a warning if it does not verify the certificate: %s=%s', (variable, url) => {
     const { warnings } = loadConfig({ ...PRODUCTION, [variable]: url });
     expect(warnings).toEqual([expect.stringContaining(`${variable} asks for TLS and does not check the certificate`)]);
   });
@@ -125,7 +125,7 @@ describe('a connection to another machine', () => {
     ['smtp://mail.example', 'development', 'required', true],
     ['smtp://localhost', 'production', '', false],
     ['smtp://localhost', 'production', 'required', true],
-  ])('to %s in %s with MAIL_TLS=%j demands STARTTLS: %s', (MAIL_URL, NODE_ENV, MAIL_TLS, requireTls) => {
+  ])('to %s in %s with MAIL_TLS=%j requires STARTTLS: %s', (MAIL_URL, NODE_ENV, MAIL_TLS, requireTls) => {
     expect(loadConfig({ ...PRODUCTION, NODE_ENV, MAIL_URL, MAIL_TLS }).config.mail.requireTls).toBe(requireTls);
   });
 
@@ -136,7 +136,7 @@ describe('a connection to another machine', () => {
       'http://key:k3Jq9Vx2wQ@127.0.0.1:9000/digests',
     ],
     ['BREACHED_PASSWORDS_URL', 'http://passwords.internal/range/', 'http://localhost:8080/range/'],
-  ])('by plain http is refused: %s', (variable, url, local) => {
+  ])('is refused over plain HTTP: %s', (variable, url, local) => {
     expect(problemsOf({ ...PRODUCTION, [variable]: url })).toEqual([
       expect.stringContaining(`${variable}: begins with http://`),
     ]);

@@ -36,16 +36,16 @@ describe('a duration', () => {
     '1h 30m',
     '0x10s',
     'm',
-  ])('%j is no duration', (text) => {
+  ])('%j is not a duration', (text) => {
     expect(() => parseDuration(text)).toThrow(RangeError);
     expect(() => parseDuration(text)).toThrow('is not a duration; write a number and a unit');
   });
 
-  it('is refused with a unit of something else', () => {
+  it('is refused if its unit is not a unit of time', () => {
     expect(() => parseDuration('5kb')).toThrow('"5kb" has an unknown unit; use one of ms, s, m, h, d');
   });
 
-  it('is refused where it could not be counted in whole milliseconds any more', () => {
+  it('is refused if it is too large', () => {
     expect(() => parseDuration('999999999999d')).toThrow('is too large to be a duration');
   });
 });
@@ -61,11 +61,11 @@ describe('a size', () => {
     expect(parseByteSize(text)).toBe(bytes);
   });
 
-  it('is refused as a bare number', () => {
+  it('is refused without a unit', () => {
     expect(() => parseByteSize('1024')).toThrow('"1024" has no unit; write one of b, kb, mb, gb, such as 1mb');
   });
 
-  it.each(['1m', '1s', '1tb'])('%j is refused, because its unit is none of a size', (text) => {
+  it.each(['1m', '1s', '1tb'])('%j is refused, because its unit is not a unit of size', (text) => {
     expect(() => parseByteSize(text)).toThrow('has an unknown unit; use one of b, kb, mb, gb');
   });
 });

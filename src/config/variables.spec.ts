@@ -59,7 +59,7 @@ describe('a variable', () => {
     expect(loadConfig({ PORT: value, JWT_SECRET: value, DATABASE_URL: value }).config).toEqual(loadConfig({}).config);
   });
 
-  it('may have space around it', () => {
+  it('can have spaces before and after its value', () => {
     const { config } = loadConfig({ NODE_ENV: ' test ', PORT: ' 80 ', JWT_ACCESS_TTL: ' 5 s ', ADMIN_EMAIL: '' });
     expect([config.mode, config.http.port, config.auth.accessTtlMs]).toEqual(['test', 80, 5_000]);
   });
@@ -68,13 +68,13 @@ describe('a variable', () => {
     expect(loadConfig({ JWT_SECRET: ' a b ' }).config.auth.secret).toBe(' a b ');
   });
 
-  it('that is refused says what it is for and what it is by default', () => {
+  it('is refused with a remedy that shows its purpose and its default', () => {
     expect(refusalOf({ JWT_ACCESS_TTL: '15' })?.problems[0]?.remedy).toBe(
       'correct it, or remove it for 15m. Life of an access token.',
     );
   });
 
-  it('that nothing reads yet is warned of', () => {
+  it('causes a warning if no code reads it', () => {
     expect(loadConfig({ SENTRY_DSN: 'https://key@sentry.example/1' }).warnings).toEqual([
       'SENTRY_DSN is set, and this version has nothing that reads it',
     ]);

@@ -14,7 +14,7 @@ const MANIFEST = JSON.parse(readFileSync('package.json', 'utf8')) as {
   exports: Record<string, string>;
 };
 
-/** The packages of an empty Nest application, the peer that HealthModule needs, and the one that ThrottlerModule needs. */
+/** The packages of an empty Nest application, the peers of HealthModule, and the peers of ThrottlerModule. */
 const NEST = ['@nestjs/common', '@nestjs/core', '@nestjs/platform-express', 'reflect-metadata', 'rxjs'];
 const HEALTH_PEERS = ['@nestjs/terminus'];
 const THROTTLER_PEERS = ['@nestjs/throttler'];
@@ -108,7 +108,7 @@ describe('the packed library in a fresh application', () => {
 
   beforeAll(() => {
     folder = mkdtempSync(join(tmpdir(), 'bulwark-package-'));
-    // The build is made before the tests begin; packing must not make it anew under the feet of the others.
+    // The build already exists. Packing must not rebuild it, because other test files use it at the same time.
     const packed = execFileSync('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], {
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'ignore'],
@@ -121,7 +121,7 @@ describe('the packed library in a fresh application', () => {
 
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-  it('does not bring typeorm, pg, bcrypt or any other optional peer', () => {
+  it('does not install typeorm, pg, bcrypt or any other optional peer', () => {
     const optional = Object.keys(MANIFEST.peerDependenciesMeta).filter(
       (name) => ![...NEST, ...HEALTH_PEERS].includes(name),
     );
@@ -129,7 +129,7 @@ describe('the packed library in a fresh application', () => {
     expect(optional.filter((name) => existsSync(join(folder, 'node_modules', name)))).toEqual([]);
   });
 
-  it('serves the probes of HealthModule alone', () => {
+  it('serves the health probes with HealthModule as the only module', () => {
     writeFileSync(join(folder, 'app.mjs'), APPLICATION);
     const { status, body } = JSON.parse(inFolder(process.execPath, 'app.mjs')) as {
       status: number;
@@ -153,7 +153,7 @@ describe('the packed library in a fresh application', () => {
     expect(inFolder(process.execPath, 'load.mjs', ...ENTRIES_WITHOUT_PEERS)).toBe('');
   });
 
-  it('limits routes by ThrottlerModule alone, and names @nestjs/throttler where it is missing', () => {
+  it('limits routes with ThrottlerModule alone, and names @nestjs/throttler if it is missing', () => {
     writeFileSync(join(folder, 'throttled.mjs'), THROTTLED.replace(/^.*stockThrottle }.*$/m, ''));
     expect(() => inFolder(process.execPath, 'throttled.mjs')).toThrow(/Cannot find package '@nestjs\/throttler'/);
     writeFileSync(join(folder, 'throttled.mjs'), THROTTLED);
@@ -179,7 +179,7 @@ describe('the packed library in a fresh application', () => {
     expect(() => inFolder(process.execPath, tsc, ...options, 'typed.ts')).not.toThrow();
   });
 
-  it('carries what is needed and nothing else', () => {
+  it('contains only the needed files', () => {
     expect(files).toContain('dist/index.js');
     expect(files).toContain('dist/health/index.d.ts');
     expect(files).toContain('LICENSE');

@@ -16,7 +16,7 @@ import { DatabaseModule } from '../../src/database/index.js';
 import { migrations } from '../../src/migrations.js';
 import { sqlSeeingAll } from './database.js';
 
-/** The audit module and a database, and nothing else. */
+/** An application with only the audit module and a database. */
 export class AuditApp {
   private constructor(private readonly app: INestApplicationContext) {}
 
@@ -50,7 +50,7 @@ export class AuditApp {
     return this.app.get(token);
   }
 
-  /** Records events, one a target, and seals them. */
+  /** Records one event per target, and seals the events. */
   async sealed(targets: readonly string[], tenantId?: string): Promise<void> {
     for (const target of targets) {
       this.audit.record({ action: 'thing.made', outcome: 'success', target, tenantId, metadata: { target } });
@@ -59,7 +59,7 @@ export class AuditApp {
     await this.sealer.seal();
   }
 
-  /** What the verifier says of changes by somebody whom no trigger stops. They are undone. */
+  /** Changes rows without the triggers, returns the result of the verifier, and rolls the changes back. */
   async verifyWith(
     change: (manager: EntityManager) => Promise<unknown>,
     options: VerifyOptions = {},
@@ -78,7 +78,7 @@ export class AuditApp {
     }
   }
 
-  /** Changes that no trigger stops, and that stay. */
+  /** Changes rows without the triggers, and commits the changes. */
   async tamper(...statements: string[]): Promise<void> {
     await this.app.get(DataSource).transaction(async (manager) => {
       await withoutTriggers(manager);
@@ -87,12 +87,12 @@ export class AuditApp {
     });
   }
 
-  /** Lets a transaction change what triggers protect, and see all of it. */
+  /** Switches the triggers off in a transaction, and makes the rows of all tenants visible. */
   disarm(manager: EntityManager): Promise<void> {
     return withoutTriggers(manager);
   }
 
-  /** Sees the audit rows of all tenants. */
+  /** Runs a statement that sees the audit rows of all tenants. */
   sql(sql: string, values: unknown[] = []) {
     return sqlSeeingAll(this.app.get(DataSource), sql, values);
   }
@@ -102,7 +102,7 @@ export class AuditApp {
   }
 }
 
-/** Tables whose rows triggers protect; their owner can switch those off. */
+/** Tables with rows that triggers protect. The owner of the tables can switch the triggers off. */
 const PROTECTED = ['audit_events', 'audit_seals', 'audit_checkpoints', 'audit_digests', 'audit_log'];
 
 async function withoutTriggers(manager: EntityManager): Promise<void> {

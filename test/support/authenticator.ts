@@ -2,7 +2,7 @@ import { URI, type TOTP } from 'otpauth';
 
 const STEP_MS = 30_000;
 
-/** An authenticator app, made from the URI that an enrolment hands out. Each code is good once, so that each asked for is another. */
+/** An authenticator app for the URI of an enrolment. A code is valid only once, so each call returns another code. */
 export class Authenticator {
   private readonly totp: TOTP;
   private steps = 0;
@@ -11,13 +11,13 @@ export class Authenticator {
     this.totp = URI.parse(uri) as TOTP;
   }
 
-  /** The code of now, and then that of the next step. None of the step before, which ends to count while it is on its way. */
+  /** The code of the current step, then of the next. A code of the previous step could expire during the request. */
   next(): string {
     if (this.steps > 1) throw new Error('A test has used up the codes that count at one time');
     return this.at(this.steps++);
   }
 
-  /** The code of some steps from now. */
+  /** The code that is valid `steps` time steps from now. */
   at(steps: number): string {
     return this.totp.generate({ timestamp: Date.now() + steps * STEP_MS });
   }

@@ -3,8 +3,8 @@ import type { Answer, Call, TestClient } from './client.js';
 const CSRF_ROUTE = '/auth/csrf';
 
 /**
- * A client that keeps cookies as browsers do, and whose own pages send the token against CSRF with what they change. A
- * test adds to `headers` what a page of another site would make the browser send.
+ * A client that stores cookies like a browser. Its own pages send the CSRF token with each change. To simulate a page
+ * of another site, a test adds to `headers` what the browser would send for that page.
  */
 export class Browser {
   private readonly jar = new Map<string, string>();
@@ -14,7 +14,7 @@ export class Browser {
 
   get = (path: string, call: Call = {}) => this.send('GET', path, call);
 
-  /** Gets the token first, where there is none yet. */
+  /** Gets a CSRF token first if it has none. */
   post = async (path: string, body?: unknown, call: Call = {}): Promise<Answer> => {
     if (this.csrfToken === undefined) await this.get(CSRF_ROUTE);
     const headers = { 'X-CSRF-Token': this.csrfToken ?? '', ...call.headers };

@@ -4,7 +4,7 @@ import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { installed } from './install.js';
 
-/** An authority of the test's own, with its files in a folder that the test removes. */
+/** A certificate authority for one test. Its files are in a folder that the test removes. */
 export class CertificateAuthority {
   readonly certificate: string;
 
@@ -17,7 +17,7 @@ export class CertificateAuthority {
     this.openssl('req', '-x509', '-days', '2', '-subj', `/CN=${name}`, ...this.newKey('ca'), '-out', this.certificate);
   }
 
-  /** A certificate for a host name, and its key. */
+  /** Creates a certificate for a host name, and its key. */
   issue(host: string): { certificate: string; key: string } {
     const certificate = this.file(`${host}.pem`);
     const [request, extensions] = [this.file(`${host}.csr`), this.file(`${host}.ext`)];

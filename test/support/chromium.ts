@@ -6,7 +6,7 @@ import { installed } from './install.js';
 /** The system's Chromium, without a window. */
 export function startChromium(): Promise<Browser> {
   installed('chromium');
-  // As root, as in a container, Chromium cannot make its sandbox.
+  // Chromium cannot create its sandbox as root, for example in a container.
   const args = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
   return chromium.launch({ executablePath: '/usr/bin/chromium', args, timeout: 120_000 });
 }

@@ -2,11 +2,11 @@ import { Agent, request, type IncomingHttpHeaders } from 'node:http';
 
 export interface Call {
   headers?: Record<string, string | string[]>;
-  /** Sent as JSON, unless it is a Buffer or text, which is sent as it is. */
+  /** Sent as JSON. A Buffer or a string is sent unchanged. */
   body?: unknown;
   /** Access token. */
   token?: string;
-  /** Loopback address to come from, such as 127.0.0.7: another client for the throttler. */
+  /** Loopback address of the client, such as 127.0.0.7. Each address is a separate client for the throttler. */
   from?: string;
 }
 
@@ -15,7 +15,7 @@ export interface Answer {
   headers: IncomingHttpHeaders;
   text: string;
   bytes: Buffer;
-  /** The body as JSON; undefined when it is none. */
+  /** The parsed JSON body; undefined if the body is not JSON. */
   // oxlint-disable-next-line typescript/no-explicit-any -- answers have many shapes; naming each would hide what tests are about
   body: any;
 }

@@ -1,14 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { ConfigError, loadConfig, type Environment } from '../../src/config/index.js';
 
-/** What production needs and no more. */
+/** The smallest environment that is valid in production. */
 export const PRODUCTION = {
   NODE_ENV: 'production',
   JWT_SECRET: randomBytes(48).toString('base64'),
   DATABASE_URL: 'postgres://app:h5Kq2wZtVx3n@db.internal/app?sslmode=verify-full',
 };
 
-/** What a start with this environment would be refused with; undefined when it would go on. */
+/** The error that a start with this environment throws; undefined if the environment is valid. */
 export function refusalOf(environment: Environment): ConfigError | undefined {
   try {
     loadConfig(environment);
@@ -19,7 +19,7 @@ export function refusalOf(environment: Environment): ConfigError | undefined {
   }
 }
 
-/** The problems, one text each: `PORT: "x" is not …`. */
+/** The problems, each as a string: `PORT: "x" is not …`. */
 export function problemsOf(environment: Environment): string[] {
   return refusalOf(environment)?.problems.map(({ variable, cause }) => `${variable}: ${cause}`) ?? [];
 }

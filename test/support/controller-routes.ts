@@ -4,7 +4,7 @@ import { MetadataScanner, ModulesContainer } from '@nestjs/core';
 
 export interface ControllerRoute {
   readonly method: string;
-  /** Without a version where the route answers without one; parameters as `:name`. */
+  /** Has no version if the route is version-neutral. Parameters are written as `:name`. */
   readonly path: string;
 }
 
@@ -16,7 +16,7 @@ const METHODS: Partial<Record<RequestMethod, string>> = {
   [RequestMethod.DELETE]: 'DELETE',
 };
 
-/** The routes of all controllers, by what their decorators say. */
+/** The routes of all controllers, read from their decorators. */
 export function controllerRoutes(app: INestApplication): ControllerRoute[] {
   const scanner = new MetadataScanner();
   const routes = new Map<string, ControllerRoute>();

@@ -6,25 +6,25 @@ import { inject } from 'vitest';
 let ofThisFile: Promise<string> | undefined;
 
 /**
- * URL of the database of the test file that asks: a copy of the template that the run has migrated.
- * No other file sees it, so what one leaves behind (a mail in the outbox, a chain of events) cannot fail another.
+ * URL of the database of the current test file: a copy of the migrated template.
+ * No other file uses it, so data of one file (a mail in the outbox, a chain of events) cannot make another file fail.
  */
 export function testDatabase(): Promise<string> {
   ofThisFile ??= ownDatabase();
   return ofThisFile;
 }
 
-/** Has the next test file of this worker get a database of its own. */
+/** Makes the next test file of this worker get a new database. */
 export function forgetTestDatabase(): void {
   ofThisFile = undefined;
 }
 
-/** URL of a migrated database that no other test sees, those of the same file included. */
+/** URL of a migrated database that no other test uses, not even in the same file. */
 export function ownDatabase(): Promise<string> {
   return urlOf(createDatabase(inject('databaseUrl'), 'own', inject('templateDatabase')));
 }
 
-/** URL of a database that nothing has touched yet, migrations included. */
+/** URL of an empty database without migrations. */
 export function freshDatabase(): Promise<string> {
   return urlOf(createDatabase(inject('databaseUrl'), 'fresh'));
 }
@@ -49,7 +49,7 @@ export async function query(url: string, sql: string, values: unknown[] = []) {
   }
 }
 
-/** Runs a statement that sees the audit rows of all tenants, which row-level security hides from any other. */
+/** Runs a statement that sees the audit rows of all tenants. Row-level security hides them from other statements. */
 // oxlint-disable-next-line typescript/no-explicit-any -- rows have the shape that the statement of the test asks for
 export function sqlSeeingAll(source: DataSource, sql: string, values: unknown[] = []): Promise<any[]> {
   return source.transaction(async (manager) => {

@@ -3,7 +3,7 @@ import { uuidv7 } from '../../src/common/index.js';
 
 let count = 0;
 
-/** An event as a sink is given it. */
+/** An event in the form that a sink receives. */
 export function deliveredEvent(fields: Partial<AuditEvent> = {}): DeliveredEvent {
   const event: AuditEvent = {
     id: uuidv7(),

@@ -8,7 +8,7 @@ export interface StreamedMessage {
   data: any;
 }
 
-/** A client of server-sent events, which parses as the standard says and keeps what came. */
+/** A client of server-sent events. It parses them by the standard and stores them. */
 export class EventStream {
   readonly messages: StreamedMessage[] = [];
   lastEventId = '';
@@ -44,11 +44,11 @@ export class EventStream {
   }
 
   async has(count: number): Promise<StreamedMessage[]> {
-    await until(`${count} events have come`, () => this.of('audit').length >= count);
+    await until(`${count} events have arrived`, () => this.of('audit').length >= count);
     return this.of('audit');
   }
 
-  /** Events of one action; of others there are more, since to look is recorded as well. */
+  /** Events of one action. The stream also has other events, because reading the log is recorded too. */
   ofAction(action: string): StreamedMessage[] {
     return this.of('audit').filter(({ data }) => data.action === action);
   }

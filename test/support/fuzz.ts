@@ -1,4 +1,4 @@
-/** Random choices that a seed repeats (mulberry32). */
+/** Random choices that are the same for the same seed (mulberry32). */
 export class Dice {
   constructor(private state: number) {}
 
@@ -132,14 +132,14 @@ const TRICKS = [
   '/x',
 ];
 
-/** Makes requests of which some are right, most are nearly so, and a few are no HTTP. */
+/** Creates random requests: some are valid, most are almost valid, and a few are not HTTP. */
 export class RequestFuzzer {
   constructor(
     private readonly dice: Dice,
     private readonly paths: readonly string[],
   ) {}
 
-  /** What one connection sends: requests that are whole, the last of which may be broken beyond repair. */
+  /** The bytes of one connection: complete requests. The last one may be garbage. */
   connection(requests: number): { bytes: Buffer; isWhole: boolean } {
     const isWhole = this.dice.chance(0.9);
     const all = Array.from({ length: requests }, (_, i) =>
@@ -148,7 +148,7 @@ export class RequestFuzzer {
     return { bytes: Buffer.concat(all), isWhole };
   }
 
-  /** @param isLast of its connection, which it asks to close */
+  /** @param isLast whether it is the last request of its connection, which then asks to close the connection */
   private request(isLast: boolean): Buffer {
     const { dice } = this;
     const method = dice.of(METHODS);

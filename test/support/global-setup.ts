@@ -13,7 +13,7 @@ import { RedisServer } from './redis-server.js';
 declare module 'vitest' {
   export interface ProvidedContext {
     databaseUrl: string;
-    /** Name of a database in which every migration has run, and that is connected to by none. */
+    /** Name of a database with all migrations, to which nothing is connected. */
     templateDatabase: string;
     redisUrl: string;
     /** Folder that is removed after the run. */
@@ -21,7 +21,7 @@ declare module 'vitest' {
   }
 }
 
-/** Starts the servers that tests need and stops them afterwards, unless the environment names some. */
+/** Starts the servers that tests need and stops them after the run. It starts none that the environment names. */
 export default async function setUp(project: TestProject): Promise<() => Promise<void>> {
   installMissing();
   const folder = await mkdtemp(join(tmpdir(), 'bulwark-test-'));

@@ -6,7 +6,7 @@ import { testFolder } from './folder.js';
 import { installed } from './install.js';
 import { freePort } from './ports.js';
 
-/** A load balancer in front of replicas: asks for readiness every 100 ms and keeps connections open on both sides. */
+/** A load balancer in front of replicas. It checks readiness every 100 ms and keeps connections open on both sides. */
 export class HaProxy {
   private constructor(
     readonly url: string,
@@ -14,7 +14,7 @@ export class HaProxy {
     private readonly folder: Awaited<ReturnType<typeof testFolder>>,
   ) {}
 
-  /** @param rules further lines of its configuration */
+  /** @param rules additional lines of its configuration */
   static async start(ports: number[], rules: string[] = []): Promise<HaProxy> {
     installed('haproxy');
     const folder = await testFolder();
@@ -28,7 +28,7 @@ export class HaProxy {
       '  timeout connect 2s',
       '  timeout client 30s',
       '  timeout server 30s',
-      // A busy machine is slow to answer, and its database may miss a time limit; what takes a replica out is that it goes.
+      // A long timeout: a slow response on a busy machine must not remove a replica. Only its shutdown must.
       '  timeout check 20s',
       'listen replicas',
       `  bind 127.0.0.1:${port}`,

@@ -12,7 +12,7 @@ import { sqlSeeingAll, testDatabase } from './database.js';
 
 export type AdapterName = 'fastify' | 'express';
 
-/** Runs a suite on both adapters, because what it promises holds on both. */
+/** Runs a suite on both adapters, because both must have the same behaviour. */
 export function onBothAdapters(name: string, suite: (adapter: AdapterName) => void): void {
   for (const adapter of ['fastify', 'express'] as const) {
     describe(`${name} on ${adapter}`, () => {
@@ -36,7 +36,7 @@ export interface LogLine {
   [field: string]: unknown;
 }
 
-/** The application of `createApp()`, listening, with what tests ask of it. */
+/** The listening application of `createApp()`, with helpers for tests. */
 export class TestApp extends TestClient {
   private constructor(
     readonly app: INestApplication,
@@ -52,7 +52,7 @@ export class TestApp extends TestClient {
   ): Promise<TestApp> {
     const logs: LogLine[] = [];
     const databaseUrl = env['DATABASE_URL'] ?? (await testDatabase());
-    // Of the database alone: digests of one contradict another, and a journal is replayed into whatever is there.
+    // Each database has its own folder. Digests of two databases conflict, and a journal is replayed into any database.
     const auditFolder = join(inject('runFolder'), 'audit', basename(databaseUrl));
     const { app } = await createApp({
       env: {
@@ -65,7 +65,7 @@ export class TestApp extends TestClient {
         THROTTLE_EMAIL_LIMIT: '100000',
         THROTTLE_FAILED_LOGIN_LIMIT: '100000',
         AUDIT_FLUSH_INTERVAL: '20ms',
-        // On a busy machine, too, a run is to get to its end.
+        // Long enough for a run on a busy machine.
         PRODUCTION_TEST_TIMEOUT: '1m',
         AUDIT_JOURNAL_DIR: join(auditFolder, 'journal'),
         AUDIT_DIGEST_DIR: join(auditFolder, 'digests'),
@@ -76,8 +76,8 @@ export class TestApp extends TestClient {
       logDestination: { write: (line: string) => void logs.push(JSON.parse(line) as LogLine) },
     });
     prepare?.(app);
-    // Room for a thousand clients at once: those whom a busy process leaves outside for some seconds are reset by Linux.
-    // Both adapters take what Node's `listen()` takes; Nest's type does not say so.
+    // A long queue for a thousand clients at once: Linux resets clients that wait outside the queue for some seconds.
+    // Both adapters accept the options of Node's `listen()`, but the type of Nest does not allow them.
     await app.listen({ port: 0, host: '127.0.0.1', backlog: 2_000 } as unknown as number);
     const { port } = app.getHttpServer().address() as AddressInfo;
     return new TestApp(app, `http://127.0.0.1:${port}`, logs);
@@ -97,19 +97,19 @@ export class TestApp extends TestClient {
     return { id: user.id, email: user.email, password, token: accessToken, refreshToken };
   }
 
-  /** Rows of the application's own database; audit rows of all tenants among them. */
+  /** Rows of the application's own database, including the audit rows of all tenants. */
   sql(sql: string, values: unknown[] = []) {
     return sqlSeeingAll(this.app.get(DataSource), sql, values);
   }
 
-  /** Stored audit events of one request, once all that was recorded has been written. */
+  /** Stored audit events of one request, read after all recorded events have been written. */
   async auditOf(requestId: string) {
     const audit = this.app.get(AuditService);
     await audit.flush();
     return audit.findByRequest(requestId);
   }
 
-  /** How many connections the server has, those of this client among them. */
+  /** Number of connections of the server, including those of this client. */
   connections(): Promise<number> {
     const server = this.app.getHttpServer() as Server;
     return promisify(server.getConnections.bind(server))();

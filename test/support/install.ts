@@ -5,11 +5,11 @@ import { delimiter, join } from 'node:path';
 interface Source {
   /** Debian package. @default the program's own name */
   from?: string;
-  /** What else one could do, for the message. */
+  /** An alternative to the installation, for the message. */
   or?: string;
 }
 
-/** Programs that some suites need beside Node. */
+/** Programs that some suites need in addition to Node. */
 const PROGRAMS: Record<string, Source> = {
   'redis-server': { or: 'set TEST_REDIS_URL' },
   'redis-cli': { from: 'redis-tools' },
@@ -31,8 +31,8 @@ const installArguments = (programs: readonly string[]) => [
 ];
 
 /**
- * Installs what is missing by apt where this user may, else names the command that does. Once, before the workers start, so
- * that they do not race for it.
+ * Installs missing programs with apt if this user may do so. Otherwise it prints the command. It runs once before the
+ * workers start, so that workers do not install the same program at the same time.
  */
 export function installMissing(): void {
   const missing = missingPrograms();
@@ -46,7 +46,7 @@ export function installMissing(): void {
   if (left.length > 0) process.stderr.write(`Tests that need ${left.join(', ')} will fail. ${remedyFor(left)}\n`);
 }
 
-/** Says what to install where a program that a suite needs is missing. */
+/** Throws an error with the command to install a missing program. */
 export function installed(program: string): void {
   if (!isMissing(program)) return;
   const or = PROGRAMS[program]?.or;

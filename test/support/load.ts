@@ -1,10 +1,10 @@
 import { Agent, request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Leaves the machine most of its time for what is tested; there are connections enough to meet any gap. */
+/** The pause leaves most of the CPU to the application. There are enough connections to notice any outage. */
 const PAUSE_MS = 25;
 
-/** Constant load over keep-alive connections, each sending its next request a moment after the last was answered. */
+/** Constant load over keep-alive connections. Each sends its next request shortly after the last response. */
 export class Load {
   requests = 0;
   readonly failures: string[] = [];

@@ -1,6 +1,6 @@
 /**
- * How much a test does that has a long form: little in `npm test`, much in `npm run test:long`. A variable of its own sets the
- * amount for one run. Give such a test `{ tags: 'long' }`: it is what `npm run test:long` runs.
+ * The amount of work of a test that has a long form: small in `npm test`, large in `npm run test:long`. The variable
+ * sets the amount for one run. Give such a test `{ tags: 'long' }`: `npm run test:long` runs only these tests.
  *
  * @param variable environment variable, such as `KILL_ROUNDS`; CONTRIBUTING.md lists them
  */

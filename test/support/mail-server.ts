@@ -7,15 +7,15 @@ import { SMTPServer, type SMTPServerOptions } from 'smtp-server';
 export interface Delivery {
   to: string[];
   isSecure: boolean;
-  /** Who has logged in to hand it over. */
+  /** The user who logged in to send the mail. */
   user: string | undefined;
   text: string;
 }
 
-/** A real SMTP server, with the login `user`, `secret`. */
+/** A real SMTP server with the login `user`, `secret`. */
 export class MailServer {
   readonly deliveries: Delivery[] = [];
-  /** What the server answers a recipient with; undefined takes it. */
+  /** The error that the server returns for a recipient; undefined accepts the recipient. */
   refusal: ((address: string) => { code: number; text: string } | undefined) | undefined;
   private server: SMTPServer | undefined;
   private port = 0;

@@ -4,7 +4,7 @@ import type { Mail } from '../../src/auth/index.js';
 import { testFolder } from './folder.js';
 import { until } from './until.js';
 
-/** A folder that an application writes its mails to. */
+/** A folder to which an application writes its mails. */
 export class Mailbox {
   private constructor(
     private readonly path: string,
@@ -26,10 +26,10 @@ export class Mailbox {
     return mails.map((text) => JSON.parse(text) as Mail).filter(({ to }) => to === address);
   }
 
-  /** The token in the newest mail with this subject, waited for. */
+  /** Waits for a mail with this subject, and returns the token in the newest one. */
   async tokenFor(address: string, subject: RegExp, after = 0): Promise<string> {
     let token: string | undefined;
-    await until(`a mail "${subject.source}" comes to ${address}`, async () => {
+    await until(`a mail "${subject.source}" reaches ${address}`, async () => {
       const mails = (await this.mailsTo(address)).filter((mail) => subject.test(mail.subject));
       token = mails.length > after ? /token: ([\w-]+)/.exec(mails.at(-1)?.text ?? '')?.[1] : undefined;
       return token !== undefined;

@@ -1,6 +1,6 @@
 import { UserStore, type UserChanges, type UserSearch, type UserWithPassword } from '../../src/users/index.js';
 
-/** A user store as an application might bring one: not in the database that the sessions are in. */
+/** A user store of an application. It does not use the database of the sessions. */
 export class MemoryUserStore extends UserStore {
   private readonly users = new Map<string, UserWithPassword>();
 

@@ -1,6 +1,6 @@
 import type { AuditSink, DeliveredEvent } from '../../src/audit/index.js';
 
-/** Keeps what it is given, and refuses it while `isDown`. */
+/** Stores the events that it receives, and refuses them while `isDown` is true. */
 export class MemorySink implements AuditSink {
   readonly batches: DeliveredEvent[][] = [];
   isDown = false;

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 
-/** Whether the tests may mount file systems, to fill them. */
+/** Whether tests may mount file systems that they fill. */
 export function canMount(): boolean {
   try {
     const folder = execFileSync('mktemp', ['-d'], { encoding: 'utf8' }).trim();

@@ -2,7 +2,7 @@ import type { AddressInfo } from 'node:net';
 import { Module, type ModuleMetadata } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 
-/** A plain Nest application around some of the modules, as a consumer has it who does not use `createApp()`. */
+/** A plain Nest application with some of the modules, for consumers who do not use `createApp()`. */
 export async function createTestingApp(
   imports: NonNullable<ModuleMetadata['imports']>,
   providers: NonNullable<ModuleMetadata['providers']> = [],

@@ -35,7 +35,7 @@ export class PgBouncer {
     await writeFile(join(folder, 'pgbouncer.ini'), [...databases, ...lines, ''].join('\n'));
     const [user, password] = [decodeURIComponent(target.username), decodeURIComponent(target.password)];
     await writeFile(options.auth_file, `"${user}" "${password}"\n`);
-    // It refuses to run as root, and as nobody it still has to read its files.
+    // PgBouncer does not run as root. As the user nobody, it must still be able to read its files.
     await chmod(folder, 0o755);
     const account = process.getuid?.() === 0 ? ['-u', 'nobody'] : [];
     const child = spawn('pgbouncer', [...account, join(folder, 'pgbouncer.ini')], { stdio: 'ignore' });

@@ -10,7 +10,7 @@ interface Refusal {
 declare module 'vitest' {
   // oxlint-disable-next-line typescript/no-explicit-any -- has to repeat vitest's own declaration
   interface Matchers<T = any> {
-    /** What every failure promises: a complete problem document (RFC 9457) with the security headers around it. */
+    /** Every error response must have this: a complete problem document (RFC 9457) and the security headers. */
     toBeProblem(wanted: { status: number; code: string }): T;
     toHaveSecurityHeaders(): T;
   }
@@ -56,7 +56,7 @@ function areSecure(headers: Refusal['headers']): void {
     'cross-origin-resource-policy': 'same-origin',
     'x-request-id': expect.stringMatching(/^[\w.-]{8,64}$/),
   });
-  // The tests speak plain HTTP, over which it must not be sent.
+  // The tests use plain HTTP, over which this header must not be sent.
   expect(headers).not.toHaveProperty('strict-transport-security');
   expect(headers).not.toHaveProperty('x-powered-by');
   expect(headers).not.toHaveProperty('server');

@@ -2,17 +2,17 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { resolve } from 'node:path';
 import { until } from './until.js';
 
-/** A start takes a second or two; on a machine that is busy with other things, many times that. */
+/** A start takes one or two seconds, and much longer on a busy machine. */
 const PATIENCE_MS = 180_000;
 
-/** A program that really runs, as a user would start it. */
+/** A program in its own process, started as a user would start it. */
 export class Program {
   output = '';
   exitCode: number | undefined;
   private readonly child: ChildProcess;
 
   /**
-   * Runs a script with nothing in its environment but what is given.
+   * Runs a script with only the given environment variables.
    *
    * @param script a script of `dist/` with its arguments, such as `cli/main.js migrate`, or an absolute path
    */
@@ -27,7 +27,7 @@ export class Program {
     this.child.on('close', (code) => (this.exitCode = code ?? -1));
   }
 
-  /** Writes to standard input, and ends it. */
+  /** Writes to standard input, and closes it. */
   reads(text: string): this {
     this.child.stdin?.end(text);
     return this;

@@ -8,12 +8,12 @@ import { installed } from './install.js';
 import { freePort, isFree } from './ports.js';
 import { until } from './until.js';
 
-/** The cluster bus listens this far above the port of the commands. */
+/** The port of the cluster bus is this much above the port for commands. */
 const BUS_OFFSET = 10_000;
-/** Another test may take a port between its being found free and being used. */
+/** Another test can take a free port before it is used here. */
 const MAX_PORTS = 5;
 
-/** A redis-server of the test's own, on a free port and with a folder that goes with it. */
+/** A redis-server for one test, with its own port and folder. */
 export class RedisServer {
   private process: ChildProcess | undefined;
 
@@ -23,12 +23,12 @@ export class RedisServer {
     private readonly isSentinel: boolean,
   ) {}
 
-  /** @param config further lines of its configuration file */
+  /** @param config additional lines of its configuration file */
   static start(config: string[] = []): Promise<RedisServer> {
     return RedisServer.launch(config, false);
   }
 
-  /** Sentinels for one master with so many replicas, which any two of them may fail over. */
+  /** Sentinels for one master with `replicas` replicas. Two of them are enough for a failover. */
   static async sentinels(count: number, name: string, master: RedisServer, replicas = 0): Promise<RedisServer[]> {
     const config = [
       `sentinel monitor ${name} 127.0.0.1 ${master.port} 2`,
@@ -36,7 +36,7 @@ export class RedisServer {
       `sentinel failover-timeout ${name} 3000`,
     ];
     const sentinels = await Promise.all(Array.from({ length: count }, () => RedisServer.launch(config, true)));
-    // They ask the master for its replicas every ten seconds, and what they do not know of when it is gone they never find.
+    // They read the list of replicas from the master every ten seconds. Without the master, they cannot find replicas.
     const known = new RegExp(`\\r\\nnum-slaves\\r\\n\\$1\\r\\n${replicas}\\r\\n`);
     const knowThem = async (sentinel: RedisServer) => known.test(await sentinel.ask(`SENTINEL MASTER ${name}`));
     await until('the Sentinels know the replicas', async () =>
@@ -45,7 +45,7 @@ export class RedisServer {
     return sentinels;
   }
 
-  /** A cluster of masters that share the slots, each with so many replicas; which are masters, `CLUSTER SLOTS` says. */
+  /** A cluster of masters, each with `replicas` replicas. `CLUSTER SLOTS` shows which nodes are masters. */
   static async cluster(masters: number, replicas = 0): Promise<RedisServer[]> {
     installed('redis-cli');
     const config = ['cluster-enabled yes', 'cluster-node-timeout 1000'];
@@ -62,7 +62,7 @@ export class RedisServer {
     ]);
     const isReady = async (node: RedisServer) =>
       (await node.ask('CLUSTER INFO')).includes('cluster_state:ok') &&
-      // A replica that has not copied its master yet cannot take over.
+      // A replica cannot take over before it has copied its master.
       /\r\n(master|connected)\r\n/.test(await node.ask('ROLE'));
     await until('the nodes are a cluster', async () => (await Promise.all(nodes.map(isReady))).every(Boolean));
     return nodes;
@@ -98,7 +98,7 @@ export class RedisServer {
     return `redis://${this.address}`;
   }
 
-  /** Starts it again after `kill()`, or wakes it up after `hang()`. */
+  /** Starts it again after `kill()`, or continues it after `hang()`. */
   async resume(): Promise<void> {
     if (this.process) this.process.kill('SIGCONT');
     else {
@@ -107,14 +107,14 @@ export class RedisServer {
     }
     const { process } = this;
     await until('redis-server answers', async () => {
-      // Another server may be the one that answers at its port.
+      // Another server may listen on its port.
       if (process.exitCode !== null) throw new EndedError(`redis-server ended with ${process.exitCode}`);
-      // Where a password is set, it is the answer that one is needed.
+      // A server with a password answers that authentication is required.
       return /^(\+PONG|-NOAUTH)/.test(await this.ask('PING'));
     });
   }
 
-  /** Takes connections and says nothing. */
+  /** Accepts connections, but does not respond. */
   hang(): void {
     this.process?.kill('SIGSTOP');
   }
@@ -132,7 +132,7 @@ export class RedisServer {
     await rm(this.folder, { recursive: true, force: true });
   }
 
-  /** The start of the answer to a command; empty when there is none. */
+  /** The start of the response to a command; empty if there is no response. */
   private ask(command: string): Promise<string> {
     return new Promise((resolve) => {
       const socket = connect(this.port, '127.0.0.1', () => socket.write(`${command}\r\n`));
@@ -146,7 +146,7 @@ export class RedisServer {
   }
 }
 
-/** A server that ended by itself at its start, as it does when its port is in use. */
+/** A server that exited during its start, for example because its port is in use. */
 class EndedError extends Error {}
 
 async function portWithBus(): Promise<number> {

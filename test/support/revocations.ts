@@ -2,7 +2,7 @@ import { RevocationService } from '../../src/auth/index.js';
 import type { TestApp } from './harness.js';
 import { until } from './until.js';
 
-/** Time for a change to reach another replica: well below the 30 seconds after which it reads its states again anyway. */
+/** Maximum time of a message to another replica: well below the 30 seconds after which it reads its states again. */
 export const BY_MESSAGE = { withinMs: 15_000 };
 
 interface Channels {

@@ -2,7 +2,7 @@ import type { INestApplication } from '@nestjs/common';
 
 export interface RegisteredRoute {
   method: string;
-  /** With its parameters, as in `/auth/sessions/:id`. */
+  /** The path with its parameters, such as `/auth/sessions/:id`. */
   path: string;
 }
 
@@ -14,7 +14,7 @@ interface FastifyInstance {
   printRoutes(options: { commonPrefix: boolean }): string;
 }
 
-/** Every route that the adapter of a started application knows, whoever registered it. */
+/** All routes of the adapter of a started application, including routes that plugins registered. */
 export function routesOf(app: INestApplication): RegisteredRoute[] {
   const adapter = app.getHttpAdapter();
   if (adapter.getType() === 'fastify') return fastifyRoutes(adapter.getInstance() as FastifyInstance);
@@ -24,7 +24,7 @@ export function routesOf(app: INestApplication): RegisteredRoute[] {
   );
 }
 
-/** Fastify prints its routes as a tree, whose lines are indented by four characters a level. */
+/** Fastify prints its routes as a tree. Each level is indented by four characters. */
 function fastifyRoutes(fastify: FastifyInstance): RegisteredRoute[] {
   const parents: string[] = [];
   return fastify

@@ -6,7 +6,7 @@ import { signHeaders, type S3Credentials } from '../../src/audit/integrity/s3-si
 
 const PAGE = 2;
 
-/** As much of S3 as keeps objects, writes each once, lists them by pages, and looks at signatures. */
+/** A part of S3: it stores each object once, lists objects in pages, and checks signatures. */
 export class S3Server {
   readonly objects = new Map<string, string>();
   lists = 0;

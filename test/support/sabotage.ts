@@ -1,10 +1,10 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { TestApp } from './harness.js';
 
-/** Takes a protection away from a running application, between its sockets and its framework. */
+/** Removes a protection from a running application, between its sockets and its framework. */
 export type Sabotage = (request: IncomingMessage, response: ServerResponse) => void;
 
-/** Runs something while every request is sabotaged. */
+/** Calls `run` while every request is sabotaged. */
 export async function sabotaged<T>({ app }: TestApp, sabotage: Sabotage, run: () => Promise<T>): Promise<T> {
   const server = app.getHttpServer() as Server;
   server.prependListener('request', sabotage);
@@ -15,7 +15,7 @@ export async function sabotaged<T>({ app }: TestApp, sabotage: Sabotage, run: ()
   }
 }
 
-/** Answers to a path what should have been refused. */
+/** Accepts requests to a path that should have been refused. */
 export const letIn =
   (path: string, refusal: number): Sabotage =>
   ({ url }, response) => {

@@ -1,11 +1,11 @@
 /** Requests for the routes that the tests of smuggling serve. */
 export const POST = 'POST /v1/smuggling/target HTTP/1.1\r\nHost: x\r\n';
 export const JSON_TYPE = 'Content-Type: application/json\r\n';
-/** Nobody sends it as a request of its own. */
+/** No test sends this request directly. */
 export const HIDDEN = 'GET /v1/smuggling/smuggled HTTP/1.1\r\nHost: x\r\n\r\n';
 export const CHUNKED = `${POST}${JSON_TYPE}Transfer-Encoding: chunked\r\n\r\n`;
 
-/** Requests whose end two servers see at different places, each with another request behind or inside it. */
+/** Requests whose end two servers can see at different positions. Each has another request behind it or inside it. */
 export const SHAPES: [what: string, bytes: string][] = [
   ['both lengths', `${POST}${JSON_TYPE}Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n${HIDDEN}`],
   [
@@ -74,7 +74,7 @@ export const SHAPES: [what: string, bytes: string][] = [
   ['TLS', `\u0016\u0003\u0001\u0002\u0000\u0001\u0000\u0001\u00fc${HIDDEN}`],
 ];
 
-/** What inside or behind one request looks like another, and is part of its body or of nothing. */
+/** Text inside or behind a request that looks like another request, but must not be handled as one. */
 export const INNOCENT: [what: string, bytes: string, status: number][] = [
   [
     'what follows a request that asks to close',

@@ -4,14 +4,14 @@ export interface RawAnswer {
   status: number;
   headers: Record<string, string>;
   text: string;
-  /** The body as JSON; undefined when it is none. */
+  /** The parsed JSON body; undefined if the body is not JSON. */
   // oxlint-disable-next-line typescript/no-explicit-any -- answers have many shapes
   body: any;
 }
 
 /**
- * Sends bytes as they are over a connection of its own and reads until the server closes it: for requests that no
- * client library would write. Include `Connection: close`.
+ * Sends bytes unchanged over a new connection and reads until the server closes it. Use it for requests that no client
+ * library would send. Include `Connection: close`.
  */
 export function sendBytes(baseUrl: string, ...parts: (string | Buffer)[]): Promise<RawAnswer> {
   const { hostname, port } = new URL(baseUrl);

@@ -11,16 +11,16 @@ const run = promisify(execFile);
 
 const PASSWORD = 'the password of the superuser';
 
-/** A PostgreSQL server of the test's own, with its superuser, as the container of PostgreSQL has it. */
+/** A PostgreSQL server for one test, with its superuser, like in the container of PostgreSQL. */
 export interface SuperuserPostgres {
   readonly port: number;
-  /** URL of a role in the database of the application. */
+  /** URL of the database of the application, with a role and its password. */
   urlOf(role: string, password: string): string;
   readonly superuserUrl: string;
   stop(): Promise<void>;
 }
 
-/** @param folder of the programs of a PostgreSQL; those of the embedded one by default */
+/** @param folder folder with the programs of PostgreSQL, by default those of the embedded PostgreSQL */
 export async function superuserPostgres(folder?: string): Promise<SuperuserPostgres> {
   const binaries = await findBinaries();
   const [initdb, pgCtl] =

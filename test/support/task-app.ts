@@ -4,13 +4,13 @@ import { DatabaseModule } from '../../src/database/index.js';
 import { periodicTasksMigrations, PeriodicTasksModule } from '../../src/periodic-tasks/index.js';
 
 export interface TaskAppOptions {
-  /** Without one, the application has no database. */
+  /** If it is missing, the application has no database. */
   url?: string;
   imports?: NonNullable<ModuleMetadata['imports']>;
   migrations?: typeof periodicTasksMigrations;
 }
 
-/** One replica: periodic tasks, the database of the test, and nothing else of the suite but what the test imports. */
+/** One replica with only periodic tasks, the database of the test, and the imports of the test. */
 export function startTaskApp(
   providers: Type[],
   { url, imports = [], migrations = periodicTasksMigrations }: TaskAppOptions = {},

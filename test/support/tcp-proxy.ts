@@ -2,13 +2,13 @@ import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { freePort } from './ports.js';
 
-/** A way to a server that a test can close, open again and block: an outage without ending the server. */
+/** A proxy that a test can close, open and block. It simulates an outage while the server still runs. */
 export class TcpProxy {
-  /** Connections that went through it since it was made. */
+  /** Number of connections that it has accepted. */
   accepted = 0;
-  /** Delay of what the server answers, in milliseconds. */
+  /** Delay of the data that the server sends, in milliseconds. */
   answerDelayMs = 0;
-  /** Delay of what the client sends, in milliseconds. */
+  /** Delay of the data that the client sends, in milliseconds. */
   requestDelayMs = 0;
   private server: Server | undefined;
   private readonly sockets = new Set<Socket>();
@@ -18,12 +18,12 @@ export class TcpProxy {
     private readonly port: number,
   ) {}
 
-  /** To the host of a URL; closed at first. */
+  /** Creates a closed proxy to the host of a URL. */
   static async to(url: string): Promise<TcpProxy> {
     return new TcpProxy(new URL(url), await freePort());
   }
 
-  /** The URL of the target, by way of this. */
+  /** The URL of the target through this proxy. */
   get url(): string {
     const url = new URL(this.target);
     url.host = `127.0.0.1:${this.port}`;
@@ -35,7 +35,7 @@ export class TcpProxy {
     await once(this.server, 'listening');
   }
 
-  /** Refuses connections and ends those there are. */
+  /** Refuses new connections and closes the open ones. */
   async close(): Promise<void> {
     for (const socket of this.sockets) socket.destroy();
     if (!this.server) return;
@@ -44,14 +44,14 @@ export class TcpProxy {
     this.server = undefined;
   }
 
-  /** The connections there are stay open and carry nothing any more, as if a cable had been cut. New ones work. */
+  /** Open connections stay open but transfer no data, as if a cable had been cut. New connections work. */
   block(): void {
     for (const socket of this.sockets) {
       socket.removeAllListeners('data').resume();
     }
   }
 
-  /** Refuses new connections. Those there are stay open. */
+  /** Refuses new connections. Open connections stay open. */
   refuse(): void {
     this.server?.close();
   }
@@ -72,7 +72,7 @@ export class TcpProxy {
   }
 }
 
-/** Passes on what arrives, in its order, each piece after the delay of the moment at which it arrived. */
+/** Forwards data in its order. Each piece gets the delay that was set when the piece arrived. */
 function relay(from: Socket, to: Socket, delayMs: () => number): void {
   let lastDueAt = 0;
   from.on('data', (data) => {
@@ -85,7 +85,7 @@ function relay(from: Socket, to: Socket, delayMs: () => number): void {
   from.on('end', () => to.end());
 }
 
-/** A server that takes connections and never says a word. */
+/** A server that accepts connections and never sends data. */
 export async function silentServer(): Promise<{ port: number; close: () => void }> {
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {

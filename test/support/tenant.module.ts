@@ -2,7 +2,7 @@ import { Injectable, Module, type CanActivate, type ExecutionContext } from '@ne
 import { ChainedGuard, GuardOrder } from '../../src/guards/index.js';
 import type { AdapterRequest } from '../../src/context/index.js';
 
-/** Puts the caller into the tenant that the header `x-test-tenant` names, as an application's own tenancy would. */
+/** Sets the tenant of the caller from the header `x-test-tenant`, like the code of an application would. */
 @Injectable()
 @ChainedGuard({ order: GuardOrder.Principal })
 class TestTenantGuard implements CanActivate {

@@ -4,7 +4,7 @@ import { EmbeddedPostgres } from '../../src/database/index.js';
 import { query } from './database.js';
 import { until } from './until.js';
 
-/** A PostgreSQL server of the test's own that speaks TLS with a certificate. */
+/** A PostgreSQL server for one test, with TLS and a certificate. */
 export async function tlsPostgres(dataDir: string, files: { certificate: string; key: string }) {
   const server = await EmbeddedPostgres.start({ dataDir, settings: { fsync: 'off' } });
   const cluster = join(dataDir, 'postgres');
@@ -17,7 +17,7 @@ export async function tlsPostgres(dataDir: string, files: { certificate: string;
     await chown(join(cluster, name), uid, gid);
   }
   await appendFile(join(cluster, 'postgresql.conf'), `\nssl = on\n`);
-  // The server reads its settings anew, and new connections may use TLS.
+  // The server reloads its settings. Then new connections can use TLS.
   process.kill(Number.parseInt(await readFile(join(cluster, 'postmaster.pid'), 'utf8'), 10), 'SIGHUP');
   await until('the server speaks TLS', async () => (await query(server.url, 'SHOW ssl')).rows[0].ssl === 'on');
   return server;

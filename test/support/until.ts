@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Waits for a condition instead of for a time: asks again until it holds, and fails with its name when it never does. */
+/** Checks a condition until it is true. Throws an error with the description if it stays false. */
 export async function until(
   what: string,
   holds: () => boolean | Promise<boolean>,

@@ -2,7 +2,7 @@ import 'reflect-metadata';
 import { afterAll, vi } from 'vitest';
 import { forgetTestDatabase } from './database.js';
 
-// Test files of one worker share its process: what one of them leaves behind must not reach the next.
+// Test files of one worker share its process. Data of one file must not affect the next file.
 const environment = { ...process.env };
 
 afterAll(() => {

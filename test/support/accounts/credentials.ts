@@ -4,7 +4,7 @@ import { until } from '../until.js';
 import { registered, type ReplicaPair } from './replica-pair.js';
 import { expectedOf, type Subject } from './subject.js';
 
-/** Everything that an account can be used by. */
+/** Every kind of credential of an account. */
 export const CREDENTIALS = [
   'accessToken',
   'otherAccessToken',
@@ -23,11 +23,11 @@ export const CREDENTIALS = [
 
 export type Credential = (typeof CREDENTIALS)[number];
 
-/** A subject whose credentials are used for real, on another replica than that of the event. */
+/** A subject whose credentials are used on another replica than the one that handled the event. */
 export interface Holder {
   readonly subject: Subject;
   readonly browser: Browser;
-  /** Password and address of after the event. */
+  /** Password and address after the event. */
   password: string;
   email: string;
 }
@@ -52,7 +52,7 @@ export function browserAt(app: TestApp, browser: Browser): Browser {
   return moved;
 }
 
-/** Whether each credential works at a replica, each asked in a way that leaves those that come later as they are. */
+/** Checks whether each credential works at a replica. A check does not change credentials that are checked later. */
 export function usesAt(app: TestApp): Record<Credential, (holder: Holder) => Promise<boolean>> {
   const isOk = async (path: string, token = '') => (await app.get(path, { token })).status === 200;
   const refreshes = async (refreshToken = '') => (await app.post('/auth/refresh', { refreshToken })).status === 200;
@@ -98,13 +98,13 @@ export function usesAt(app: TestApp): Record<Credential, (holder: Holder) => Pro
 }
 
 /**
- * Waits until the second replica has heard all that the first has announced so far: announcements keep their order, so
- * that the last of them tells that the others have come.
+ * Waits until the second replica has received all earlier announcements of the first. Announcements keep their order:
+ * when the last one has arrived, all others have arrived too.
  */
 export async function announcementsHeard({ replicas: [one, other] }: ReplicaPair): Promise<void> {
   const { token, refreshToken } = await registered(one);
   const isOver = async () => (await other.get('/auth/profile', { token })).status === 401;
   if (await isOver()) throw new Error('a session that was just opened has to live');
   await one.post('/auth/logout', { refreshToken });
-  await until('the second replica hears of a logout', isOver, { withinMs: 15_000, everyMs: 5 });
+  await until('the second replica receives the logout', isOver, { withinMs: 15_000, everyMs: 5 });
 }

@@ -23,10 +23,10 @@ export class Postbox {
       .flatMap(({ text }) => /token: ([\w-]+)/.exec(text)?.[1] ?? []);
   }
 
-  /** Waits until there are at least `count` such tokens. */
+  /** Waits for at least `count` of these tokens. */
   async waitForTokens(address: string, subject: RegExp, count = 1): Promise<string[]> {
     const hasArrived = () => this.tokensFor(address, subject).length >= count;
-    await until(`${count} mails "${subject.source}" come to ${address}`, hasArrived, { withinMs: 30_000, everyMs: 2 });
+    await until(`${count} mails "${subject.source}" reach ${address}`, hasArrived, { withinMs: 30_000, everyMs: 2 });
     return this.tokensFor(address, subject);
   }
 }

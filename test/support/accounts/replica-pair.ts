@@ -8,7 +8,7 @@ import { Postbox } from './postbox.js';
 
 @Controller({ path: 'orders', version: VERSION_NEUTRAL })
 class OrdersController {
-  /** Open to API keys that have the permission. */
+  /** Accepts API keys that have the permission. */
   @Get()
   @Permissions('orders:read')
   list(): string[] {
@@ -21,7 +21,7 @@ const roles = { User: { permissions: ['orders:read'] } };
 @Module({ imports: [AuthorizationModule.forRoot({ roles })], controllers: [OrdersController] })
 class OrdersModule {}
 
-/** Cost of new password hashes. One more than the lowest, so that hashes can be outdated. */
+/** Cost of new password hashes. It is one above the minimum, so that a test can create an outdated hash. */
 export const BCRYPT_COST = 5;
 
 /** Two replicas of the reference application on one database: one on Fastify, one on Express. */
@@ -55,7 +55,7 @@ export class ReplicaPair {
     return this.replicas[0].sql(statement, values);
   }
 
-  /** Waits until work that goes on after an answer has ended on both replicas. */
+  /** Waits until the background work of both replicas has ended. */
   async finishBackgroundWork(): Promise<void> {
     await Promise.all(this.replicas.map(({ app }) => app.get(Lifecycle, { strict: false }).waitUntilIdle()));
   }
@@ -72,7 +72,7 @@ export async function administratorOf(app: TestApp): Promise<Visitor> {
   return visitor;
 }
 
-/** A new account, logged in with its tokens in the body, whether the application uses cookies or not. */
+/** A new account, logged in. It gets its tokens in the body, even if the application uses cookies. */
 export async function registered(app: TestApp, password = 'correct horse battery'): Promise<Visitor> {
   const email = `${crypto.randomUUID()}@example.com`;
   const { status, text, body } = await app.post(
@@ -84,5 +84,5 @@ export async function registered(app: TestApp, password = 'correct horse battery
   return { id: body.user.id, email, password, token: body.accessToken, refreshToken: body.refreshToken };
 }
 
-/** Asks for the tokens in the body, where the application would put them into cookies. */
+/** Requests the tokens in the body, even if the application uses cookies. */
 export const TOKENS_IN_BODY = { 'Token-Delivery': 'body' };

@@ -21,18 +21,18 @@ export interface MadeKey {
   key: string;
 }
 
-/** What a new subject needs beside account, sessions and API keys. */
+/** Additional data of a new subject. It always has an account, sessions and API keys. */
 export interface SubjectOptions {
   factor?: FactorState;
   logins?: number;
   apiKeys?: number;
   resetTokens?: number;
   mfaTokens?: number;
-  /** Whether a change of the address is asked for. */
+  /** Whether the subject requests a change of its address. */
   changesEmail?: boolean;
 }
 
-/** An account that holds a credential of each kind, all of them made through HTTP. */
+/** An account that has a credential of each kind. All are created through HTTP. */
 export class Subject {
   readonly logins: Login[] = [];
   readonly apiKeys: MadeKey[] = [];
@@ -75,7 +75,7 @@ export class Subject {
     return subject;
   }
 
-  /** Both steps of a login, the second by a recovery code. */
+  /** Does both steps of a login. The second step uses a recovery code. */
   async logIn(replica: TestApp, password = this.password): Promise<Login> {
     const { email, authenticator } = this;
     const first = await replica.post('/auth/login', { email, password }, { headers: TOKENS_IN_BODY });
@@ -84,14 +84,14 @@ export class Subject {
     return loginOf(expectedOf(await replica.post('/auth/login/mfa', body, { headers: TOKENS_IN_BODY }), 200));
   }
 
-  /** Takes the first step of a login, and keeps the token for the second. */
+  /** Does the first step of a login, and stores the token for the second step. */
   async takeFirstStep(): Promise<void> {
     const { email, password } = this;
     const first = await this.pair.replicas[0].post('/auth/login', { email, password }, { headers: TOKENS_IN_BODY });
     this.mfaTokens.push(expectedOf(first, 401).mfaToken);
   }
 
-  /** Lets the codes of now count again, as they would half a minute later. */
+  /** Makes used TOTP codes valid again, without a wait for the next time step. */
   async forgetUsedSteps(): Promise<void> {
     await this.pair.sql('UPDATE auth_second_factors SET last_step = 0 WHERE user_id = $1', [this.id]);
   }
@@ -136,7 +136,7 @@ export function sessionIdOf(accessToken: string): string {
   return JSON.parse(Buffer.from(accessToken.split('.')[1] ?? '', 'base64url').toString()).sid;
 }
 
-/** The body of an answer that a preparation depends on. */
+/** Returns the body of a response, and throws if the status is not the expected one. */
 export function expectedOf({ status, body, text }: Answer, expected: number) {
   if (status !== expected) throw new Error(`the preparation needs ${expected}, and was answered ${status} ${text}`);
   return body;

@@ -6,8 +6,8 @@ import type { TestApp } from '../harness.js';
 const MAX_DELAY_MS = 3;
 
 /**
- * Delays every second statement, as a database behind a network does. It widens the gap between a check and the act that
- * follows from it: a flow that leaves such a gap loses its races in a few rounds instead of in thousands.
+ * Delays every second statement, like a database behind a network. This makes the time between a check and its action
+ * longer. If a flow is not safe in this time, it fails after a few rounds instead of thousands.
  */
 export class DatabaseLatency implements EntitySubscriberInterface {
   private races = 0;

@@ -3,7 +3,7 @@ import { hasSucceeded, type Effects, type Outcome } from './flow.js';
 
 type Fate = 'lives' | 'dead' | 'either';
 
-/** A session with all tokens that were ever given out for it. */
+/** A session with all tokens that were ever issued for it. */
 export interface SessionRecord {
   readonly sessionId: string;
   readonly openedBy: 'before' | 'login' | 'second step';
@@ -12,7 +12,7 @@ export interface SessionRecord {
   readonly refreshTokens: string[];
 }
 
-/** What has to hold after a race, by its answers alone. Whatever depends on which side came first is left open. */
+/** What must be true after a race, derived from its responses. What depends on the order of the sides stays open. */
 export class Expectations {
   readonly sessions: readonly SessionRecord[];
   private readonly successes: readonly Outcome[];
@@ -59,7 +59,7 @@ export class Expectations {
     return [...before, ...made.map(({ answer }) => ({ key: answer.body as MadeKey, fate }))];
   }
 
-  /** Tokens of a first step that must not lead to a login any more. */
+  /** Tokens of a first login step that must not lead to a login. */
   get deadMfaTokens(): string[] {
     const ofRace = this.outcomes.flatMap(({ answer }): string[] => answer.body?.mfaToken ?? []);
     const areVoid = this.startedLocked || this.effects.some(({ mfaTokens }) => mfaTokens === 'void');
@@ -81,14 +81,14 @@ export class Expectations {
     return this.effects.some(({ password }) => password === 'voided');
   }
 
-  /** Whether a second factor is in force. */
+  /** Whether a second factor is active. */
   get hasFactor(): boolean {
     if (this.has('the removal of the factor by its owner')) return false;
     if (this.has('the removal of the factor by an administrator')) return false;
     return this.subject.mfaTokens.length > 0 || this.has('the confirmation of an enrolment');
   }
 
-  /** Recovery codes of which exactly one batch is good. */
+  /** Batches of recovery codes. Exactly one batch is valid. */
   get newRecoveryCodes(): string[][] {
     return this.successes.flatMap(({ answer }): string[][] =>
       answer.body?.recoveryCodes ? [answer.body.recoveryCodes] : [],

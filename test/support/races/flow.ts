@@ -3,29 +3,29 @@ import type { TestApp, Visitor } from '../harness.js';
 import type { FactorState, Login, Subject } from '../accounts/subject.js';
 import type { Workspace } from './workspace.js';
 
-/** Everything that one side of a race works with. */
+/** The data of one side of a race. */
 export interface Attempt {
   readonly side: 0 | 1;
   readonly replica: TestApp;
   readonly subject: Subject;
-  /** The session that the subject acts by. */
+  /** The session that the subject uses. */
   readonly login: Login;
   readonly administrator: Visitor;
   readonly workspace: Workspace;
   readonly newPassword: string;
-  /** Token of the subject in the tenant, where the flow needs one. */
+  /** Token of the subject in the tenant, if the flow needs one. */
   tenantToken?: string;
 }
 
-/** What holds after a flow has succeeded, whatever else happened at the same moment. */
+/** What is true after a flow has succeeded, whatever happened at the same time. */
 export interface Effects {
-  /** The password from before is void: for a new one, or for none. */
+  /** The old password is invalid: it was replaced, or the account has no password now. */
   password?: 'replaced' | 'voided';
-  /** Sessions from before that end. */
+  /** Which sessions end that were opened before the race. */
   sessions?: 'all' | 'others' | 'own';
-  /** Sessions that can only have been opened before, and so have ended as well. */
+  /** Which sessions of the race end too, because they must have been opened before this flow. */
   endsOpenedBy?: readonly ('login' | 'second step')[];
-  /** Reset, verification and change of the address. */
+  /** Tokens to reset the password, and to verify or change the address. */
   oneTimeTokens?: 'void';
   mfaTokens?: 'void';
   apiKeys?: 'void';
@@ -35,10 +35,10 @@ export interface Effects {
 /** One operation of the race table. */
 export interface Flow {
   readonly name: string;
-  /** Whether its success opens a session, and by which step. */
+  /** The login step by which the flow opens a session; undefined if it opens none. */
   readonly opens?: 'login' | 'second step';
   readonly factor?: FactorState;
-  /** Whether the account is locked by an administrator at the start. */
+  /** Whether an administrator has locked the account before the race. */
   readonly startsLocked?: boolean;
   readonly startsOutdated?: boolean;
   readonly startsOutside?: boolean;
@@ -50,7 +50,7 @@ export interface Flow {
   run(attempt: Attempt): Promise<Answer>;
 }
 
-/** What came of one side. */
+/** The result of one side. */
 export interface Outcome {
   readonly flow: Flow;
   readonly attempt: Attempt;

@@ -2,7 +2,7 @@ import type { Attempt, Flow } from './flow.js';
 
 const REFUSED = [400, 401, 404, 409];
 
-/** After these, nothing that was given out for the account before is good. */
+/** These flows make every older credential of the account invalid. */
 const EVERYTHING_ENDS = {
   sessions: 'all',
   endsOpenedBy: ['login', 'second step'],
@@ -21,7 +21,7 @@ const changeUser =
   ({ replica, administrator: { token }, subject }: Attempt) =>
     replica.patch(`/admin/users/${subject.id}`, body, { token });
 
-/** A code of the app on one side, a recovery code on the other, where there is one: each is good once. */
+/** One side uses a TOTP code, the other a recovery code if there is one, because each code is valid only once. */
 function codeOf({ side, subject: { authenticator, recoveryCodes } }: Attempt): string | undefined {
   return side === 0 ? authenticator?.at(0) : (recoveryCodes.at(-1) ?? authenticator?.at(1));
 }
@@ -249,7 +249,7 @@ export const FLOWS: readonly Flow[] = [
   },
 ];
 
-/** A flow by its name. */
+/** Finds a flow by its name. */
 export function flowNamed(name: string): Flow {
   const flow = FLOWS.find((candidate) => candidate.name === name);
   if (!flow) throw new Error(`There is no flow "${name}"`);

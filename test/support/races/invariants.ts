@@ -19,7 +19,7 @@ interface AccountRow {
   roles: string[];
 }
 
-/** Uses every credential for real after a race, and collects what breaks an invariant. */
+/** Uses every credential after a race, and collects the violated invariants. */
 export class Invariants {
   readonly violations: string[] = [];
   private calls = 0;
@@ -193,19 +193,19 @@ export class Invariants {
   private async checkAlive(name: string, path: string, token: string): Promise<void> {
     for (const replica of this.pair.replicas) {
       const { status, body } = await replica.get(path, { token });
-      // A refresh before the leaving gave a token for the tenant; the session itself lives.
+      // A refresh before the subject left gave a token for the tenant. The session itself is still valid.
       const hasLeftTenant = this.expected.has('a leaving of a tenant') && body?.code === 'AUTH_TENANT_REVOKED';
       this.require(status === 200 || hasLeftTenant, `the ${name} has to live, and is answered ${status}`);
     }
   }
 
-  /** A replica may hear of the end a moment later, but only of an end that is stored. */
+  /** A replica may receive the end of a session a moment later, but only if the end is stored. */
   private async checkDead(name: string, path: string, token: string, isStored: () => Promise<boolean>): Promise<void> {
     for (const replica of this.pair.replicas) {
       const isRefused = async () => (await replica.get(path, { token })).status === 401;
       if (await isRefused()) continue;
       const isOver = (await isStored()) || (await this.accountRow())?.isClosed !== false;
-      if (isOver) await until(`the ${name} is over on both replicas`, isRefused, BY_MESSAGE);
+      if (isOver) await until(`the ${name} is refused by both replicas`, isRefused, BY_MESSAGE);
       else this.require(false, `the ${name} has to be over, and lives`);
     }
   }
@@ -224,13 +224,13 @@ export class Invariants {
     return row && { ...row, isClosed: row.locked_at !== null || row.deactivated_at !== null };
   }
 
-  /** Whether a row is gone, or is as the condition says. */
+  /** Whether a row is deleted, or matches the condition. */
   private async hasRow(table: string, id: string, condition: string): Promise<boolean> {
     const rows = await this.pair.sql(`SELECT 1 FROM ${table} WHERE id = $1 AND NOT (${condition})`, [id]);
     return rows.length === 0;
   }
 
-  /** One after the other, for what both replicas read from the database each time. */
+  /** Alternates between the replicas, for data that both read from the database for each request. */
   private get anyReplica(): TestApp {
     return this.pair.replicas[this.calls++ % 2 === 0 ? 1 : 0];
   }

@@ -11,7 +11,7 @@ import { Workspace } from './workspace.js';
 
 const MAX_OFFSET_MS = 8;
 
-/** Two replicas with what races need on them. */
+/** Two replicas, with the data that races need. */
 export class RaceTrack {
   private constructor(
     readonly pair: ReplicaPair,
@@ -27,14 +27,14 @@ export class RaceTrack {
   }
 }
 
-/** The states of the second factor in which two flows can meet: the one that each needs. */
+/** The states of the second factor in which two flows are tested: the states that the flows need. */
 export function factorStatesOf(flows: readonly [Flow, Flow]): FactorState[] {
   if (flows.some(({ uses }) => uses === 'mfa token')) return ['confirmed'];
   const states = new Set(flows.flatMap(({ factor }) => factor ?? []));
   return states.size > 0 ? [...states] : ['none'];
 }
 
-/** Runs two flows of one fresh account at the same moment on two replicas, and answers with the invariants that broke. */
+/** Runs two flows of a new account at the same time on two replicas. Returns the violated invariants. */
 export async function race(
   track: RaceTrack,
   flows: readonly [Flow, Flow],
@@ -95,7 +95,7 @@ async function prepare(
   return subject;
 }
 
-/** The two sides act by one session, or by two. */
+/** The two sides use the same session or two sessions. */
 function attemptsOf({ pair, workspace }: RaceTrack, subject: Subject, dice: Dice): [Attempt, Attempt] {
   const replicas = dice.chance(0.5) ? pair.replicas : pair.replicas.toReversed();
   const sessions = dice.chance(0.5) ? [0, 1] : [0, 0];

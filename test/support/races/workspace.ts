@@ -2,7 +2,7 @@ import type { TestApp, Visitor } from '../harness.js';
 import { registered, type ReplicaPair } from '../accounts/replica-pair.js';
 import { expectedOf, type Login } from '../accounts/subject.js';
 
-/** A tenant with an owner who stays, for subjects to join and to leave. */
+/** A tenant with a permanent owner. Subjects join and leave it. */
 export class Workspace {
   private constructor(
     private readonly pair: ReplicaPair,
@@ -25,7 +25,7 @@ export class Workspace {
     await addMember(this.pair, this.tenantId, userId, 'TenantOwner');
   }
 
-  /** The subject's token for the tenant, of the same session. */
+  /** Token of the subject for the tenant, from the same session. */
   tokenOf(replica: TestApp, { accessToken }: Login): Promise<string> {
     return tokenIn(replica, accessToken, this.tenantId);
   }
