@@ -125,7 +125,11 @@ describe('an event that a process has acknowledged', () => {
       await database.stop();
       const before = acknowledged(program).length;
       // More events than memory holds (200), so that only the journal has the rest.
-      const grown = (events: number) => () => acknowledged(program).length > before + events;
+      const grown = (events: number) => () => {
+        if (program.exitCode !== undefined) throw new Error(`The recorder ended with ${program.exitCode}:\n${tail()}`);
+        return acknowledged(program).length > before + events;
+      };
+      const tail = () => program.output.slice(-4_000);
       const patience = { withinMs: 120_000 + OUTAGE_EVENTS * 5, everyMs: 200 };
       await until('events are acknowledged without a database', grown(OUTAGE_EVENTS), patience);
       database = await server();
