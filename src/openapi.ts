@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module';
-import { Injectable, NotFoundException, type INestApplication, type Type } from '@nestjs/common';
+import { Inject, Injectable, NotFoundException, type INestApplication, type Type } from '@nestjs/common';
 import { MetadataScanner, ModulesContainer, Reflector } from '@nestjs/core';
 import {
   ApiProperty,
@@ -11,6 +11,18 @@ import {
 import { getMetadataStorage } from 'class-validator';
 import { PUBLIC_ROUTE, hasRouteFlag } from './guards/index.js';
 
+/** @publicApi */
+export interface DocsModuleOptions {
+  /** Title of the OpenAPI document and of its page. @default 'nest-bulwark' */
+  title?: string;
+  description?: string;
+  /** Version of the API. @default '1' */
+  version?: string;
+}
+
+export const DOCS_OPTIONS = Symbol('bulwark.docsOptions');
+export const DEFAULT_TITLE = 'nest-bulwark';
+
 /**
  * The OpenAPI document. It is created at the first request. DocsController serves it, because guards do not run on the
  * routes that SwaggerModule registers, so that address lists and rate limits would not apply.
@@ -20,6 +32,8 @@ export class ApiDocument {
   private app: INestApplication | undefined;
   private jsonText: string | undefined;
   private yamlText: string | undefined;
+
+  constructor(@Inject(DOCS_OPTIONS) readonly options: DocsModuleOptions) {}
 
   /** Sets the application to describe. It cannot be injected. */
   describe(app: INestApplication): void {
@@ -44,7 +58,8 @@ export class ApiDocument {
   private build(): OpenAPIObject {
     if (!this.app) throw new NotFoundException();
     describeValidatedClasses();
-    const frame = new DocumentBuilder().setTitle('nest-bulwark').setVersion('1').addBearerAuth();
+    const { title = DEFAULT_TITLE, description = '', version = '1' } = this.options;
+    const frame = new DocumentBuilder().setTitle(title).setDescription(description).setVersion(version).addBearerAuth();
     const document = SwaggerModule.createDocument(this.app, frame.addSecurityRequirements('bearer').build());
     return removeSecurityOf(document, findPublicOperations(this.app));
   }

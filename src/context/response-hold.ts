@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import { ERROR_CODES } from '../problem/error-codes.js';
-import { createProblemDocument } from '../problem/problem.js';
+import { createProblemDocument } from '../problem/problem-document.js';
 import { requestPath } from './request-path.js';
 
 const DETAIL = 'The audit events of this request could not be recorded. Try again later.';
