@@ -1,6 +1,6 @@
 import { ConfigurableModuleBuilder, Global, Module } from '@nestjs/common';
-import { RequestHooksModule } from '../context/index.js';
 import { Metrics } from '../ports/index.js';
+import { ProblemModule } from '../problem/index.js';
 import { MetricsController } from './metrics.controller.js';
 import { OBSERVABILITY_OPTIONS, type ObservabilityOptions } from './observability.options.js';
 import { PrometheusMetrics } from './prometheus.metrics.js';
@@ -19,7 +19,7 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<ObservabilityO
  */
 @Global()
 @Module({
-  imports: [RequestHooksModule],
+  imports: [ProblemModule],
   controllers: [MetricsController],
   providers: [
     { provide: PrometheusMetrics, useFactory: () => new PrometheusMetrics() },

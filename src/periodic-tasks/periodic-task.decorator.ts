@@ -10,9 +10,9 @@ export const PERIODIC_TASK = Symbol('bulwark.periodicTask');
  * @publicApi
  */
 export function PeriodicTask(options: PeriodicTaskOptions) {
-  return SetMetadata(PERIODIC_TASK, options) as (
+  return SetMetadata(PERIODIC_TASK, options) as <T extends (signal: AbortSignal) => unknown>(
     target: object,
     method: string | symbol,
-    descriptor: TypedPropertyDescriptor<(signal: AbortSignal) => unknown>,
+    descriptor: TypedPropertyDescriptor<T>,
   ) => void;
 }
