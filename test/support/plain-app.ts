@@ -20,7 +20,7 @@ export class PlainApp extends TestClient {
 
   /** @param prepare what the `main.ts` does between `create()` and `listen()` */
   static async start(
-    adapter: AdapterName,
+    adapter: AdapterName | AbstractHttpAdapter,
     metadata: ModuleMetadata,
     prepare: (app: INestApplication) => void | Promise<void> = () => undefined,
     options: NestApplicationOptions = {},
@@ -28,7 +28,7 @@ export class PlainApp extends TestClient {
     class AppModule {}
     const app = await NestFactory.create(
       { module: AppModule, ...metadata },
-      (adapter === 'express' ? new ExpressAdapter() : new FastifyAdapter()) as AbstractHttpAdapter,
+      typeof adapter === 'string' ? createPlainAdapter(adapter) : adapter,
       { logger: false, abortOnError: false, ...options },
     );
     await prepare(app);
@@ -46,6 +46,11 @@ export class PlainApp extends TestClient {
     this.close();
     await this.app.close();
   }
+}
+
+/** The adapter as applications create it. */
+function createPlainAdapter(adapter: AdapterName): AbstractHttpAdapter {
+  return (adapter === 'express' ? new ExpressAdapter() : new FastifyAdapter()) as AbstractHttpAdapter;
 }
 
 /** A logger of an application that keeps what it receives. */
