@@ -181,12 +181,7 @@ onBothAdapters('createApp() with options', (adapter) => {
 });
 
 it('createApp() without documentation has no route for it', async () => {
-  const { app } = await createApp({
-    env: await environment(),
-    docs: false,
-    handleSignals: false,
-    logger: new KeptLog(),
-  });
-  await app.init();
-  await app.close();
+  const app = await TestApp.start({}, { docs: false });
+  expectProblem(await app.get('/docs'), 404, 'NOT_FOUND');
+  await app.stop();
 });
