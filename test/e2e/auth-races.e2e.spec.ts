@@ -26,16 +26,16 @@ async function inParallel(work: readonly (() => Promise<void>)[]): Promise<void>
   await Promise.all(Array.from({ length: PARALLEL }, worker));
 }
 
-describe('two concurrent flows of one account on two replicas', () => {
+describe('two concurrent operations on one account, on two replicas', () => {
   it.each(FLOWS.map((flow, index) => ({ name: flow.name, flow, index })))(
-    'keep every invariant: $name with every other flow',
+    '$name: all invariants hold with each other operation',
     { tags: 'long', timeout: 300_000 * ROUNDS },
     async ({ flow, index }) => {
       const violations: string[] = [];
       const races = FLOWS.slice(index).flatMap((opponent, distance) =>
         Array.from({ length: ROUNDS }, (_, round) => async () => {
           const dice = new Dice(SEED + 10_000 * index + 100 * distance + round);
-          // Half of the pairs announce revocations over PostgreSQL, the others over Redis.
+          // Half of the races send invalidation messages through PostgreSQL, the others through Redis.
           const track = (distance + round) % 2 === 0 ? tracks[0] : tracks[1];
           for (const factor of factorStatesOf([flow, opponent])) {
             violations.push(...(await race(track, [flow, opponent], factor, dice)));
