@@ -11,3 +11,5 @@ export { getRequest, getResponse } from './http-context.js';
 export { attachContext, getRequestContext, routePattern, runOutsideRequests } from './request-context.js';
 /** @internal */
 export { requestPath } from './request-path.js';
+/** @internal */
+export { AUDIT_UNAVAILABLE_DETAIL } from './response-hold.js';

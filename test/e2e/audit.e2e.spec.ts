@@ -125,7 +125,12 @@ onBothAdapters('an answer', (HTTP_ADAPTER) => {
     await proxy.close();
     const answer = await app.post('/things/1/strict');
     expect(answer.status).toBe(503);
-    expect(answer.body).toMatchObject({ code: 'AUDIT_UNAVAILABLE', status: 503, requestId: expect.any(String) });
+    expect(answer.body).toMatchObject({
+      code: 'AUDIT_UNAVAILABLE',
+      status: 503,
+      detail: 'An audit event of this request could not be stored. Try again later.',
+      requestId: expect.any(String),
+    });
     expect(answer.headers['content-type']).toContain('application/problem+json');
     expect((await app.get('/things/1/streamed')).status).toBe(503);
     const denied = () => app.post('/things/forbidden');
