@@ -10,9 +10,11 @@ export const PERIODIC_TASK = Symbol('bulwark.periodicTask');
  * @publicApi
  */
 export function PeriodicTask(options: PeriodicTaskOptions) {
-  return SetMetadata(PERIODIC_TASK, options) as (
+  return <T extends (signal: AbortSignal) => unknown>(
     target: object,
     method: string | symbol,
-    descriptor: TypedPropertyDescriptor<(signal: AbortSignal) => unknown>,
-  ) => void;
+    descriptor: TypedPropertyDescriptor<T>,
+  ): void => {
+    SetMetadata(PERIODIC_TASK, options)(target, method, descriptor);
+  };
 }
