@@ -11,7 +11,6 @@ import {
   StreamableFile,
   VERSION_NEUTRAL,
 } from '@nestjs/common';
-import { ApiExcludeController } from '@nestjs/swagger';
 import { Public } from './guards/index.js';
 import { requestPath, type AdapterRequest } from './context/index.js';
 import { ApiDocument } from './openapi.js';
@@ -34,13 +33,14 @@ function readAssets(): ReadonlyMap<string, Buffer> {
  * Serves the OpenAPI document and its page. The page of @nestjs/swagger needs a policy that allows inline styles. This page
  * uses a nonce instead.
  */
-@ApiExcludeController()
 @Public()
 @Controller({ path: 'docs', version: VERSION_NEUTRAL })
 export class DocsController {
   private readonly assets = readAssets();
 
-  constructor(private readonly document: ApiDocument) {}
+  constructor(private readonly document: ApiDocument) {
+    document.exclude(DocsController);
+  }
 
   @Get()
   @Page()
@@ -70,13 +70,13 @@ export class DocsController {
 
   @Get('openapi.json')
   @Header('Content-Type', 'application/json; charset=utf-8')
-  json(): string {
+  json(): Promise<string> {
     return this.document.json();
   }
 
   @Get('openapi.yaml')
   @Header('Content-Type', 'application/yaml; charset=utf-8')
-  yaml(): string {
+  yaml(): Promise<string> {
     return this.document.yaml();
   }
 
