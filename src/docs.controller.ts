@@ -1,8 +1,16 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { Get, Header, NotFoundException, Param, Req, StreamableFile, VERSION_NEUTRAL } from '@nestjs/common';
-import { ApiExcludeController } from '@nestjs/swagger';
+import {
+  Controller,
+  Get,
+  Header,
+  NotFoundException,
+  Param,
+  Req,
+  StreamableFile,
+  VERSION_NEUTRAL,
+} from '@nestjs/common';
 import { Public } from './guards/index.js';
 import { requestPath, type AdapterRequest } from './context/index.js';
 import { ApiDocument, DEFAULT_TITLE } from './openapi.js';
@@ -26,13 +34,14 @@ function readAssets(): ReadonlyMap<string, Buffer> {
  * Serves the OpenAPI document and its page. The page of @nestjs/swagger needs a policy that allows inline styles. This page
  * uses a nonce instead.
  */
-@ApiExcludeController()
 @Public()
 @SuiteController({ path: 'docs', version: VERSION_NEUTRAL })
 export class DocsController {
   private readonly assets = readAssets();
 
-  constructor(private readonly document: ApiDocument) {}
+  constructor(private readonly document: ApiDocument) {
+    document.exclude(DocsController);
+  }
 
   @Get()
   @Page()
@@ -62,13 +71,13 @@ export class DocsController {
 
   @Get('openapi.json')
   @Header('Content-Type', 'application/json; charset=utf-8')
-  json(): string {
+  json(): Promise<string> {
     return this.document.json();
   }
 
   @Get('openapi.yaml')
   @Header('Content-Type', 'application/yaml; charset=utf-8')
-  yaml(): string {
+  yaml(): Promise<string> {
     return this.document.yaml();
   }
 

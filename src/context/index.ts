@@ -14,3 +14,5 @@ export { attachContext, getRequestContext, routePattern, runOutsideRequests } fr
 export { RequestHooksModule } from './request-hooks.js';
 /** @internal */
 export { requestPath } from './request-path.js';
+/** @internal */
+export { AUDIT_UNAVAILABLE_DETAIL } from './response-hold.js';
