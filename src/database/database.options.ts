@@ -1,6 +1,9 @@
 import type { MixedList } from 'typeorm';
 
-type MigrationClass = new () => { up(queryRunner: never): Promise<void>; down(queryRunner: never): Promise<void> };
+export type MigrationClass = new () => {
+  up(queryRunner: never): Promise<void>;
+  down(queryRunner: never): Promise<void>;
+};
 
 /** @publicApi */
 export interface DatabaseOptions {
