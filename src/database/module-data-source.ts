@@ -1,6 +1,8 @@
 import { Inject, type FactoryProvider } from '@nestjs/common';
 import { getDataSourceToken, TypeOrmModule } from '@nestjs/typeorm';
 import type { DataSource } from 'typeorm';
+import { handleConnectionErrors } from './database-client.js';
+import { poolOf } from './database.health.js';
 import { assertTables, DataSourceError, type RequiredTables } from './required-tables.js';
 
 /** An option of every module with tables. @publicApi */
@@ -51,6 +53,7 @@ export function provideDataSource(options: ProvideDataSourceOptions, name?: stri
       if (!source) throw missingDataSource(name, label, tables.module);
       await assertTables(source, label, tables);
       check?.(source, ...injected);
+      handleConnectionErrors(poolOf(source));
       return source;
     },
   };
