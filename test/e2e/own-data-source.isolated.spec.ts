@@ -33,6 +33,7 @@ import { AuditModule, AuditService, auditMigrations } from '../../src/audit/inde
 import { AuthModule, authMigrations, Public } from '../../src/auth/index.js';
 import { DatabaseModule } from '../../src/database/index.js';
 import { Idempotent, IdempotencyModule, idempotencyMigrations } from '../../src/idempotency/index.js';
+import { HealthModule } from '../../src/health/index.js';
 import { migrations } from '../../src/migrations.js';
 import { PeriodicTasks, PeriodicTasksModule } from '../../src/periodic-tasks/index.js';
 import { createValidationPipe } from '../../src/security/index.js';
@@ -41,6 +42,8 @@ import { UsersModule, UsersService, usersMigrations } from '../../src/users/inde
 import { TestClient } from '../support/client.js';
 import { freshDatabase, query, sqlSeeingAll } from '../support/database.js';
 import { onBothAdapters } from '../support/harness.js';
+import { TcpProxy } from '../support/tcp-proxy.js';
+import { until } from '../support/until.js';
 
 const secret = 'a secret of the test suite, long enough for HS256';
 const auth = { secret, bcryptCost: 4 };
@@ -95,7 +98,7 @@ async function suiteTables(url: string): Promise<string[]> {
 async function start(
   imports: ModuleMetadata['imports'],
   adapter = 'express',
-  extra: Pick<ModuleMetadata, 'controllers'> = {},
+  extra: Pick<ModuleMetadata, 'controllers' | 'providers'> = {},
 ): Promise<INestApplication> {
   @Module({ imports, ...extra })
   class ConsumerModule {}
@@ -123,6 +126,7 @@ function suite(dataSource: string): NonNullable<ModuleMetadata['imports']> {
     }),
     IdempotencyModule.forRoot({ dataSource }),
     PeriodicTasksModule.forRoot({ dataSource }),
+    HealthModule.forRoot({ detailsToken: 'a token of the operator', dataSources: { default: 'optional' } }),
   ];
 }
 
@@ -201,6 +205,55 @@ onBothAdapters('an application with its own data sources', (adapter) => {
         (SELECT count(*)::int FROM periodic_task_claims) AS claims`,
     );
     expect(rows).toEqual([{ users: 1, keys: 1, claims: 1 }]);
+    const health = await client.get('/health/deep', { headers: { authorization: 'Bearer a token of the operator' } });
+    expect(Object.keys(health.body.details as object)).toEqual(expect.arrayContaining(['database', 'database-shop']));
+  });
+});
+
+describe('the health of an application with its own data sources', () => {
+  it('asks each of them, and the application is not ready without a critical one', async () => {
+    const proxy = await TcpProxy.to(await freshDatabase());
+    await proxy.open();
+    const reports = {
+      provide: 'REPORTS',
+      useValue: await new DataSource({ type: 'postgres', url: await freshDatabase() }).initialize(),
+    };
+    const app = await start(
+      [
+        TypeOrmModule.forRoot({ type: 'postgres', url: await freshDatabase() }),
+        TypeOrmModule.forRoot({ name: 'shop', type: 'postgres', url: proxy.url }),
+        HealthModule.forRoot({ detailsToken: 'a token of the operator', dataSources: { REPORTS: 'optional' } }),
+      ],
+      'express',
+      { providers: [reports, { provide: 'SAME', useExisting: 'REPORTS' }] },
+    );
+    const client = new TestClient(`http://127.0.0.1:${(app.getHttpServer().address() as AddressInfo).port}`);
+    const headers = { authorization: 'Bearer a token of the operator' };
+    const checks = async (path: string) => {
+      const { status, body } = await client.get(path, { headers });
+      return [
+        status,
+        Object.keys(body.details)
+          .filter((key) => key.startsWith('database'))
+          .toSorted(),
+      ];
+    };
+    try {
+      expect(await checks('/health/ready')).toEqual([200, ['database', 'database-shop']]);
+      expect(await checks('/health/deep')).toEqual([200, ['database', 'database-REPORTS', 'database-shop']]);
+      await proxy.close();
+      await until('the application is not ready', async () => (await client.get('/health/ready')).status === 503);
+    } finally {
+      client.close();
+      await app.close();
+      await reports.useValue.destroy();
+      await proxy.close();
+    }
+  });
+
+  it('fails the start for an option of a data source that does not exist', async () => {
+    const failure = start([HealthModule.forRoot({ dataSources: { shop: 'off' } })]);
+    await expect(failure).rejects.toThrow('data source "shop", which does not exist');
   });
 });
 
