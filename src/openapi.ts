@@ -9,6 +9,7 @@ import {
   type OpenAPIObject,
 } from '@nestjs/swagger';
 import { getMetadataStorage } from 'class-validator';
+import { packageRequire } from './common/index.js';
 import { PUBLIC_ROUTE, hasRouteFlag } from './guards/index.js';
 
 /**
@@ -35,7 +36,7 @@ export class ApiDocument {
   /** @throws NotFoundException in an application that named nothing to describe */
   yaml(): string {
     // A dependency of @nestjs/swagger, found where that finds it.
-    const requireOfSwagger = createRequire(import.meta.resolve('@nestjs/swagger'));
+    const requireOfSwagger = createRequire(packageRequire.resolve('@nestjs/swagger'));
     const { dump } = requireOfSwagger('js-yaml') as { dump: (value: unknown, options: object) => string };
     this.yamlText ??= dump(JSON.parse(this.json()), { lineWidth: -1 });
     return this.yamlText;

@@ -5,6 +5,7 @@ export { uuidv7 } from './uuid.js';
 export { type DroppedEvents, EventBudget, clientNetwork } from './event-budget.js';
 /** @internal */
 export { loadPackage } from './load-package.js';
+export { packageRequire } from './package-require.cjs';
 /** @internal */
 export { isSameSecret } from './same-secret.js';
 /** @internal */
