@@ -1,6 +1,5 @@
 import { ConfigurableModuleBuilder, Global, Module } from '@nestjs/common';
 import { JwtModule } from '@nestjs/jwt';
-import { PassportModule } from '@nestjs/passport';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
 import { AuthorizationGuardModule } from '../authorization/index.js';
@@ -33,7 +32,7 @@ import { SessionCookies } from './cookies/session-cookies.js';
 import { TokenDelivery } from './cookies/token-delivery.interceptor.js';
 import { JwksController } from './tokens/jwks.controller.js';
 import { JwtAuthGuard } from './tokens/jwt-auth.guard.js';
-import { JwtStrategy } from './tokens/jwt.strategy.js';
+import { passportStrategyProvider } from './tokens/passport-strategy.provider.js';
 import { LoginService } from './login.service.js';
 import { MailOutbox } from './mail/mail-outbox.service.js';
 import { MailSender, NoMailSender } from './mail/mail.sender.js';
@@ -65,7 +64,6 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     AuthorizationGuardModule,
     GuardChainModule,
     JwtModule.register({}),
-    PassportModule,
     PeriodicTasksCoreModule,
     TypeOrmModule.forFeature([Session, User]),
   ],
@@ -107,7 +105,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     DeviceCookies,
     JwtAuthGuard,
     { provide: PrincipalResolver, useExisting: JwtAuthGuard },
-    JwtStrategy,
+    passportStrategyProvider,
     LoginService,
     MailOutbox,
     OneTimeTokenService,
