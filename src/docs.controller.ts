@@ -13,8 +13,9 @@ import {
 } from '@nestjs/common';
 import { Public } from './guards/index.js';
 import { requestPath, type AdapterRequest } from './context/index.js';
-import { ApiDocument } from './openapi.js';
+import { ApiDocument, DEFAULT_TITLE } from './openapi.js';
 import { CspNonce, Page } from './security/index.js';
+import { SuiteController } from './validation/index.js';
 
 const MEDIA_TYPES: Readonly<Record<string, string>> = {
   'swagger-ui.css': 'text/css; charset=utf-8',
@@ -34,7 +35,7 @@ function readAssets(): ReadonlyMap<string, Buffer> {
  * uses a nonce instead.
  */
 @Public()
-@Controller({ path: 'docs', version: VERSION_NEUTRAL })
+@SuiteController({ path: 'docs', version: VERSION_NEUTRAL })
 export class DocsController {
   private readonly assets = readAssets();
 
@@ -55,7 +56,7 @@ export class DocsController {
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>nest-bulwark API</title>
+<title>${escapeHtml(this.document.options.title ?? DEFAULT_TITLE)} API</title>
 <link rel="icon" type="image/png" href="${folder}/favicon-32x32.png">
 <link rel="stylesheet" href="${folder}/swagger-ui.css">
 </head>
@@ -87,4 +88,8 @@ export class DocsController {
     if (!content) throw new NotFoundException();
     return new StreamableFile(content, { type: MEDIA_TYPES[name], length: content.length });
   }
+}
+
+function escapeHtml(text: string): string {
+  return text.replaceAll(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 }

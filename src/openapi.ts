@@ -1,9 +1,21 @@
 import { createRequire } from 'node:module';
-import { Injectable, NotFoundException, type INestApplication, type Type } from '@nestjs/common';
+import { Inject, Injectable, NotFoundException, type INestApplication, type Type } from '@nestjs/common';
 import { MetadataScanner, ModulesContainer, Reflector } from '@nestjs/core';
 import type { ApiPropertyOptions, OpenAPIObject } from '@nestjs/swagger';
 import { getMetadataStorage } from 'class-validator';
 import { PUBLIC_ROUTE, hasRouteFlag } from './guards/index.js';
+
+/** @publicApi */
+export interface DocsModuleOptions {
+  /** Title of the OpenAPI document and of its page. @default 'nest-bulwark' */
+  title?: string;
+  description?: string;
+  /** Version of the API. @default '1' */
+  version?: string;
+}
+
+export const DOCS_OPTIONS = Symbol('bulwark.docsOptions');
+export const DEFAULT_TITLE = 'nest-bulwark';
 
 /**
  * The OpenAPI document. It is created at the first request. DocsController serves it, because guards do not run on the
@@ -15,6 +27,8 @@ export class ApiDocument {
   private app: INestApplication | undefined;
   private jsonText: Promise<string> | undefined;
   private yamlText: string | undefined;
+
+  constructor(@Inject(DOCS_OPTIONS) readonly options: DocsModuleOptions) {}
 
   /** Sets the application to describe. It cannot be injected. */
   describe(app: INestApplication): void {

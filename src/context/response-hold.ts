@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import { ERROR_CODES } from '../problem/error-codes.js';
-import { createProblemDocument } from '../problem/problem.js';
+import { createProblemDocument } from '../problem/problem-document.js';
 import { requestPath } from './request-path.js';
 
 /** Detail of the error `AUDIT_UNAVAILABLE`, wherever a request fails with it. */
