@@ -1,16 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import {
-  Controller,
-  Get,
-  Header,
-  NotFoundException,
-  Param,
-  Req,
-  StreamableFile,
-  VERSION_NEUTRAL,
-} from '@nestjs/common';
+import { Get, Header, NotFoundException, Param, Req, StreamableFile, VERSION_NEUTRAL } from '@nestjs/common';
 import { Public } from './guards/index.js';
 import { requestPath, type AdapterRequest } from './context/index.js';
 import { ApiDocument, DEFAULT_TITLE } from './openapi.js';
