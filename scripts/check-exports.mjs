@@ -69,7 +69,7 @@ function hasImportMeta(node) {
 
 /** Files with `import.meta`, except programs and tests. */
 function problemsOfModules() {
-  return readdirSync(join(root, 'src'), { recursive: true })
+  return readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })
     .filter((file) => file.endsWith('.ts') && !file.endsWith('.spec.ts') && !file.startsWith('cli/'))
     .filter((file) => readFileSync(join(root, 'src', file), 'utf8').includes('import.meta'))
     .filter((file) => hasImportMeta(parse(join('src', file))))
