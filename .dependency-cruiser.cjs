@@ -46,8 +46,9 @@ for (const folder of BASE) FOLDERS[folder] = BASE.filter((other) => other !== fo
 
 const names = Object.keys(FOLDERS);
 
-// Files that other folders may use beside the index. The index of redis needs ioredis, which is an optional package.
-const FURTHER_ENTRIES = { redis: ['circuit-breaker'] };
+// Files that other folders may use beside the index. The index of redis needs ioredis, which is an optional package, and
+// the index of shutdown loads Nest, which the command line needs for some commands only.
+const FURTHER_ENTRIES = { redis: ['circuit-breaker'], shutdown: ['exit'] };
 
 /** The folders whose files may use any file of this folder. */
 function insiders(folder) {

@@ -1,9 +1,9 @@
 import { VersioningType } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { AppModule } from './app.module.js';
-import { exitWithError } from './exit.js';
 import { hardenApp } from './harden-app.js';
 import { announce, listen } from './listen.js';
+import { exitWithError } from './shutdown/index.js';
 import { abandonStart, enableGracefulShutdown, prepareStart } from './startup.js';
 
 // createApp() in bootstrap.ts takes the same steps; a test compares the two applications.

@@ -98,7 +98,7 @@ describe('a shutdown', () => {
     });
     const app = await start(task, { SHUTDOWN_DRAIN_DELAY: '0ms' });
     await until('a run is in flight', () => steps.length === 1);
-    expect(await app.app.get(ShutdownService).shutdown('test')).toEqual({ lost: [] });
+    expect(await app.app.get(ShutdownService).shutdown(app.app, 'test')).toEqual({ lost: [] });
     expect(steps).toEqual(['began', 'ended']);
   });
 
@@ -110,7 +110,7 @@ describe('a shutdown', () => {
     });
     const app = await start(task, { SHUTDOWN_DRAIN_DELAY: '0ms' });
     await until('a run is in flight', () => isRunning);
-    const { lost } = await app.app.get(ShutdownService).shutdown('test');
+    const { lost } = await app.app.get(ShutdownService).shutdown(app.app, 'test');
     expect(lost).toEqual(['PeriodicTasks in phase StopIntake: The periodic task reports did not end within 50 ms.']);
   });
 
