@@ -1,6 +1,7 @@
 import { Injectable, Module, type CanActivate, type ExecutionContext, type OnModuleInit } from '@nestjs/common';
 import { APP_GUARD, DiscoveryModule, DiscoveryService } from '@nestjs/core';
 import { isObservable, lastValueFrom } from 'rxjs';
+import { getSingleton } from '../common/singleton.js';
 import { RequestContextHook } from '../context/request-context.hook.js';
 
 /**
@@ -40,7 +41,7 @@ export class GuardChain implements CanActivate, OnModuleInit {
     this.guards = this.discovery
       .getProviders({ metadataKey: ChainedGuard.KEY })
       .map((wrapper) => ({
-        guard: wrapper.instance as CanActivate,
+        guard: getSingleton<CanActivate>(wrapper, '@ChainedGuard()'),
         order: this.discovery.getMetadataByDecorator(ChainedGuard, wrapper)?.order ?? 0,
       }))
       .sort((a, b) => a.order - b.order)

@@ -9,6 +9,7 @@ import {
   type OnModuleInit,
 } from '@nestjs/common';
 import { DiscoveryService, HttpAdapterHost, ModulesContainer, type AbstractHttpAdapter } from '@nestjs/core';
+import { getSingleton } from '../common/index.js';
 import { Lifecycle, OnShutdown, ShutdownPhase, type ShutdownParticipant } from '../ports/index.js';
 import { Connections } from './connections.js';
 import { SHUTDOWN_SETTINGS, type ShutdownSettings } from './shutdown.options.js';
@@ -49,6 +50,10 @@ export class ShutdownService implements OnModuleInit, OnModuleDestroy {
 
   /** @internal */
   onModuleInit(): void {
+    // A participant that cannot take part is an error of the start, not of the shutdown.
+    for (const wrapper of this.discovery.getProviders({ metadataKey: OnShutdown.KEY })) {
+      getSingleton(wrapper, '@OnShutdown()');
+    }
     // An application context and a microservice have no adapter.
     const adapter = this.adapterHost.httpAdapter as AbstractHttpAdapter | undefined;
     const server = adapter?.getHttpServer() as Server | undefined;
@@ -139,7 +144,10 @@ export class ShutdownService implements OnModuleInit, OnModuleDestroy {
     return this.discovery
       .getProviders({ metadataKey: OnShutdown.KEY })
       .filter((wrapper) => this.discovery.getMetadataByDecorator(OnShutdown, wrapper)?.phase === phase)
-      .map((wrapper) => ({ name: String(wrapper.name), participant: wrapper.instance as ShutdownParticipant }));
+      .map((wrapper) => ({
+        name: String(wrapper.name),
+        participant: getSingleton<ShutdownParticipant>(wrapper, '@OnShutdown()'),
+      }));
   }
 
   /** Waits for a step, up to the timeout of a phase. A step that fails or hangs does not stop the other steps. */

@@ -137,6 +137,6 @@ describe('a start', () => {
   it('fails if a task belongs to a request-scoped provider', async () => {
     const task = taskOf({}, () => undefined);
     Injectable({ scope: Scope.REQUEST })(task);
-    await expect(startTaskApp([task])).rejects.toThrow('Move the method to a provider of default scope');
+    await expect(startTaskApp([task])).rejects.toThrow('it is not a singleton');
   });
 });
