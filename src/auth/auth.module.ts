@@ -124,21 +124,26 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     UsersService,
     ViolationStreaks,
   ],
-  // Includes the dependencies of @TokenRoute(), for modules that use the decorator.
+  // Includes the dependencies of @TokenRoute() and of @UseGuards(JwtAuthGuard), for modules that use them.
   exports: [
+    AUTH_SETTINGS,
     AccessTokenService,
+    AccessTokenVerifier,
     AccountService,
     AccountTransactions,
     AdministratorsService,
     AuthService,
+    CsrfCheck,
     CsrfTokens,
     DeviceCookies,
+    JwtAuthGuard,
     PrincipalResolver,
     RevocationService,
     SessionCookies,
     SessionService,
     UserStore,
     UsersService,
+    ViolationStreaks,
   ],
 })
 export class AuthModule extends ConfigurableModuleClass {}

@@ -11,6 +11,8 @@ export { afterCommit, inTransaction, isInTransaction, managerOf, outsideTransact
 /** @internal */
 export { openDataSource } from './data-source.js';
 /** @internal */
+export { DatabaseClient } from './database-client.js';
+/** @internal */
 export { poolOf } from './database.health.js';
 /** @internal */
 export { databaseSettings } from './database.options.js';

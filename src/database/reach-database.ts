@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
-import { Client, type ClientConfig } from 'pg';
+import type { ClientConfig } from 'pg';
+import { DatabaseClient } from './database-client.js';
 import type { DatabaseSettings } from './database.options.js';
 
 /**
@@ -101,15 +102,13 @@ async function connectOnce(
   timeouts: ServerTimeouts,
   limitMs: number,
 ): Promise<string[]> {
-  const client = new Client({
+  const client = new DatabaseClient({
     connectionString: url,
     application_name: settings.applicationName,
     connectionTimeoutMillis: limitMs,
     query_timeout: limitMs,
     ...timeouts,
   });
-  // Without a listener, an error while the connection closes would end the process.
-  client.on('error', () => undefined);
   try {
     await client.connect();
     const { rows } = await client.query<{ name: string }>(

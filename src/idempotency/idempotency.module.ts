@@ -1,5 +1,6 @@
 import { ConfigurableModuleBuilder, Global, Module } from '@nestjs/common';
 import { PeriodicTasksCoreModule } from '../periodic-tasks/index.js';
+import { ProblemModule } from '../problem/index.js';
 import { IdempotencyHealth } from './idempotency.health.js';
 import { IDEMPOTENCY_OPTIONS, type IdempotencyModuleOptions } from './idempotency.options.js';
 import { IdempotencyService } from './idempotency.service.js';
@@ -18,7 +19,7 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<IdempotencyMod
  */
 @Global()
 @Module({
-  imports: [PeriodicTasksCoreModule],
+  imports: [PeriodicTasksCoreModule, ProblemModule],
   providers: [IdempotencyService, IdempotencyHealth],
   exports: [IdempotencyService],
 })
