@@ -57,12 +57,13 @@ for (const folder of BASE) FOLDERS[folder] = BASE.filter((other) => other !== fo
 
 const names = Object.keys(FOLDERS);
 
-// Files that other folders may use beside the index, because the index needs optional packages and these files do not.
+// Files that other folders may use beside the index, because the index loads packages that these files do not need.
 const FURTHER_ENTRIES = {
   redis: ['circuit-breaker'],
   audit: ['audited.decorator'],
   auth: ['current-user.decorator', 'recent-authentication.guard'],
   security: ['address.guard', 'body-limit', 'page'],
+  shutdown: ['exit'],
   tenants: ['current-tenant.decorator'],
 };
 

@@ -1,10 +1,10 @@
 import { VersioningType } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { AppModule } from './app.module.js';
-import { exitWithError } from './exit.js';
 import { createOptions } from './from-environment.js';
 import { hardenApp } from './harden-app.js';
 import { announce, listen } from './listen.js';
+import { exitWithError } from './shutdown/index.js';
 import { abandonStart, enableGracefulShutdown, prepareStart } from './startup.js';
 
 // createApp() in bootstrap.ts takes the same steps; a test compares the two applications.

@@ -5,7 +5,7 @@ import { loadConfig, readEnvironment, type AppConfig, type Environment } from '.
 import { stopEmbeddedServers } from './database/index.js';
 import { createAdapter } from './http-adapters.js';
 import { PinoLogger } from './observability/index.js';
-import { exitOnSignals, shutDownOnSignals, ShutdownService } from './shutdown/index.js';
+import { exitOnSignals, shutDownOnSignals } from './shutdown/index.js';
 
 /** @publicApi */
 export interface StartupOptions {
@@ -59,8 +59,6 @@ export async function abandonStart(startup?: Startup): Promise<void> {
 
 /** From here on a signal or an uncaught error ends the process by the graceful shutdown. */
 export function enableGracefulShutdown(app: INestApplication, startup?: Startup): void {
-  const shutdown = app.get(ShutdownService);
-  shutdown.watch(app);
   startup?.releaseSignals();
-  if (startup?.handleSignals ?? true) shutDownOnSignals(shutdown);
+  if (startup?.handleSignals ?? true) shutDownOnSignals(app);
 }

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { explainError } from '../exit.js';
+import { explainError } from '../shutdown/exit.js';
 import { UsageError, type Command, type CommandOptions } from './command.js';
 import type { CommandEntry } from './commands.js';
 

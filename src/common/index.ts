@@ -23,6 +23,8 @@ export { isSameSecret } from './same-secret.js';
 /** @internal */
 export { REDACTED, isSecretName, normalizeName, redactSecrets } from './secret-shapes.js';
 /** @internal */
+export { getSingleton } from './singleton.js';
+/** @internal */
 export { type Streak, Streaks } from './streaks.js';
 /** @internal */
 export { withTimeLimit } from './time-limit.js';

@@ -9,6 +9,7 @@ import {
 import { APP_GUARD, DiscoveryModule, DiscoveryService, ModuleRef, Reflector } from '@nestjs/core';
 import { isObservable, lastValueFrom } from 'rxjs';
 import { moveToFront } from '../common/global-enhancers.js';
+import { getSingleton } from '../common/singleton.js';
 import { getRequest, getResponse } from '../context/http-context.js';
 import { getRequestContext } from '../context/request-context.js';
 import { RequestHooksModule } from '../context/request-hooks.js';
@@ -65,7 +66,7 @@ export class GuardChain implements CanActivate, OnModuleInit {
     this.guards = this.discovery
       .getProviders({ metadataKey: ChainedGuard.KEY })
       .map((wrapper) => ({
-        guard: wrapper.instance as CanActivate,
+        guard: getSingleton<CanActivate>(wrapper, '@ChainedGuard()'),
         order: this.discovery.getMetadataByDecorator(ChainedGuard, wrapper)?.order ?? 0,
       }))
       .sort((a, b) => a.order - b.order)

@@ -1,5 +1,6 @@
 import { Inject, Injectable, Logger, Optional, type OnApplicationBootstrap } from '@nestjs/common';
 import { DiscoveryService } from '@nestjs/core';
+import { getSingleton } from '../common/index.js';
 import {
   HEALTH_GROUPS,
   HealthCheckOf,
@@ -44,7 +45,7 @@ export class HealthRegistry implements OnApplicationBootstrap {
   onApplicationBootstrap(): void {
     for (const wrapper of this.discovery.getProviders({ metadataKey: HealthCheckOf.KEY })) {
       const options = this.discovery.getMetadataByDecorator(HealthCheckOf, wrapper);
-      const contributor = wrapper.instance as HealthContributor;
+      const contributor = getSingleton<HealthContributor>(wrapper, '@HealthCheckOf()');
       if (options && contributor.isActive?.() !== false) this.runners.push(new HealthCheckRunner(contributor, options));
     }
     this.addDataSources();

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DiscoveryService, MetadataScanner, Reflector } from '@nestjs/core';
 import type { InstanceWrapper } from '@nestjs/core/injector/instance-wrapper.js';
+import { getSingleton } from '../common/index.js';
 import { markExplored, PERIODIC_TASK } from './periodic-task.decorator.js';
 import type { PeriodicTaskOptions, PeriodicTaskScope } from './periodic-task.options.js';
 import type { PeriodicTaskDefinition } from './periodic-task.runner.js';
@@ -38,13 +39,8 @@ export class TaskExplorer {
       if (!options) return [];
       markExplored(instance);
       const { scope, name = `${String(wrapper.name)}.${method}`, ...timing } = options;
-      if (!wrapper.isDependencyTreeStatic()) {
-        throw new Error(
-          `The periodic task ${name} belongs to a provider of request or transient scope. Move the method to a provider ` +
-            'of default scope that depends on none of another scope.',
-        );
-      }
-      return [{ scope, definition: { ...timing, name, run: (signal) => work.call(instance, signal) } }];
+      const provider = getSingleton(wrapper, `@PeriodicTask() (${name})`);
+      return [{ scope, definition: { ...timing, name, run: (signal) => work.call(provider, signal) } }];
     });
   }
 }

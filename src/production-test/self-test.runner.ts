@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { DiscoveryService } from '@nestjs/core';
+import { getSingleton } from '../common/index.js';
 import { ProblemException } from '../problem/index.js';
 import { getGroup, createReport, runCheck, warn, type CheckResult } from '../reports/index.js';
 import { RunHistory, type Run } from './run-history.js';
@@ -33,8 +34,8 @@ export class SelfTestRunner implements OnApplicationBootstrap {
   ) {}
 
   onApplicationBootstrap(): void {
-    for (const { instance } of this.discovery.getProviders({ metadataKey: SelfTest.KEY })) {
-      const provided = instance as SelfTestCheck | SelfTestSuite;
+    for (const wrapper of this.discovery.getProviders({ metadataKey: SelfTest.KEY })) {
+      const provided = getSingleton<SelfTestCheck | SelfTestSuite>(wrapper, '@SelfTest()');
       for (const check of 'checks' in provided ? provided.checks : [provided]) {
         if (this.checks.has(check.name))
           throw new Error(`Two self-tests have the name "${check.name}". Rename one of them.`);

@@ -1,11 +1,35 @@
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import { connect, type AddressInfo, type Socket } from 'node:net';
+import { Duplex } from 'node:stream';
+import { connect as connectTls } from 'node:tls';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { CertificateAuthority } from '../../test/support/certificates.js';
+import { testFolder } from '../../test/support/folder.js';
 import { until } from '../../test/support/until.js';
 import { Connections } from './connections.js';
 
 const REQUEST = 'GET / HTTP/1.1\r\nHost: x\r\n\r\n';
+
+/** A client whose bytes after the first message wait until they are released, as on a slow network. */
+function slowClient(port: number): { socket: Duplex; release: () => void } {
+  const socket = connect(port, '127.0.0.1');
+  let release = () => undefined as void;
+  const released = new Promise<void>((resolve) => (release = resolve));
+  let messages = 0;
+  const duplex = new Duplex({
+    read: () => undefined,
+    write: (chunk: Buffer, _encoding, done) => {
+      const gate = messages++ === 0 ? Promise.resolve() : released;
+      void gate.then(() => socket.write(chunk, done));
+    },
+  });
+  socket.on('data', (chunk: Buffer) => duplex.push(chunk));
+  socket.on('close', () => duplex.push(null));
+  return { socket: duplex, release };
+}
 
 describe('the connections of a server that shuts down', () => {
   let server: Server;
@@ -54,5 +78,38 @@ describe('the connections of a server that shuts down', () => {
     await connections.stopListening();
     expect((await answers).map((text) => text.slice(0, 15))).toEqual(sockets.map(() => 'HTTP/1.1 200 OK'));
     expect(server.listening).toBe(false);
+  });
+});
+
+describe('the connections of a server with TLS that shuts down', () => {
+  it('finish a handshake that has begun, and their first request', async () => {
+    const { path, stop } = await testFolder();
+    const { certificate, key } = new CertificateAuthority(path, 'connections').issue('localhost');
+    const options = { key: readFileSync(key), cert: readFileSync(certificate) };
+    const server = createTlsServer(options, (_request, response) => response.end('done'));
+    const connections = new Connections(server);
+    const accepted: Socket[] = [];
+    server.on('connection', (socket: Socket) => accepted.push(socket));
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    const { port } = server.address() as AddressInfo;
+
+    const { socket, release } = slowClient(port);
+    const client = connectTls({ socket, rejectUnauthorized: false });
+    client.write(REQUEST);
+    await until('the handshake has begun', () => accepted.some(({ bytesRead }) => bytesRead > 0));
+    const idle = connect(port, '127.0.0.1');
+    await until('both are accepted', () => accepted.length === 2);
+
+    connections.startClosing();
+    await connections.stopListening();
+    const closed = connections.closeIdle(50, AbortSignal.timeout(60_000));
+    await once(idle.resume(), 'close');
+    release();
+    let answer = '';
+    client.on('data', (chunk: Buffer) => (answer += chunk.toString()));
+    await closed;
+    await until('the answer has arrived', () => answer.includes('done'));
+    expect(answer).toMatch(/^HTTP\/1\.1 200 OK\r\nConnection: close\r\n[^]*done/);
+    await stop();
   });
 });

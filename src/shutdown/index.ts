@@ -1,4 +1,5 @@
 export { Lifecycle, OnShutdown, type ShutdownParticipant, ShutdownPhase } from '../ports/index.js';
+export { explainError, exitWithError } from './exit.js';
 export { EXIT_CRASHED, EXIT_OK, EXIT_WORK_LOST, exitOnSignals, shutDownOnSignals } from './process-signals.js';
 export { ShutdownModule } from './shutdown.module.js';
 export { type ShutdownModuleOptions } from './shutdown.options.js';

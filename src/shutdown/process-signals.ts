@@ -1,11 +1,11 @@
-import { Logger } from '@nestjs/common';
-import type { ShutdownService } from './shutdown.service.js';
+import { Logger, type INestApplicationContext } from '@nestjs/common';
+import { ShutdownService } from './shutdown.service.js';
 
-/** Exit codes. 70 and 75 are from sysexits.h. @publicApi */
+/** Exit code after a shutdown that lost nothing. @publicApi */
 export const EXIT_OK = 0;
-/** @publicApi */
+/** Exit code after an uncaught error: EX_SOFTWARE of sysexits.h. @publicApi */
 export const EXIT_CRASHED = 70;
-/** @publicApi */
+/** Exit code after a shutdown that lost work: EX_TEMPFAIL of sysexits.h. @publicApi */
 export const EXIT_WORK_LOST = 75;
 
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
@@ -31,17 +31,19 @@ export function exitOnSignals(cleanUp: () => Promise<void>): () => void {
 
 /**
  * Shuts the application down and exits on SIGTERM, SIGINT, an uncaught exception or an unhandled rejection. A second
- * signal ends the process at once.
+ * signal ends the process at once. Call it before `app.listen()`, and instead of `app.enableShutdownHooks()`: Nest ends
+ * the process by the signal, or with exit code 0, also when work was lost.
  *
  * @publicApi
  */
-export function shutDownOnSignals(service: ShutdownService): void {
+export function shutDownOnSignals(app: INestApplicationContext): void {
+  const service = app.get(ShutdownService);
   const logger = new Logger('Shutdown');
   let hasBegun = false;
 
   const end = (reason: string, code: number) => {
     hasBegun = true;
-    service.shutdown(reason).then(
+    service.shutdown(app, reason).then(
       ({ lost }) => process.exit(code !== EXIT_OK || lost.length === 0 ? code : EXIT_WORK_LOST),
       (error: unknown) => {
         logger.fatal({ err: error, msg: 'the shutdown failed' });

@@ -2,7 +2,8 @@
 export interface ShutdownModuleOptions {
   /**
    * Pause between the failing readiness probe and the closed port, in milliseconds. The load balancer must notice the
-   * probe within this time. @default 5000
+   * probe within this time. There is no pause if no port is open.
+   * @default 5000 if NODE_ENV is production, otherwise 0, so that tests and restarts during development do not wait
    */
   drainDelayMs?: number;
   /** Maximum wait for running requests and jobs after the port is closed, in milliseconds. @default 30000 */
@@ -22,7 +23,7 @@ export const SHUTDOWN_SETTINGS = Symbol('bulwark.shutdownSettings');
 
 export function shutdownSettings(options: ShutdownModuleOptions): ShutdownSettings {
   return Object.freeze({
-    drainDelayMs: options.drainDelayMs ?? 5_000,
+    drainDelayMs: options.drainDelayMs ?? (process.env['NODE_ENV'] === 'production' ? 5_000 : 0),
     timeoutMs: options.timeoutMs ?? 30_000,
     phaseTimeoutMs: options.phaseTimeoutMs ?? 10_000,
     connectionIdleMs: options.connectionIdleMs ?? 250,

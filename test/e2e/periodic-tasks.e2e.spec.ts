@@ -99,7 +99,7 @@ describe('a shutdown', () => {
     });
     const app = await start(task, { SHUTDOWN_DRAIN_DELAY: '0ms' });
     await until('a run is in flight', () => steps.length === 1);
-    expect(await app.app.get(ShutdownService).shutdown('test')).toEqual({ lost: [] });
+    expect(await app.app.get(ShutdownService).shutdown(app.app, 'test')).toEqual({ lost: [] });
     expect(steps).toEqual(['began', 'ended']);
   });
 
@@ -111,7 +111,7 @@ describe('a shutdown', () => {
     });
     const app = await start(task, { SHUTDOWN_DRAIN_DELAY: '0ms' });
     await until('a run is in flight', () => isRunning);
-    const { lost } = await app.app.get(ShutdownService).shutdown('test');
+    const { lost } = await app.app.get(ShutdownService).shutdown(app.app, 'test');
     expect(lost).toEqual(['PeriodicTasks in phase StopIntake: The periodic task reports did not end within 50 ms.']);
   });
 
@@ -173,6 +173,6 @@ describe('a start', () => {
   it('fails if a task belongs to a request-scoped provider', async () => {
     const task = taskOf({}, () => undefined);
     Injectable({ scope: Scope.REQUEST })(task);
-    await expect(startTaskApp([task])).rejects.toThrow('Move the method to a provider of default scope');
+    await expect(startTaskApp([task])).rejects.toThrow('it is not a singleton');
   });
 });

@@ -73,7 +73,7 @@ onBothAdapters('a shutdown', (adapter) => {
     const app = await start({ SHUTDOWN_DRAIN_DELAY: '0ms' });
     let letGo: () => void = () => undefined;
     drain = new Promise((resolve) => (letGo = resolve));
-    const ended = app.app.get(ShutdownService).shutdown('test');
+    const ended = app.app.get(ShutdownService).shutdown(app.app, 'test');
     const ready = await app.get('/health/ready');
     expect(ready.status).toBe(503);
     expect(ready.body.status).toBe('shutting_down');
@@ -93,7 +93,7 @@ onBothAdapters('a shutdown', (adapter) => {
     const app = await start();
     const slow = app.get('/work/slow');
     await until('the request is in flight', () => WorkController.hasBegun);
-    const ended = app.app.get(ShutdownService).shutdown('test');
+    const ended = app.app.get(ShutdownService).shutdown(app.app, 'test');
     await until('the port is closed', () => order.includes('StopIntake'));
     expect(order).toEqual(['Drain', 'StopIntake']);
     WorkController.finish();
@@ -108,7 +108,7 @@ onBothAdapters('a shutdown', (adapter) => {
     const app = await start({ SHUTDOWN_TIMEOUT: '200ms' });
     const slow = app.get('/work/slow?secret=1').catch((error: unknown) => error);
     await until('the request is in flight', () => WorkController.hasBegun);
-    const { lost } = await app.app.get(ShutdownService).shutdown('test');
+    const { lost } = await app.app.get(ShutdownService).shutdown(app.app, 'test');
     expect(lost).toEqual(['GET /work/slow']);
     expect(await slow).toBeInstanceOf(Error);
     expect(app.logs).toContainEqual(expect.objectContaining({ level: 'error', inFlight: ['GET /work/slow'] }));
@@ -121,7 +121,7 @@ onBothAdapters('a shutdown', (adapter) => {
     const app = await start();
     let finish: () => void = () => undefined;
     const job = app.app.get(Lifecycle).run('nightly report', () => new Promise<void>((done) => (finish = done)));
-    const ended = app.app.get(ShutdownService).shutdown('test');
+    const ended = app.app.get(ShutdownService).shutdown(app.app, 'test');
     await until('the port is closed', () => order.includes('StopIntake'));
     await until('no connection is open', async () => (await app.connections()) === 0);
     order.push('job');
@@ -141,7 +141,7 @@ onBothAdapters('a shutdown', (adapter) => {
     const get = 'GET /work/fast HTTP/1.1\r\nHost: localhost\r\n\r\n';
     socket.write(get);
     await until('the first answer has arrived', () => received.includes('"work":"done"'));
-    const ended = app.app.get(ShutdownService).shutdown('test');
+    const ended = app.app.get(ShutdownService).shutdown(app.app, 'test');
     received = '';
     socket.write(get);
     await once(socket, 'close');
@@ -158,7 +158,7 @@ describe('a participant', () => {
     class OneModule {}
     order.length = 0;
     const app = await TestApp.start({ SHUTDOWN_DRAIN_DELAY: '0ms' }, { imports: [OneModule] });
-    const outcome = await app.app.get(ShutdownService).shutdown('test');
+    const outcome = await app.app.get(ShutdownService).shutdown(app.app, 'test');
     app.close();
     return outcome;
   };

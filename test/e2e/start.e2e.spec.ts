@@ -67,7 +67,7 @@ describe('a bad configuration', () => {
       expect(refused.output).toBe(
         [
           '',
-          script === 'main.js' ? 'nest-bulwark cannot start.' : 'nest-bulwark migrate failed.',
+          script === 'main.js' ? 'The application cannot start.' : 'nest-bulwark migrate failed.',
           'The configuration has 2 problems:',
           '  JWT_ACCESS_TTL: "15" has no unit; write one of ms, s, m, h, d, such as 15m',
           '    → correct it, or remove it for 15m. Life of an access token.',
@@ -110,7 +110,7 @@ describe('a port in use', () => {
       const refused = start({ HTTP_ADAPTER: adapter, DATABASE_URL: database, PORT: String(port) });
       expect(await refused.ends()).toBe(71);
       expect(refused.output).toContain(
-        `nest-bulwark cannot start.\nPort ${port} is in use.\n  → stop the process that uses it, or set PORT\n`,
+        `The application cannot start.\nPort ${port} is in use.\n  → stop the process that uses it, or set PORT\n`,
       );
       const { all, abandoned } = await endedSessions(database);
       expect(all).toBeGreaterThan(0);

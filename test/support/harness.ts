@@ -3,6 +3,8 @@ import type { AddressInfo, Server } from 'node:net';
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import type { INestApplication } from '@nestjs/common';
+import { ExpressAdapter } from '@nestjs/platform-express';
+import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { DataSource } from 'typeorm';
 import { describe, inject } from 'vitest';
 import { AuditService } from '../../src/audit/index.js';
@@ -19,6 +21,11 @@ export function onBothAdapters(name: string, suite: (adapter: AdapterName) => vo
       suite(adapter);
     });
   }
+}
+
+/** An adapter as the documentation of Nest creates it, for an application with its own main.ts. */
+export function createAdapter(name: AdapterName): ExpressAdapter | FastifyAdapter {
+  return name === 'express' ? new ExpressAdapter() : new FastifyAdapter();
 }
 
 /** A person with an account. */

@@ -9,6 +9,8 @@ const PATIENCE_MS = 180_000;
 export class Program {
   output = '';
   exitCode: number | undefined;
+  /** The signal that ended the process, if it did not exit by itself. */
+  signal: NodeJS.Signals | undefined;
   private readonly child: ChildProcess;
 
   /**
@@ -24,7 +26,10 @@ export class Program {
     const collect = (chunk: Buffer) => void (this.output += chunk.toString());
     this.child.stdout?.on('data', collect);
     this.child.stderr?.on('data', collect);
-    this.child.on('close', (code) => (this.exitCode = code ?? -1));
+    this.child.on('close', (code, signal) => {
+      this.exitCode = code ?? -1;
+      this.signal = signal ?? undefined;
+    });
   }
 
   /** Writes to standard input, and closes it. */

@@ -8,14 +8,20 @@ const EX_UNAVAILABLE = 69;
 /** SQLSTATE of `CREATE TABLE` where a table of that name exists. */
 const DUPLICATE_TABLE = '42P07';
 
-/** Prints the error to standard error and exits with the exit code of the error. */
+/**
+ * Prints an error that prevented the start to standard error, and exits with its exit code: 69 where a server is
+ * unavailable, 71 where the port cannot be opened, 78 for the configuration, 70 for all others. Create the application
+ * with `abortOnError: false`, or Nest ends the process itself.
+ *
+ * @publicApi
+ */
 export function exitWithError(error: unknown): never {
   const { message, code } = explainError(error);
-  writeSync(2, `\nnest-bulwark cannot start.\n${message}\n`);
+  writeSync(2, `\nThe application cannot start.\n${message}\n`);
   process.exit(code);
 }
 
-/** Returns the message and the exit code of an error that prevented the start. */
+/** Returns the message and the exit code of an error that prevented the start. @publicApi */
 export function explainError(error: unknown): { message: string; code: number } {
   if (!(error instanceof Error)) return { message: String(error), code: EX_SOFTWARE };
   const { code, port } = error as NodeJS.ErrnoException & { port?: number };

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ConfigError } from './config/index.js';
+import { ConfigError } from '../config/index.js';
 import { explainError } from './exit.js';
 
 const systemError = (code: string, port?: number) => Object.assign(new Error(`listen ${code}`), { code, port });
