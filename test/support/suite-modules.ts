@@ -15,8 +15,9 @@ import { Idempotent, IdempotencyModule } from '../../src/idempotency/index.js';
 import { migrations } from '../../src/migrations.js';
 import { ObservabilityModule } from '../../src/observability/index.js';
 import { PeriodicTask, PeriodicTasksModule } from '../../src/periodic-tasks/index.js';
-import { ThrottleTier } from '../../src/ports/index.js';
+import { OnShutdown, ShutdownPhase, ThrottleTier } from '../../src/ports/index.js';
 import { SecurityModule } from '../../src/security/index.js';
+import { ShutdownModule } from '../../src/shutdown/index.js';
 import { TenantScope, TenantsModule, TenantsService } from '../../src/tenants/index.js';
 import { ThrottlerModule } from '../../src/throttler/index.js';
 import type { Answer } from './client.js';
@@ -163,6 +164,16 @@ class MachinesController {
   @Permissions('reports:read')
   caller(@CurrentUser() user: Principal): Principal {
     return user;
+  }
+}
+
+@Injectable()
+@OnShutdown({ phase: ShutdownPhase.Flush })
+class Participant {
+  static calls = 0;
+
+  onShutdown(): void {
+    Participant.calls++;
   }
 }
 
@@ -336,5 +347,15 @@ export const SUITE_MODULES: readonly SuiteModule[] = [
     imports: () => [PeriodicTasksModule.forRoot()],
     providers: [Sweeper],
     check: (app) => until('the task has run', () => app.app.get(Sweeper).runs > 0),
+  },
+  {
+    name: 'ShutdownModule',
+    bringsContext: false,
+    imports: () => [ShutdownModule.forRoot({ drainDelayMs: 0 })],
+    providers: [Participant],
+    check: async () => {
+      Participant.calls = 0;
+    },
+    checkClosed: () => expect(Participant.calls).toBe(1),
   },
 ];
