@@ -54,6 +54,28 @@ const { createApp } = require('nest-bulwark');
 })();
 `;
 
+const OWN_MAIN = `
+const { Module } = require('@nestjs/common');
+const { NestFactory } = require('@nestjs/core');
+const { BulwarkModule, createAdapter, fromEnvironment, hardenApp } = require('nest-bulwark');
+class AppModule {}
+(async () => {
+  Module({ imports: [BulwarkModule.forRoot(fromEnvironment())] })(AppModule);
+  const adapter = await createAdapter({ adapter: process.env.HTTP_ADAPTER });
+  const app = await NestFactory.create(AppModule, adapter, { logger: false });
+  hardenApp(app);
+  await app.listen(0, '127.0.0.1');
+  const { port } = app.getHttpServer().address();
+  const answers = [];
+  for (const path of ['/health/ready', '/auth/profile', '/no/such/route']) {
+    const { status, headers } = await fetch('http://127.0.0.1:' + port + path);
+    answers.push([status, headers.get('x-content-type-options'), headers.get('content-type').split(';')[0]]);
+  }
+  await app.close();
+  process.stdout.write(JSON.stringify(answers), () => process.exit(0));
+})();
+`;
+
 describe('an application on Nest 11, in CommonJS as `nest new` writes it', () => {
   let consumer: Consumer;
 
@@ -99,6 +121,16 @@ describe('an application on Nest 11, in CommonJS as `nest new` writes it', () =>
     consumer.write('all.js', WHOLE_SUITE);
     const env = { DATABASE_URL: await freshDatabase(), NODE_ENV: 'test', HTTP_ADAPTER: adapter, PORT: '0' };
     expect(JSON.parse(consumer.run(process.execPath, ['all.js'], env))).toEqual([200, 200, 200, 401]);
+  });
+
+  it.each(['express', 'fastify'])('runs the whole suite in its own main.js on %s', async (adapter) => {
+    consumer.write('own-main.js', OWN_MAIN);
+    const env = { DATABASE_URL: await freshDatabase(), NODE_ENV: 'test', HTTP_ADAPTER: adapter };
+    expect(JSON.parse(consumer.run(process.execPath, ['own-main.js'], env))).toEqual([
+      [200, 'nosniff', 'application/json'],
+      [401, 'nosniff', 'application/problem+json'],
+      [404, 'nosniff', 'application/problem+json'],
+    ]);
   });
 
   it('tests its controllers with Jest', () => {
