@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
-import { Client } from 'pg';
+import { DatabaseClient } from './database-client.js';
 import type { DatabaseSettings } from './database.options.js';
 
 /**
@@ -104,15 +104,13 @@ async function connectOnce(
   timeouts: ServerTimeouts,
   limitMs: number,
 ): Promise<string[]> {
-  const client = new Client({
+  const client = new DatabaseClient({
     connectionString: url,
     application_name: settings.applicationName,
     connectionTimeoutMillis: limitMs,
     query_timeout: limitMs,
     ...timeouts,
   });
-  // Without a listener, an error while the connection closes would end the process.
-  client.on('error', () => undefined);
   try {
     await client.connect();
     const { rows } = await client.query<{ name: string }>(
