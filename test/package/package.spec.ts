@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { MODULE_PEERS } from '../../src/common/index.js';
 import { Consumer, installedVersion } from '../support/consumer.js';
+import { freshDatabase } from '../support/database.js';
+import { isLongRun } from '../support/long-form.js';
 import { staticImportsOf } from '../support/static-imports.js';
 
 const MANIFEST = JSON.parse(readFileSync('package.json', 'utf8')) as {
@@ -95,6 +97,9 @@ console.log(JSON.stringify({ hasSignal, names }));
 /** Entries that need no optional peer. README.md names the packages that the others need. */
 const ENTRIES_WITHOUT_PEERS = Object.keys(MODULE_PEERS).filter((name) => MODULE_PEERS[name]?.needs.length === 0);
 
+/** One in the short form. The long form has all. */
+const PEERS_TO_INSTALL = isLongRun() ? Object.keys(MODULE_PEERS) : ['security'];
+
 const TYPED = `
 import { HealthModule, HealthCheckOf, type HealthContributor } from 'nest-bulwark/health';
 import { loadConfig, AppConfig } from 'nest-bulwark/config';
@@ -181,6 +186,15 @@ describe('the packed library in a fresh application', () => {
     consumer.runLine(consumer.bulwark('peers', 'throttler'));
     const result: unknown = JSON.parse(consumer.run(process.execPath, ['throttled.mjs']));
     expect(result).toEqual({ isSame: true, statuses: [200, 429] });
+  });
+
+  it.for(PEERS_TO_INSTALL)('starts %s after its line of `nest-bulwark peers`', { tags: 'long' }, async (name) => {
+    const env = { DATABASE_URL: await freshDatabase(), NODE_ENV: 'test', HTTP_ADAPTER: 'express', PORT: '0' };
+    consumer.inCopy(() => {
+      consumer.runLine(consumer.bulwark('peers', name));
+      consumer.write('one-module.mjs', readFileSync('test/package/fixture/one-module.mjs', 'utf8'));
+      expect(consumer.run(process.execPath, ['one-module.mjs', name], env)).toMatch(/^status \d+$/m);
+    });
   });
 
   it('has types that need no optional peer', () => {

@@ -13,9 +13,11 @@ const NPM_SETTINGS = {
   npm_config_prefer_offline: 'true',
 };
 
+const temporaryFolder = () => mkdtempSync(join(tmpdir(), 'bulwark-package-'));
+
 /** An application of a consumer in a temporary folder. It installs the packed library. */
 export class Consumer {
-  readonly folder = mkdtempSync(join(tmpdir(), 'bulwark-package-'));
+  folder = temporaryFolder();
   readonly archive: string;
   /** The files of the archive. */
   readonly packedFiles: readonly string[];
@@ -56,6 +58,20 @@ export class Consumer {
 
   install(...packages: string[]): void {
     this.run('npm', ['install', ...packages]);
+  }
+
+  /** Runs the work in a copy of the folder, so that it can install further packages. */
+  inCopy<T>(work: () => T): T {
+    const { folder } = this;
+    const copy = temporaryFolder();
+    cpSync(folder, copy, { recursive: true, verbatimSymlinks: true });
+    this.folder = copy;
+    try {
+      return work();
+    } finally {
+      this.folder = folder;
+      rmSync(copy, { recursive: true, force: true });
+    }
   }
 
   /** Runs a line such as the one that `nest-bulwark peers` prints. */

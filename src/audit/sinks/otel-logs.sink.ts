@@ -1,3 +1,4 @@
+import { loadPackage } from '../../common/index.js';
 import type { AuditEvent } from '../audit-event.entity.js';
 import type { AuditSink, DeliveredEvent } from './audit-sink.js';
 
@@ -35,6 +36,8 @@ export interface OtelLogsSinkOptions {
 
 /** https://opentelemetry.io/docs/specs/otel/logs/data-model/#field-severitynumber */
 const SEVERITY_NUMBERS = { INFO: 9, WARNING: 13, ERROR: 17, CRITICAL: 21 } as const;
+
+const PURPOSE = 'The sink for OpenTelemetry';
 
 type CreateContext = (event: AuditEvent) => unknown;
 
@@ -92,7 +95,7 @@ function toLogRecord(event: AuditEvent): OtelLogRecord {
 }
 
 async function loadGlobalProvider(): Promise<OtelLoggerProvider> {
-  const { logs } = await import('@opentelemetry/api-logs');
+  const { logs } = await loadPackage<typeof import('@opentelemetry/api-logs')>('@opentelemetry/api-logs', PURPOSE);
   return logs.getLoggerProvider() as OtelLoggerProvider;
 }
 
@@ -101,7 +104,10 @@ async function loadGlobalProvider(): Promise<OtelLoggerProvider> {
  * span id. An event has no span id, so a part of the event id is used instead.
  */
 async function loadContextFactory(): Promise<CreateContext> {
-  const { ROOT_CONTEXT, trace, TraceFlags } = await import('@opentelemetry/api');
+  const { ROOT_CONTEXT, trace, TraceFlags } = await loadPackage<typeof import('@opentelemetry/api')>(
+    '@opentelemetry/api',
+    PURPOSE,
+  );
   return ({ id, traceId }) => {
     if (traceId === null) return ROOT_CONTEXT;
     const spanId = id.replaceAll('-', '').slice(-16);
