@@ -1,6 +1,7 @@
 import { ConfigurableModuleBuilder, Global, Module } from '@nestjs/common';
 import { PeriodicTasksCoreModule } from '../periodic-tasks/index.js';
 import { ProblemModule } from '../problem/index.js';
+import { ImportedOnce } from '../context/index.js';
 import { IdempotencyHealth } from './idempotency.health.js';
 import { IDEMPOTENCY_OPTIONS, type IdempotencyModuleOptions } from './idempotency.options.js';
 import { IdempotencyService } from './idempotency.service.js';
@@ -17,6 +18,7 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<IdempotencyMod
  *
  * @publicApi
  */
+@ImportedOnce()
 @Global()
 @Module({
   imports: [PeriodicTasksCoreModule, ProblemModule],
