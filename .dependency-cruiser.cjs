@@ -40,15 +40,32 @@ const FOLDERS = {
     'health',
     'security',
   ],
+  decorators: [
+    ...BASE,
+    'audit',
+    'auth',
+    'authorization',
+    'conventions',
+    'idempotency',
+    'periodic-tasks',
+    'security',
+    'tenants',
+  ],
 };
 
 for (const folder of BASE) FOLDERS[folder] = BASE.filter((other) => other !== folder);
 
 const names = Object.keys(FOLDERS);
 
-// Files that other folders may use beside the index. The index of redis needs ioredis, which is an optional package, and
-// the index of shutdown loads Nest, which the command line needs for some commands only.
-const FURTHER_ENTRIES = { redis: ['circuit-breaker'], shutdown: ['exit'] };
+// Files that other folders may use beside the index, because the index loads packages that these files do not need.
+const FURTHER_ENTRIES = {
+  redis: ['circuit-breaker'],
+  audit: ['audited.decorator'],
+  auth: ['current-user.decorator', 'recent-authentication.guard'],
+  security: ['address.guard', 'body-limit', 'page'],
+  shutdown: ['exit'],
+  tenants: ['current-tenant.decorator'],
+};
 
 /** The folders whose files may use any file of this folder. */
 function insiders(folder) {

@@ -53,7 +53,7 @@ export default defineConfig({
         test: {
           ...servers,
           name: 'isolated',
-          include: [ISOLATED_SPECS, 'test/package/**/*.spec.ts'],
+          include: [ISOLATED_SPECS, 'test/package/*.spec.ts'],
           sequence: { groupOrder: 2 },
         },
       },

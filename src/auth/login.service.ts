@@ -96,25 +96,17 @@ export class LoginService {
     deviceCookie: string | undefined,
   ): Promise<UserWithPassword> {
     const device = await this.devices.getDeviceId(deviceCookie, email);
-    const refund = await this.failures.attempt({ account: email, device });
-    let user;
-    let matches: boolean;
-    try {
-      user = await this.users.findForLogin(email);
-      matches = await this.passwords.verify(password, user?.passwordHash);
-    } catch (error) {
-      // The password was not checked, so the attempt does not count.
-      await refund();
-      throw error;
-    }
-    if (user && matches && !this.isHidden(user)) {
-      await refund();
-      return user;
-    }
+    let found: UserWithPassword | null | undefined;
+    const user = await this.failures.countFailure({ account: email, device }, async () => {
+      found = await this.users.findForLogin(email);
+      const matches = await this.passwords.verify(password, found?.passwordHash);
+      return found && matches && !this.isHidden(found) ? found : undefined;
+    });
+    if (user) return user;
     this.audit.record({
       action: 'auth.failed_login',
       outcome: 'failure',
-      ...(user && { actorId: user.id }),
+      ...(found && { actorId: found.id }),
       metadata: { email },
     });
     throw new ProblemException('AUTH_CREDENTIALS_INVALID', 'The email or the password is wrong.');

@@ -31,6 +31,25 @@ export abstract class FailureThrottle {
    * @throws HttpException with status 429, which is answered with the code `RATE_LIMITED`
    */
   abstract attempt(subject: FailureSubject): Promise<() => Promise<void>>;
+
+  /**
+   * Runs an attempt. It counts as a failure if it resolves to undefined. If it throws, nothing was checked, and it does not
+   * count.
+   *
+   * @throws HttpException with status 429, and what `run` throws
+   */
+  async countFailure<T>(subject: FailureSubject, run: () => Promise<T | undefined>): Promise<T | undefined> {
+    const refund = await this.attempt(subject);
+    let result: T | undefined;
+    try {
+      result = await run();
+    } catch (error) {
+      await refund();
+      throw error;
+    }
+    if (result !== undefined) await refund();
+    return result;
+  }
 }
 
 /** Limits nothing. */

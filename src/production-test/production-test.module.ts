@@ -1,7 +1,6 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
 import { ProblemModule } from '../problem/index.js';
-import { UsersModule } from '../users/index.js';
 import { ImportedOnce } from '../context/index.js';
 import { AuditChecks } from './checks/audit.checks.js';
 import { CacheChecks } from './checks/cache.checks.js';
@@ -40,7 +39,7 @@ export class ProductionTestModule {
   static forRoot({ adminOnly = true, timeoutMs = 10_000 }: ProductionTestModuleOptions = {}): DynamicModule {
     return {
       module: ProductionTestModule,
-      imports: [DiscoveryModule, ProblemModule, UsersModule],
+      imports: [DiscoveryModule, ProblemModule],
       controllers: [
         ReportPageController,
         SampleController,

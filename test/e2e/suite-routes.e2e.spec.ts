@@ -239,6 +239,13 @@ onBothAdapters('createApp()', (adapter) => {
     await app.stop();
   });
 
+  it('moves the probes by the options of its modules', async () => {
+    const app = await TestApp.start(env, { options: { health: { path: 'probes' } }, globalPrefix: 'api' });
+    expect((await app.get('/probes/ready')).body.status).toBe('ok');
+    expect((await app.get('/health/ready')).status).toBe(404);
+    await app.stop();
+  });
+
   it('refuses a module of the suite that the application imports again', async () => {
     const again: Type | Imports[number] = HealthModule.forRoot({ path: 'probes' });
     await expect(TestApp.start(env, { imports: [again] })).rejects.toThrow(

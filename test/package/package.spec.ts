@@ -1,9 +1,10 @@
-import { execFileSync } from 'node:child_process';
 import { createRequire } from 'node:module';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { MODULE_PEERS } from '../../src/common/index.js';
+import { Consumer, installedVersion } from '../support/consumer.js';
+import { staticImportsOf } from '../support/static-imports.js';
 
 const MANIFEST = JSON.parse(readFileSync('package.json', 'utf8')) as {
   name: string;
@@ -14,12 +15,8 @@ const MANIFEST = JSON.parse(readFileSync('package.json', 'utf8')) as {
   exports: Record<string, string>;
 };
 
-/** The packages of an empty Nest application, the peers of HealthModule, and the peers of ThrottlerModule. */
+/** The packages of an empty Nest application. */
 const NEST = ['@nestjs/common', '@nestjs/core', '@nestjs/platform-express', 'reflect-metadata', 'rxjs'];
-const HEALTH_PEERS = ['@nestjs/terminus'];
-const THROTTLER_PEERS = ['@nestjs/throttler'];
-
-const INSTALL = ['install', '--no-audit', '--no-fund', '--ignore-scripts', '--strict-peer-deps', '--prefer-offline'];
 
 const APPLICATION = `
 import 'reflect-metadata';
@@ -96,20 +93,7 @@ console.log(JSON.stringify({ hasSignal, names }));
 `;
 
 /** Entries that need no optional peer. README.md names the packages that the others need. */
-const ENTRIES_WITHOUT_PEERS = [
-  'authorization',
-  'config',
-  'context',
-  'conventions',
-  'doctor',
-  'guards',
-  'idempotency',
-  'periodic-tasks',
-  'ports',
-  'problem',
-  'reports',
-  'shutdown',
-];
+const ENTRIES_WITHOUT_PEERS = Object.keys(MODULE_PEERS).filter((name) => MODULE_PEERS[name]?.needs.length === 0);
 
 const TYPED = `
 import { HealthModule, HealthCheckOf, type HealthContributor } from 'nest-bulwark/health';
@@ -132,44 +116,46 @@ export const config: AppConfig = loadConfig({}).config;
 export const problem = new ProblemException('NOT_FOUND', 'gone');
 `;
 
+/** The settings of a strict consumer, who also checks the types of packages. */
+const STRICT = [
+  ['--strict', '--noEmit', '--experimentalDecorators'],
+  ['--module', 'nodenext'],
+  ['--skipLibCheck', 'false'],
+  ['--target', 'es2023'],
+  ['--types', 'node'],
+].flat();
+
 describe('the packed library in a fresh application', () => {
-  let folder: string;
-  let files: string[];
-  const inFolder = (command: string, ...args: string[]) =>
-    execFileSync(command, args, { cwd: folder, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
-  const installed = (name: string) => {
-    const { version } = JSON.parse(readFileSync(join('node_modules', name, 'package.json'), 'utf8')) as {
-      version: string;
-    };
-    return `${name}@${version}`;
-  };
+  let consumer: Consumer;
+  const isInstalled = (name: string) => existsSync(join(consumer.folder, 'node_modules', name));
 
   beforeAll(() => {
-    folder = mkdtempSync(join(tmpdir(), 'bulwark-package-'));
-    // The build already exists. Packing must not rebuild it, because other test files use it at the same time.
-    const packed = execFileSync('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], {
-      encoding: 'utf8',
-      stdio: ['ignore', 'pipe', 'ignore'],
-    });
-    const [{ filename, files: list }] = JSON.parse(packed) as [{ filename: string; files: { path: string }[] }];
-    files = list.map(({ path }) => path);
-    writeFileSync(join(folder, 'package.json'), JSON.stringify({ name: 'fresh', private: true, type: 'module' }));
-    inFolder('npm', ...INSTALL, join(folder, filename), ...[...NEST, ...HEALTH_PEERS, '@types/node'].map(installed));
-  }, 600_000);
-
-  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+    consumer = new Consumer({ manifest: { type: 'module' } });
+    consumer.install(consumer.archive, ...[...NEST, '@types/node'].map(installedVersion));
+  });
+  afterAll(() => consumer.remove());
 
   it('does not install typeorm, pg, bcrypt or any other optional peer', () => {
-    const optional = Object.keys(MANIFEST.peerDependenciesMeta).filter(
-      (name) => ![...NEST, ...HEALTH_PEERS].includes(name),
-    );
+    const optional = Object.keys(MANIFEST.peerDependenciesMeta).filter((name) => !NEST.includes(name));
     expect(optional).toContain('typeorm');
-    expect(optional.filter((name) => existsSync(join(folder, 'node_modules', name)))).toEqual([]);
+    expect(optional.filter(isInstalled)).toEqual([]);
   });
 
-  it('serves the health probes with HealthModule as the only module', () => {
-    writeFileSync(join(folder, 'app.mjs'), APPLICATION);
-    const { status, body } = JSON.parse(inFolder(process.execPath, 'app.mjs')) as {
+  it('loads the entries that need no optional peer', () => {
+    const load = `
+      for (const entry of process.argv.slice(2)) {
+        await import('nest-bulwark/' + entry).catch(({ message }) => console.log(entry + ': ' + message));
+      }`;
+    consumer.write('load.mjs', load);
+    expect(consumer.run(process.execPath, ['load.mjs', ...ENTRIES_WITHOUT_PEERS])).toBe('');
+  });
+
+  it('serves the health probes with HealthModule as the only module, after the line of `nest-bulwark peers health`', () => {
+    const line = consumer.bulwark('peers', 'health').trim();
+    expect(line).toMatch(/^npm install "@nestjs\/terminus@\^12[^ ]*"$/);
+    consumer.runLine(line);
+    consumer.write('app.mjs', APPLICATION);
+    const { status, body } = JSON.parse(consumer.run(process.execPath, ['app.mjs'])) as {
       status: number;
       body: { status: string };
     };
@@ -178,60 +164,42 @@ describe('the packed library in a fresh application', () => {
   });
 
   it('runs a periodic task with PeriodicTasksModule as the only module', () => {
-    writeFileSync(join(folder, 'task.mjs'), WITH_TASK);
-    const result: unknown = JSON.parse(inFolder(process.execPath, 'task.mjs'));
+    consumer.write('task.mjs', WITH_TASK);
+    const result: unknown = JSON.parse(consumer.run(process.execPath, ['task.mjs']));
     expect(result).toEqual({ hasSignal: true, names: ['reports'] });
   });
 
   it('loads by require() in a CommonJS application', () => {
-    writeFileSync(join(folder, 'app.cjs'), `console.log(typeof require('nest-bulwark/health').HealthModule.forRoot)`);
-    expect(inFolder(process.execPath, '--no-warnings', 'app.cjs').trim()).toBe('function');
-  });
-
-  it('loads the entries that need no optional peer', () => {
-    const load = `
-      for (const entry of process.argv.slice(2)) {
-        await import('nest-bulwark/' + entry).catch(({ message }) => console.log(entry + ': ' + message));
-      }`;
-    writeFileSync(join(folder, 'load.mjs'), load);
-    expect(inFolder(process.execPath, 'load.mjs', ...ENTRIES_WITHOUT_PEERS)).toBe('');
+    consumer.write('app.cjs', `console.log(typeof require('nest-bulwark/health').HealthModule.forRoot)`);
+    expect(consumer.run(process.execPath, ['--no-warnings', 'app.cjs']).trim()).toBe('function');
   });
 
   it('limits routes with ThrottlerModule alone, and names @nestjs/throttler if it is missing', () => {
-    writeFileSync(join(folder, 'throttled.mjs'), THROTTLED.replace(/^.*stockThrottle }.*$/m, ''));
-    expect(() => inFolder(process.execPath, 'throttled.mjs')).toThrow(/Cannot find package '@nestjs\/throttler'/);
-    writeFileSync(join(folder, 'throttled.mjs'), THROTTLED);
-    inFolder('npm', ...INSTALL, ...THROTTLER_PEERS.map(installed));
-    const result: unknown = JSON.parse(inFolder(process.execPath, 'throttled.mjs'));
+    consumer.write('throttled.mjs', THROTTLED.replace(/^.*stockThrottle }.*$/m, ''));
+    expect(() => consumer.run(process.execPath, ['throttled.mjs'])).toThrow(/Cannot find package '@nestjs\/throttler'/);
+    consumer.write('throttled.mjs', THROTTLED);
+    consumer.runLine(consumer.bulwark('peers', 'throttler'));
+    const result: unknown = JSON.parse(consumer.run(process.execPath, ['throttled.mjs']));
     expect(result).toEqual({ isSame: true, statuses: [200, 429] });
   });
 
   it('has types that need no optional peer', () => {
-    writeFileSync(join(folder, 'typed.ts'), TYPED);
-    const options = [
-      '--module',
-      'nodenext',
-      '--strict',
-      '--noEmit',
-      '--target',
-      'es2023',
-      '--experimentalDecorators',
-      '--types',
-      'node',
-    ];
+    consumer.write('typed.ts', TYPED);
     const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc');
-    expect(() => inFolder(process.execPath, tsc, ...options, 'typed.ts')).not.toThrow();
-  });
-
-  it('contains only the needed files', () => {
-    expect(files).toContain('dist/index.js');
-    expect(files).toContain('dist/health/index.d.ts');
-    expect(files).toContain('LICENSE');
-    expect(files.filter((file) => /\.spec\.|^src\/|^test\/|\.env/.test(file))).toEqual([]);
+    expect(consumer.run(process.execPath, [tsc, ...STRICT, 'typed.ts'])).toBe('');
   });
 
   it('has a file for every entry of its exports', () => {
     const targets = Object.values(MANIFEST.exports).map((target) => target.replace('./', ''));
-    expect(targets.filter((target) => !files.includes(target))).toEqual([]);
+    expect(targets.filter((target) => !consumer.packedFiles.includes(target))).toEqual([]);
+  });
+});
+
+describe('the list of peers', () => {
+  it.each(Object.keys(MODULE_PEERS))('names the packages that the entry %s loads at once', (name) => {
+    const target = MANIFEST.exports[name === 'all' ? '.' : `./${name}`] ?? '';
+    const loaded = [...staticImportsOf(target.replace('./', '')).keys()];
+    const optional = loaded.filter((loadedPackage) => loadedPackage in MANIFEST.peerDependenciesMeta);
+    expect(optional.filter((loadedPackage) => !MODULE_PEERS[name]?.needs.includes(loadedPackage))).toEqual([]);
   });
 });

@@ -18,12 +18,11 @@ export class ReauthenticationService {
   /** Returns the user if the password is correct. @throws ProblemException `VALIDATION_FAILED`, `RATE_LIMITED` */
   async verifyPassword(userId: string, password: string): Promise<UserWithPassword> {
     const { email } = await this.users.get(userId);
-    const refund = await this.failures.attempt({ account: email, device: getSessionDevice() });
-    const user = await this.users.findForLogin(email);
-    if (user && (await this.passwords.verify(password, user.passwordHash))) {
-      await refund();
-      return user;
-    }
+    const user = await this.failures.countFailure({ account: email, device: getSessionDevice() }, async () => {
+      const found = await this.users.findForLogin(email);
+      return found && (await this.passwords.verify(password, found.passwordHash)) ? found : undefined;
+    });
+    if (user) return user;
     this.audit.record({ action: 'auth.reauthentication_failed', outcome: 'failure', actorId: userId });
     throw new ProblemException('VALIDATION_FAILED', 'The current password is wrong.', {
       errors: [{ path: 'currentPassword', code: 'passwordWrong', message: 'currentPassword is wrong' }],

@@ -186,16 +186,8 @@ export class SecondFactorService {
     attempt: () => Promise<T | undefined>,
     device = getSessionDevice(),
   ): Promise<T | undefined> {
-    const refund = await this.failures.attempt({ account: getFactorKey(userId), device });
-    let result: T | undefined;
-    try {
-      result = await attempt();
-    } catch (error) {
-      await refund();
-      throw error;
-    }
-    if (result !== undefined) await refund();
-    else this.audit.record({ action: 'auth.mfa_failed', outcome: 'failure', actorId: userId });
+    const result = await this.failures.countFailure({ account: getFactorKey(userId), device }, attempt);
+    if (result === undefined) this.audit.record({ action: 'auth.mfa_failed', outcome: 'failure', actorId: userId });
     return result;
   }
 
