@@ -6,7 +6,7 @@ import type { AppConfig } from './config/index.js';
 import type { ConventionsModuleOptions } from './conventions/index.js';
 import type { DatabaseOptions } from './database/index.js';
 import type { DocsModuleOptions } from './openapi.js';
-import type { HealthModuleOptions } from './health/index.js';
+import type { HealthModuleExtras, HealthModuleOptions } from './health/index.js';
 import type { IdempotencyModuleOptions } from './idempotency/index.js';
 import type { ManagementModuleOptions } from './management/index.js';
 import type { ObservabilityOptions } from './observability/index.js';
@@ -28,7 +28,7 @@ export interface ModuleOptions {
   conventions?: ConventionsModuleOptions;
   /** @default records in the table `idempotency_keys` */
   idempotency?: IdempotencyModuleOptions;
-  health?: HealthModuleOptions;
+  health?: HealthModuleOptions & HealthModuleExtras;
   /** A separate port for operators. @default none */
   management?: ManagementModuleOptions;
   security?: SecurityModuleOptions;

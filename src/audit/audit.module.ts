@@ -3,6 +3,7 @@ import { provideDataSource, type DataSourceOption, type ProvideDataSourceOptions
 import { AuditTrail } from '../ports/index.js';
 import { GuardChainModule } from '../guards/index.js';
 import { PeriodicTasksCoreModule } from '../periodic-tasks/index.js';
+import { ImportedOnce } from '../context/index.js';
 import { AuditEvent } from './audit-event.entity.js';
 import { AuditController } from './audit.controller.js';
 import { AuditHealth } from './audit.health.js';
@@ -58,6 +59,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE, ASYNC_OPTIO
  *
  * @publicApi
  */
+@ImportedOnce()
 @Global()
 @Module({
   imports: [GuardChainModule, PeriodicTasksCoreModule],

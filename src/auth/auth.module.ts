@@ -6,7 +6,7 @@ import { AuthorizationGuardModule } from '../authorization/index.js';
 import { MODULE_DATA_SOURCE, provideDataSource, type ProvideDataSourceOptions } from '../database/index.js';
 import { PeriodicTasksCoreModule } from '../periodic-tasks/index.js';
 import { GuardChainModule } from '../guards/index.js';
-import { PrincipalResolver } from '../context/index.js';
+import { ImportedOnce, PrincipalResolver } from '../context/index.js';
 import { ViolationStreaks } from '../ports/index.js';
 import { TypeOrmUserStore, User, UserStore, UsersService } from '../users/index.js';
 import { AccountAudit } from './accounts/account-audit.service.js';
@@ -77,6 +77,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
  *
  * @publicApi
  */
+@ImportedOnce()
 @Global()
 @Module({
   imports: [AuthorizationGuardModule, GuardChainModule, JwtModule.register({}), PeriodicTasksCoreModule],

@@ -13,6 +13,8 @@ export { attachContext, getRequestContext, routePattern, runOutsideRequests } fr
 /** @internal */
 export { RequestHooksModule } from './request-hooks.js';
 /** @internal */
+export { ImportedOnce, SuiteRoutesModule } from './suite-routes.js';
+/** @internal */
 export { requestPath } from './request-path.js';
 /** @internal */
 export { AUDIT_UNAVAILABLE_DETAIL } from './response-hold.js';

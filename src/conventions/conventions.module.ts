@@ -1,5 +1,6 @@
 import { ConfigurableModuleBuilder, Global, Module, type DynamicModule } from '@nestjs/common';
 import { APP_INTERCEPTOR } from '@nestjs/core';
+import { ImportedOnce } from '../context/index.js';
 import { CursorCodec } from './cursor.codec.js';
 import { EnvelopeInterceptor } from './envelope.js';
 
@@ -23,6 +24,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE, ASYNC_OPTIO
  *
  * @publicApi
  */
+@ImportedOnce()
 @Global()
 @Module({
   providers: [

@@ -17,6 +17,16 @@ export interface HttpServiceCheck {
   cacheMs?: number;
 }
 
+/** Options that `forRootAsync()` takes beside its factory, because Nest needs the routes before it calls the factory. @publicApi */
+export interface HealthModuleExtras {
+  /**
+   * Path of the probes, such as `internal/health`: `<path>`, `<path>/live`, `<path>/ready`, `<path>/startup` and
+   * `<path>/deep`. The global prefix does not apply to it. The aliases `livez`, `readyz` and `healthz` are at the root with
+   * the default path, and under another path otherwise. @default 'health'
+   */
+  path?: string;
+}
+
 /**
  * How a data source counts: `critical`, the application is not ready without it; `optional`, it is only degraded; `off`, it
  * is not checked.

@@ -1,6 +1,7 @@
 import { ConfigurableModuleBuilder, Global, Module, type DynamicModule } from '@nestjs/common';
 import { PeriodicTasksCoreModule } from '../periodic-tasks/index.js';
 import { ProblemModule } from '../problem/index.js';
+import { ImportedOnce } from '../context/index.js';
 import { IdempotencyHealth } from './idempotency.health.js';
 import {
   IDEMPOTENCY_OPTIONS,
@@ -32,6 +33,7 @@ async function loadPostgresStore(dataSource: string): Promise<DynamicModule> {
  *
  * @publicApi
  */
+@ImportedOnce()
 @Global()
 @Module({
   imports: [PeriodicTasksCoreModule, ProblemModule],

@@ -1,5 +1,6 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { GuardChainModule } from '../guards/index.js';
+import { ImportedOnce } from '../context/index.js';
 import { ManagementGuard } from './management.guard.js';
 import { MANAGEMENT_OPTIONS, type ManagementModuleOptions } from './management.options.js';
 import { ManagementServer } from './management.server.js';
@@ -10,6 +11,7 @@ import { ManagementServer } from './management.server.js';
  *
  * @publicApi
  */
+@ImportedOnce()
 @Module({})
 export class ManagementModule {
   static forRoot(options: ManagementModuleOptions): DynamicModule {

@@ -1,4 +1,5 @@
-import { Get, Header, Inject, Req, VERSION_NEUTRAL } from '@nestjs/common';
+import { Get, Header, Inject, Req, Res, VERSION_NEUTRAL } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
 import { isSameSecret } from '../common/index.js';
 import { Operational } from '../guards/index.js';
 import { ProblemException } from '../problem/index.js';
@@ -7,21 +8,22 @@ import { OBSERVABILITY_OPTIONS, type ObservabilityOptions } from './observabilit
 import { PrometheusMetrics } from './prometheus.metrics.js';
 import { SuiteController } from '../validation/index.js';
 
-@SuiteController({ path: 'metrics', version: VERSION_NEUTRAL })
+@SuiteController({ path: 'metrics', version: VERSION_NEUTRAL, outsidePrefix: true })
 @Operational()
 export class MetricsController {
   constructor(
     private readonly metrics: PrometheusMetrics,
+    private readonly adapterHost: HttpAdapterHost,
     @Inject(OBSERVABILITY_OPTIONS) private readonly options: ObservabilityOptions,
   ) {}
 
-  /** Prometheus text format 0.0.4. */
+  /** Prometheus text format 0.0.4. It sends the response itself, so that no interceptor of the application wraps it. */
   @Get()
   @Header('Content-Type', 'text/plain; version=0.0.4; charset=utf-8')
   @Header('Cache-Control', 'private, no-cache')
-  async scrape(@Req() request: AdapterRequest): Promise<string> {
+  async scrape(@Req() request: AdapterRequest, @Res() response: object): Promise<void> {
     this.authorize(request.headers.authorization);
-    return this.metrics.registry.metrics();
+    this.adapterHost.httpAdapter.reply(response, await this.metrics.registry.metrics(), 200);
   }
 
   private authorize(authorization: string | undefined): void {

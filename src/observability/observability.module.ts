@@ -1,6 +1,7 @@
 import { ConfigurableModuleBuilder, Global, Module } from '@nestjs/common';
 import { Metrics } from '../ports/index.js';
-import { ProblemModule } from '../problem/index.js';
+import { GuardChainModule } from '../guards/index.js';
+import { ImportedOnce } from '../context/index.js';
 import { MetricsController } from './metrics.controller.js';
 import { OBSERVABILITY_OPTIONS, type ObservabilityOptions } from './observability.options.js';
 import { PrometheusMetrics } from './prometheus.metrics.js';
@@ -17,9 +18,10 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<ObservabilityO
  *
  * @publicApi
  */
+@ImportedOnce()
 @Global()
 @Module({
-  imports: [ProblemModule],
+  imports: [GuardChainModule],
   controllers: [MetricsController],
   providers: [
     { provide: PrometheusMetrics, useFactory: () => new PrometheusMetrics() },

@@ -2,6 +2,7 @@ import { Catch, Global, Injectable, Module, type ArgumentsHost, type NestModule 
 import { APP_FILTER, BaseExceptionFilter, HttpAdapterHost, ModuleRef } from '@nestjs/core';
 import { moveToFront } from '../common/global-enhancers.js';
 import { RequestHooksModule } from '../context/request-hooks.js';
+import { SuiteRoutesModule } from '../context/suite-routes.js';
 import { hasProblemMembers } from './problem.js';
 import { ProblemFilter } from './problem.filter.js';
 import { reportStreamErrors } from './stream-errors.js';
@@ -41,7 +42,7 @@ export class GlobalProblemFilter extends ProblemFilter {
  */
 @Global()
 @Module({
-  imports: [RequestHooksModule],
+  imports: [RequestHooksModule, SuiteRoutesModule],
   providers: [GlobalProblemFilter, { provide: APP_FILTER, useExisting: GlobalProblemFilter }],
   exports: [GlobalProblemFilter],
 })

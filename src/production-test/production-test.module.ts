@@ -1,6 +1,7 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
 import { ProblemModule } from '../problem/index.js';
+import { ImportedOnce } from '../context/index.js';
 import { AuditChecks } from './checks/audit.checks.js';
 import { CacheChecks } from './checks/cache.checks.js';
 import { AuthChecks } from './checks/auth.checks.js';
@@ -32,6 +33,7 @@ export interface ProductionTestModuleOptions {
  *
  * @publicApi
  */
+@ImportedOnce()
 @Module({})
 export class ProductionTestModule {
   static forRoot({ adminOnly = true, timeoutMs = 10_000 }: ProductionTestModuleOptions = {}): DynamicModule {

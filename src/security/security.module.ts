@@ -1,7 +1,7 @@
 import { ConfigurableModuleBuilder, Global, Module } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { GuardChainModule } from '../guards/index.js';
-import { RequestHooks } from '../context/index.js';
+import { ImportedOnce, RequestHooks } from '../context/index.js';
 import { InputReports, Metrics, NoMetrics, ViolationStreaks } from '../ports/index.js';
 import { AddressGuard } from './address.guard.js';
 import { HardenedHttp } from './hardened-http.js';
@@ -30,6 +30,7 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<SecurityModule
  *
  * @publicApi
  */
+@ImportedOnce()
 @Global()
 @Module({
   imports: [GuardChainModule],

@@ -1,6 +1,7 @@
 import { ConfigurableModuleBuilder, Global, Module } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
 import { Lifecycle } from '../ports/index.js';
+import { ImportedOnce, SuiteRoutesModule } from '../context/index.js';
 import { SHUTDOWN_SETTINGS, shutdownSettings, type ShutdownModuleOptions } from './shutdown.options.js';
 import { ShutdownService } from './shutdown.service.js';
 
@@ -14,9 +15,10 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
  *
  * @publicApi
  */
+@ImportedOnce()
 @Global()
 @Module({
-  imports: [DiscoveryModule],
+  imports: [DiscoveryModule, SuiteRoutesModule],
   providers: [
     Lifecycle,
     { provide: SHUTDOWN_SETTINGS, useFactory: shutdownSettings, inject: [MODULE_OPTIONS_TOKEN] },

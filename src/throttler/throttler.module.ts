@@ -6,6 +6,7 @@ import {
 } from '@nestjs/throttler';
 import { GuardChainModule } from '../guards/index.js';
 import { FailureThrottle } from '../ports/index.js';
+import { ImportedOnce } from '../context/index.js';
 import { AddressThrottlerGuard, UserThrottlerGuard } from './chained.guards.js';
 import { LoginThrottle } from './login-throttle.js';
 import { settingsOf } from './settings.js';
@@ -31,6 +32,7 @@ import { THROTTLER_SETTINGS } from './throttler.tokens.js';
  *
  * @publicApi
  */
+@ImportedOnce()
 @Global()
 @Module({
   imports: [GuardChainModule],

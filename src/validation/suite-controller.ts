@@ -9,6 +9,7 @@ import {
   type ControllerOptions,
   type PipeTransform,
 } from '@nestjs/common';
+import { SuiteRoutes, type SuiteRouteOptions } from '../context/suite-routes.js';
 import { InputReports } from '../ports/input-reports.js';
 import { ProblemFilter } from '../problem/problem.filter.js';
 import { createValidationPipe } from './validation.js';
@@ -33,6 +34,11 @@ class SuiteValidationPipe implements PipeTransform {
  *
  * @internal
  */
-export function SuiteController(options: ControllerOptions): ClassDecorator {
-  return applyDecorators(Controller(options), UsePipes(SuiteValidationPipe), UseFilters(ProblemFilter));
+export function SuiteController({
+  outsidePrefix,
+  movedBy,
+  ...options
+}: ControllerOptions & SuiteRouteOptions): ClassDecorator {
+  const routes = SuiteRoutes({ outsidePrefix, movedBy });
+  return applyDecorators(Controller(options), routes, UsePipes(SuiteValidationPipe), UseFilters(ProblemFilter));
 }

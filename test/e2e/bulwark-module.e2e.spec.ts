@@ -79,7 +79,7 @@ onBothAdapters('BulwarkModule with hardenApp()', (adapter) => {
 
   it("writes access lines to the application's logger, but none for probes and quiet paths", async () => {
     log.lines.length = 0;
-    await app.get('/api/readyz');
+    await app.get('/readyz');
     await app.get('/api/orders/address');
     const { headers } = await app.post('/api/orders', { amount: 1 });
     const lines = () =>
