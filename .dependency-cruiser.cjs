@@ -39,6 +39,8 @@ const FOLDERS = {
     'cache',
     'health',
     'security',
+    'observability',
+    'shutdown',
   ],
 };
 

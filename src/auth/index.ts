@@ -44,3 +44,5 @@ export { type PublicJwk } from './tokens/signing-key.js';
 // For other folders of this project. The published types do not have these names.
 /** @internal */
 export { isAccountActive } from './accounts/account-transactions.js';
+/** @internal */
+export { AUTH_SETTINGS, type AuthSettings } from './auth.options.js';

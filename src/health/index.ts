@@ -8,3 +8,7 @@ export { type HealthResult, type HealthState } from './health-check.runner.js';
 export { HealthModule } from './health.module.js';
 export { type HealthModuleOptions, type HttpServiceCheck } from './health.options.js';
 export { HealthRegistry } from './health.registry.js';
+
+// For other folders of this project. The published types do not have these names.
+/** @internal */
+export { HEALTH_SETTINGS, type HealthSettings } from './health.options.js';
