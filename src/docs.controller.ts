@@ -1,16 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import {
-  Controller,
-  Get,
-  Header,
-  NotFoundException,
-  Param,
-  Req,
-  StreamableFile,
-  VERSION_NEUTRAL,
-} from '@nestjs/common';
+import { Get, Header, NotFoundException, Param, Req, StreamableFile, VERSION_NEUTRAL } from '@nestjs/common';
+import { packageRequire } from './common/index.js';
 import { Public } from './guards/index.js';
 import { requestPath, type AdapterRequest } from './context/index.js';
 import { ApiDocument, DEFAULT_TITLE } from './openapi.js';
@@ -25,7 +17,7 @@ const MEDIA_TYPES: Readonly<Record<string, string>> = {
 
 /** Reads the files of Swagger UI. It is a dependency of @nestjs/swagger, so it is resolved from there. */
 function readAssets(): ReadonlyMap<string, Buffer> {
-  const { resolve } = createRequire(import.meta.resolve('@nestjs/swagger'));
+  const { resolve } = createRequire(packageRequire.resolve('@nestjs/swagger'));
   const folder = join(resolve('swagger-ui-dist/package.json'), '..');
   return new Map(Object.keys(MEDIA_TYPES).map((name) => [name, readFileSync(join(folder, name))]));
 }

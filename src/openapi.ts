@@ -3,6 +3,7 @@ import { Inject, Injectable, NotFoundException, type INestApplication, type Type
 import { MetadataScanner, ModulesContainer, Reflector } from '@nestjs/core';
 import type { ApiPropertyOptions, OpenAPIObject } from '@nestjs/swagger';
 import { getMetadataStorage } from 'class-validator';
+import { packageRequire } from './common/index.js';
 import { PUBLIC_ROUTE, hasRouteFlag } from './guards/index.js';
 
 /** @publicApi */
@@ -43,7 +44,9 @@ export class ApiDocument {
   /** @throws NotFoundException in an application that named nothing to describe */
   async json(): Promise<string> {
     if (!this.app) throw new NotFoundException();
-    return (this.jsonText ??= buildDocument(this.app, this.excluded).then((document) => JSON.stringify(document)));
+    return (this.jsonText ??= buildDocument(this.app, this.options, this.excluded).then((document) =>
+      JSON.stringify(document),
+    ));
   }
 
   /** @throws NotFoundException in an application that named nothing to describe */
@@ -53,18 +56,23 @@ export class ApiDocument {
   }
 }
 
-async function buildDocument(app: INestApplication, excluded: readonly Type[]): Promise<OpenAPIObject> {
+async function buildDocument(
+  app: INestApplication,
+  { title = DEFAULT_TITLE, description = '', version = '1' }: DocsModuleOptions,
+  excluded: readonly Type[],
+): Promise<OpenAPIObject> {
   // Loaded at the first request, because it takes a seventh of the time of a start.
   const { ApiExcludeController, ApiProperty, DocumentBuilder, SwaggerModule } = await import('@nestjs/swagger');
   for (const controller of excluded) ApiExcludeController()(controller);
   describeValidatedClasses(ApiProperty);
-  const frame = new DocumentBuilder().setTitle('nest-bulwark').setVersion('1').addBearerAuth();
+  const frame = new DocumentBuilder().setTitle(title).setDescription(description).setVersion(version).addBearerAuth();
   const document = SwaggerModule.createDocument(app, frame.addSecurityRequirements('bearer').build());
   return removeSecurityOf(document, findPublicOperations(app));
 }
+
 function toYaml(json: string): string {
   // A dependency of @nestjs/swagger, found where that finds it.
-  const requireOfSwagger = createRequire(import.meta.resolve('@nestjs/swagger'));
+  const requireOfSwagger = createRequire(packageRequire.resolve('@nestjs/swagger'));
   const { dump } = requireOfSwagger('js-yaml') as { dump: (value: unknown, options: object) => string };
   return dump(JSON.parse(json), { lineWidth: -1 });
 }

@@ -1,8 +1,10 @@
 import { Logger } from '@nestjs/common';
-import type { DataSource } from 'typeorm';
+import { DataSource } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { TcpProxy } from '../../test/support/tcp-proxy.js';
 import { openDataSource } from './data-source.js';
+import { handleConnectionErrors } from './database-client.js';
+import { poolOf } from './database.health.js';
 import { databaseSettings } from './database.options.js';
 
 const SHUTDOWN = message('E', 'SFATAL\0C57P01\0Mterminating connection due to administrator command\0\0');
@@ -17,7 +19,19 @@ function message(type: string, content: string): Buffer {
   return Buffer.concat([Buffer.from(type), length, Buffer.from(content)]);
 }
 
-describe('a server that ends a connection in the moment in which it gets ready', () => {
+const openModuleSource = (url: string) => openDataSource(databaseSettings({ url, migrations: [], poolMin: 0 }), []);
+
+/** The data source of an application without DatabaseModule. */
+async function openOwnSource(url: string): Promise<DataSource> {
+  const source = await new DataSource({ type: 'postgres', url }).initialize();
+  handleConnectionErrors(poolOf(source));
+  return source;
+}
+
+describe.each([
+  ['DatabaseModule', openModuleSource],
+  ['the application', openOwnSource],
+])('a server that ends a connection of %s in the moment in which it gets ready', (_, open) => {
   let proxy: TcpProxy;
   let source: DataSource;
   const uncaught: Error[] = [];
@@ -27,7 +41,7 @@ describe('a server that ends a connection in the moment in which it gets ready',
     Logger.overrideLogger(false);
     proxy = await TcpProxy.to(inject('databaseUrl'));
     await proxy.open();
-    source = await openDataSource(databaseSettings({ url: proxy.url, migrations: [], poolMin: 0 }), []);
+    source = await open(proxy.url);
     process.on('uncaughtException', onUncaught);
   });
   afterAll(async () => {

@@ -6,7 +6,7 @@ export {
 } from '../ports/index.js';
 export { type HealthResult, type HealthState } from './health-check.runner.js';
 export { HealthModule } from './health.module.js';
-export { type HealthModuleOptions, type HttpServiceCheck } from './health.options.js';
+export { type DataSourceCheck, type HealthModuleOptions, type HttpServiceCheck } from './health.options.js';
 export { HealthRegistry } from './health.registry.js';
 
 // For other folders of this project. The published types do not have these names.

@@ -2,7 +2,7 @@ import { Injectable, Logger, Optional } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { AuditTrail, NoAuditTrail } from '../../ports/index.js';
 import { uuidv7 } from '../../common/index.js';
-import { afterCommit, managerOf } from '../../database/index.js';
+import { afterCommit, InjectModuleDataSource, managerOf } from '../../database/index.js';
 import { PeriodicTasks, type PeriodicTaskRunner } from '../../periodic-tasks/index.js';
 import { FieldEncryptor } from '../field-encryptor.js';
 import { MailRefusedError, MailSender, type Mail } from './mail.sender.js';
@@ -32,7 +32,7 @@ export class MailOutbox {
   private readonly delivery: PeriodicTaskRunner;
 
   constructor(
-    private readonly source: DataSource,
+    @InjectModuleDataSource() private readonly source: DataSource,
     private readonly sender: MailSender,
     private readonly encryptor: FieldEncryptor,
     tasks: PeriodicTasks,

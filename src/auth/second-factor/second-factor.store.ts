@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import { managerOf } from '../../database/index.js';
+import { InjectModuleDataSource, managerOf } from '../../database/index.js';
 
 export interface SecondFactor {
   readonly encryptedSecret: Buffer;
@@ -13,7 +13,7 @@ export interface SecondFactor {
  */
 @Injectable()
 export class SecondFactorStore {
-  constructor(private readonly source: DataSource) {}
+  constructor(@InjectModuleDataSource() private readonly source: DataSource) {}
 
   async find(userId: string): Promise<SecondFactor | undefined> {
     const [row] = await managerOf(this.source).query<SecondFactor[]>(
