@@ -41,6 +41,7 @@ const FOLDERS = {
     'security',
     'observability',
     'shutdown',
+    'authorization',
   ],
   decorators: [
     ...BASE,

@@ -56,7 +56,6 @@ export class EffectiveSettings {
     return {
       isProduction: await this.isProduction(),
       mode: config?.mode ?? process.env.NODE_ENV ?? 'development',
-      usesEnvironment: config !== undefined,
       http: { host: this.findHost(), trustProxy: findTrustProxy(this.adapterHost.httpAdapter, config) },
       security: security && { corsOrigins: security.cors?.origins ?? [], bodyLimitBytes: security.limits.bodyBytes },
       auth: auth && { ...auth, secret: isDevelopmentSecret(auth, config) ? undefined : auth.secret },

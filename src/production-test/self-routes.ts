@@ -1,11 +1,4 @@
-import {
-  Injectable,
-  RequestMethod,
-  VERSION_NEUTRAL,
-  VersioningType,
-  type Type,
-  type VersioningOptions,
-} from '@nestjs/common';
+import { Injectable, RequestMethod, VERSION_NEUTRAL, VersioningType, type Type } from '@nestjs/common';
 import { ApplicationConfig, MetadataScanner, ModulesContainer } from '@nestjs/core';
 import { RoutePathFactory } from '@nestjs/core/router/route-path-factory.js';
 import { SkipCheck } from '../reports/index.js';
@@ -17,7 +10,7 @@ export interface RouteAddress {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-type VersionValue = NonNullable<VersioningOptions['defaultVersion']>;
+type VersionValue = NonNullable<Parameters<RoutePathFactory['create']>[0]['methodVersion']>;
 
 interface DeclaredRoute {
   readonly method: RequestMethod;
@@ -83,8 +76,10 @@ export class SelfRoutes {
   /** Returns undefined if only a function of the application knows how a request names its version. */
   private getAddress(route: DeclaredRoute, wanted?: string): RouteAddress | undefined {
     const versioningOptions = this.config.getVersioning();
-    const versions = [route.version].flat();
-    const version = wanted ?? (versions.includes(VERSION_NEUTRAL) ? VERSION_NEUTRAL : versions[0]);
+    const versions: readonly unknown[] = [route.version].flat();
+    const isNeutral = versions.includes(VERSION_NEUTRAL);
+    const declared: VersionValue | undefined = isNeutral ? VERSION_NEUTRAL : (versions[0] as string | undefined);
+    const version = wanted ?? declared;
     const [path] = this.paths.create(
       {
         ctrlPath: route.controllerPath,

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:https';
+import { join } from 'node:path';
 import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import type { AddressInfo, Server } from 'node:net';
@@ -27,12 +28,21 @@ const PASSWORD = 'correct horse battery';
 const TESTS = ProductionTestModule.forRoot({ adminOnly: false });
 const SECRET = 'a secret of the test suite, long enough for HS256';
 
+let folder: Awaited<ReturnType<typeof testFolder>>;
+beforeAll(async () => {
+  folder = await testFolder();
+});
+afterAll(() => folder.stop());
+
 const environment = async (changes: Record<string, string> = {}) => ({
   NODE_ENV: 'test',
   DATABASE_URL: await testDatabase(),
   JWT_SECRET: SECRET,
   BCRYPT_COST: '4',
   PRODUCTION_TEST_TIMEOUT: '60s',
+  DATA_DIR: folder.path,
+  AUDIT_DIGEST_DIR: join(folder.path, 'digests'),
+  AUDIT_JOURNAL_DIR: join(folder.path, 'journal'),
   ...changes,
 });
 
@@ -211,16 +221,13 @@ onBothAdapters('the self-tests in an application with its own main.ts', (adapter
 });
 
 describe('the self-tests over HTTPS in the process', () => {
-  let folder: Awaited<ReturnType<typeof testFolder>>;
   let files: { certificate: string; key: string };
   let other: { certificate: string; key: string };
-  beforeAll(async () => {
-    folder = await testFolder();
+  beforeAll(() => {
     // Nobody trusts the authority, and the certificate is for another name than 127.0.0.1.
     const authority = new CertificateAuthority(folder.path, 'authority');
     [files, other] = [authority.issue('shop.example'), authority.issue('other.example')];
   });
-  afterAll(() => folder.stop());
 
   const optionsOf = ({ certificate, key }: typeof files) => ({
     cert: readFileSync(certificate),

@@ -24,8 +24,6 @@ export interface MailFacts {
 export interface ConfigurationFacts {
   readonly isProduction: boolean;
   readonly mode: string;
-  /** Whether the settings come from the environment. Then the remedies also name the variables. */
-  readonly usesEnvironment: boolean;
   readonly http: {
     readonly host: string | undefined;
     /** Undefined if it is unknown. */
@@ -60,13 +58,22 @@ export interface ConfigurationFacts {
 
 /** The settings of an application that takes all of them from the environment. */
 export function readFactsOfConfig(config: AppConfig): ConfigurationFacts {
-  const { http, throttling } = config;
-  const { limit, ttlMs } = throttling.failedLogins;
+  const { isProduction, mode, http, auth, mail, database, redis, metrics, throttle, audit, log, shutdown } = config;
+  const { failedLogins } = config.throttling;
   return {
-    ...config,
-    usesEnvironment: true,
+    isProduction,
+    mode,
     http,
     security: { corsOrigins: http.corsOrigins, bodyLimitBytes: http.bodyLimitBytes },
-    throttling: { failedLogins: { addressLimit: limit, ...throttling.failedLogins, limit, ttlMs } },
+    auth,
+    mail,
+    database,
+    redis,
+    metrics,
+    throttle,
+    throttling: { failedLogins: { addressLimit: failedLogins.limit, ...failedLogins } },
+    audit,
+    log,
+    shutdown,
   };
 }

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DOCTOR_CHECKS, ApiProfile, Target, type DoctorCheck } from '../../doctor/index.js';
 import { getGroup, skip, SkipCheck, type CheckOutcome } from '../../reports/index.js';
-import { describeMissing, ImportedModules, type SuiteProvider } from '../imported-modules.js';
+import { ImportedModules, type SuiteProvider } from '../imported-modules.js';
 import { SelfClient } from '../self-client.js';
 import { SelfRoutes } from '../self-routes.js';
 import { SelfTest, type SelfTestSuite } from '../self-test.js';
@@ -35,8 +35,9 @@ const REMEDY_OF_GROUP: Readonly<Record<string, string>> = {
 
 /** State that all checks of a run share. An account for each check would need too much time for password hashing. */
 interface SharedState {
-  /** Undefined without AuthModule. */
   account: Account | undefined;
+  /** Why there is no account. */
+  noAccountReason: string;
   api: ApiProfile;
 }
 
@@ -75,15 +76,15 @@ export class OutsideChecks implements SelfTestSuite {
     const common = (this.shared ??= { prepared: this.prepare(), users: 0 });
     common.users += 1;
     try {
-      const { api, account } = await common.prepared;
+      const { api, account, noAccountReason } = await common.prepared;
       const target = await this.createTarget();
       const allowedOrigin = origins.find((origin) => !origin.includes('*'));
       const context = { target, api, throttleRequests: THROTTLE_REQUESTS, allowedOrigin, httpPort: undefined };
       try {
         return await check.run(context);
       } catch (error) {
-        // The reason would name an option of the doctor. The cause is that there are no accounts.
-        if (error instanceof SkipCheck && !account) return skip(describeMissing(SUITE.authSettings.module));
+        // The reason would name an option of the doctor. The cause is that there is no account.
+        if (error instanceof SkipCheck && !account) return skip(noAccountReason);
         throw error;
       }
     } finally {
@@ -96,22 +97,29 @@ export class OutsideChecks implements SelfTestSuite {
   }
 
   private async prepare(): Promise<SharedState> {
-    const hasAccounts = (await this.modules.find(SUITE.authSettings)) !== undefined;
-    const account = hasAccounts ? await this.accounts.create(this.client.createClient()) : undefined;
     const { routes } = this;
+    const hasAuth = (await this.modules.find(SUITE.authSettings)) !== undefined;
+    const created = await this.accounts.create(this.client.createClient()).catch((error: unknown) => {
+      // Without an account, the other checks are possible.
+      if (error instanceof SkipCheck) return error.message;
+      throw error;
+    });
+    const account = typeof created === 'string' ? undefined : created;
     const api = new ApiProfile(await this.createTarget(), {
       ...(account && {
         token: account.accessToken,
         credentials: { email: account.email, password: account.password },
-        loginPath: routes.require('POST', '/auth/login').path,
-        protectedPath: routes.require('GET', '/auth/profile').path,
+      }),
+      ...(hasAuth && {
+        loginPath: routes.find('POST', '/auth/login')?.path,
+        protectedPath: routes.find('GET', '/auth/profile')?.path,
       }),
       openApiPath: routes.find('GET', '/docs/openapi.json')?.path,
       publicPath: routes.require('GET', '/production-test/compression/payload').path,
       livenessPath: routes.findHandler('HealthController', 'live')?.path,
       readinessPath: routes.findHandler('HealthController', 'ready')?.path,
     });
-    return { account, api };
+    return { account, api, noAccountReason: typeof created === 'string' ? created : '' };
   }
 
   /** Uses a new address, so that a check does not use up the limits of another check. */
