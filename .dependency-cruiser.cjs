@@ -39,6 +39,9 @@ const FOLDERS = {
     'cache',
     'health',
     'security',
+    'observability',
+    'shutdown',
+    'authorization',
   ],
   decorators: [
     ...BASE,

@@ -66,8 +66,18 @@ async function buildDocument(
   for (const controller of excluded) ApiExcludeController()(controller);
   describeValidatedClasses(ApiProperty);
   const frame = new DocumentBuilder().setTitle(title).setDescription(description).setVersion(version).addBearerAuth();
-  const document = SwaggerModule.createDocument(app, frame.addSecurityRequirements('bearer').build());
-  return removeSecurityOf(document, findPublicOperations(app));
+  const publicHandlers = findPublicHandlers(app);
+  const publicOperations = new Set<string>();
+  const document = SwaggerModule.createDocument(app, frame.addSecurityRequirements('bearer').build(), {
+    // The id that Swagger itself would choose. Only here is it known which handler has which id.
+    operationIdFactory: (controller, method, operationVersion) => {
+      const id = [controller, method, operationVersion].filter(Boolean).join('_');
+      // Swagger adds the index of an alias to the name of a method, as in `live[1]`.
+      if (publicHandlers.has(nameHandler(controller, method.replace(/\[\d+\]$/, '')))) publicOperations.add(id);
+      return id;
+    },
+  });
+  return removeSecurityOf(document, publicOperations);
 }
 
 function toYaml(json: string): string {
@@ -77,33 +87,31 @@ function toYaml(json: string): string {
   return dump(JSON.parse(json), { lineWidth: -1 });
 }
 
-const getOperationId = (controller: string, method: string) => `${controller}_${method}`;
+const nameHandler = (controller: string, method: string) => `${controller}_${method}`;
 
-/** Returns the operations of public routes. All other operations need a token. */
-function findPublicOperations(app: INestApplication): Set<string> {
+/** Returns the handlers of public routes. All other routes need a token. */
+function findPublicHandlers(app: INestApplication): Set<string> {
   const reflector = app.get(Reflector);
   const scanner = new MetadataScanner();
-  const operations = new Set<string>();
+  const handlers = new Set<string>();
   for (const { controllers } of app.get(ModulesContainer).values()) {
     for (const { metatype } of controllers.values()) {
       const controller = metatype as Type;
       const prototype = controller.prototype as Record<string, object>;
       for (const method of scanner.getAllMethodNames(prototype)) {
         const isPublic = hasRouteFlag(reflector, PUBLIC_ROUTE, prototype[method] as object, controller);
-        if (isPublic) operations.add(getOperationId(controller.name, method));
+        if (isPublic) handlers.add(nameHandler(controller.name, method));
       }
     }
   }
-  return operations;
+  return handlers;
 }
 
 /** Marks operations as public. In OpenAPI, an empty list means no requirement (3.1, section 4.8.10). */
 function removeSecurityOf(document: OpenAPIObject, open: ReadonlySet<string>): OpenAPIObject {
   for (const path of Object.values(document.paths)) {
     for (const operation of [path.get, path.post, path.put, path.patch, path.delete]) {
-      // Swagger adds the index of an alias, as in `live[1]`, and the version.
-      const [name = ''] = (operation?.operationId ?? '').split(/\[|_v/);
-      if (operation && open.has(name)) operation.security = [];
+      if (operation?.operationId !== undefined && open.has(operation.operationId)) operation.security = [];
     }
   }
   return document;

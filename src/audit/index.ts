@@ -53,3 +53,5 @@ export { AuditSealer } from './integrity/audit.sealer.js';
 export { AuditSinks } from './sinks/audit.sinks.js';
 /** @internal */
 export { AuditMaintenance } from './store/audit.maintenance.js';
+/** @internal */
+export { AUDIT_SETTINGS, type AuditSettings } from './audit.options.js';

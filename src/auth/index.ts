@@ -47,3 +47,5 @@ export { type PublicJwk } from './tokens/signing-key.js';
 export { AUTH_DATA_SOURCE, assertDataSourceOfAuth } from './auth.tables.js';
 /** @internal */
 export { isAccountActive } from './accounts/account-transactions.js';
+/** @internal */
+export { AUTH_SETTINGS, type AuthSettings } from './auth.options.js';

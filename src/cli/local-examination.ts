@@ -7,6 +7,7 @@ import {
   CONFIGURATION_RULES,
   DATABASE_LOGIN_RULES,
   readRuntimeFacts,
+  readFactsOfConfig,
   RUNTIME_RULES,
   type LoginFacts,
   type Rule,
@@ -61,7 +62,7 @@ export const BUILD_RULES: readonly Rule<BuildFacts>[] = [
 /** Checks the configuration, and the database login if the database responds. */
 export async function checkConfiguration(config: AppConfig): Promise<CheckReport> {
   const rules: RulesWithFacts[] = [
-    [CONFIGURATION_RULES, config],
+    [CONFIGURATION_RULES, readFactsOfConfig(config)],
     [DATABASE_LOGIN_RULES, await readLoginFacts(config)],
   ];
   return applyRules(rules, !config.isProduction);
@@ -82,7 +83,7 @@ export async function checkLocally(folder = process.cwd()): Promise<CheckReport>
   const build = readBuildFacts(folder, config.isProduction);
   return applyRules(
     [
-      [CONFIGURATION_RULES, config],
+      [CONFIGURATION_RULES, readFactsOfConfig(config)],
       [rules, runtime],
       [BUILD_RULES, build],
     ],
@@ -97,7 +98,7 @@ async function applyRules(judgements: readonly RulesWithFacts[], lenient: boolea
   const started = performance.now();
   const startedAt = new Date();
   const results = judgements.flatMap(([rules, facts]) =>
-    rules.map((rule) => runCheck(rule, () => Promise.resolve(applyRule(rule, facts as never, lenient)))),
+    rules.map((rule) => runCheck(rule, () => Promise.resolve(applyRule(rule, facts as never, lenient, true)))),
   );
   return createReport(await Promise.all(results), startedAt, performance.now() - started);
 }

@@ -56,7 +56,7 @@ export const MODULE_PEERS: Readonly<Record<string, ModulePeers>> = {
   database: { needs: TYPEORM, features: [EMBEDDED] },
   redis: { needs: ['ioredis'] },
   security: { needs: ['helmet', ...VALIDATION], adapters: COMPRESSION },
-  'production-test': { needs: [...AUTH, '@nestjs/throttler', ...CACHE, 'ioredis', 'helmet'] },
+  'production-test': { needs: ['helmet', ...VALIDATION] },
   decorators: NONE,
   doctor: NONE,
   reports: NONE,

@@ -7,7 +7,7 @@ import { databaseSettings, type DatabaseOptions, type DatabaseSettings } from '.
 const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE, ASYNC_OPTIONS_TYPE } =
   new ConfigurableModuleBuilder<DatabaseOptions>().setClassMethodName('forRoot').build();
 
-const DATABASE_SETTINGS = Symbol('bulwark.databaseSettings');
+export const DATABASE_SETTINGS = Symbol('bulwark.databaseSettings');
 
 /** Provides the settings to TypeORM's module, which injects them from its own imports. */
 @Module({})

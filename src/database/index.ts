@@ -17,11 +17,13 @@ export { DatabaseClient } from './database-client.js';
 /** @internal */
 export { poolOf } from './database.health.js';
 /** @internal */
-export { databaseSettings } from './database.options.js';
+export { DATABASE_SETTINGS } from './database.module.js';
+/** @internal */
+export { type DatabaseSettings, databaseSettings } from './database.options.js';
 /** @internal */
 export { databaseServer, stopEmbeddedServers } from './database.server.js';
 /** @internal */
-export { type DatabaseLogin, LOGIN_REMEDY, readLogin, readLoginAt } from './login.js';
+export { type DatabaseLogin, readLogin, readLoginAt } from './login.js';
 /** @internal */
 export { migrate } from './migrate.js';
 /** @internal */

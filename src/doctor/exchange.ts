@@ -1,5 +1,6 @@
 import { request as requestHttp, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
 import { request as requestHttps } from 'node:https';
+import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls';
 
 /** @publicApi */
 export interface RequestOptions {
@@ -29,6 +30,8 @@ export interface ExchangeOptions {
   localAddress?: string;
   /** Whether to refuse a server whose certificate cannot be verified. @default false */
   verifyCertificate?: boolean;
+  /** SHA-256 fingerprint of the only certificate that is accepted, whoever issued it. */
+  fingerprint?: string;
 }
 
 const MAX_BODY_BYTES = 1024 * 1024;
@@ -43,7 +46,7 @@ export function sendRequest(
   url: URL,
   path: string,
   { method = 'GET', headers = {}, body }: RequestOptions,
-  { timeoutMs, localAddress, verifyCertificate = false }: ExchangeOptions,
+  { timeoutMs, localAddress, verifyCertificate = false, fingerprint }: ExchangeOptions,
 ): Promise<ResponseData> {
   const isJson = typeof body === 'object' && !Buffer.isBuffer(body);
   const payload = isJson ? JSON.stringify(body) : body;
@@ -56,7 +59,7 @@ export function sendRequest(
         path: `${getBasePath(url)}${path}`,
         method,
         localAddress,
-        agent: false,
+        ...(fingerprint === undefined ? { agent: false } : { createConnection: createPinnedConnection(fingerprint) }),
         // Another check tests the certificate. Only requests with secrets require a verified server.
         rejectUnauthorized: verifyCertificate,
         headers: {
@@ -75,6 +78,21 @@ export function sendRequest(
     outgoing.end(payload);
   });
 }
+
+/** Connects to a server with exactly this certificate. The request is sent only after the comparison. */
+const createPinnedConnection =
+  (fingerprint: string) =>
+  (options: object, done: (error: Error | null, socket: TLSSocket) => void): undefined => {
+    const socket = connect({ ...(options as ConnectionOptions), rejectUnauthorized: false });
+    const fail = (error: Error) => done(error, socket);
+    socket.once('error', fail);
+    socket.once('secureConnect', () => {
+      socket.off('error', fail);
+      if (socket.getPeerCertificate().fingerprint256 === fingerprint) return done(null, socket);
+      fail(new Error('the server has another certificate than expected'));
+      socket.destroy();
+    });
+  };
 
 /** The path of the base URL, without a trailing slash. */
 export const getBasePath = (url: URL): string => url.pathname.replace(/\/$/, '');

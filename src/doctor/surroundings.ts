@@ -18,6 +18,10 @@ export interface ApiProfileOptions {
   /** A GET route that requires authentication. */
   protectedPath?: string;
   openApiPath?: string;
+  /** A public GET route with rate limits and a body of 4 kB or more. */
+  publicPath?: string;
+  livenessPath?: string;
+  readinessPath?: string;
 }
 
 const COMMON_LOGIN_PATHS = ['/auth/login', '/login', '/api/auth/login', '/api/login', '/auth/signin', '/v1/auth/login'];
@@ -53,6 +57,11 @@ export class ApiProfile {
 
   getOpenApi(): Promise<OpenApi | undefined> {
     return this.once('openapi', () => OpenApi.find(this.target, this.options.openApiPath));
+  }
+
+  /** Paths that the caller has named. */
+  get namedPaths(): Pick<ApiProfileOptions, 'publicPath' | 'livenessPath' | 'readinessPath'> {
+    return this.options;
   }
 
   /** Returns the path of the login route. @throws SkipCheck */

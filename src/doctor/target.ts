@@ -27,6 +27,10 @@ export interface TargetOptions {
   localAddress?: string;
   /** Whether the target is this process. Then secrets may be sent to any address. @default false */
   isSelf?: boolean;
+  /** SHA-256 fingerprint of the certificate of this process. Only this certificate is accepted. */
+  fingerprint?: string;
+  /** Headers of every request. */
+  headers?: Readonly<Record<string, string>>;
   /** Time limit for one response, in milliseconds. @default 10000 */
   timeoutMs?: number;
 }
@@ -63,6 +67,7 @@ export class Target {
   }
 
   private async findWithholdingReason(): Promise<string | undefined> {
+    if (this.options.fingerprint !== undefined) return undefined;
     if (!this.isTls) {
       if (this.isLocal || this.options.isSelf) return undefined;
       return 'token and password are withheld: the target is another machine over plain http, so anybody on the network could read them';
@@ -94,10 +99,12 @@ export class Target {
 
   private async sendOnce(path: string, ask: RequestOptions): Promise<ResponseData> {
     this.requestCount += 1;
-    const { localAddress, timeoutMs = DEFAULT_TIMEOUT_MS } = this.options;
+    const { localAddress, timeoutMs = DEFAULT_TIMEOUT_MS, fingerprint } = this.options;
     try {
       const verifyCertificate = this.isTls && (await this.getWithholdingReason()) === undefined;
-      const answer = await sendRequest(this.url, path, ask, { timeoutMs, localAddress, verifyCertificate });
+      const headers = { ...this.options.headers, ...ask.headers };
+      const exchange = { timeoutMs, localAddress, verifyCertificate, fingerprint };
+      const answer = await sendRequest(this.url, path, { ...ask, headers }, exchange);
       for (const header of answer.headers['set-cookie'] ?? []) this.cookies.push({ path, header });
       return answer;
     } catch (error) {

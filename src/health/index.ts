@@ -13,3 +13,7 @@ export {
   type HttpServiceCheck,
 } from './health.options.js';
 export { HealthRegistry } from './health.registry.js';
+
+// For other folders of this project. The published types do not have these names.
+/** @internal */
+export { HEALTH_SETTINGS, type HealthSettings } from './health.options.js';

@@ -5,6 +5,8 @@ export { type GroupResult } from './self-test.runner.js';
 
 // For other folders of this project. The published types do not have these names.
 /** @internal */
+export { readFactsOfConfig } from './checks/configuration.facts.js';
+/** @internal */
 export { CONFIGURATION_RULES } from './checks/configuration.rules.js';
 /** @internal */
 export { DATABASE_LOGIN_RULES, type LoginFacts } from './checks/database-login.rules.js';

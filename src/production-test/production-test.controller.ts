@@ -1,25 +1,47 @@
-import { Get, Inject, Injectable, Param, Query, Res, VERSION_NEUTRAL, type ControllerOptions } from '@nestjs/common';
-import { CurrentUser, Roles } from '../auth/index.js';
+import {
+  Get,
+  Inject,
+  Injectable,
+  Optional,
+  Param,
+  Query,
+  Req,
+  Res,
+  UseGuards,
+  VERSION_NEUTRAL,
+  type ControllerOptions,
+} from '@nestjs/common';
+import { Roles } from '../authorization/index.js';
 import { Authenticated, Public } from '../guards/index.js';
+import { AuditTrail, ExactRoleCheck, NoAuditTrail, RoleCheck, RoleGuard } from '../ports/index.js';
 import { ProblemException } from '../problem/index.js';
-import type { Principal } from '../context/index.js';
+import type { AdapterRequest } from '../context/index.js';
 import { toJUnit, toSarif } from '../reports/index.js';
-import { Throttle } from '../throttler/index.js';
-import { Role } from '../users/index.js';
 import { MAX_REQUESTS_PER_MINUTE } from './checks/http.checks.js';
 import { streamRun, type RawResponse } from './report/event-stream.js';
+import { OwnLimit } from './own-limit.decorator.js';
 import { RunHistory, type Run, type RunSummary } from './run-history.js';
 import { SelfTestRunner, type GroupResult } from './self-test.runner.js';
 import { SuiteController } from '../validation/index.js';
 
 const ROUTES: ControllerOptions = { path: 'production-test', version: ['1', VERSION_NEUTRAL] };
+const ADMIN = 'Admin';
 const PAYLOAD_LINES = 200;
+const MINUTE_MS = 60_000;
 /** A run takes several seconds, so the number of runs is limited. */
-const RUNS = { default: { limit: 10, ttl: 60_000 } };
+const MAX_RUNS_PER_MINUTE = 10;
 
 /** The part of a response that both adapters share. */
 interface Reply {
   header(name: string, value: string): unknown;
+}
+
+/** Refuses everybody but administrators in applications without AuthModule too, where `@Roles()` has no effect. */
+@Injectable()
+class AdminGuard extends RoleGuard {
+  constructor(@Optional() roles: RoleCheck = new ExactRoleCheck(), @Optional() audit: AuditTrail = new NoAuditTrail()) {
+    super(ADMIN, roles, audit);
+  }
 }
 
 /** Routes that the checks request as a client. They are available in production too, and reveal nothing. */
@@ -28,7 +50,7 @@ interface Reply {
 export class SampleController {
   /** A route with a low rate limit. */
   @Get('rate-limit')
-  @Throttle({ default: { limit: MAX_REQUESTS_PER_MINUTE, ttl: 60_000 } })
+  @OwnLimit(MAX_REQUESTS_PER_MINUTE, MINUTE_MS)
   rateLimit(): { check: string; admitted: true; limit: number; windowSeconds: number } {
     return { check: 'rate-limit', admitted: true, limit: MAX_REQUESTS_PER_MINUTE, windowSeconds: 60 };
   }
@@ -42,13 +64,17 @@ export class SampleController {
   /** A route that requires authentication. */
   @Get('protected')
   @Authenticated()
-  protected(@CurrentUser() { id, email, roles }: Principal): { check: string; admitted: true; user: object } {
+  protected(@Req() { user }: AdapterRequest): { check: string; admitted: true; user: object } {
+    // AuthModule refuses the request before. Without it, nobody is authenticated.
+    if (!user) throw new ProblemException('AUTH_TOKEN_MISSING', 'This route needs an authenticated caller.');
+    const { id, email, roles } = user;
     return { check: 'protected', admitted: true, user: { id, email, roles } };
   }
 
   @Get('roles/admin-only')
   @Authenticated()
-  @Roles(Role.Admin)
+  @Roles(ADMIN)
+  @UseGuards(AdminGuard)
   adminOnly(): { check: string; admitted: true } {
     return { check: 'roles', admitted: true };
   }
@@ -73,7 +99,7 @@ abstract class ProductionTestRoutes {
 
   @Get('all-features')
   @Authenticated()
-  @Throttle(RUNS)
+  @OwnLimit(MAX_RUNS_PER_MINUTE, MINUTE_MS)
   allFeatures(): Promise<Run> {
     return this.tests.runAll();
   }
@@ -81,7 +107,7 @@ abstract class ProductionTestRoutes {
   /** Runs all checks and sends server-sent events: `result` after each check, then `report`. */
   @Get('all-features/stream')
   @Authenticated()
-  @Throttle(RUNS)
+  @OwnLimit(MAX_RUNS_PER_MINUTE, MINUTE_MS)
   stream(@Res() response: RawResponse): Promise<void> {
     return streamRun(response, (listener) => this.tests.runAll(listener));
   }
@@ -125,5 +151,6 @@ export class OpenProductionTestController extends ProductionTestRoutes {}
 
 /** Used in production. The routes are for administrators only. */
 @SuiteController(ROUTES)
-@Roles(Role.Admin)
+@Roles(ADMIN)
+@UseGuards(AdminGuard)
 export class AdminProductionTestController extends ProductionTestRoutes {}

@@ -14,7 +14,10 @@ import {
   SampleController,
 } from './production-test.controller.js';
 import { ReportPageController } from './report/report-page.controller.js';
+import { EffectiveSettings } from './effective-settings.js';
+import { ImportedModules } from './imported-modules.js';
 import { SelfClient } from './self-client.js';
+import { SelfRoutes } from './self-routes.js';
 import { RunHistory } from './run-history.js';
 import { RUN_TIMEOUT_MS } from './self-test.js';
 import { SelfTestRunner } from './self-test.runner.js';
@@ -22,14 +25,16 @@ import { TemporaryAccounts } from './throw-away-account.js';
 
 /** @publicApi */
 export interface ProductionTestModuleOptions {
-  /** Whether only administrators may run the tests. @default true */
+  /** Whether only callers with the role `Admin` may run the tests. AuthModule, or a guard of the application, identifies
+   * the caller. @default true */
   adminOnly?: boolean;
   /** Time limit of a run, in milliseconds. A check that is not finished then is reported as a warning. @default 10000 */
   timeoutMs?: number;
 }
 
 /**
- * `/production-test`: tests the protections of the running application through its own listener.
+ * `/production-test`: tests the protections of the running application through its own listener. It needs no other module.
+ * A check of a module that the application does not import is skipped, with the module as its reason.
  *
  * @publicApi
  */
@@ -49,6 +54,9 @@ export class ProductionTestModule {
         { provide: RUN_TIMEOUT_MS, useValue: timeoutMs },
         SelfTestRunner,
         RunHistory,
+        ImportedModules,
+        EffectiveSettings,
+        SelfRoutes,
         SelfClient,
         TemporaryAccounts,
         // First, because these checks take longest: each of their steps hashes a password.

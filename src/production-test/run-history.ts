@@ -1,5 +1,6 @@
-import { Injectable, Logger } from '@nestjs/common';
-import { InjectRedis, type RedisClient } from '../redis/index.js';
+import { Inject, Injectable, Logger, Optional } from '@nestjs/common';
+import { REDIS } from '../ports/index.js';
+import type { RedisClient } from '../redis/index.js';
 import type { CheckReport } from '../reports/index.js';
 
 /** A run of all checks. @publicApi */
@@ -24,7 +25,7 @@ export class RunHistory {
   private readonly localRuns: Run[] = [];
   private readonly logger = new Logger('SelfTests');
 
-  constructor(@InjectRedis() private readonly redis: RedisClient | undefined) {}
+  constructor(@Optional() @Inject(REDIS) private readonly redis?: RedisClient) {}
 
   get isShared(): boolean {
     return this.redis !== undefined;

@@ -9,7 +9,11 @@ import {
 import { HealthCheckOf, REDIS, type HealthContributor } from '../ports/index.js';
 import { createRedisClient, firstAttempt, type RedisClient, type RedisModuleOptions } from './redis-client.js';
 
-const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModuleBuilder<RedisModuleOptions>()
+export const REDIS_OPTIONS = Symbol('bulwark.redisOptions');
+
+const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<RedisModuleOptions>({
+  optionsInjectionToken: REDIS_OPTIONS,
+})
   .setClassMethodName('forRoot')
   .build();
 
@@ -47,7 +51,7 @@ export class RedisHealth implements HealthContributor {
   providers: [
     {
       provide: REDIS,
-      inject: [MODULE_OPTIONS_TOKEN],
+      inject: [REDIS_OPTIONS],
       useFactory: async ({ url, ...options }: RedisModuleOptions) => {
         if (url === undefined) return undefined;
         const client = createRedisClient({ ...options, url });

@@ -31,3 +31,5 @@ export { createTrustProxyOption } from './trust-proxy.js';
 // For other folders of this project. The published types do not have these names.
 /** @internal */
 export { MAX_PATH_LENGTH } from './path-rules.js';
+/** @internal */
+export { SECURITY_SETTINGS, type SecuritySettings } from './security.options.js';

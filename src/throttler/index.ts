@@ -42,3 +42,9 @@ export {
   throttlerMessage,
   weeks,
 } from '@nestjs/throttler';
+
+// For other folders of this project. The published types do not have these names.
+/** @internal */
+export { type ThrottlerSettings } from './settings.js';
+/** @internal */
+export { THROTTLER_SETTINGS } from './throttler.tokens.js';

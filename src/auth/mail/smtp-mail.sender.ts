@@ -37,6 +37,11 @@ export class SmtpMailSender extends MailSender {
     super();
   }
 
+  /** The connection, for the self-tests. The URL may contain the password. @internal */
+  get connection(): { readonly url: string; readonly requireTls: boolean } {
+    return { url: this.url, requireTls: this.requireTls };
+  }
+
   async send({ id, to, subject, text }: Mail): Promise<void> {
     this.transport ??= openTransport(this.url, this.caFile, this.requireTls);
     const transport = await this.transport.catch((error: unknown) => {

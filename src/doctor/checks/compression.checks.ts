@@ -10,7 +10,7 @@ export const compressionChecks: DoctorCheck[] = [
     reference: 'RFC 9110 section 8.4',
     requests: 2,
     run: async ({ target, api }) => {
-      const path = (await api.getOpenApi())?.path ?? '/';
+      const path = api.namedPaths.publicPath ?? (await api.getOpenApi())?.path ?? '/';
       const plain = await target.get(path);
       if (plain.bytes < MIN_COMPRESSIBLE_BYTES)
         return skip(`no public response of ${MIN_COMPRESSIBLE_BYTES} bytes or more was found`);

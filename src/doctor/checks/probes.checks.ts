@@ -4,18 +4,28 @@ import type { DoctorCheck, CheckContext } from '../doctor.check.js';
 const LIVE = ['/health/live', '/livez', '/healthz', '/health/liveness', '/health', '/live', '/ping'];
 const READY = ['/health/ready', '/readyz', '/health/readiness', '/ready', '/readiness'];
 
+type Probe = 'livenessPath' | 'readinessPath';
+
+/** Paths of a probe: the one that the caller has named, or else the usual ones. */
+function getProbePaths({ api }: CheckContext, probe: Probe): string[] {
+  const named = api.namedPaths[probe];
+  if (named !== undefined) return [named];
+  return probe === 'livenessPath' ? LIVE : READY;
+}
+
 async function findProbe({ target }: CheckContext, paths: string[]): Promise<string | undefined> {
   for (const path of paths) if ((await target.get(path)).status === 200) return path;
   return undefined;
 }
 
-function createProbeCheck(name: string, title: string, paths: string[], remedy: string): DoctorCheck {
+function createProbeCheck(name: string, title: string, probe: Probe, remedy: string): DoctorCheck {
   return {
     name,
     title,
     reference: 'Kubernetes: liveness, readiness and startup probes',
-    requests: paths.length,
+    requests: probe === 'livenessPath' ? LIVE.length : READY.length,
     run: async (context) => {
+      const paths = getProbePaths(context, probe);
       const path = await findProbe(context, paths);
       return path === undefined ? warn({ tried: paths }, remedy) : pass({ path });
     },
@@ -26,13 +36,13 @@ export const probeChecks: DoctorCheck[] = [
   createProbeCheck(
     'probes.live',
     'There is a liveness probe',
-    LIVE,
+    'livenessPath',
     'Add a probe that reports whether the process works. It must not check dependencies.',
   ),
   createProbeCheck(
     'probes.ready',
     'There is a readiness probe',
-    READY,
+    'readinessPath',
     'Add a probe that reports whether the process accepts requests. It must fail before a shutdown.',
   ),
   {
@@ -41,8 +51,9 @@ export const probeChecks: DoctorCheck[] = [
     reference: 'Kubernetes: probes come from every node and load balancer',
     requests: 20 + LIVE.length,
     run: async (context) => {
-      const path = await findProbe(context, LIVE);
-      if (path === undefined) return warn({ tried: LIVE }, 'There is no probe.');
+      const paths = getProbePaths(context, 'livenessPath');
+      const path = await findProbe(context, paths);
+      if (path === undefined) return warn({ tried: paths }, 'There is no probe.');
       const answers = await Promise.all(
         Array.from({ length: 20 }, () => context.target.send(path, { retryWhenLimited: false })),
       );

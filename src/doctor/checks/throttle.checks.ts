@@ -126,11 +126,12 @@ async function findPublicRoute({
   api,
 }: CheckContext): Promise<{ path: string; announced: string | undefined }> {
   const root = await api.getRoot();
-  const routes = (await api.getOpenApi())?.routes ?? [];
+  const { publicPath } = api.namedPaths;
+  const routes = publicPath === undefined ? ((await api.getOpenApi())?.routes ?? []) : [];
   const described = routes.find(({ method, isSecured, hasParameters, path }) => {
     return method === 'GET' && !isSecured && !hasParameters && !/health|live|ready|metrics/i.test(path);
   });
-  const path = root.status < 300 || !described ? '/' : described.path;
+  const path = publicPath ?? (root.status < 300 || !described ? '/' : described.path);
   const { headers } = await target.get(path);
   const announced = headers['ratelimit-policy'] ?? headers['ratelimit-limit'] ?? headers['x-ratelimit-limit'];
   return { path, announced: announced === undefined ? undefined : String(announced) };

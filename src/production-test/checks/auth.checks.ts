@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { TokenView } from '../../auth/index.js';
 import { createBearerHeader, type ResponseData } from '../../doctor/index.js';
 import { checkExpectations, type CheckOutcome } from '../../reports/index.js';
-import { Role } from '../../users/index.js';
+import type { Role } from '../../users/index.js';
 import { SelfClient, type TestClient } from '../self-client.js';
 import { SelfTest, type SelfTestSuite } from '../self-test.js';
 import { TemporaryAccounts, type Account } from '../throw-away-account.js';
@@ -46,11 +46,11 @@ export class AuthChecks implements SelfTestSuite {
 
   /** Uses the same token for all roles, because a changed role takes effect at the next request. */
   private async roles({ send }: TestClient, account: Account): Promise<CheckOutcome> {
-    const as = async (role: Role) => {
+    const as = async (role: `${Role}`) => {
       await this.accounts.setRole(account, role);
       return send('/production-test/roles/admin-only', { headers: createBearerHeader(account.accessToken) });
     };
-    const [user, developer, admin] = [await as(Role.User), await as(Role.Developer), await as(Role.Admin)];
+    const [user, developer, admin] = [await as('User'), await as('Developer'), await as('Admin')];
     const isDenied = (answer: ResponseData) => answer.status === 403 && getCode(answer) === 'ACCESS_DENIED';
     return checkExpectations(
       [
@@ -58,7 +58,7 @@ export class AuthChecks implements SelfTestSuite {
         { what: 'a Developer is rejected', met: isDenied(developer), seen: developer.status },
         { what: 'an Admin is accepted', met: admin.status === 200, seen: admin.status },
       ],
-      'Check @Roles() on the route and AuthorizationGuard in the guard chain.',
+      'Look for a guard of the application that replaces AuthorizationGuard, and for `roles` of AuthorizationModule that change Admin.',
     );
   }
 }
@@ -128,6 +128,6 @@ async function checkTokens({ send }: TestClient, { accessToken }: Account): Prom
       },
       { what: 'a token of this application: 200', met: accepted.status === 200, seen: accepted.status },
     ],
-    'Import AuthModule, and look for a wrong @Public().',
+    'Look for a guard of the application that admits or refuses requests before AuthModule.',
   );
 }

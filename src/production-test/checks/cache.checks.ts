@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { Injectable, Optional } from '@nestjs/common';
-import { CacheService } from '../../cache/index.js';
+import { Injectable } from '@nestjs/common';
+import type { CacheService } from '../../cache/index.js';
 import { checkExpectations, skip, type CheckOutcome } from '../../reports/index.js';
+import { describeMissing, ImportedModules } from '../imported-modules.js';
 import { SelfTest, type SelfTestSuite } from '../self-test.js';
+import { SUITE } from '../suite-providers.js';
 
 /** Long enough for a check. Entries of a check expire soon after it. */
 const TTL_MS = 10_000;
@@ -33,10 +35,11 @@ export class CacheChecks implements SelfTestSuite {
     },
   ];
 
-  constructor(@Optional() private readonly cache?: CacheService) {}
+  constructor(private readonly modules: ImportedModules) {}
 
-  private with(check: (cache: CacheService) => Promise<CheckOutcome>): Promise<CheckOutcome> {
-    return this.cache ? check(this.cache) : Promise.resolve(skip('CacheModule is not imported'));
+  private async with(check: (cache: CacheService) => Promise<CheckOutcome>): Promise<CheckOutcome> {
+    const cache = await this.modules.find(SUITE.cacheService);
+    return cache ? check(cache) : skip(describeMissing(SUITE.cacheService.module));
   }
 
   private async singleFlight(cache: CacheService): Promise<CheckOutcome> {

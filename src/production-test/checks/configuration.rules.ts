@@ -1,17 +1,23 @@
 import { tmpdir } from 'node:os';
 import { resolve } from 'node:path';
-import { isLocalHost, mailConnection, weaknessOf, type AppConfig } from '../../config/index.js';
+import { isLocalHost } from '../../config/index.js';
+import { ACCOUNT_RULES } from './account.rules.js';
+import type { ConfigurationFacts, TierFacts } from './configuration.facts.js';
 import { CONNECTION_RULES } from './connection.rules.js';
-import type { Rule } from './rule.js';
+import { createModuleRules, createPartRules, type Rule } from './rule.js';
 
-const HOUR_MS = 3_600_000;
-const DAY_MS = 24 * HOUR_MS;
 const MB = 1024 * 1024;
 
-const toRequestsPerMinute = ({ limit, ttlMs }: { limit: number; ttlMs: number }) => (limit * 60_000) / ttlMs;
+/** Returns the reason if the limit cannot be judged. */
+function isAtMostPerMinute(tier: TierFacts | undefined, name: string, max: number): boolean | string {
+  if (!tier) return `ThrottlerModule has no tier "${name}"`;
+  const { limit, ttlMs } = tier;
+  if (limit === undefined || ttlMs === undefined) return 'a function of the application decides the limit';
+  return (limit * 60_000) / ttlMs <= max;
+}
 
-/** Rules of the configuration for production. Outside production, a failure is a warning. */
-export const CONFIGURATION_RULES: readonly Rule<AppConfig>[] = [
+/** Settings of the process and of its HTTP server, which belong to no module. */
+const PROCESS_RULES: readonly Rule<ConfigurationFacts>[] = [
   {
     name: 'config.node-env',
     title: 'The application runs in production mode',
@@ -24,202 +30,183 @@ export const CONFIGURATION_RULES: readonly Rule<AppConfig>[] = [
     name: 'config.host',
     title: 'Outside production, the application listens only on this machine',
     reference: 'OWASP ASVS 5.0 V13.4.2',
-    remedy: 'Set NODE_ENV=production, or HOST=127.0.0.1.',
-    holds: ({ isProduction, http }) => isProduction || isLocalHost(http.host),
+    remedy: 'Set NODE_ENV=production, or listen on 127.0.0.1.',
+    variables: ['NODE_ENV', 'HOST'],
+    holds: ({ isProduction, http: { host } }) => {
+      if (isProduction) return true;
+      return host === undefined ? 'the address of the listener is unknown' : isLocalHost(host);
+    },
     seen: ({ http }) => http.host,
-  },
-  {
-    name: 'config.signing-key',
-    title: 'Tokens are signed with a strong key',
-    reference: 'OWASP ASVS 5.0 V11.2.3; RFC 8725 section 3.5',
-    remedy: 'Set JWT_SECRET to 32 random bytes or more (openssl rand -base64 48), or JWT_KEYS_FILE.',
-    holds: ({ auth }) =>
-      auth.privateKey !== undefined ||
-      auth.keysFile !== undefined ||
-      (auth.secret !== undefined && weaknessOf(auth.secret) === undefined),
-  },
-  {
-    name: 'config.access-ttl',
-    title: 'Access tokens expire after one hour or less',
-    reference: 'OWASP ASVS 5.0 V7.3.2',
-    remedy: 'Lower JWT_ACCESS_TTL; 15m is the default.',
-    holds: ({ auth }) => auth.accessTtlMs <= HOUR_MS,
-    seen: ({ auth }) => `${auth.accessTtlMs / 60_000} minutes`,
-  },
-  {
-    name: 'config.refresh-ttl',
-    title: 'Refresh tokens expire after 90 days or less',
-    reference: 'OWASP ASVS 5.0 V7.3.1',
-    remedy: 'Lower JWT_REFRESH_TTL; 30d is the default.',
-    otherwise: 'warn',
-    holds: ({ auth }) => auth.refreshTtlMs <= 90 * DAY_MS,
-    seen: ({ auth }) => `${Math.round(auth.refreshTtlMs / DAY_MS)} days`,
-  },
-  {
-    name: 'config.session-check',
-    title: 'Revoked sessions are rejected from the next request on',
-    reference: 'OWASP ASVS 5.0 V7.4.1',
-    remedy: 'Set AUTH_SESSION_CHECK=cached.',
-    holds: ({ auth }) => auth.sessionCheck !== 'off',
-    seen: ({ auth }) => auth.sessionCheck,
-  },
-  {
-    name: 'config.bcrypt-cost',
-    title: 'The bcrypt cost is 10 or more',
-    reference: 'OWASP ASVS 5.0 V11.4.2',
-    remedy: 'Raise BCRYPT_COST; 12 is the default. Hashes are renewed at the next login.',
-    holds: ({ auth }) => auth.bcryptCost >= 10,
-    seen: ({ auth }) => auth.bcryptCost,
-  },
-  {
-    name: 'config.pepper',
-    title: 'Passwords are hashed with a secret that is not in the database (pepper)',
-    reference: 'OWASP Password Storage Cheat Sheet, peppering',
-    remedy: 'Set PASSWORD_PEPPER. It also removes the limit of 72 bytes. Keep the value as long as the accounts exist.',
-    otherwise: 'warn',
-    holds: ({ auth }) => auth.pepper !== undefined,
-  },
-  {
-    name: 'config.admin-password',
-    title: 'The password of the first administrator is no longer in the environment',
-    reference: 'OWASP ASVS 5.0 V13.3.1',
-    remedy: 'Remove ADMIN_PASSWORD once the administrator exists and has changed it.',
-    otherwise: 'warn',
-    holds: ({ auth }) => auth.admin === undefined,
-  },
-  ...CONNECTION_RULES,
-  {
-    name: 'config.cors-origins',
-    title: 'CORS does not allow all origins',
-    reference: 'OWASP ASVS 5.0 V3.4.2',
-    remedy: 'List the exact origins in CORS_ORIGINS.',
-    holds: ({ http }) => !http.corsOrigins.includes('*'),
-    seen: ({ http }) => http.corsOrigins,
-  },
-  {
-    name: 'config.cors-https',
-    title: 'Allowed origins use https',
-    reference: 'OWASP ASVS 5.0 V12.2.1',
-    remedy: 'Replace http:// origins in CORS_ORIGINS. An attacker on the network can pretend to be such an origin.',
-    otherwise: 'warn',
-    holds: ({ http }) =>
-      http.corsOrigins.every((origin) => !origin.startsWith('http://') || /\/\/localhost/.test(origin)),
-    seen: ({ http }) => http.corsOrigins.filter((origin) => origin.startsWith('http://')),
   },
   {
     name: 'config.trust-proxy',
     title: 'X-Forwarded-For is trusted only from a few addresses',
     reference: 'OWASP ASVS 5.0 V4.1.3',
-    remedy: 'Set TRUST_PROXY to the number of proxies, or to narrow address ranges.',
-    holds: ({ http: { trustProxy } }) =>
-      !Array.isArray(trustProxy) || trustProxy.every((range) => !isWide(String(range))),
+    remedy: 'Set `trustProxy` of hardenApp() or createAdapter() to the number of proxies, or to narrow address ranges.',
+    variables: ['TRUST_PROXY'],
+    holds: ({ http: { trustProxy } }) => {
+      if (trustProxy === undefined) return 'the HTTP adapter does not show its trust in proxies';
+      return !Array.isArray(trustProxy) || trustProxy.every((range) => !isWide(String(range)));
+    },
     seen: ({ http }) => http.trustProxy,
   },
+];
+
+const SECURITY_RULES: readonly Rule<NonNullable<ConfigurationFacts['security']>>[] = [
   {
-    name: 'config.metrics-token',
-    title: 'Metrics need a token',
-    reference: 'OWASP ASVS 5.0 V13.4.5',
-    remedy: 'Set METRICS_TOKEN.',
-    holds: ({ metrics }) => metrics.token !== undefined,
+    name: 'config.cors-origins',
+    title: 'CORS does not allow all origins',
+    reference: 'OWASP ASVS 5.0 V3.4.2',
+    remedy: 'List the exact origins in `cors.origins` of SecurityModule.',
+    variables: ['CORS_ORIGINS'],
+    holds: ({ corsOrigins }) => !corsOrigins.includes('*'),
+    seen: ({ corsOrigins }) => corsOrigins,
+  },
+  {
+    name: 'config.cors-https',
+    title: 'Allowed origins use https',
+    reference: 'OWASP ASVS 5.0 V12.2.1',
+    remedy:
+      'Replace http:// origins in `cors.origins` of SecurityModule. An attacker on the network can pretend to be such an origin.',
+    variables: ['CORS_ORIGINS'],
+    otherwise: 'warn',
+    holds: ({ corsOrigins }) =>
+      corsOrigins.every((origin) => !origin.startsWith('http://') || /\/\/localhost/.test(origin)),
+    seen: ({ corsOrigins }) => corsOrigins.filter((origin) => origin.startsWith('http://')),
   },
   {
     name: 'config.body-limit',
     title: 'Request bodies are limited to 10 MB or less',
     reference: 'CWE-770',
-    remedy: 'Lower BODY_LIMIT, and raise the limit only on the routes that need it.',
-    holds: ({ http }) => http.bodyLimitBytes <= 10 * MB,
-    seen: ({ http }) => `${http.bodyLimitBytes} bytes`,
+    remedy: 'Lower `limits.bodyBytes` of SecurityModule, and raise the limit only on the routes that need it.',
+    variables: ['BODY_LIMIT'],
+    holds: ({ bodyLimitBytes }) => bodyLimitBytes <= 10 * MB,
+    seen: ({ bodyLimitBytes }) => `${bodyLimitBytes} bytes`,
   },
+];
+
+const METRICS_RULES: readonly Rule<NonNullable<ConfigurationFacts['metrics']>>[] = [
+  {
+    name: 'config.metrics-token',
+    title: 'Metrics need a token',
+    reference: 'OWASP ASVS 5.0 V13.4.5',
+    remedy: 'Set `metricsToken` of ObservabilityModule.',
+    variables: ['METRICS_TOKEN'],
+    holds: ({ token }) => token !== undefined,
+  },
+];
+
+const TIER_RULES: readonly Rule<NonNullable<ConfigurationFacts['throttle']>>[] = [
   {
     name: 'config.limit-default',
     title: 'A client may send at most 1,000 requests a minute',
     reference: 'OWASP ASVS 5.0 V2.4.1',
-    remedy: 'Lower THROTTLE_DEFAULT_LIMIT, and define a separate tier for clients that need more.',
+    remedy:
+      'Lower `limit` of the tier `default` of ThrottlerModule, and define a separate tier for clients that need more.',
+    variables: ['THROTTLE_DEFAULT_LIMIT'],
     otherwise: 'warn',
-    holds: ({ throttle }) => toRequestsPerMinute(throttle.default) <= 1_000,
-    seen: ({ throttle }) => throttle.default,
+    holds: (tiers) => isAtMostPerMinute(tiers.default, 'default', 1_000),
+    seen: (tiers) => tiers.default,
   },
   {
     name: 'config.limit-auth',
     title: 'A client may try at most 30 logins a minute',
     reference: 'OWASP ASVS 5.0 V6.3.1',
-    remedy: 'Lower THROTTLE_AUTH_LIMIT; 10 in 1m is the default.',
-    holds: ({ throttle }) => toRequestsPerMinute(throttle.auth) <= 30,
-    seen: ({ throttle }) => throttle.auth,
+    remedy: 'Lower `limit` of the tier `auth` of ThrottlerModule; 10 in a minute is the default.',
+    variables: ['THROTTLE_AUTH_LIMIT'],
+    holds: (tiers) => isAtMostPerMinute(tiers.auth, 'auth', 30),
+    seen: (tiers) => tiers.auth,
   },
+];
+
+const FAILED_LOGIN_RULES: readonly Rule<NonNullable<ConfigurationFacts['throttling']>>[] = [
   {
     name: 'config.limit-failed-logins',
     title: 'Failed logins of an account are limited after 100 or fewer',
     reference: 'OWASP ASVS 5.0 V6.3.1',
-    remedy: 'Lower THROTTLE_FAILED_LOGIN_LIMIT; 5 in 15m is the default.',
-    holds: ({ throttling: { failedLogins } }) => failedLogins.limit <= 100,
-    seen: ({ throttling }) => throttling.failedLogins,
+    remedy: 'Lower `failedLogins.limit` of ThrottlerModule; 5 in 15 minutes is the default.',
+    variables: ['THROTTLE_FAILED_LOGIN_LIMIT'],
+    holds: ({ failedLogins }) => failedLogins.limit <= 100,
+    seen: ({ failedLogins }) => failedLogins,
   },
+];
+
+const AUDIT_RULES: readonly Rule<NonNullable<ConfigurationFacts['audit']>>[] = [
   {
     name: 'config.audit-secret',
     title: 'Audit events are sealed with a secret key',
     reference: 'OWASP ASVS 5.0 V16.4.2',
-    remedy: 'Set AUDIT_SEAL_SECRET. Without a key, an attacker who can write the table can also write the seals.',
+    remedy:
+      'Set `sealSecret` of AuditModule. Without a key, an attacker who can write the table can also write the seals.',
+    variables: ['AUDIT_SEAL_SECRET'],
     otherwise: 'warn',
-    holds: ({ audit }) => audit.sealSecret !== undefined,
+    holds: ({ sealSecret }) => sealSecret !== undefined,
   },
   {
     name: 'config.audit-journal',
     title: 'The journal of audit events is on a persistent disk',
     reference: 'OWASP ASVS 5.0 V16.4.3',
-    remedy: 'Set AUDIT_JOURNAL_DIR to a folder on a volume.',
+    remedy: 'Set `journalDir` of AuditModule to a folder on a volume.',
+    variables: ['AUDIT_JOURNAL_DIR'],
     otherwise: 'warn',
-    holds: ({ audit }) => !isBelow(resolve(audit.journalDir), [tmpdir(), '/tmp', '/dev/shm', '/run']),
-    seen: ({ audit }) => audit.journalDir,
-  },
-  {
-    name: 'config.mail',
-    title: 'Mails are sent through a mail server',
-    reference: 'OWASP ASVS 5.0 V6.4.3',
-    remedy: 'Set MAIL_URL. Without it, users cannot reset their passwords.',
-    otherwise: 'warn',
-    holds: ({ mail }) => mail.url !== undefined && /^smtps?:/.test(mail.url),
-  },
-  {
-    name: 'config.mail-tls',
-    title: 'A mail server on another machine is used over TLS',
-    reference: 'OWASP ASVS 5.0 V12.3.1',
-    remedy: 'Remove MAIL_TLS=off, or write smtps:// in MAIL_URL; remove tls.rejectUnauthorized=false.',
-    otherwise: 'warn',
-    holds: ({ mail }) => {
-      const connection = mail.url === undefined ? undefined : mailConnection(mail.url);
-      if (!connection || connection.isLocal) return 'no mail server, or one on this machine';
-      const hasTls = mail.requireTls || mail.url?.startsWith('smtps:') === true;
-      return hasTls && connection.encryption !== 'unverified';
+    holds: ({ journalDir }) => {
+      if (journalDir === undefined) return 'there is no journal: durable events are stored before the response is sent';
+      return !isBelow(resolve(journalDir), [tmpdir(), '/tmp', '/dev/shm', '/run']);
     },
+    seen: ({ journalDir }) => journalDir,
   },
+];
+
+const LOG_RULES: readonly Rule<NonNullable<ConfigurationFacts['log']>>[] = [
   {
     name: 'config.log-level',
     title: 'The log level is not for debugging',
     reference: 'OWASP ASVS 5.0 V13.4.2',
     remedy: 'Set LOG_LEVEL=info.',
     otherwise: 'warn',
-    holds: ({ log }) => !['debug', 'trace', 'silent'].includes(log.level),
-    seen: ({ log }) => log.level,
+    holds: ({ level }) => !['debug', 'trace', 'silent'].includes(level),
+    seen: ({ level }) => level,
   },
+];
+
+const SHUTDOWN_RULES: readonly Rule<NonNullable<ConfigurationFacts['shutdown']>>[] = [
   {
     name: 'shutdown.drain-delay',
     title: 'The readiness probe fails for some time before the port closes',
     reference: 'Kubernetes: termination of pods',
     remedy:
-      'Set SHUTDOWN_DRAIN_DELAY to the time that the load balancer needs to notice. The default in production is 5s.',
-    holds: ({ shutdown }) => shutdown.drainDelayMs >= 1_000,
-    seen: ({ shutdown }) => `${shutdown.drainDelayMs} ms`,
+      'Set `drainDelayMs` of ShutdownModule to the time that the load balancer needs to notice. 5 seconds is the default.',
+    variables: ['SHUTDOWN_DRAIN_DELAY'],
+    holds: ({ drainDelayMs }) => drainDelayMs >= 1_000,
+    seen: ({ drainDelayMs }) => `${drainDelayMs} ms`,
   },
   {
     name: 'shutdown.timeout',
     title: 'Running requests get time to finish, at most one minute',
     reference: 'Kubernetes: termination of pods',
-    remedy: 'Set SHUTDOWN_TIMEOUT between 1s and 60s, and set the grace period of the platform to a longer time.',
+    remedy:
+      'Set `timeoutMs` of ShutdownModule between 1 and 60 seconds, and set the grace period of the platform to a longer time.',
+    variables: ['SHUTDOWN_TIMEOUT'],
     otherwise: 'warn',
-    holds: ({ shutdown }) => shutdown.timeoutMs >= 1_000 && shutdown.timeoutMs <= 60_000,
-    seen: ({ shutdown }) => `${shutdown.timeoutMs} ms`,
+    holds: ({ timeoutMs }) => timeoutMs >= 1_000 && timeoutMs <= 60_000,
+    seen: ({ timeoutMs }) => `${timeoutMs} ms`,
   },
+];
+
+type Facts = ConfigurationFacts;
+
+/** Rules of the settings for production. Outside production, a failure is a warning. */
+export const CONFIGURATION_RULES: readonly Rule<Facts>[] = [
+  ...PROCESS_RULES,
+  ...ACCOUNT_RULES,
+  ...CONNECTION_RULES,
+  ...createModuleRules('SecurityModule', ({ security }: Facts) => security, SECURITY_RULES),
+  ...createModuleRules('ObservabilityModule', ({ metrics }: Facts) => metrics, METRICS_RULES),
+  ...createModuleRules('ThrottlerModule', ({ throttle }: Facts) => throttle, TIER_RULES),
+  ...createModuleRules('ThrottlerModule', ({ throttling }: Facts) => throttling, FAILED_LOGIN_RULES),
+  ...createModuleRules('AuditModule', ({ audit }: Facts) => audit, AUDIT_RULES),
+  ...createPartRules(({ log }: Facts) => log, 'the application has a logger of its own', LOG_RULES),
+  ...createModuleRules('ShutdownModule', ({ shutdown }: Facts) => shutdown, SHUTDOWN_RULES),
 ];
 
 /** Whether a range is larger than a private network. */

@@ -1,4 +1,4 @@
-import { LOGIN_REMEDY, type DatabaseLogin } from '../../database/index.js';
+import type { DatabaseLogin } from '../../database/index.js';
 import type { Rule } from './rule.js';
 
 /** The login of the application, or the reason why it is unknown. */
@@ -9,7 +9,10 @@ export const DATABASE_LOGIN_RULES: readonly Rule<LoginFacts>[] = [
     name: 'config.database-login',
     title: 'The database login of the application is not a superuser and does not bypass row-level security',
     reference: 'OWASP ASVS 5.0 V13.2.2',
-    remedy: `${LOGIN_REMEDY[0]?.toUpperCase()}${LOGIN_REMEDY.slice(1)}.`,
+    remedy:
+      'Run deploy/postgres/roles.sql, set `url` of DatabaseModule to the login bulwark_app, and set `migrationUrl` to the ' +
+      'login bulwark_owner.',
+    variables: ['DATABASE_URL', 'DATABASE_MIGRATION_URL'],
     otherwise: 'warn',
     holds: (facts) => ('login' in facts ? !facts.login.isSuperuser && !facts.login.bypassesRls : facts.unknown),
     seen: (facts) => ('login' in facts ? facts.login : undefined),

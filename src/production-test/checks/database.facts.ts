@@ -1,5 +1,5 @@
 import type { DataSource } from 'typeorm';
-import { MIGRATIONS_TABLE } from '../../database/index.js';
+import type { LoginFacts } from './database-login.rules.js';
 
 /** Facts about the PostgreSQL server, this connection and this database. */
 export interface DatabaseFacts {
@@ -110,13 +110,21 @@ export async function readDatabaseFacts(
   };
 }
 
+export async function readLoginFacts(source: DataSource): Promise<LoginFacts> {
+  const { readLogin } = await import('../../database/index.js');
+  return { login: await readLogin(source) };
+}
+
 function computeClockSkewMs(theirs: number, before: number, after: number): number {
   if (theirs < before) return theirs - before;
   return theirs > after ? theirs - after : 0;
 }
 
 async function readPendingMigrations(source: DataSource): Promise<string[]> {
-  const run = await source.query<{ name: string }[]>(`SELECT name FROM "${MIGRATIONS_TABLE}"`);
+  // An application with a DataSource of its own may have no migrations, and then no table.
+  if (source.migrations.length === 0) return [];
+  const table = source.driver.escape(source.options.migrationsTableName ?? 'migrations');
+  const run = await source.query<{ name: string }[]>(`SELECT name FROM ${table}`);
   const names = new Set(run.map(({ name }) => name));
   return source.migrations.map(({ name, constructor }) => name ?? constructor.name).filter((name) => !names.has(name));
 }

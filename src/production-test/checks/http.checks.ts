@@ -1,8 +1,11 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, VersioningType } from '@nestjs/common';
 import type { ResponseData } from '../../doctor/index.js';
-import { checkExpectations, type CheckOutcome } from '../../reports/index.js';
+import { checkExpectations, skip, type CheckOutcome } from '../../reports/index.js';
+import { ImportedModules } from '../imported-modules.js';
 import { SelfClient, type TestClient } from '../self-client.js';
+import { SelfRoutes } from '../self-routes.js';
 import { SelfTest, type SelfTestSuite } from '../self-test.js';
+import { SUITE } from '../suite-providers.js';
 
 /** Requests that `/production-test/rate-limit` allows for one address in a minute. */
 export const MAX_REQUESTS_PER_MINUTE = 10;
@@ -16,29 +19,60 @@ export class HttpChecks implements SelfTestSuite {
       name: 'rate-limit.address',
       title: 'A client that sends more requests than a route allows is limited.',
       reference: 'OWASP ASVS 5.0 V2.4; RFC 6585 section 4',
-      run: () => checkRateLimit(this.client.createClient()),
+      run: () => this.rateLimit(),
     },
     {
       name: 'compression.encodings',
       title: 'A large body is compressed only for clients that accept it.',
       reference: 'RFC 9110 section 8.4',
-      run: () => checkCompression(this.client.createClient()),
+      run: () => this.compression(),
     },
     {
       name: 'headers.suite',
       title: 'All responses, including errors, have the security headers and no banner.',
       reference: 'OWASP ASVS 5.0 V3.4',
-      run: () => checkHeaders(this.client.createClient()),
+      run: () => this.headers(),
     },
     {
       name: 'versioning.uri',
       title: 'Routes respond under their version, and unknown versions are not found',
-      reference: 'Nest: URI versioning',
-      run: () => checkVersions(this.client.createClient()),
+      reference: 'Nest: versioning',
+      run: () => this.versions(),
     },
   ];
 
-  constructor(private readonly client: SelfClient) {}
+  constructor(
+    private readonly client: SelfClient,
+    private readonly routes: SelfRoutes,
+    private readonly modules: ImportedModules,
+  ) {}
+
+  private async rateLimit(): Promise<CheckOutcome> {
+    const { tiers, globalGuards } = await this.modules.require(SUITE.throttlerSettings);
+    if (!globalGuards) return skip('the application applies the ThrottlerGuard itself');
+    // The route changes this tier.
+    if (!tiers.some(({ name }) => name === 'default')) return skip('ThrottlerModule has no tier "default"');
+    return checkRateLimit(this.client.createClient());
+  }
+
+  private async compression(): Promise<CheckOutcome> {
+    const { compression } = await this.modules.require(SUITE.securitySettings);
+    if (compression === false) return skip('`compression` of SecurityModule is false, because a proxy compresses');
+    return checkCompression(this.client.createClient());
+  }
+
+  private async headers(): Promise<CheckOutcome> {
+    await this.modules.require(SUITE.securitySettings);
+    return checkHeaders(this.client.createClient());
+  }
+
+  private async versions(): Promise<CheckOutcome> {
+    const { versioning } = this.routes;
+    if (versioning === undefined) return skip('the application does not use versioning');
+    if (versioning === VersioningType.CUSTOM)
+      return skip('a function of the application reads the version of a request');
+    return checkVersions(this.client.createClient());
+  }
 }
 
 async function checkRateLimit({ send }: TestClient): Promise<CheckOutcome> {
@@ -63,7 +97,8 @@ async function checkRateLimit({ send }: TestClient): Promise<CheckOutcome> {
       },
       { what: 'Retry-After says when to retry', met: retryAfter > 0 && retryAfter <= 120, seen: retryAfter },
     ],
-    'Import ThrottlerModule. If more requests were allowed, TRUST_PROXY trusts a header that every client can set.',
+    'If more requests were allowed, the application trusts a header that every client can set: correct `trustProxy` of ' +
+      'hardenApp() or createAdapter(), or the variable TRUST_PROXY.',
   );
 }
 
@@ -91,7 +126,8 @@ async function checkCompression({ send }: TestClient): Promise<CheckOutcome> {
         seen: gzip.headers.vary,
       },
     ],
-    'Register compression before the routes. If the proxy compresses, ignore this result.',
+    'Install compression (Express) or @fastify/compress (Fastify). If a proxy compresses, set `compression: false` of ' +
+      'SecurityModule.',
   );
 }
 
@@ -126,26 +162,27 @@ async function checkHeaders({ send }: TestClient): Promise<CheckOutcome> {
         seen: missing.headers['content-type'],
       },
     ],
-    'Start the application by createApp(), and configure the proxy to keep these headers.',
+    'Leave `headers` of SecurityModule at its default, and let no hook of the application remove these headers.',
   );
 }
 
 async function checkVersions({ send }: TestClient): Promise<CheckOutcome> {
+  const path = '/production-test/compression/payload';
   const [plain, versioned, unknown] = [
-    await send('/auth/profile'),
-    await send('/v1/auth/profile'),
-    await send('/v99/auth/profile'),
+    await send(path),
+    await send(path, { version: '1' }),
+    await send(path, { version: '99' }),
   ];
   return checkExpectations(
     [
       {
-        what: '/v1 returns the same status as without a version',
+        what: 'version 1 returns the same status as no version',
         met: versioned.status === plain.status,
         seen: versioned.status,
       },
       { what: 'the route exists', met: plain.status !== 404, seen: plain.status },
-      { what: '/v99 is not found', met: unknown.status === 404, seen: unknown.status },
+      { what: 'version 99 is not found', met: unknown.status === 404, seen: unknown.status },
     ],
-    'Call enableVersioning({ type: VersioningType.URI, defaultVersion: "1" }), as createApp() does.',
+    'Call app.enableVersioning() once, before app.listen(), and let no middleware change paths or headers of versions.',
   );
 }

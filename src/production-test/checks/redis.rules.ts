@@ -74,7 +74,8 @@ export const REDIS_RULES: readonly Rule<RedisFacts | undefined>[] = [
     name: 'redis.password',
     title: 'A Redis on another machine requires a password',
     reference: 'OWASP ASVS 5.0 V13.2.1',
-    remedy: 'Set requirepass or ACL users, and put the password into REDIS_URL.',
+    remedy: 'Set requirepass or ACL users, and put the password into `url` of RedisModule.',
+    variables: ['REDIS_URL'],
     holds: ({ isPasswordSet, isRemote }) => {
       if (!isRemote) return 'Redis is on this machine';
       return isPasswordSet === undefined ? 'Redis does not report it' : isPasswordSet;

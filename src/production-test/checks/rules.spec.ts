@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { loadConfig, type AppConfig } from '../../config/index.js';
+import { loadConfig } from '../../config/index.js';
+import { readFactsOfConfig, type ConfigurationFacts } from './configuration.facts.js';
 import { CONFIGURATION_RULES } from './configuration.rules.js';
 import type { DatabaseFacts } from './database.facts.js';
 import { DATABASE_LOGIN_RULES, type LoginFacts } from './database-login.rules.js';
@@ -57,8 +58,8 @@ const BAD_ENVIRONMENTS: Record<string, Record<string, string | undefined>> = {
   'shutdown.timeout': { SHUTDOWN_TIMEOUT: '10m' },
 };
 
-const configuration = (changes: Record<string, string | undefined> = {}): AppConfig =>
-  loadConfig({ ...GOOD_ENVIRONMENT, ...changes }).config;
+const configuration = (changes: Record<string, string | undefined> = {}): ConfigurationFacts =>
+  readFactsOfConfig(loadConfig({ ...GOOD_ENVIRONMENT, ...changes }).config);
 
 const GOOD_RUNTIME: RuntimeFacts = {
   nodeVersion: 'v24.1.0',

@@ -81,7 +81,8 @@ export const RUNTIME_RULES: readonly Rule<RuntimeFacts>[] = [
     name: 'runtime.disk',
     title: 'At least 1 GB and 5 % of the disk are free',
     reference: 'OWASP ASVS 5.0 V13.1.3',
-    remedy: 'Free space on the disk of DATA_DIR. The journal of audit events is there.',
+    remedy: 'Free space on the disk of the data folder. The journal of audit events may be there.',
+    variables: ['DATA_DIR'],
     holds: ({ disk }) =>
       !disk ? 'this system does not report free space' : disk.freeBytes >= GB && disk.freeBytes >= disk.totalBytes / 20,
     seen: ({ disk }) => disk,
@@ -123,7 +124,7 @@ export const RUNTIME_RULES: readonly Rule<RuntimeFacts>[] = [
     name: 'shutdown.signals',
     title: 'SIGTERM starts the graceful shutdown',
     reference: 'Kubernetes: termination of pods',
-    remedy: 'Start the application by main.ts, or call shutDownOnSignals().',
+    remedy: 'Call hardenApp(app) in main.ts, or shutDownOnSignals().',
     otherwise: 'warn',
     holds: ({ stopsOnSignals }) => stopsOnSignals,
   },
