@@ -109,6 +109,7 @@ const ENTRIES_WITHOUT_PEERS = [
   'problem',
   'reports',
   'shutdown',
+  'testing',
 ];
 
 const TYPED = `
