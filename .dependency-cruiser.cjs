@@ -25,6 +25,7 @@ const FOLDERS = {
   auth: [...BASE, 'conventions', 'database', 'redis', 'invalidation', 'authorization', 'users', 'periodic-tasks'],
   tenants: [...BASE, 'conventions', 'database', 'idempotency', 'authorization', 'users', 'auth'],
   'api-keys': [...BASE, 'database', 'authorization', 'users', 'auth', 'periodic-tasks'],
+  testing: [...BASE, 'authorization', 'audit'],
   'production-test': [
     ...BASE,
     'config',
@@ -63,7 +64,7 @@ const names = Object.keys(FOLDERS);
 // Files that other folders may use beside the index, because the index loads packages that these files do not need.
 const FURTHER_ENTRIES = {
   redis: ['circuit-breaker'],
-  audit: ['audited.decorator'],
+  audit: ['actions', 'audit-record', 'audited.decorator', 'redaction'],
   auth: ['current-user.decorator', 'recent-authentication.guard'],
   security: ['address.guard', 'body-limit', 'page'],
   shutdown: ['exit'],

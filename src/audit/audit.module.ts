@@ -1,7 +1,7 @@
 import { ConfigurableModuleBuilder, Global, Module, type DynamicModule } from '@nestjs/common';
 import { provideDataSource, type DataSourceOption, type ProvideDataSourceOptions } from '../database/index.js';
 import { AuditTrail } from '../ports/index.js';
-import { GuardChainModule } from '../guards/index.js';
+import { GuardChainModule, overridableGuards } from '../guards/index.js';
 import { PeriodicTasksCoreModule } from '../periodic-tasks/index.js';
 import { ImportedOnce } from '../context/index.js';
 import { AuditEvent } from './audit-event.entity.js';
@@ -82,6 +82,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE, ASYNC_OPTIO
     AuditSinks,
     AuditTail,
     RequestAuditGuard,
+    overridableGuards(RequestAuditGuard),
     { provide: AuditTrail, useExisting: AuditService },
   ],
   exports: [

@@ -5,7 +5,7 @@ import type { DataSource } from 'typeorm';
 import { AuthorizationGuardModule } from '../authorization/index.js';
 import { MODULE_DATA_SOURCE, provideDataSource, type ProvideDataSourceOptions } from '../database/index.js';
 import { PeriodicTasksCoreModule } from '../periodic-tasks/index.js';
-import { GuardChainModule } from '../guards/index.js';
+import { GuardChainModule, overridableGuards } from '../guards/index.js';
 import { ImportedOnce, PrincipalResolver } from '../context/index.js';
 import { ViolationStreaks } from '../ports/index.js';
 import { TypeOrmUserStore, User, UserStore, UsersService } from '../users/index.js';
@@ -139,6 +139,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     { provide: AUTH_DATA_SOURCE, useExisting: MODULE_DATA_SOURCE },
     UsersService,
     ViolationStreaks,
+    overridableGuards(JwtAuthGuard, CsrfGuard, RecentAuthenticationGuard),
   ],
   // Includes the dependencies of @TokenRoute() and of @UseGuards(JwtAuthGuard), for modules that use them.
   exports: [

@@ -1,22 +1,13 @@
-import {
-  Inject,
-  Injectable,
-  Optional,
-  type CanActivate,
-  type ExecutionContext,
-  type OnModuleInit,
-  type Type,
-} from '@nestjs/common';
-import { DiscoveryService, MetadataScanner, ModuleRef, Reflector } from '@nestjs/core';
-import { AuditTrail, Metrics, NoAuditTrail, NoMetrics, type Counter, type MetricFamily } from '../ports/index.js';
-import { ChainedGuard, GuardOrder, RouteMemo } from '../guards/index.js';
+import { Injectable, Optional, type CanActivate, type ExecutionContext } from '@nestjs/common';
+import { AuditTrail, NoAuditTrail } from '../ports/index.js';
+import { ChainedGuard, GuardOrder } from '../guards/index.js';
 import { ProblemException } from '../problem/index.js';
 import { getRequest } from '../context/index.js';
 import { AccessControl } from './access-control.js';
-import { AUTHORIZATION_OPTIONS, type AuthorizationModuleOptions } from './authorization.options.js';
+import { AuthorizationRules } from './authorization.rules.js';
 import type { Access, RouteRequest } from './policy.js';
 import type { Grants } from './role-hierarchy.js';
-import { RouteRules, type BoundPolicy, type Denial, type RouteRule } from './route-rule.js';
+import type { BoundPolicy, Denial, RouteRule } from './route-rule.js';
 
 const API_KEY_DENIAL: Denial = {
   reason: 'api_key',
@@ -32,45 +23,15 @@ const API_KEY_DENIAL: Denial = {
  */
 @Injectable()
 @ChainedGuard({ order: GuardOrder.Authorization })
-export class AuthorizationGuard implements CanActivate, OnModuleInit {
-  private readonly rules: RouteMemo<RouteRule>;
-  private readonly denials: MetricFamily<Counter>;
-
+export class AuthorizationGuard implements CanActivate {
   constructor(
     private readonly access: AccessControl,
-    private readonly discovery: DiscoveryService,
-    reflector: Reflector,
-    modules: ModuleRef,
-    @Optional() @Inject(AUTHORIZATION_OPTIONS) options: AuthorizationModuleOptions = {},
+    private readonly rules: AuthorizationRules,
     @Optional() private readonly audit: AuditTrail = new NoAuditTrail(),
-    @Optional() metrics: Metrics = new NoMetrics(),
-  ) {
-    const find = <T>(type: Type<T>): T => modules.get(type, { strict: false });
-    const rules = new RouteRules(reflector, access.hierarchy, options, find);
-    this.rules = new RouteMemo((handler, controller) => rules.createRule(handler, controller));
-    this.denials = metrics.counter({
-      name: 'access_denied_total',
-      help: 'Denied requests of authenticated callers, by reason.',
-      labelNames: ['reason'],
-    });
-    for (const reason of ['role', 'permission', 'policy', 'api_key']) this.denials.labels({ reason }).add(0);
-  }
-
-  /** Creates the rules of all routes at start, so that an unknown role or permission fails the start and not a request. */
-  onModuleInit(): void {
-    const scanner = new MetadataScanner();
-    for (const { metatype, instance } of this.discovery.getControllers()) {
-      if (typeof metatype !== 'function' || !instance) continue;
-      const prototype = Object.getPrototypeOf(instance) as Record<string, (...args: never[]) => unknown>;
-      for (const name of scanner.getAllMethodNames(prototype)) {
-        const handler = prototype[name];
-        if (handler && Reflect.hasMetadata('path', handler)) this.rules.getForRoute(handler, metatype as Type);
-      }
-    }
-  }
+  ) {}
 
   canActivate(context: ExecutionContext): boolean | Promise<boolean> {
-    const rule = this.rules.get(context);
+    const rule = this.rules.getRule(context);
     const request = getRequest<RouteRequest | undefined>(context);
     const principal = request?.user;
     if (principal?.apiKey !== undefined && !rule.allowsApiKeys && !rule.isPublic) this.deny(API_KEY_DENIAL);
@@ -108,7 +69,7 @@ export class AuthorizationGuard implements CanActivate, OnModuleInit {
   }
 
   private deny({ reason, required, detail, hideAs }: Denial): never {
-    this.denials.labels({ reason }).add();
+    this.rules.countDenial(reason);
     this.audit.record({ action: 'access.denied', outcome: 'denied', metadata: { reason, required } });
     if (hideAs !== undefined) throw new ProblemException('NOT_FOUND', hideAs);
     throw new ProblemException(reason === 'api_key' ? 'API_KEY_NOT_ACCEPTED' : 'ACCESS_DENIED', detail);

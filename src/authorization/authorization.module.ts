@@ -1,9 +1,10 @@
 import { ConfigurableModuleBuilder, Global, Module } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
-import { GuardChainModule } from '../guards/index.js';
+import { GuardChainModule, overridableGuards } from '../guards/index.js';
 import { RoleCheck } from '../ports/index.js';
 import { AccessControl } from './access-control.js';
 import { AuthorizationGuard } from './authorization.guard.js';
+import { AuthorizationRules } from './authorization.rules.js';
 import { AUTHORIZATION_OPTIONS, type AuthorizationModuleOptions } from './authorization.options.js';
 
 /**
@@ -15,8 +16,14 @@ import { AUTHORIZATION_OPTIONS, type AuthorizationModuleOptions } from './author
 @Global()
 @Module({
   imports: [DiscoveryModule, GuardChainModule],
-  providers: [AccessControl, { provide: RoleCheck, useExisting: AccessControl }, AuthorizationGuard],
-  exports: [AccessControl, RoleCheck],
+  providers: [
+    AccessControl,
+    { provide: RoleCheck, useExisting: AccessControl },
+    AuthorizationRules,
+    AuthorizationGuard,
+    overridableGuards(AuthorizationGuard),
+  ],
+  exports: [AccessControl, AuthorizationRules, RoleCheck],
 })
 export class AuthorizationGuardModule {}
 

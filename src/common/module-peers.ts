@@ -58,6 +58,7 @@ export const MODULE_PEERS: Readonly<Record<string, ModulePeers>> = {
   security: { needs: ['helmet', ...VALIDATION], adapters: COMPRESSION },
   'production-test': { needs: ['helmet', ...VALIDATION] },
   decorators: NONE,
+  testing: NONE,
   doctor: NONE,
   reports: NONE,
   config: NONE,

@@ -65,10 +65,7 @@ export class GuardChain implements CanActivate, OnModuleInit {
   onModuleInit(): void {
     this.guards = this.discovery
       .getProviders({ metadataKey: ChainedGuard.KEY })
-      .map((wrapper) => ({
-        guard: getSingleton<CanActivate>(wrapper, '@ChainedGuard()'),
-        order: this.discovery.getMetadataByDecorator(ChainedGuard, wrapper)?.order ?? 0,
-      }))
+      .map((wrapper) => ({ guard: findGuard(wrapper), order: this.getOrder(wrapper) }))
       .sort((a, b) => a.order - b.order)
       .map(({ guard }) => guard);
   }
@@ -77,6 +74,15 @@ export class GuardChain implements CanActivate, OnModuleInit {
     // A refused probe writes no access line either.
     if (this.operational.get(context)) getRequestContext(getRequest(context)).isOperational = true;
     return this.runFrom(0, context);
+  }
+
+  /** A test may have replaced a guard by an object without the decorator. It keeps the position of the guard. */
+  private getOrder(wrapper: Provider): number {
+    const { token } = wrapper;
+    const own = this.discovery.getMetadataByDecorator(ChainedGuard, findProvider(wrapper));
+    const replaced =
+      typeof token === 'function' ? (Reflect.getMetadata(ChainedGuard.KEY, token) as typeof own) : undefined;
+    return (own ?? replaced)?.order ?? 0;
   }
 
   private runFrom(start: number, context: ExecutionContext): boolean | Promise<boolean> {
@@ -107,6 +113,21 @@ export class GuardChain implements CanActivate, OnModuleInit {
     }
     return isAllowed === true && this.runFrom(next, context);
   }
+}
+
+type Provider = ReturnType<DiscoveryService['getProviders']>[number];
+
+/** The provider of a guard, or its replacement by `overrideGuard()` of @nestjs/testing. */
+function findGuard(wrapper: Provider): CanActivate {
+  const { host, token } = wrapper;
+  const overridable = host?.injectables.get(token);
+  const isReplaced = overridable !== undefined && overridable.metatype !== token;
+  return getSingleton<CanActivate>(isReplaced ? overridable : findProvider(wrapper), '@ChainedGuard()');
+}
+
+/** The current record of a provider. Nest replaces records after it has collected those of the decorator. */
+function findProvider(wrapper: Provider): Provider {
+  return wrapper.host?.providers.get(wrapper.token) ?? wrapper;
 }
 
 /** Sets headers such as `WWW-Authenticate`, so that they are sent whichever exception filter answers. */

@@ -6,6 +6,10 @@ export { RouteMemo } from './route-memo.js';
 /** @internal */
 export { GuardChainModule } from './guard-chain.js';
 /** @internal */
+export { overridableGuards } from './overridable-guards.js';
+/** @internal */
+export { createMissingTokenProblem, createUnauthorizedProblem } from './unauthorized.js';
+/** @internal */
 export {
   ALSO_ON_MAIN_PORT,
   AlsoOnMainPort,

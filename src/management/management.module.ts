@@ -1,5 +1,5 @@
 import { Module, type DynamicModule } from '@nestjs/common';
-import { GuardChainModule } from '../guards/index.js';
+import { GuardChainModule, overridableGuards } from '../guards/index.js';
 import { ImportedOnce } from '../context/index.js';
 import { ManagementGuard } from './management.guard.js';
 import { MANAGEMENT_OPTIONS, type ManagementModuleOptions } from './management.options.js';
@@ -18,7 +18,12 @@ export class ManagementModule {
     return {
       module: ManagementModule,
       imports: [GuardChainModule],
-      providers: [{ provide: MANAGEMENT_OPTIONS, useValue: options }, ManagementGuard, ManagementServer],
+      providers: [
+        { provide: MANAGEMENT_OPTIONS, useValue: options },
+        ManagementGuard,
+        ManagementServer,
+        overridableGuards(ManagementGuard),
+      ],
     };
   }
 }

@@ -1,6 +1,6 @@
 import { ConfigurableModuleBuilder, Global, Module } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
-import { GuardChainModule } from '../guards/index.js';
+import { GuardChainModule, overridableGuards } from '../guards/index.js';
 import { ImportedOnce, RequestHooks } from '../context/index.js';
 import { InputReports, Metrics, NoMetrics, ViolationStreaks } from '../ports/index.js';
 import { AddressGuard } from './address.guard.js';
@@ -61,6 +61,7 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<SecurityModule
     AddressGuard,
     NoStoreGuard,
     OperatorKeysGuard,
+    overridableGuards(AddressGuard, NoStoreGuard, OperatorKeysGuard),
   ],
   exports: [HardenedHttp, InputReports],
 })

@@ -4,7 +4,7 @@ import {
   ThrottlerStorage,
   type ThrottlerModuleOptions as StockThrottlerModuleOptions,
 } from '@nestjs/throttler';
-import { GuardChainModule } from '../guards/index.js';
+import { GuardChainModule, overridableGuards } from '../guards/index.js';
 import { FailureThrottle } from '../ports/index.js';
 import { ImportedOnce } from '../context/index.js';
 import { AddressThrottlerGuard, UserThrottlerGuard } from './chained.guards.js';
@@ -52,6 +52,7 @@ import { THROTTLER_SETTINGS } from './throttler.tokens.js';
     ThrottlerGuard,
     AddressThrottlerGuard,
     UserThrottlerGuard,
+    overridableGuards(AddressThrottlerGuard, UserThrottlerGuard),
   ],
   exports: [getOptionsToken(), THROTTLER_SETTINGS, ThrottlerStorage, ThrottlerService, FailureThrottle],
 })

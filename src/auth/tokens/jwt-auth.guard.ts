@@ -1,7 +1,15 @@
 import { Inject, Injectable, Optional, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import { AuditTrail, CredentialVerifier, NoAuditTrail, ViolationStreaks } from '../../ports/index.js';
-import { ChainedGuard, GuardOrder, PUBLIC_ROUTE, hasRouteFlag, RouteMemo } from '../../guards/index.js';
+import {
+  ChainedGuard,
+  createMissingTokenProblem,
+  createUnauthorizedProblem,
+  GuardOrder,
+  PUBLIC_ROUTE,
+  hasRouteFlag,
+  RouteMemo,
+} from '../../guards/index.js';
 import {
   getClientAddress,
   PrincipalResolver,
@@ -141,16 +149,4 @@ function applySessionState(claimed: Principal, state: SessionState | null): Prin
   const { tenantId } = claimed;
   const roles = tenantId === undefined ? state.roles : state.tenants.get(tenantId);
   return roles ? { ...claimed, email: state.email, roles } : 'AUTH_TENANT_REVOKED';
-}
-
-function createMissingTokenProblem(): ProblemException {
-  return createUnauthorizedProblem(
-    'AUTH_TOKEN_MISSING',
-    'Send an access token as "Authorization: Bearer <token>". Log in to get one.',
-  );
-}
-
-/** Creates a 401 with the challenge of RFC 6750, section 3. */
-function createUnauthorizedProblem(code: ErrorCode, detail: string, attributes = ''): ProblemException {
-  return new ProblemException(code, detail, { headers: { 'WWW-Authenticate': `Bearer realm="api"${attributes}` } });
 }
