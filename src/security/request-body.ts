@@ -56,15 +56,19 @@ export function getBodyProblem(request: RequestWithBody): ProblemException | und
 export function parseBody(
   headers: IncomingHttpHeaders,
   body: Buffer,
-  { limits, controlCharacters }: SecuritySettings,
+  { limits, controlCharacters, reservedNames }: SecuritySettings,
   onStripped: () => void,
 ): unknown {
   if (body.length === 0) return undefined;
   const text = decodeBody(body);
   if (FORM_TYPE.test(headers['content-type'] ?? '')) {
-    return applyControlCharacterRule(parseFormText(text, limits.formFields), controlCharacters, onStripped);
+    return applyControlCharacterRule(
+      parseFormText(text, limits.formFields, reservedNames),
+      controlCharacters,
+      onStripped,
+    );
   }
-  const value = parseJsonText(body, text, limits);
+  const value = parseJsonText(body, text, limits, reservedNames);
   return mayHoldControlCharacters(text) ? applyControlCharacterRule(value, controlCharacters, onStripped) : value;
 }
 

@@ -63,6 +63,11 @@ export interface SecurityModuleOptions {
   methods?: readonly string[];
   /** Rule for control characters in JSON, forms and queries. Tab, line feed and carriage return are allowed. @default 'refuse' */
   controlCharacters?: ControlCharacterRule;
+  /**
+   * Names of fields that are refused in JSON, forms and queries, in addition to `__proto__` and `constructor.prototype`, which
+   * are always refused. @default none
+   */
+  reservedNames?: readonly string[];
   /** Whether to reject names that databases read as operators (`$gt`, `a.b`) on every route. @default false */
   refuseOperators?: boolean;
   /** Allowed addresses and networks (CIDR). Operational routes allow all addresses. @default all */
@@ -102,10 +107,11 @@ const DEFAULT_COMPRESSION: Required<CompressionOptions> = {
 };
 
 /** The options with all defaults. */
-export interface SecuritySettings extends SecurityModuleOptions {
+export interface SecuritySettings extends Omit<SecurityModuleOptions, 'reservedNames'> {
   readonly limits: Required<RequestLimits>;
   readonly methods: readonly string[];
   readonly controlCharacters: ControlCharacterRule;
+  readonly reservedNames: ReadonlySet<string>;
   readonly noStore: boolean;
   readonly compression: Required<CompressionOptions> | false;
 }
@@ -116,6 +122,7 @@ export function createSecuritySettings(options: SecurityModuleOptions): Security
     ...options,
     methods,
     controlCharacters,
+    reservedNames: new Set(options.reservedNames),
     noStore,
     limits: { ...DEFAULT_LIMITS, ...limits },
     compression: compression === false ? false : { ...DEFAULT_COMPRESSION, ...compression },

@@ -2,7 +2,8 @@ import { ValidationPipe, type ArgumentMetadata, type Type, type ValidationPipeOp
 import type { ValidationError } from 'class-validator';
 import type { FieldError } from '../problem/index.js';
 import { createFastValidator, type FastValidator } from './fast-validator.js';
-import { assertNoReservedNames } from './reserved-keys.js';
+import { findInheritedName, withoutInheritedNames } from './inherited-names.js';
+import { assertNoReservedNames, createReservedKeyProblem } from './reserved-keys.js';
 import {
   MAX_FIELD_PATH_LENGTH,
   UNKNOWN_FIELD,
@@ -12,10 +13,7 @@ import {
 
 const VALIDATED_TYPES = new Set<ArgumentMetadata['type']>(['body', 'query', 'param']);
 
-/**
- * A ValidationPipe that rejects reserved names. Nest removes some reserved names before class-validator sees them, and
- * class-validator accepts the others as known properties.
- */
+/** A ValidationPipe that refuses keys that reach a prototype, and does not lose fields with inherited names. */
 class StrictValidationPipe extends ValidationPipe {
   private readonly fastValidators = new WeakMap<Type, FastValidator | null>();
 
@@ -31,7 +29,18 @@ class StrictValidationPipe extends ValidationPipe {
     if (type === 'body' || type === 'query') this.rejectReservedNames(value);
     if (schema && VALIDATED_TYPES.has(type)) return validateWithSchema(schema, value, data);
     const instance = metatype && VALIDATED_TYPES.has(type) ? this.getFastValidator(metatype)?.(value) : undefined;
-    return instance ?? super.transform(value, metadata);
+    if (instance) return instance;
+    const inheritedName = this.toValidate(metadata) ? findInheritedName(value) : undefined;
+    return inheritedName === undefined
+      ? super.transform(value, metadata)
+      : this.refuseInheritedName(value, metadata, inheritedName);
+  }
+
+  /** Refuses a value that class-transformer would not copy completely. The errors of its other fields come first. */
+  private async refuseInheritedName(value: unknown, metadata: ArgumentMetadata, path: string): Promise<never> {
+    await super.transform(withoutInheritedNames(value), metadata);
+    if (path.includes('.')) throw createReservedKeyProblem(path);
+    throw createValidationProblem([{ path, ...UNKNOWN_FIELD }]);
   }
 
   private rejectReservedNames(value: unknown): void {
@@ -52,7 +61,7 @@ class StrictValidationPipe extends ValidationPipe {
 
 /** @publicApi */
 export interface ValidationOptions {
-  /** Called if a body or a query is rejected because of a name that every object inherits, such as `__proto__`. */
+  /** Called if a body or a query is rejected because of a key that reaches a prototype, such as `__proto__`. */
   onReservedName?: () => void;
 }
 
