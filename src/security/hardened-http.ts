@@ -1,11 +1,14 @@
-import type { ServerResponse } from 'node:http';
+import type { Server, ServerResponse } from 'node:http';
+import type { OnApplicationBootstrap } from '@nestjs/common';
 import { HttpAdapterHost, type AbstractHttpAdapter } from '@nestjs/core';
 import { currentContext } from '../context/index.js';
 import { createClientErrorListener } from './client-error.js';
 import { createCorsOptions } from './cors.js';
+import type { ExpressBodyRules } from './express-body-rules.js';
 import { hardenExpress } from './express.hardening.js';
 import { hardenFastify } from './fastify.hardening.js';
 import { Hardening } from './hardening.js';
+import { watchRawBodyOption } from './raw-body.js';
 import type { Header } from './response-headers.js';
 import type { SecuritySettings } from './security.options.js';
 import { SecurityReports } from './security-reports.js';
@@ -15,6 +18,7 @@ type HookResponse = ServerResponse | { readonly raw: ServerResponse };
 /** A method of Nest's adapters that their interface does not declare. */
 interface HookableAdapter {
   setOnRequestHook(hook: (request: object, response: HookResponse, done: () => void) => void): void;
+  registerParserMiddleware(): void;
 }
 
 /**
@@ -23,13 +27,14 @@ interface HookableAdapter {
  *
  * @publicApi
  */
-export class HardenedHttp {
+export class HardenedHttp implements OnApplicationBootstrap {
   private readonly hardening: Hardening;
+  private readonly expressRules: ExpressBodyRules | undefined;
 
   /** @internal */
   constructor(
-    adapterHost: HttpAdapterHost,
-    settings: SecuritySettings,
+    private readonly adapterHost: HttpAdapterHost,
+    private readonly settings: SecuritySettings,
     private readonly reports: SecurityReports,
   ) {
     this.hardening = new Hardening(settings, reports);
@@ -43,8 +48,20 @@ export class HardenedHttp {
       done();
     });
     if (settings.cors) adapter.enableCors(createCorsOptions(settings.cors, reports));
+    // Only this module reads bodies, also if the application was not created with `bodyParser: false`.
+    (adapter as unknown as HookableAdapter).registerParserMiddleware = () => undefined;
+    watchRawBodyOption(adapter, () => this.hardening.keepRawBodies());
     if (adapter.getType() === 'fastify') hardenFastify(adapter, this.hardening);
-    else hardenExpress(adapter, this.hardening);
+    else this.expressRules = hardenExpress(adapter, this.hardening);
+  }
+
+  /** Sets the time limits of bodies, after the routes are registered and before the server listens. @internal */
+  onApplicationBootstrap(): void {
+    const adapter = this.adapterHost.httpAdapter as AbstractHttpAdapter | undefined;
+    if (!adapter) return;
+    const { deadlines } = this.hardening;
+    for (const { timeoutMs } of this.expressRules?.getAll() ?? []) deadlines.addRoute(timeoutMs);
+    deadlines.apply(adapter.getHttpServer() as Server, this.settings.requestTimeoutMs);
   }
 
   /** Creates a listener for the server's `clientError` event. It responds to malformed HTTP and reports it. */

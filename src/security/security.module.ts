@@ -1,11 +1,12 @@
 import { ConfigurableModuleBuilder, Module } from '@nestjs/common';
-import { HttpAdapterHost } from '@nestjs/core';
+import { HttpAdapterHost, ModulesContainer } from '@nestjs/core';
 import { GuardChainModule } from '../guards/index.js';
 import { Metrics, NoMetrics, ViolationStreaks } from '../ports/index.js';
 import { AddressGuard } from './address.guard.js';
 import { HardenedHttp } from './hardened-http.js';
 import { NoStoreGuard } from './no-store.guard.js';
 import { OperatorKeysGuard } from './operator-keys.js';
+import { keepInjectedRawBodies } from './raw-body.js';
 import { installCompression } from './response-compression.js';
 import {
   SECURITY_OPTIONS,
@@ -42,8 +43,14 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<SecurityModule
     },
     {
       provide: HardenedHttp,
-      inject: [HttpAdapterHost, SECURITY_SETTINGS, SecurityReports],
-      useFactory: async (host: HttpAdapterHost, settings: SecuritySettings, reports: SecurityReports) => {
+      inject: [HttpAdapterHost, SECURITY_SETTINGS, SecurityReports, ModulesContainer],
+      useFactory: async (
+        host: HttpAdapterHost,
+        settings: SecuritySettings,
+        reports: SecurityReports,
+        modules: ModulesContainer,
+      ) => {
+        keepInjectedRawBodies(modules);
         // First, so that what holds a response back stands in front of the compression, and can still change the headers.
         await installCompression(settings, host);
         return new HardenedHttp(host, settings, reports);

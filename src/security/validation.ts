@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import { ValidationPipe, type ArgumentMetadata, type Type, type ValidationPipeOptions } from '@nestjs/common';
 import type { ValidationError } from 'class-validator';
 import type { FieldError } from '../problem/index.js';
@@ -26,6 +27,8 @@ class StrictValidationPipe extends ValidationPipe {
 
   override async transform(value: unknown, metadata: ArgumentMetadata): Promise<unknown> {
     const { type, metatype, schema, data } = metadata;
+    // A body that the handler reads itself.
+    if (value instanceof Readable) return value;
     if (type === 'body' || type === 'query') this.rejectReservedNames(value);
     if (schema && VALIDATED_TYPES.has(type)) return validateWithSchema(schema, value, data);
     const instance = metatype && VALIDATED_TYPES.has(type) ? this.getFastValidator(metatype)?.(value) : undefined;
