@@ -34,3 +34,7 @@ export {
   type UploadOptions,
 } from './upload.js';
 export { type ValidationOptions, createValidationPipe } from './validation.js';
+export { Webhook } from './webhooks/webhook.decorator.js';
+export { WebhookSignatureGuard } from './webhooks/webhook.guard.js';
+export { type WebhookOptions } from './webhooks/webhook.options.js';
+export { type WebhookScheme } from './webhooks/webhook-schemes.js';

@@ -1,7 +1,7 @@
 import { ConfigurableModuleBuilder, Module } from '@nestjs/common';
 import { HttpAdapterHost, ModulesContainer } from '@nestjs/core';
 import { GuardChainModule } from '../guards/index.js';
-import { Metrics, NoMetrics, ViolationStreaks } from '../ports/index.js';
+import { Metrics, NoMetrics, REDIS, ViolationStreaks } from '../ports/index.js';
 import { AddressGuard } from './address.guard.js';
 import { HardenedHttp } from './hardened-http.js';
 import { NoStoreGuard } from './no-store.guard.js';
@@ -16,6 +16,8 @@ import {
   type SecuritySettings,
 } from './security.options.js';
 import { SecurityReports } from './security-reports.js';
+import { WebhookReplays, type ReplayRedis } from './webhooks/webhook-replays.js';
+import { WebhookVerifier } from './webhooks/webhook-verifier.js';
 
 const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<SecurityModuleOptions>({
   optionsInjectionToken: SECURITY_OPTIONS,
@@ -55,6 +57,12 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<SecurityModule
         await installCompression(settings, host);
         return new HardenedHttp(host, settings, reports);
       },
+    },
+    {
+      provide: WebhookVerifier,
+      inject: [SecurityReports, { token: REDIS, optional: true }],
+      useFactory: (reports: SecurityReports, redis?: ReplayRedis) =>
+        new WebhookVerifier(reports, new WebhookReplays(redis)),
     },
     AddressGuard,
     NoStoreGuard,
