@@ -1,5 +1,6 @@
 import { Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
 import { DataSource } from 'typeorm';
+import { InjectModuleDataSource } from '../database/index.js';
 import { PeriodicTasks, type PeriodicTaskRunner } from '../periodic-tasks/index.js';
 
 const FLUSH_INTERVAL_MS = 60_000;
@@ -11,7 +12,7 @@ export class ApiKeyUses implements BeforeApplicationShutdown {
   private readonly flushing: PeriodicTaskRunner;
 
   constructor(
-    private readonly source: DataSource,
+    @InjectModuleDataSource() private readonly source: DataSource,
     tasks: PeriodicTasks,
   ) {
     const flush = () => this.flush();

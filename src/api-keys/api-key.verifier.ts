@@ -6,7 +6,7 @@ import { AccessControl } from '../authorization/index.js';
 import { AuditTrail, CredentialVerifier, NoAuditTrail, TenantDirectory } from '../ports/index.js';
 import { ProblemException, type ErrorCode } from '../problem/index.js';
 import type { Principal } from '../context/index.js';
-import { afterCommit, managerOf } from '../database/index.js';
+import { afterCommit, InjectModuleDataSource, managerOf } from '../database/index.js';
 import { UserStore } from '../users/index.js';
 import { ApiKeyUses } from './api-key-uses.js';
 import { API_KEY_PREFIX, hashSecret, parseApiKey } from './api-key-format.js';
@@ -52,7 +52,7 @@ export class ApiKeyVerifier extends CredentialVerifier {
   private readonly states;
 
   constructor(
-    private readonly source: DataSource,
+    @InjectModuleDataSource() private readonly source: DataSource,
     private readonly users: UserStore,
     private readonly access: AccessControl,
     private readonly uses: ApiKeyUses,

@@ -6,7 +6,7 @@ import { AuditTrail, NoAuditTrail, type AuditAction, type AuditInput, type Audit
 import { ProblemException } from '../problem/index.js';
 import { uuidv7 } from '../common/index.js';
 import type { Principal } from '../context/index.js';
-import { afterCommit, managerOf } from '../database/index.js';
+import { afterCommit, InjectModuleDataSource, managerOf } from '../database/index.js';
 import { createApiKey } from './api-key-format.js';
 import { ApiKey } from './api-key.entity.js';
 import { API_KEY_STATES } from './api-key.verifier.js';
@@ -21,7 +21,7 @@ const MAX_KEYS = 50;
 @Injectable()
 export class ApiKeysService {
   constructor(
-    private readonly source: DataSource,
+    @InjectModuleDataSource() private readonly source: DataSource,
     private readonly accounts: AccountTransactions,
     private readonly access: AccessControl,
     private readonly revocations: RevocationService,

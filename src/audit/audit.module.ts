@@ -1,5 +1,5 @@
 import { ConfigurableModuleBuilder, Global, Module, type DynamicModule } from '@nestjs/common';
-import { TypeOrmModule } from '@nestjs/typeorm';
+import { provideDataSource, type DataSourceOption, type ProvideDataSourceOptions } from '../database/index.js';
 import { AuditTrail } from '../ports/index.js';
 import { GuardChainModule } from '../guards/index.js';
 import { PeriodicTasksCoreModule } from '../periodic-tasks/index.js';
@@ -23,9 +23,35 @@ import { AuditStoreHealth } from './store/audit-store.health.js';
 import { AuditMaintenance } from './store/audit.maintenance.js';
 import { AuditRetention } from './store/audit.retention.js';
 import { AuditScope } from './store/audit.scope.js';
+import { auditMigrations } from './store/create-audit.migration.js';
+
+const STORAGE: ProvideDataSourceOptions = {
+  entities: [AuditEvent],
+  required: () => ({
+    module: 'AuditModule',
+    entities: [AuditEvent],
+    tables: [
+      'audit_idempotency',
+      'audit_seals',
+      'audit_unsealed',
+      'audit_checkpoints',
+      'audit_digests',
+      'audit_log',
+      'audit_batches',
+      'audit_sink_positions',
+    ],
+    migrations: [{ name: 'auditMigrations', from: 'nest-bulwark/audit', classes: auditMigrations }],
+  }),
+};
 
 const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE, ASYNC_OPTIONS_TYPE } =
-  new ConfigurableModuleBuilder<AuditModuleOptions>().setClassMethodName('forRoot').build();
+  new ConfigurableModuleBuilder<AuditModuleOptions>()
+    .setClassMethodName('forRoot')
+    .setExtras<DataSourceOption>({ dataSource: undefined }, (definition, { dataSource }) => ({
+      ...definition,
+      providers: [...(definition.providers ?? []), provideDataSource(STORAGE, dataSource)],
+    }))
+    .build();
 
 /**
  * Stores the security events of all modules in PostgreSQL.
@@ -34,7 +60,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE, ASYNC_OPTIO
  */
 @Global()
 @Module({
-  imports: [GuardChainModule, PeriodicTasksCoreModule, TypeOrmModule.forFeature([AuditEvent])],
+  imports: [GuardChainModule, PeriodicTasksCoreModule],
   providers: [
     { provide: AUDIT_SETTINGS, useFactory: auditSettings, inject: [MODULE_OPTIONS_TOKEN] },
     AuditScope,

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
-import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
+import { InjectModuleDataSource } from '../database/index.js';
 
 /**
  * The statement has one parameter, a JSON array. Its elements are the lines of the journal, and PostgreSQL parses them.
@@ -12,7 +12,7 @@ const INSERT = 'SELECT audit_append($1)';
 /** Inserts events into PostgreSQL. */
 @Injectable()
 export class AuditStore {
-  constructor(@InjectDataSource() private readonly source: DataSource) {}
+  constructor(@InjectModuleDataSource() private readonly source: DataSource) {}
 
   /** @param lines events as {@link AuditRecord} in JSON */
   async insert(lines: readonly string[]): Promise<void> {

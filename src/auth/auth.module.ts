@@ -1,9 +1,9 @@
 import { ConfigurableModuleBuilder, Global, Module } from '@nestjs/common';
+import { ModuleRef } from '@nestjs/core';
 import { JwtModule } from '@nestjs/jwt';
-import { PassportModule } from '@nestjs/passport';
-import { TypeOrmModule } from '@nestjs/typeorm';
-import { DataSource } from 'typeorm';
+import type { DataSource } from 'typeorm';
 import { AuthorizationGuardModule } from '../authorization/index.js';
+import { MODULE_DATA_SOURCE, provideDataSource, type ProvideDataSourceOptions } from '../database/index.js';
 import { PeriodicTasksCoreModule } from '../periodic-tasks/index.js';
 import { GuardChainModule } from '../guards/index.js';
 import { PrincipalResolver } from '../context/index.js';
@@ -19,7 +19,14 @@ import { AdminUsersController } from './accounts/admin-users.controller.js';
 import { AdminUsersService } from './accounts/admin-users.service.js';
 import { AccessTokenService } from './tokens/access-token.service.js';
 import { AuthController } from './auth.controller.js';
-import { AUTH_SETTINGS, authSettings, type AuthModuleOptions, type AuthSettings } from './auth.options.js';
+import {
+  AUTH_SETTINGS,
+  authSettings,
+  type AuthModuleExtras,
+  type AuthModuleOptions,
+  type AuthSettings,
+} from './auth.options.js';
+import { AUTH_DATA_SOURCE, requiredTables } from './auth.tables.js';
 import { BackgroundWork } from './background-work.js';
 import { AuthRetention } from './auth.retention.js';
 import { AuthService } from './auth.service.js';
@@ -33,7 +40,7 @@ import { SessionCookies } from './cookies/session-cookies.js';
 import { TokenDelivery } from './cookies/token-delivery.interceptor.js';
 import { JwksController } from './tokens/jwks.controller.js';
 import { JwtAuthGuard } from './tokens/jwt-auth.guard.js';
-import { JwtStrategy } from './tokens/jwt.strategy.js';
+import { passportStrategyProvider } from './tokens/passport-strategy.provider.js';
 import { LoginService } from './login.service.js';
 import { MailOutbox } from './mail/mail-outbox.service.js';
 import { MailSender, NoMailSender } from './mail/mail.sender.js';
@@ -50,8 +57,19 @@ import { Session } from './sessions/session.entity.js';
 import { SessionService } from './sessions/session.service.js';
 import { SIGNING_KEY, loadSigningKey } from './tokens/signing-key.js';
 
+const STORAGE: ProvideDataSourceOptions = {
+  entities: [Session, User],
+  inject: [AUTH_SETTINGS],
+  required: ({ userStore }: AuthSettings) => requiredTables(userStore === undefined),
+};
+
 const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModuleBuilder<AuthModuleOptions>()
   .setClassMethodName('forRoot')
+  .setExtras<AuthModuleExtras>({ dataSource: undefined, imports: [] }, (definition, { dataSource, imports = [] }) => ({
+    ...definition,
+    imports: [...(definition.imports ?? []), ...imports],
+    providers: [...(definition.providers ?? []), provideDataSource(STORAGE, dataSource)],
+  }))
   .build();
 
 /**
@@ -61,14 +79,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
  */
 @Global()
 @Module({
-  imports: [
-    AuthorizationGuardModule,
-    GuardChainModule,
-    JwtModule.register({}),
-    PassportModule,
-    PeriodicTasksCoreModule,
-    TypeOrmModule.forFeature([Session, User]),
-  ],
+  imports: [AuthorizationGuardModule, GuardChainModule, JwtModule.register({}), PeriodicTasksCoreModule],
   controllers: [
     AuthController,
     AccountController,
@@ -87,8 +98,11 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     },
     {
       provide: UserStore,
-      inject: [AUTH_SETTINGS, DataSource],
-      useFactory: ({ userStore }: AuthSettings, source: DataSource) => userStore ?? new TypeOrmUserStore(source),
+      inject: [AUTH_SETTINGS, MODULE_DATA_SOURCE, ModuleRef],
+      useFactory: ({ userStore }: AuthSettings, source: DataSource, moduleRef: ModuleRef) => {
+        if (typeof userStore === 'function') return moduleRef.create(userStore);
+        return userStore ?? new TypeOrmUserStore(source);
+      },
     },
     AccessTokenService,
     AccessTokenVerifier,
@@ -107,7 +121,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     DeviceCookies,
     JwtAuthGuard,
     { provide: PrincipalResolver, useExisting: JwtAuthGuard },
-    JwtStrategy,
+    passportStrategyProvider,
     LoginService,
     MailOutbox,
     OneTimeTokenService,
@@ -121,24 +135,31 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     SessionCookies,
     SessionService,
     TokenDelivery,
+    { provide: AUTH_DATA_SOURCE, useExisting: MODULE_DATA_SOURCE },
     UsersService,
     ViolationStreaks,
   ],
-  // Includes the dependencies of @TokenRoute(), for modules that use the decorator.
+  // Includes the dependencies of @TokenRoute() and of @UseGuards(JwtAuthGuard), for modules that use them.
   exports: [
+    AUTH_SETTINGS,
+    AUTH_DATA_SOURCE,
     AccessTokenService,
+    AccessTokenVerifier,
     AccountService,
     AccountTransactions,
     AdministratorsService,
     AuthService,
+    CsrfCheck,
     CsrfTokens,
     DeviceCookies,
+    JwtAuthGuard,
     PrincipalResolver,
     RevocationService,
     SessionCookies,
     SessionService,
     UserStore,
     UsersService,
+    ViolationStreaks,
   ],
 })
 export class AuthModule extends ConfigurableModuleClass {}

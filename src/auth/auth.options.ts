@@ -1,3 +1,5 @@
+import type { ModuleMetadata, Type } from '@nestjs/common';
+import type { DataSourceOption } from '../database/index.js';
 import type { UserStore } from '../users/index.js';
 import type { MailSender } from './mail/mail.sender.js';
 import type { BreachedPasswordCheck } from './passwords/breached-password-check.js';
@@ -110,8 +112,11 @@ export interface AuthModuleOptions {
    *   derived from the signing key; if that key is lost, the data cannot be decrypted
    */
   encryptionKeys?: readonly string[];
-  /** Storage of users. @default the table `users` */
-  userStore?: UserStore;
+  /**
+   * Storage of users: an instance, or a class. Nest injects the dependencies of a class from global modules and from the
+   * `imports` beside this option. @default the table `users`
+   */
+  userStore?: UserStore | Type<UserStore>;
   /** Checks whether a new password is in a known leak. @default no check */
   breachedPasswords?: BreachedPasswordCheck;
   /**
@@ -131,6 +136,12 @@ export interface AuthModuleOptions {
   linkTo?: (purpose: string, token: string) => string;
   /** First administrator. Created at start if there is no administrator yet. */
   admin?: { readonly email: string; readonly password: string };
+}
+
+/** Options that are given beside the factory of `forRootAsync()`. @publicApi */
+export interface AuthModuleExtras extends DataSourceOption {
+  /** Modules whose providers the class in `userStore` needs. @default [] */
+  imports?: ModuleMetadata['imports'];
 }
 
 type OptionWithDefault =

@@ -1,6 +1,6 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import { tryWithAdvisoryLock } from '../database/index.js';
+import { InjectModuleDataSource, tryWithAdvisoryLock } from '../database/index.js';
 import { PeriodicTasks } from '../periodic-tasks/index.js';
 import { AUTH_SETTINGS, type AuthSettings } from './auth.options.js';
 import { MAX_ATTEMPTS } from './mail/mail-outbox.service.js';
@@ -30,7 +30,7 @@ export class AuthRetention {
   private readonly expiredRecords: readonly ExpiredRecords[];
 
   constructor(
-    private readonly source: DataSource,
+    @InjectModuleDataSource() private readonly source: DataSource,
     @Inject(AUTH_SETTINGS) { retentionMs }: AuthSettings,
     tasks: PeriodicTasks,
   ) {

@@ -7,6 +7,7 @@ export { AdministratorsService, type NewAdministrator } from './accounts/adminis
 export { LoginDto, RegisterDto, TokenView, UserView } from './auth.dto.js';
 export { AuthModule } from './auth.module.js';
 export {
+  type AuthModuleExtras,
   type AuthModuleOptions,
   type CookieOptions,
   type EmailVerification,
@@ -42,5 +43,7 @@ export { JwtAuthGuard } from './tokens/jwt-auth.guard.js';
 export { type PublicJwk } from './tokens/signing-key.js';
 
 // For other folders of this project. The published types do not have these names.
+/** @internal */
+export { AUTH_DATA_SOURCE, assertDataSourceOfAuth } from './auth.tables.js';
 /** @internal */
 export { isAccountActive } from './accounts/account-transactions.js';

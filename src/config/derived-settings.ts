@@ -12,6 +12,7 @@ export const DERIVED_SETTINGS = {
   isProduction,
   'http.host': (values: Variables) => values.HOST ?? defaultHost(values),
   'http.managementHost': (values: Variables) => values.MANAGEMENT_HOST ?? defaultHost(values),
+  'database.allowEmbedded': (values: Variables) => !isProduction(values) || values.DATABASE_EMBEDDED_IN_PRODUCTION,
   /** Unset: tokens are in bodies only. */
   'auth.cookies': (values: Variables) =>
     values.AUTH_COOKIES === 'off'

@@ -1,6 +1,7 @@
 import { Logger } from '@nestjs/common';
 import { DataSource, type DataSourceOptions } from 'typeorm';
 import type { Client, Pool, PoolClient } from 'pg';
+import { DatabaseClient } from './database-client.js';
 import { poolOf } from './database.health.js';
 import { databaseServer } from './database.server.js';
 import type { DatabaseSettings } from './database.options.js';
@@ -56,6 +57,7 @@ function poolOptions(url: string, settings: DatabaseSettings, timeouts: ServerTi
     poolErrorHandler: (error: Error) => logger.warn(`an idle connection was lost: ${error.message}`),
     extra: {
       ...timeouts,
+      Client: DatabaseClient,
       min: settings.poolMin,
       max: settings.poolMax,
       // The server ends a long statement itself. This limit is for a server that does not answer any more.

@@ -5,40 +5,6 @@ import { DataSource, MigrationExecutor } from 'typeorm';
 import { HealthCheckOf, type HealthContributor, type HealthReport } from '../ports/index.js';
 import { excessOf, readLogin } from './login.js';
 
-/** A pool in which a connection was released within this time is busy and not blocked. */
-const RECENT_RELEASE_MS = 1_000;
-
-/**
- * Checks the database through the pool of the application. If all connections are in use, a query would wait behind the
- * requests, and high load would look like an outage. In that case a recently released connection proves that the
- * database works.
- */
-@Injectable()
-@HealthCheckOf({ key: 'database', groups: ['ready', 'startup', 'full', 'deep'] })
-export class DatabaseHealth implements HealthContributor {
-  private lastReleaseAt = 0;
-
-  constructor(@InjectDataSource() private readonly source: DataSource) {
-    poolOf(source).on('release', () => (this.lastReleaseAt = performance.now()));
-  }
-
-  async check(): Promise<HealthReport> {
-    const pool = poolOf(this.source);
-    const { totalCount: connections, idleCount: idle, waitingCount: waiting } = pool;
-    const isExhausted = idle === 0 && connections >= (pool.options.max ?? Infinity);
-    if (isExhausted && performance.now() - this.lastReleaseAt < RECENT_RELEASE_MS) {
-      return {
-        connections,
-        idle,
-        waiting,
-        degraded: `all ${connections} connections are in use, and ${waiting} requests wait for a connection`,
-      };
-    }
-    await this.source.query('SELECT 1');
-    return { connections, idle, waiting };
-  }
-}
-
 /**
  * Reports migrations of this build that the database does not have, for example after a restore or a manual rollback.
  */

@@ -1,7 +1,7 @@
 import { ConfigurableModuleBuilder, Module, type DynamicModule, type Provider } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { openDataSource } from './data-source.js';
-import { DatabaseHealth, DatabaseLoginHealth, MigrationsHealth } from './database.health.js';
+import { DatabaseLoginHealth, MigrationsHealth } from './database.health.js';
 import { databaseSettings, type DatabaseOptions, type DatabaseSettings } from './database.options.js';
 
 const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE, ASYNC_OPTIONS_TYPE } =
@@ -63,7 +63,7 @@ export class DatabaseModule extends ConfigurableModuleClass {
           },
         }),
       ],
-      providers: [DatabaseHealth, DatabaseLoginHealth, MigrationsHealth],
+      providers: [DatabaseLoginHealth, MigrationsHealth],
       exports: [TypeOrmModule],
     };
   }

@@ -1,6 +1,9 @@
 import type { MixedList } from 'typeorm';
 
-type MigrationClass = new () => { up(queryRunner: never): Promise<void>; down(queryRunner: never): Promise<void> };
+export type MigrationClass = new () => {
+  up(queryRunner: never): Promise<void>;
+  down(queryRunner: never): Promise<void>;
+};
 
 /** @publicApi */
 export interface DatabaseOptions {
@@ -9,6 +12,11 @@ export interface DatabaseOptions {
    * @default an embedded server in `dataDir`
    */
   url?: string;
+  /**
+   * Whether an embedded server runs where there is no `url`. It has no replicas, backups or upgrades.
+   * @default false if NODE_ENV is `production`, otherwise true
+   */
+  allowEmbedded?: boolean;
   /** URL of the login that runs the migrations and owns the tables. @default `url` */
   migrationUrl?: string;
   /** Folder of the embedded server. @default '.data' */
@@ -44,6 +52,7 @@ export type DatabaseSettings = Required<Omit<DatabaseOptions, 'url' | 'migration
 export function databaseSettings(options: DatabaseOptions): DatabaseSettings {
   return Object.freeze({
     url: options.url,
+    allowEmbedded: options.allowEmbedded ?? process.env['NODE_ENV'] !== 'production',
     migrationUrl: options.migrationUrl,
     dataDir: options.dataDir ?? '.data',
     migrations: options.migrations ?? [],

@@ -1,4 +1,4 @@
-import { Client } from 'pg';
+import { DatabaseClient } from './database-client.js';
 import type { DataSource } from 'typeorm';
 
 /** The role with which the application has logged in. */
@@ -20,8 +20,11 @@ export async function readLogin(source: Pick<DataSource, 'query'>): Promise<Data
 
 /** Reads the login on a new connection. @throws Error if the database does not answer in time */
 export async function readLoginAt(url: string, timeoutMs: number): Promise<DatabaseLogin> {
-  const client = new Client({ connectionString: url, connectionTimeoutMillis: timeoutMs, query_timeout: timeoutMs });
-  client.on('error', () => undefined);
+  const client = new DatabaseClient({
+    connectionString: url,
+    connectionTimeoutMillis: timeoutMs,
+    query_timeout: timeoutMs,
+  });
   try {
     await client.connect();
     return await readLogin({ query: async <T>(sql: string) => (await client.query(sql)).rows as T });

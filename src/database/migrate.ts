@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import { DataSource, MigrationExecutor, type Logger as TypeOrmLogger } from 'typeorm';
 import { tryAdvisoryLock } from './advisory-lock.js';
+import { DatabaseClient } from './database-client.js';
 import { grantToApplication } from './application-role.js';
 import type { DatabaseSettings } from './database.options.js';
 import { MIGRATIONS_TABLE } from './migrations-table.js';
@@ -30,7 +31,7 @@ export async function migrate(url: string, settings: DatabaseSettings): Promise<
     connectTimeoutMS: settings.connectTimeoutMs,
     installExtensions: false,
     logger: migrationLogger,
-    extra: { max: 1 },
+    extra: { max: 1, Client: DatabaseClient },
   }).initialize();
   try {
     for (let isWaiting = false; ; isWaiting = true) {

@@ -17,8 +17,21 @@ export interface HttpServiceCheck {
   cacheMs?: number;
 }
 
+/**
+ * How a data source counts: `critical`, the application is not ready without it; `optional`, it is only degraded; `off`, it
+ * is not checked.
+ *
+ * @publicApi
+ */
+export type DataSourceCheck = 'critical' | 'optional' | 'off';
+
 /** @publicApi */
 export interface HealthModuleOptions {
+  /**
+   * How the data sources of TypeORM count, by name; `default` is the one without a name. Each gets a check with the key
+   * `database` or `database-NAME`. @default {} (each one is critical)
+   */
+  dataSources?: Readonly<Record<string, DataSourceCheck>>;
   /**
    * Keys of the checks in each probe group. A group that is not listed contains the checks that declare it.
    * The start fails if no module provides a key.
@@ -48,6 +61,7 @@ export const HEALTH_SETTINGS = Symbol('bulwark.healthSettings');
 export function healthSettings(options: HealthModuleOptions): HealthSettings {
   return Object.freeze({
     groups: options.groups ?? {},
+    dataSources: options.dataSources ?? {},
     services: options.services ?? [],
     detailsToken: options.detailsToken,
     memoryThreshold: options.memoryThreshold ?? 0.9,

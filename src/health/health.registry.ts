@@ -10,6 +10,7 @@ import {
 } from '../ports/index.js';
 import { HealthCheckRunner, type HealthResult, type HealthState } from './health-check.runner.js';
 import { HEALTH_SETTINGS, type HealthSettings } from './health.options.js';
+import { DataSourceHealth, isDataSource, nameOfDataSource, type CheckedDataSource } from './data-source.health.js';
 import { HttpServiceHealth } from './http-service.health.js';
 
 /** Values of the metric `health_check_state`. */
@@ -46,6 +47,7 @@ export class HealthRegistry implements OnApplicationBootstrap {
       const contributor = wrapper.instance as HealthContributor;
       if (options && contributor.isActive?.() !== false) this.runners.push(new HealthCheckRunner(contributor, options));
     }
+    this.addDataSources();
     for (const service of this.settings.services) {
       const options = HttpServiceHealth.toContributorOptions(service);
       this.runners.push(new HealthCheckRunner(new HttpServiceHealth(service), options));
@@ -64,6 +66,30 @@ export class HealthRegistry implements OnApplicationBootstrap {
     );
     for (const [key, result] of entries) this.recordResult(key, result);
     return new Map(entries);
+  }
+
+  /** Several providers can give the same data source. It gets one check. */
+  private addDataSources(): void {
+    const names = new Map<CheckedDataSource, string | undefined>();
+    // Modules give a data source again, with a symbol as the token. Its name is in the token of @nestjs/typeorm.
+    const isSymbol = ({ token }: { token: unknown }) => Number(typeof token === 'symbol');
+    const providers = this.discovery.getProviders().toSorted((a, b) => isSymbol(a) - isSymbol(b));
+    for (const { instance, token, isAlias } of providers) {
+      if (!isAlias && isDataSource(instance) && !names.has(instance)) names.set(instance, nameOfDataSource(token));
+    }
+    const { dataSources } = this.settings;
+    const found = [...names.values()].map((name = 'default') => name);
+    const unknown = Object.keys(dataSources).find((name) => !found.includes(name));
+    if (unknown !== undefined) {
+      throw new Error(
+        `HealthModule has an option for the data source "${unknown}", which does not exist. Known: ${found.join(', ')}`,
+      );
+    }
+    for (const [source, name] of names) {
+      const check = dataSources[name ?? 'default'] ?? 'critical';
+      const options = DataSourceHealth.toContributorOptions(name, check);
+      if (check !== 'off') this.runners.push(new HealthCheckRunner(new DataSourceHealth(source), options));
+    }
   }
 
   /** Logs and counts a result only if the state has changed. */

@@ -6,5 +6,5 @@ export {
 } from '../ports/index.js';
 export { type HealthResult, type HealthState } from './health-check.runner.js';
 export { HealthModule } from './health.module.js';
-export { type HealthModuleOptions, type HttpServiceCheck } from './health.options.js';
+export { type DataSourceCheck, type HealthModuleOptions, type HttpServiceCheck } from './health.options.js';
 export { HealthRegistry } from './health.registry.js';

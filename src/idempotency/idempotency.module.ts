@@ -1,14 +1,30 @@
-import { ConfigurableModuleBuilder, Global, Module } from '@nestjs/common';
+import { ConfigurableModuleBuilder, Global, Module, type DynamicModule } from '@nestjs/common';
 import { PeriodicTasksCoreModule } from '../periodic-tasks/index.js';
+import { ProblemModule } from '../problem/index.js';
 import { IdempotencyHealth } from './idempotency.health.js';
-import { IDEMPOTENCY_OPTIONS, type IdempotencyModuleOptions } from './idempotency.options.js';
+import {
+  IDEMPOTENCY_OPTIONS,
+  type IdempotencyModuleExtras,
+  type IdempotencyModuleOptions,
+} from './idempotency.options.js';
 import { IdempotencyService } from './idempotency.service.js';
 
 const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<IdempotencyModuleOptions>({
   optionsInjectionToken: IDEMPOTENCY_OPTIONS,
 })
   .setClassMethodName('forRoot')
+  .setExtras<IdempotencyModuleExtras>({ dataSource: undefined }, (definition, { dataSource }) =>
+    dataSource === undefined
+      ? definition
+      : { ...definition, imports: [...(definition.imports ?? []), loadPostgresStore(dataSource)] },
+  )
   .build();
+
+/** Loads TypeORM, which applications with another store need not have. */
+async function loadPostgresStore(dataSource: string): Promise<DynamicModule> {
+  const { PostgresIdempotencyModule } = await import('./postgres-idempotency.module.js');
+  return PostgresIdempotencyModule.forRoot(dataSource);
+}
 
 /**
  * Idempotency keys for routes marked `@Idempotent()`
@@ -18,7 +34,7 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<IdempotencyMod
  */
 @Global()
 @Module({
-  imports: [PeriodicTasksCoreModule],
+  imports: [PeriodicTasksCoreModule, ProblemModule],
   providers: [IdempotencyService, IdempotencyHealth],
   exports: [IdempotencyService],
 })

@@ -4,7 +4,7 @@ import type { MemoryIdempotencyOptions } from './memory.idempotency-store.js';
 
 /** @publicApi */
 export interface IdempotencyModuleOptions {
-  /** @default Redis if RedisModule has a client, else the memory of this process */
+  /** @default PostgreSQL with `dataSource`, else Redis if RedisModule has a client, else the memory of this process */
   store?: IdempotencyStore;
   /** Limits of the memory store. @default 100,000 keys, 64 MiB, a quarter for each caller */
   memory?: MemoryIdempotencyOptions;
@@ -37,6 +37,15 @@ export interface IdempotencyModuleOptions {
   pruneIntervalMs?: number;
 }
 
+/** Options that are given beside the factory of `forRootAsync()`. @publicApi */
+export interface IdempotencyModuleExtras {
+  /**
+   * Name of a TypeORM data source, in which keys are stored. `default` is the data source without a name.
+   * @default keys are not stored in PostgreSQL
+   */
+  dataSource?: string;
+}
+
 /** @publicApi */
 export interface IdempotentOptions {
   /** How long the response is stored, in milliseconds. @default `ttlMs` of the module */
@@ -46,5 +55,8 @@ export interface IdempotentOptions {
   /** @default `afterCrash` of the module */
   afterCrash?: 'execute' | 'refuse';
 }
+
+/** Token of the store in the data source. */
+export const IDEMPOTENCY_STORE = Symbol('bulwark.idempotencyStore');
 
 export const IDEMPOTENCY_OPTIONS = Symbol('bulwark.idempotencyOptions');

@@ -9,7 +9,12 @@ import { ProblemException } from '../problem/index.js';
 import { withTimeLimit } from '../common/index.js';
 import { getCaller, createFingerprint, createClaimId, parseKey, getBudgetCaller } from './idempotency-key.js';
 import { IdempotencyStoreFullError } from './idempotency-store-full.error.js';
-import { IDEMPOTENCY_OPTIONS, type IdempotencyModuleOptions, type IdempotentOptions } from './idempotency.options.js';
+import {
+  IDEMPOTENCY_OPTIONS,
+  IDEMPOTENCY_STORE,
+  type IdempotencyModuleOptions,
+  type IdempotentOptions,
+} from './idempotency.options.js';
 import type { IdempotencyClaim, IdempotencyState, IdempotencyStore, StoredResponse } from './idempotency.store.js';
 import type { MemoryUsage } from './memory-budget.js';
 import { MemoryIdempotencyStore } from './memory.idempotency-store.js';
@@ -50,9 +55,10 @@ export class IdempotencyService {
     tasks: PeriodicTasks,
     @Optional() @Inject(REDIS) redis?: IdempotencyRedis,
     @Optional() metrics: Metrics = new NoMetrics(),
+    @Optional() @Inject(IDEMPOTENCY_STORE) store?: IdempotencyStore,
   ) {
     this.store =
-      options.store ?? (redis ? new RedisIdempotencyStore(redis) : new MemoryIdempotencyStore(options.memory));
+      options.store ?? store ?? (redis ? new RedisIdempotencyStore(redis) : new MemoryIdempotencyStore(options.memory));
     if (this.store.prune) {
       const everyMs = options.pruneIntervalMs ?? PRUNE_INTERVAL_MS;
       tasks.add({ name: 'idempotency-pruning', everyMs, run: () => this.store.prune?.() });

@@ -1,7 +1,11 @@
 export { idempotencyMigrations } from './create-idempotency-keys.migration.js';
 export { IdempotencyStoreFullError } from './idempotency-store-full.error.js';
 export { IdempotencyModule } from './idempotency.module.js';
-export { type IdempotencyModuleOptions, type IdempotentOptions } from './idempotency.options.js';
+export {
+  type IdempotencyModuleExtras,
+  type IdempotencyModuleOptions,
+  type IdempotentOptions,
+} from './idempotency.options.js';
 export { IdempotencyService } from './idempotency.service.js';
 export {
   type IdempotencyClaim,

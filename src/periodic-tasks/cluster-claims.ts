@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { Injectable, Logger } from '@nestjs/common';
+import { Inject, Injectable, Logger, Optional } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
+import type { PeriodicTasksModuleOptions } from './periodic-task.options.js';
+import { PERIODIC_TASKS_OPTIONS } from './periodic-tasks.module-definition.js';
 import { TaskLease, type LeaseStatements, type TaskDatabase } from './task-lease.js';
 
 export interface ClaimRequest {
@@ -61,7 +63,7 @@ const LEASE: LeaseStatements = {
   ),
   release: counted(
     `UPDATE periodic_task_claims
-     SET claimed_until = now(), retry_at = now() + $4::float8 * ${MS},
+     SET holder = NULL, claimed_until = now(), retry_at = now() + $4::float8 * ${MS},
          failures = CASE $3::text WHEN 'failed' THEN failures + 1 WHEN 'succeeded' THEN 0 ELSE failures END,
          succeeded_at = CASE $3::text WHEN 'succeeded' THEN now() ELSE succeeded_at END
      WHERE name = $1 AND holder = $2`,
@@ -81,7 +83,10 @@ export class ClusterClaims {
   private readonly logger = new Logger('PeriodicTasks');
   private found: TaskDatabase | undefined;
 
-  constructor(private readonly moduleRef: ModuleRef) {}
+  constructor(
+    private readonly moduleRef: ModuleRef,
+    @Optional() @Inject(PERIODIC_TASKS_OPTIONS) private readonly options: PeriodicTasksModuleOptions = {},
+  ) {}
 
   /** @throws Error where there is no database, or no table in it, with the line to add */
   async assertReady(task: string): Promise<void> {
@@ -110,7 +115,7 @@ export class ClusterClaims {
     if (row?.hasTable !== true) {
       throw new Error(
         `${need(task)} the table periodic_task_claims. Add periodicTasksMigrations of nest-bulwark/periodic-tasks to the migrations of ` +
-          'DatabaseModule.forRoot().',
+          'DatabaseModule.forRoot(), or of TypeOrmModule.forRoot() with migrationsRun: true.',
       );
     }
     this.found = database;
@@ -118,12 +123,14 @@ export class ClusterClaims {
   }
 
   private async findDatabase(task: string): Promise<TaskDatabase> {
+    const { dataSource: name = 'default' } = this.options;
     try {
-      const { DataSource } = await import('typeorm');
-      return this.moduleRef.get<TaskDatabase>(DataSource, { strict: false });
+      const { getDataSourceToken } = await import('@nestjs/typeorm');
+      return this.moduleRef.get<TaskDatabase>(getDataSourceToken(name), { strict: false });
     } catch (error) {
       throw new Error(
-        `${need(task)} PostgreSQL. Add DatabaseModule.forRoot({ url, migrations }) to the imports of the application.`,
+        `${need(task)} PostgreSQL. Add DatabaseModule.forRoot({ url, migrations }) to the imports of the application. With ` +
+          `TypeOrmModule.forRoot({ name }), give PeriodicTasksModule.forRoot() the option dataSource; now it is "${name}".`,
         { cause: error },
       );
     }

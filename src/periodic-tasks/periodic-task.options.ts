@@ -46,6 +46,11 @@ export interface PeriodicTaskOptions extends PeriodicTaskTiming {
 
 /** @publicApi */
 export interface PeriodicTasksModuleOptions {
+  /**
+   * Name of the data source that has the table of tasks with the scope `cluster`, as in `TypeOrmModule.forRoot({ name })`.
+   * @default the data source without a name
+   */
+  dataSource?: string;
   /** How long a task may fail before `/health` is degraded, in milliseconds. @default 300_000 */
   degradedAfterMs?: number;
   /** Longest wait for runs in flight at shutdown, in milliseconds. @default 8_000 */

@@ -1,6 +1,6 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
-import { UsersModule } from '../users/index.js';
+import { ProblemModule } from '../problem/index.js';
 import { AuditChecks } from './checks/audit.checks.js';
 import { CacheChecks } from './checks/cache.checks.js';
 import { AuthChecks } from './checks/auth.checks.js';
@@ -37,7 +37,7 @@ export class ProductionTestModule {
   static forRoot({ adminOnly = true, timeoutMs = 10_000 }: ProductionTestModuleOptions = {}): DynamicModule {
     return {
       module: ProductionTestModule,
-      imports: [DiscoveryModule, UsersModule],
+      imports: [DiscoveryModule, ProblemModule],
       controllers: [
         ReportPageController,
         SampleController,

@@ -2,7 +2,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { ProblemException } from '../problem/index.js';
 import { failBody } from './body-stream.js';
 
-/** Time of Node for a whole request, where the server has none. */
+/** Time of other routes, if the server has no limit. */
 const DEFAULT_TIMEOUT_MS = 120_000;
 const CLOSE_DELAY_MS = 1_000;
 
@@ -19,10 +19,9 @@ export class BodyDeadlines {
     this.longestMs = Math.max(this.longestMs, timeoutMs ?? 0);
   }
 
-  /** @param timeoutMs limit of routes without their own. @default that of the server */
-  apply(server: Server, timeoutMs: number | undefined): void {
-    const defaultMs = timeoutMs ?? (server.requestTimeout || DEFAULT_TIMEOUT_MS);
-    if (timeoutMs !== undefined) server.requestTimeout = timeoutMs;
+  /** Raises the limit of the server to the longest time of a route. */
+  apply(server: Server): void {
+    const defaultMs = server.requestTimeout || DEFAULT_TIMEOUT_MS;
     if (this.longestMs <= defaultMs) return;
     server.requestTimeout = this.longestMs;
     this.defaultMs = defaultMs;

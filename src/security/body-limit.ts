@@ -5,7 +5,7 @@ import { createBodyDecorator } from './body-rules.js';
 export interface BodyLimitOptions {
   /**
    * Time in which the whole body must arrive, in milliseconds. It may be longer or shorter than that of other routes.
-   * @default `requestTimeoutMs` of SecurityModule
+   * @default `timeouts.requestMs` of SecurityModule
    */
   timeoutMs?: number;
 }

@@ -12,12 +12,17 @@ interface ExpressInstance {
   set(setting: string, value: unknown): unknown;
 }
 
+interface ReplyingAdapter {
+  reply(response: ServerResponse, body: unknown, status?: number): unknown;
+}
+
 /** Applies the rules to every request of an Express application, before its routes. */
 export function hardenExpress(adapter: AbstractHttpAdapter, hardening: Hardening): ExpressBodyRules {
   const express = adapter.getInstance() as ExpressInstance;
   express.set('x-powered-by', false);
   // The extended parser would create objects and arrays from names with brackets.
   express.set('query parser', 'simple');
+  sendTextAsPlainText(adapter);
   const bodyRules = new ExpressBodyRules(() => express.router);
   adapter.use((request: ExpressRequest, response: ServerResponse, next: Next) => {
     const adapterRequest = request as unknown as AdapterRequest;
@@ -42,6 +47,18 @@ export function hardenExpress(adapter: AbstractHttpAdapter, hardening: Hardening
     });
   });
   return bodyRules;
+}
+
+/** Express would send text as HTML, and a browser would run scripts in text from a client. */
+function sendTextAsPlainText(adapter: AbstractHttpAdapter): void {
+  const replying = adapter as unknown as ReplyingAdapter;
+  const reply = replying.reply.bind(adapter);
+  replying.reply = (response, body, status) => {
+    if (typeof body === 'string' && !response.hasHeader('Content-Type')) {
+      response.setHeader('Content-Type', 'text/plain; charset=utf-8');
+    }
+    return reply(response, body, status);
+  };
 }
 
 /** Decodes unreserved characters: `%61` equals `a` (RFC 3986, section 6.2.2.2). Fastify decodes them, Express does not. */

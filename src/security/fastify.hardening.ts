@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage, OutgoingHttpHeader, ServerResponse } from 'node:http';
 import type { AbstractHttpAdapter } from '@nestjs/core';
 import type { AdapterRequest } from '../context/index.js';
 import { getConfigBodyRules } from './body-rules.js';
@@ -6,11 +6,22 @@ import type { AdmittedBody, Hardening } from './hardening.js';
 
 type Done = (error?: unknown) => void;
 
+interface FastifyReply {
+  readonly raw: ServerResponse;
+  readonly statusCode: number;
+  getHeader(name: string): OutgoingHttpHeader | undefined;
+  removeHeader(name: string): unknown;
+}
+
 interface FastifyInstance {
   addHook(name: 'onRoute', hook: (route: { readonly config?: unknown }) => void): void;
   addHook(
     name: 'onRequest',
     hook: (request: FastifyRequest, reply: { readonly raw: ServerResponse }, done: Done) => void,
+  ): void;
+  addHook(
+    name: 'onSend',
+    hook: (request: FastifyRequest, reply: FastifyReply, payload: unknown, done: Done) => void,
   ): void;
   removeAllContentTypeParsers(): void;
   addContentTypeParser(
@@ -39,6 +50,13 @@ export function hardenFastify(adapter: AbstractHttpAdapter, hardening: Hardening
     } catch (problem) {
       return done(problem);
     }
+    done();
+  });
+  // Fastify closes the connection after a rejected body, and a client that still sends would get a reset instead of the
+  // response. Node discards the rest of the body. A shutdown sets `Connection` on the raw response.
+  fastify.addHook('onSend', (_request, reply, _payload, done) => {
+    const isFastifys = reply.getHeader('connection') !== undefined && !reply.raw.hasHeader('connection');
+    if (isFastifys && reply.statusCode < 500) reply.removeHeader('connection');
     done();
   });
   fastify.removeAllContentTypeParsers();

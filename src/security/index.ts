@@ -14,7 +14,12 @@ export { type SafeFetchOptions, type SafeResponse, safeFetch } from './outgoing/
 export { CspNonce, Page, type PageSources } from './page.js';
 export { RawBody } from './raw-body.js';
 export { type Header, ResponseHeaders } from './response-headers.js';
-export { type SchemaOutput, type StandardSchema } from './schema-validation.js';
+export {
+  createValidationPipe,
+  type SchemaOutput,
+  type StandardSchema,
+  type ValidationOptions,
+} from '../validation/index.js';
 export { SecurityModule } from './security.module.js';
 export {
   type BodyCoding,
@@ -33,8 +38,11 @@ export {
   Upload,
   type UploadOptions,
 } from './upload.js';
-export { type ValidationOptions, createValidationPipe } from './validation.js';
 export { Webhook } from './webhooks/webhook.decorator.js';
 export { WebhookSignatureGuard } from './webhooks/webhook.guard.js';
 export { type WebhookOptions } from './webhooks/webhook.options.js';
 export { type WebhookScheme } from './webhooks/webhook-schemes.js';
+
+// For other folders of this project. The published types do not have these names.
+/** @internal */
+export { MAX_PATH_LENGTH } from './path-rules.js';

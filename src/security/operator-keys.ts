@@ -4,7 +4,7 @@ import { Reflector } from '@nestjs/core';
 import { ChainedGuard, GuardOrder, RouteMemo } from '../guards/index.js';
 import { getClientAddress, getRequestContext, getRequest, type AdapterRequest } from '../context/index.js';
 import { ProblemException } from '../problem/index.js';
-import { isPlainObject } from './reserved-keys.js';
+import { isPlainObject } from '../validation/index.js';
 import { SECURITY_SETTINGS, type SecuritySettings } from './security.options.js';
 import { SecurityReports } from './security-reports.js';
 

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { ProblemException, type ErrorCode } from '../problem/index.js';
-import { createReservedKeyProblem, reachesPrototype } from './reserved-keys.js';
+import { createReservedKeyProblem, reachesPrototype } from '../validation/index.js';
 import type { SecuritySettings } from './security.options.js';
 
 /** Header fields that a request may have only once. If there are two, Node uses the first, and a proxy may use the last. */

@@ -1,7 +1,8 @@
-import { ConfigurableModuleBuilder, Module } from '@nestjs/common';
+import { ConfigurableModuleBuilder, Global, Module } from '@nestjs/common';
 import { HttpAdapterHost, ModulesContainer } from '@nestjs/core';
 import { GuardChainModule } from '../guards/index.js';
-import { Metrics, NoMetrics, REDIS, ViolationStreaks } from '../ports/index.js';
+import { RequestHooks } from '../context/index.js';
+import { InputReports, Metrics, NoMetrics, REDIS, ViolationStreaks } from '../ports/index.js';
 import { AddressGuard } from './address.guard.js';
 import { HardenedHttp } from './hardened-http.js';
 import { NoStoreGuard } from './no-store.guard.js';
@@ -32,6 +33,7 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<SecurityModule
  *
  * @publicApi
  */
+@Global()
 @Module({
   imports: [GuardChainModule],
   providers: [
@@ -45,9 +47,10 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<SecurityModule
     },
     {
       provide: HardenedHttp,
-      inject: [HttpAdapterHost, SECURITY_SETTINGS, SecurityReports, ModulesContainer],
+      inject: [HttpAdapterHost, RequestHooks, SECURITY_SETTINGS, SecurityReports, ModulesContainer],
       useFactory: async (
         host: HttpAdapterHost,
+        hooks: RequestHooks,
         settings: SecuritySettings,
         reports: SecurityReports,
         modules: ModulesContainer,
@@ -55,7 +58,7 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<SecurityModule
         keepInjectedRawBodies(modules);
         // First, so that what holds a response back stands in front of the compression, and can still change the headers.
         await installCompression(settings, host);
-        return new HardenedHttp(host, settings, reports);
+        return new HardenedHttp(host, hooks, settings, reports);
       },
     },
     {
@@ -64,10 +67,11 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<SecurityModule
       useFactory: (reports: SecurityReports, redis?: ReplayRedis) =>
         new WebhookVerifier(reports, new WebhookReplays(redis)),
     },
+    { provide: InputReports, useExisting: HardenedHttp },
     AddressGuard,
     NoStoreGuard,
     OperatorKeysGuard,
   ],
-  exports: [HardenedHttp],
+  exports: [HardenedHttp, InputReports],
 })
 export class SecurityModule extends ConfigurableModuleClass {}

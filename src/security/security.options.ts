@@ -1,5 +1,6 @@
 import type { HelmetOptions } from 'helmet';
 import { parseMediaRange, type MediaRange, type StreamedBody } from './media-types.js';
+import type { ClientTimeouts } from './server-limits.js';
 
 /** How control characters in text are handled. NUL, for example, ends a string in C, and PostgreSQL rejects it. @publicApi */
 export type ControlCharacterRule = 'refuse' | 'strip' | 'allow';
@@ -78,11 +79,8 @@ export interface SecurityModuleOptions {
    * of `NestFactory.create()` has the same effect. @default false
    */
   rawBody?: boolean;
-  /**
-   * Time in which a request with its whole body must arrive, in milliseconds. `@BodyLimit()` sets another time for a route.
-   * @default the time of the server, which `setServerTimeouts()` sets to 120000
-   */
-  requestTimeoutMs?: number;
+  /** Timeouts of the HTTP server against slow clients. */
+  timeouts?: ClientTimeouts;
   /** Allowed methods. Other methods get 405. @default GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS */
   methods?: readonly string[];
   /** Rule for control characters in JSON, forms and queries. Tab, line feed and carriage return are allowed. @default 'refuse' */

@@ -12,5 +12,5 @@ export { TenantOwned } from './isolation/tenant-owned.entity.js';
 export { TenantScope } from './isolation/tenant-scope.js';
 export { Tenant, TenantMember } from './tenant.entity.js';
 export { AdminTenantView, MemberView, TenantPage, TenantView } from './tenants.dto.js';
-export { TenantsModule } from './tenants.module.js';
+export { TenantsModule, type TenantsModuleOptions } from './tenants.module.js';
 export { TenantsService } from './tenants.service.js';

@@ -4,7 +4,7 @@ import { isAccountActive } from '../auth/index.js';
 import { AccessControl } from '../authorization/index.js';
 import { ProblemException } from '../problem/index.js';
 import { TenantDirectory, type Memberships } from '../ports/index.js';
-import { inTransaction, managerOf } from '../database/index.js';
+import { InjectModuleDataSource, inTransaction, managerOf } from '../database/index.js';
 import { UserStore } from '../users/index.js';
 
 const FOREIGN_KEY_VIOLATION = '23503';
@@ -15,7 +15,7 @@ export const OWNER_ROLE = 'TenantOwner';
 @Injectable()
 export class TenantMemberships extends TenantDirectory {
   constructor(
-    private readonly source: DataSource,
+    @InjectModuleDataSource() private readonly source: DataSource,
     private readonly access: AccessControl,
     private readonly users: UserStore,
   ) {

@@ -1,6 +1,5 @@
 import { Injectable, Optional } from '@nestjs/common';
-import { InjectRepository } from '@nestjs/typeorm';
-import { DataSource, Repository } from 'typeorm';
+import { DataSource } from 'typeorm';
 import { AccountTransactions, AuthService, RevocationService, type AccessTokenView } from '../auth/index.js';
 import { AccessControl, type Grants } from '../authorization/index.js';
 import { AuditTrail, NoAuditTrail, type AuditAction, type AuditInput, type AuditMetadata } from '../ports/index.js';
@@ -8,7 +7,7 @@ import { ProblemException } from '../problem/index.js';
 import { uuidv7 } from '../common/index.js';
 import type { Principal } from '../context/index.js';
 import { CursorCodec, readKeysetPage } from '../conventions/index.js';
-import { afterCommit, inTransaction, managerOf } from '../database/index.js';
+import { afterCommit, InjectModuleDataSource, inTransaction, managerOf } from '../database/index.js';
 import { currentOperationId } from '../idempotency/index.js';
 import { UsersService, type UserRecord } from '../users/index.js';
 import { OWNER_ROLE, TenantMemberships } from './tenant-memberships.js';
@@ -27,8 +26,7 @@ export const NO_SUCH_TENANT = 'There is no such tenant.';
 export class TenantsService {
   /** @internal */
   constructor(
-    @InjectRepository(Tenant) private readonly tenants: Repository<Tenant>,
-    private readonly source: DataSource,
+    @InjectModuleDataSource() private readonly source: DataSource,
     private readonly memberships: TenantMemberships,
     private readonly access: AccessControl,
     private readonly users: UsersService,
@@ -87,7 +85,7 @@ export class TenantsService {
 
   /** @throws ProblemException `CURSOR_INVALID` */
   async list(cursor?: string): Promise<TenantPage> {
-    const { items, next, prev } = await readKeysetPage(this.tenants.createQueryBuilder('tenant'), {
+    const { items, next, prev } = await readKeysetPage(this.source.getRepository(Tenant).createQueryBuilder('tenant'), {
       codec: this.cursors,
       list: 'tenants',
       limit: PAGE_SIZE,

@@ -8,12 +8,11 @@ import {
   type NestApplicationOptions,
   type Type,
 } from '@nestjs/common';
-import { HttpAdapterHost, NestFactory, type AbstractHttpAdapter } from '@nestjs/core';
+import { NestFactory, type AbstractHttpAdapter } from '@nestjs/core';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { AuditTrail, type AuditInput } from '../../src/ports/index.js';
-import { ProblemFilter } from '../../src/problem/index.js';
-import { createValidationPipe, SecurityModule, setServerTimeouts } from '../../src/security/index.js';
+import { createValidationPipe, SecurityModule } from '../../src/security/index.js';
 import type { SecurityModuleOptions } from '../../src/security/index.js';
 import { TestClient } from './client.js';
 import type { AdapterName } from './harness.js';
@@ -58,9 +57,7 @@ export class HardenedApp extends TestClient {
       abortOnError: false,
       ...nest,
     });
-    app.useGlobalFilters(new ProblemFilter(app.get(HttpAdapterHost)));
     app.useGlobalPipes(createValidationPipe());
-    setServerTimeouts(app.getHttpServer() as Server);
     await app.listen(0, '127.0.0.1');
     const { port } = app.getHttpServer().address() as AddressInfo;
     return new HardenedApp(app, `http://127.0.0.1:${port}`, audit);

@@ -10,6 +10,8 @@ export class TcpProxy {
   answerDelayMs = 0;
   /** Delay of the data that the client sends, in milliseconds. */
   requestDelayMs = 0;
+  /** Changes the data that the server sends. */
+  rewriteAnswer = (data: Buffer): Buffer => data;
   private server: Server | undefined;
   private readonly sockets = new Set<Socket>();
 
@@ -60,7 +62,12 @@ export class TcpProxy {
     this.accepted++;
     const far = connect(Number(this.target.port), this.target.hostname);
     relay(near, far, () => this.requestDelayMs);
-    relay(far, near, () => this.answerDelayMs);
+    relay(
+      far,
+      near,
+      () => this.answerDelayMs,
+      (data) => this.rewriteAnswer(data),
+    );
     for (const [socket, other] of [[near, far] as const, [far, near] as const]) {
       this.sockets.add(socket);
       socket.on('error', () => other.destroy());
@@ -73,12 +80,12 @@ export class TcpProxy {
 }
 
 /** Forwards data in its order. Each piece gets the delay that was set when the piece arrived. */
-function relay(from: Socket, to: Socket, delayMs: () => number): void {
+function relay(from: Socket, to: Socket, delayMs: () => number, rewrite = (data: Buffer): Buffer => data): void {
   let lastDueAt = 0;
   from.on('data', (data) => {
     const now = performance.now();
     lastDueAt = Math.max(lastDueAt, now + delayMs());
-    const pass = () => void (to.destroyed || to.write(data));
+    const pass = () => void (to.destroyed || to.write(rewrite(data)));
     if (lastDueAt <= now) pass();
     else setTimeout(pass, lastDueAt - now);
   });

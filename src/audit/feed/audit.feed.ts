@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
-import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
+import { InjectModuleDataSource } from '../../database/index.js';
 
 /** Events that one statement has stored. */
 export interface StoredBatch {
@@ -34,7 +34,7 @@ export class AuditFeed {
   /** Missing positions, each with the id of the next transaction at the time when the gap was first seen. */
   private readonly gaps = new Map<bigint, bigint>();
 
-  constructor(@InjectDataSource() private readonly source: DataSource) {}
+  constructor(@InjectModuleDataSource() private readonly source: DataSource) {}
 
   /**
    * Returns the batches after a position, oldest first and without gaps. Together they have at most `eventCount`

@@ -1,7 +1,6 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource, type EntityManager } from 'typeorm';
-import { tryWithAdvisoryLock } from '../../database/index.js';
+import { InjectModuleDataSource, tryWithAdvisoryLock } from '../../database/index.js';
 import { AUDIT_SETTINGS, type AuditSettings } from '../audit.options.js';
 import { SEE_ALL } from '../store/audit.scope.js';
 import { AuditSigner } from './audit.signer.js';
@@ -58,7 +57,7 @@ export class AuditDigests {
 
   /** @internal */
   constructor(
-    @InjectDataSource() private readonly source: DataSource,
+    @InjectModuleDataSource() private readonly source: DataSource,
     @Inject(AUDIT_SETTINGS) private readonly settings: AuditSettings,
     private readonly signer: AuditSigner,
   ) {

@@ -1,7 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource, type EntityManager } from 'typeorm';
-import { tryWithAdvisoryLock } from '../../database/index.js';
+import { InjectModuleDataSource, tryWithAdvisoryLock } from '../../database/index.js';
 import { PeriodicTasks } from '../../periodic-tasks/index.js';
 import { AUDIT_SETTINGS, type AuditSettings } from '../audit.options.js';
 import { SEE_ALL } from '../store/audit.scope.js';
@@ -85,7 +84,7 @@ export class AuditSealer {
   private readonly keys: SealKeys;
 
   constructor(
-    @InjectDataSource() private readonly source: DataSource,
+    @InjectModuleDataSource() private readonly source: DataSource,
     @Inject(AUDIT_SETTINGS) { sealSecret, oldSealSecrets, sealIntervalMs: everyMs }: AuditSettings,
     tasks: PeriodicTasks,
   ) {

@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource, type EntityManager } from 'typeorm';
+import { InjectModuleDataSource } from '../../database/index.js';
 import { AUDIT_SETTINGS, type AuditSettings } from '../audit.options.js';
 import { SEE_ALL } from '../store/audit.scope.js';
 import { firstIdOf } from '../store/months.js';
@@ -52,7 +52,7 @@ export class AuditVerifier {
 
   /** @internal */
   constructor(
-    @InjectDataSource() private readonly source: DataSource,
+    @InjectModuleDataSource() private readonly source: DataSource,
     @Inject(AUDIT_SETTINGS) settings: AuditSettings,
     private readonly digests: AuditDigests,
     private readonly signer: AuditSigner,

@@ -5,8 +5,8 @@ import {
   type BeforeApplicationShutdown,
   type OnApplicationBootstrap,
 } from '@nestjs/common';
-import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
+import { InjectModuleDataSource } from '../../database/index.js';
 import {
   HealthCheckOf,
   Metrics,
@@ -33,7 +33,7 @@ export class AuditSinks implements HealthContributor, OnApplicationBootstrap, Be
   private readonly runners: readonly SinkRunner[];
 
   constructor(
-    @InjectDataSource() source: DataSource,
+    @InjectModuleDataSource() source: DataSource,
     @Inject(AUDIT_SETTINGS) settings: AuditSettings,
     feed: AuditFeed,
     events: FeedEvents,

@@ -1,7 +1,6 @@
 import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
-import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource, type EntityManager } from 'typeorm';
-import { tryWithAdvisoryLock } from '../../database/index.js';
+import { InjectModuleDataSource, tryWithAdvisoryLock } from '../../database/index.js';
 import { PeriodicTasks } from '../../periodic-tasks/index.js';
 import { AUDIT_SETTINGS, type AuditSettings } from '../audit.options.js';
 import { AuditDigests } from '../integrity/audit.digests.js';
@@ -28,7 +27,7 @@ export class AuditMaintenance implements OnModuleInit {
   private readonly logger = new Logger('Audit');
 
   constructor(
-    @InjectDataSource() private readonly source: DataSource,
+    @InjectModuleDataSource() private readonly source: DataSource,
     @Inject(AUDIT_SETTINGS) private readonly settings: AuditSettings,
     private readonly retention: AuditRetention,
     private readonly digests: AuditDigests,

@@ -1,7 +1,6 @@
 import { Injectable, Logger, type OnModuleInit } from '@nestjs/common';
-import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource, type EntityManager } from 'typeorm';
-import { takeAdvisoryLocks } from '../../database/index.js';
+import { InjectModuleDataSource, takeAdvisoryLocks } from '../../database/index.js';
 import {
   AUDITOR_ROLE,
   CREATE_ROLES,
@@ -35,7 +34,7 @@ export class AuditScope implements OnModuleInit {
   private readonly logger = new Logger('Audit');
   private state: AuditIsolation = { writer: false, readers: false, bypass: false };
 
-  constructor(@InjectDataSource() private readonly source: DataSource) {}
+  constructor(@InjectModuleDataSource() private readonly source: DataSource) {}
 
   get isolation(): AuditIsolation {
     return this.state;

@@ -3,6 +3,7 @@ import { DataSource } from 'typeorm';
 import { ProblemException } from '../../problem/index.js';
 import type { Principal } from '../../context/index.js';
 import {
+  InjectModuleDataSource,
   inTransaction,
   isInTransaction,
   managerOf,
@@ -53,7 +54,7 @@ export class AccountTransactions {
 
   /** @internal */
   constructor(
-    private readonly source: DataSource,
+    @InjectModuleDataSource() private readonly source: DataSource,
     private readonly users: UsersService,
     private readonly sessions: SessionService,
   ) {}

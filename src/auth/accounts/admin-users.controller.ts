@@ -1,6 +1,5 @@
 import {
   Body,
-  Controller,
   Delete,
   Get,
   Header,
@@ -21,9 +20,10 @@ import { AdminUserDto, ListUsersDto } from './account.dto.js';
 import { AdminUsersService, type AdminUserView, type UserPage } from './admin-users.service.js';
 import { RecentAuthentication } from '../recent-authentication.guard.js';
 import { CurrentUser } from '../current-user.decorator.js';
+import { SuiteController } from '../../validation/index.js';
 
 /** Actions of administrators on accounts of other users. */
-@Controller({ path: 'admin/users', version: ['1', VERSION_NEUTRAL] })
+@SuiteController({ path: 'admin/users', version: ['1', VERSION_NEUTRAL] })
 @Management()
 @Roles(Role.Admin)
 export class AdminUsersController {

@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { ProblemException } from '../../problem/index.js';
-import { managerOf } from '../../database/index.js';
+import { InjectModuleDataSource, managerOf } from '../../database/index.js';
 
 /** The only purpose for which a token is valid. */
 export type OneTimePurpose = 'reset-password' | 'verify-email' | 'change-email' | 'second-factor';
@@ -29,7 +29,7 @@ const RULES: Readonly<Record<OneTimePurpose, TokenRule>> = {
  */
 @Injectable()
 export class OneTimeTokenService {
-  constructor(private readonly source: DataSource) {}
+  constructor(@InjectModuleDataSource() private readonly source: DataSource) {}
 
   /**
    * @param email address that receives the token

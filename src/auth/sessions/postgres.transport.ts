@@ -1,8 +1,8 @@
 import { Logger } from '@nestjs/common';
-import { Client } from 'pg';
+import type { Client } from 'pg';
 import type { DataSource } from 'typeorm';
 import { withTimeLimit } from '../../common/index.js';
-import { outsideTransaction, poolOf } from '../../database/index.js';
+import { DatabaseClient, outsideTransaction, poolOf } from '../../database/index.js';
 import type { MessageTransport, TransportListener } from '../../invalidation/index.js';
 
 const FIRST_PAUSE_MS = 100;
@@ -36,9 +36,8 @@ export class PostgresTransport implements MessageTransport {
     const { options } = poolOf(this.source);
     const { password, application_name: name = 'nest-bulwark' } = options;
     // The password is not enumerable in the options of the pool, so the spread does not copy it.
-    const client = new Client({ ...options, password, application_name: `${name} revocations` });
+    const client = new DatabaseClient({ ...options, password, application_name: `${name} revocations` });
     this.client = client;
-    client.on('error', () => undefined);
     client.on('notification', ({ payload = '' }) => listener.onMessage(payload));
     client.on('end', () => this.subscribeLater(listener));
     try {

@@ -1,5 +1,6 @@
 import { Inject, Injectable, Logger, Optional, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { DataSource } from 'typeorm';
+import { InjectModuleDataSource } from '../../database/index.js';
 import { ProblemException } from '../../problem/index.js';
 import { InvalidationChannel, RedisTransport, type InvalidationHandler } from '../../invalidation/index.js';
 import { Metrics, NoMetrics, REDIS, TenantDirectory, type Memberships } from '../../ports/index.js';
@@ -39,7 +40,7 @@ export class RevocationService implements OnModuleInit, OnModuleDestroy {
 
   /** @internal */
   constructor(
-    private readonly source: DataSource,
+    @InjectModuleDataSource() private readonly source: DataSource,
     private readonly users: UserStore,
     @Inject(AUTH_SETTINGS) private readonly settings: AuthSettings,
     @Optional() @Inject(REDIS) private readonly redis?: RedisClient,

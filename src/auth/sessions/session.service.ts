@@ -5,7 +5,7 @@ import { DataSource, IsNull, MoreThan, Not, type Repository } from 'typeorm';
 import { AuditTrail, NoAuditTrail } from '../../ports/index.js';
 import { currentContext } from '../../context/index.js';
 import { uuidv7 } from '../../common/index.js';
-import { afterCommit, managerOf } from '../../database/index.js';
+import { afterCommit, InjectModuleDataSource, managerOf } from '../../database/index.js';
 import { AUTH_SETTINGS, type AuthSettings } from '../auth.options.js';
 import { RevocationService } from './revocation.service.js';
 import { Session, type AuthenticationMethod } from './session.entity.js';
@@ -39,7 +39,7 @@ export class SessionService {
   private readonly key: KeyObject;
 
   constructor(
-    private readonly source: DataSource,
+    @InjectModuleDataSource() private readonly source: DataSource,
     @Inject(AUTH_SETTINGS) private readonly settings: AuthSettings,
     @Inject(SIGNING_KEY) private readonly signingKey: SigningKey,
     private readonly revocations: RevocationService,

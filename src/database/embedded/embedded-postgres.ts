@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { EmbeddedPostgresError, explainFailure } from './error.js';
 import { DataFolder } from './folder.js';
 import { withProcessLock } from './lock.js';
+import { requestEnd } from './process.js';
 import type { EmbeddedPostgresOptions, EmbeddedPostgresOrigin } from './options.js';
 import { ServerManager } from './server.js';
 
@@ -28,6 +29,7 @@ export class EmbeddedPostgres {
      */
     readonly url: string,
     readonly origin: EmbeddedPostgresOrigin,
+    private readonly tag: string,
     private readonly close: () => Promise<void>,
   ) {}
 
@@ -46,7 +48,7 @@ export class EmbeddedPostgres {
           throw error;
         });
         options.log?.(`embedded PostgreSQL ${origin} on 127.0.0.1:${server.port}, data in ${folder.cluster}`);
-        return new EmbeddedPostgres(url, origin, () => withLock(close));
+        return new EmbeddedPostgres(url, origin, server.tag, () => withLock(close));
       });
     } catch (error) {
       if (error instanceof EmbeddedPostgresError) throw error;
@@ -60,5 +62,10 @@ export class EmbeddedPostgres {
     if (this.origin === 'shared') return Promise.resolve();
     this.stopping ??= this.close();
     return this.stopping;
+  }
+
+  /** Asks the server to stop, as {@link stop}, and does not wait. For the end of the process. @internal */
+  stopNow(): void {
+    if (this.origin !== 'shared') requestEnd(this.tag);
   }
 }

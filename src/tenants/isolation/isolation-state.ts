@@ -1,5 +1,6 @@
 import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleInit } from '@nestjs/common';
 import { DataSource } from 'typeorm';
+import { InjectModuleDataSource } from '../../database/index.js';
 import { HealthCheckOf, type HealthContributor, type HealthReport } from '../../ports/index.js';
 import { TENANT_ROLE } from './tenant-role.js';
 import { TenantGuardSubscriber } from './tenant-guard.subscriber.js';
@@ -22,7 +23,7 @@ export class IsolationState implements OnModuleInit, OnApplicationBootstrap, Hea
   private readonly logger = new Logger('Tenants');
   private login: Login | undefined;
 
-  constructor(private readonly source: DataSource) {}
+  constructor(@InjectModuleDataSource() private readonly source: DataSource) {}
 
   /** Role that transactions of tenants switch to. Undefined if the policies apply to the login itself. */
   get scopeRole(): string | undefined {

@@ -1,5 +1,6 @@
 import { Injectable, Optional } from '@nestjs/common';
 import { DataSource, QueryFailedError, type EntityManager } from 'typeorm';
+import { InjectModuleDataSource } from '../../database/index.js';
 import { AuditTrail, Metrics, NoAuditTrail, NoMetrics, type Counter } from '../../ports/index.js';
 import { currentContext } from '../../context/index.js';
 import { ProblemException } from '../../problem/index.js';
@@ -24,7 +25,7 @@ export class TenantScope {
 
   /** @internal */
   constructor(
-    private readonly source: DataSource,
+    @InjectModuleDataSource() private readonly source: DataSource,
     private readonly state: IsolationState,
     @Optional() private readonly audit: AuditTrail = new NoAuditTrail(),
     @Optional() metrics: Metrics = new NoMetrics(),

@@ -12,6 +12,9 @@ import {
   createValidationProblem,
 } from './schema-validation.js';
 
+/** Instances that a pipe with the default rules has created. */
+const validated = new WeakSet<object>();
+
 const VALIDATED_TYPES = new Set<ArgumentMetadata['type']>(['body', 'query', 'param']);
 
 /** A ValidationPipe that refuses keys that reach a prototype, and does not lose fields with inherited names. */
@@ -21,6 +24,7 @@ class StrictValidationPipe extends ValidationPipe {
   constructor(
     options: ValidationPipeOptions,
     private readonly onReservedName: () => void,
+    private readonly isFast: boolean,
   ) {
     super(options);
   }
@@ -29,18 +33,24 @@ class StrictValidationPipe extends ValidationPipe {
     const { type, metatype, schema, data } = metadata;
     // A body that the handler reads itself.
     if (value instanceof Readable) return value;
+    // A global pipe and the pipe of a controller would otherwise validate the same value twice.
+    if (typeof value === 'object' && value !== null && validated.has(value)) return value;
     if (type === 'body' || type === 'query') this.rejectReservedNames(value);
     if (schema && VALIDATED_TYPES.has(type)) return validateWithSchema(schema, value, data);
-    const instance = metatype && VALIDATED_TYPES.has(type) ? this.getFastValidator(metatype)?.(value) : undefined;
-    if (instance) return instance;
-    const inheritedName = this.toValidate(metadata) ? findInheritedName(value) : undefined;
-    return inheritedName === undefined
-      ? super.transform(value, metadata)
-      : this.refuseInheritedName(value, metadata, inheritedName);
+    if (!metatype || !VALIDATED_TYPES.has(type)) return super.transform(value, metadata);
+    const fast = this.isFast ? this.getFastValidator(metatype)?.(value) : undefined;
+    const instance = fast ?? (await this.validateSlowly(value, metadata));
+    if (this.isFast && instance instanceof metatype) validated.add(instance);
+    return instance;
   }
 
-  /** Refuses a value that class-transformer would not copy completely. The errors of its other fields come first. */
-  private async refuseInheritedName(value: unknown, metadata: ArgumentMetadata, path: string): Promise<never> {
+  /**
+   * Refuses a value with inherited names, which class-transformer would not copy completely. The errors of its other fields
+   * come first. A pipe with other rules than the defaults treats these names as Nest does.
+   */
+  private async validateSlowly(value: unknown, metadata: ArgumentMetadata): Promise<unknown> {
+    const path = this.isFast && this.toValidate(metadata) ? findInheritedName(value) : undefined;
+    if (path === undefined) return super.transform(value, metadata);
     await super.transform(withoutInheritedNames(value), metadata);
     if (path.includes('.')) throw createReservedKeyProblem(path);
     throw createValidationProblem([{ path, ...UNKNOWN_FIELD }]);
@@ -62,8 +72,8 @@ class StrictValidationPipe extends ValidationPipe {
   }
 }
 
-/** @publicApi */
-export interface ValidationOptions {
+/** Options of Nest's ValidationPipe, and those of this library. @publicApi */
+export interface ValidationOptions extends ValidationPipeOptions {
   /** Called if a body or a query is rejected because of a key that reaches a prototype, such as `__proto__`. */
   onReservedName?: () => void;
 }
@@ -78,8 +88,11 @@ export interface ValidationOptions {
  *
  * @publicApi
  */
-export function createValidationPipe({ onReservedName = () => undefined }: ValidationOptions = {}): ValidationPipe {
-  const options: ValidationPipeOptions = {
+export function createValidationPipe({
+  onReservedName = () => undefined,
+  ...changes
+}: ValidationOptions = {}): ValidationPipe {
+  const defaults: ValidationPipeOptions = {
     transform: true,
     whitelist: true,
     forbidNonWhitelisted: true,
@@ -88,7 +101,9 @@ export function createValidationPipe({ onReservedName = () => undefined }: Valid
     validationError: { target: false, value: false },
     exceptionFactory: (errors) => createValidationProblem(errors.flatMap((error) => toFieldErrors(error, ''))),
   };
-  return new StrictValidationPipe(options, onReservedName);
+  // The fast validator knows the rules of the defaults only.
+  const isFast = Object.keys(changes).length === 0;
+  return new StrictValidationPipe({ ...defaults, ...changes }, onReservedName, isFast);
 }
 
 function toFieldErrors({ property, constraints, children }: ValidationError, parent: string): FieldError[] {
