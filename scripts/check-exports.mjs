@@ -74,7 +74,8 @@ function problemsOfModules() {
     .filter((file) => readFileSync(join(root, 'src', file), 'utf8').includes('import.meta'))
     .filter((file) => hasImportMeta(parse(join('src', file))))
     .map(
-      (file) => `src/${file}: uses import.meta. Jest cannot convert it to CommonJS. Use packageRequire of src/common.`,
+      (file) =>
+        `src/${String(file)}: uses import.meta. Jest cannot convert it to CommonJS. Use packageRequire of src/common.`,
     );
 }
 

@@ -112,19 +112,24 @@ onBothAdapters('trust in proxies', (adapter) => {
     await app.stop();
   });
 
-  it('is that of hardenApp(), or fails the start with the line to add', async () => {
-    const imports = [BulwarkModule.forRoot(fromEnvironment(await environment())), OrdersModule];
-    const start = PlainApp.start(adapter, { imports }, (own) =>
-      hardenApp(own, { signals: false, logger: new KeptLog(), trustProxy: ['127.0.0.1'] }),
+  it.runIf(adapter === 'fastify')('of hardenApp() fails the start on Fastify, with the line to add', async () => {
+    await expect(startTrusting()).rejects.toThrow(
+      `await createAdapter({ adapter: 'fastify', trustProxy: ["127.0.0.1"] })`,
     );
-    if (adapter === 'fastify') {
-      await expect(start).rejects.toThrow(`await createAdapter({ adapter: 'fastify', trustProxy: ["127.0.0.1"] })`);
-      return;
-    }
-    const app = await start;
+  });
+
+  it.runIf(adapter === 'express')('is that of hardenApp() on Express', async () => {
+    const app = await startTrusting();
     expect((await app.get('/orders/address', forwarded)).body).toEqual({ address: '203.0.113.9' });
     await app.stop();
   });
+
+  async function startTrusting(): Promise<PlainApp> {
+    const imports = [BulwarkModule.forRoot(fromEnvironment(await environment())), OrdersModule];
+    return PlainApp.start(adapter, { imports }, (own) =>
+      hardenApp(own, { signals: false, logger: new KeptLog(), trustProxy: ['127.0.0.1'] }),
+    );
+  }
 });
 
 class CreateCats1700000000000 implements MigrationInterface {
