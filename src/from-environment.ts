@@ -113,9 +113,11 @@ function createMailSender({
 }
 
 function createSecurityOptions({ http }: AppConfig): SecurityModuleOptions {
-  const { corsOrigins, corsCredentials, bodyLimitBytes, hstsPreload, allowAddresses, denyAddresses } = http;
+  const { corsOrigins, corsCredentials, bodyLimitBytes, requestTimeoutMs, hstsPreload, allowAddresses, denyAddresses } =
+    http;
   return {
     limits: { bodyBytes: bodyLimitBytes },
+    timeouts: { requestMs: requestTimeoutMs },
     cors: corsOrigins.length === 0 ? undefined : { origins: corsOrigins, credentials: corsCredentials },
     hstsPreload,
     allowAddresses,

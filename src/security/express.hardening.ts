@@ -1,10 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AbstractHttpAdapter } from '@nestjs/core';
 import { requestPath, type AdapterRequest } from '../context/index.js';
-import { readBody } from './body-reader.js';
-import { ExpressRouteLimits, type ExpressRouter } from './express-routes.js';
+import { ExpressBodyRules, type ExpressRouter } from './express-body-rules.js';
 import type { Hardening } from './hardening.js';
-import { mayHaveBody } from './request-body.js';
 
 type Next = (error?: unknown) => void;
 type ExpressRequest = IncomingMessage & { body?: unknown; url: string; method: string };
@@ -19,37 +17,36 @@ interface ReplyingAdapter {
 }
 
 /** Applies the rules to every request of an Express application, before its routes. */
-export function hardenExpress(adapter: AbstractHttpAdapter, hardening: Hardening): void {
+export function hardenExpress(adapter: AbstractHttpAdapter, hardening: Hardening): ExpressBodyRules {
   const express = adapter.getInstance() as ExpressInstance;
   express.set('x-powered-by', false);
   // The extended parser would create objects and arrays from names with brackets.
   express.set('query parser', 'simple');
   sendTextAsPlainText(adapter);
-  const limits = new ExpressRouteLimits(() => express.router);
-  const { settings } = hardening;
-  adapter.use((request: ExpressRequest, _response: ServerResponse, next: Next) => {
-    const refusal = hardening.getRefusal(request as unknown as AdapterRequest, request);
-    if (refusal) {
+  const bodyRules = new ExpressBodyRules(() => express.router);
+  adapter.use((request: ExpressRequest, response: ServerResponse, next: Next) => {
+    const adapterRequest = request as unknown as AdapterRequest;
+    const refuse = (problem: unknown) => {
       request.resume();
-      next(refusal);
-      return;
-    }
+      next(problem);
+    };
+    const refusal = hardening.getRefusal(adapterRequest, request);
+    if (refusal) return refuse(refusal);
     request.url = decodeUnreserved(hardening.sanitizeTarget(request.url));
-    if (!mayHaveBody(request) || !hasBody(request)) {
-      next();
-      return;
+    const rules = bodyRules.getRules(request.method, requestPath(request.url));
+    let body;
+    try {
+      body = hardening.admitBody(adapterRequest, request, response, rules);
+    } catch (problem) {
+      return refuse(problem);
     }
-    const limit = limits.getLimit(request.method, requestPath(request.url)) ?? settings.limits.bodyBytes;
-    readBody(request, limit, (error, body) => {
-      if (error) return next(error);
-      try {
-        request.body = hardening.parseBody(request as unknown as AdapterRequest, body as Buffer);
-      } catch (problem) {
-        return next(problem);
-      }
-      next();
+    if (!body || body.kind === 'multipart') return next();
+    hardening.readBody(adapterRequest, request, body, (error, value) => {
+      request.body = value;
+      next(error);
     });
   });
+  return bodyRules;
 }
 
 /** Express would send text as HTML, and a browser would run scripts in text from a client. */
@@ -62,10 +59,6 @@ function sendTextAsPlainText(adapter: AbstractHttpAdapter): void {
     }
     return reply(response, body, status);
   };
-}
-
-function hasBody({ headers }: IncomingMessage): boolean {
-  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 }
 
 /** Decodes unreserved characters: `%61` equals `a` (RFC 3986, section 6.2.2.2). Fastify decodes them, Express does not. */

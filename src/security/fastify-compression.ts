@@ -88,7 +88,7 @@ export async function compressFastify(fastify: FastifyInstance, options: Require
     brotliOptions: { params: { [constants.BROTLI_PARAM_QUALITY]: brotliQuality } },
     // For gzip and Zstandard alike: each ignores what is meant for the other.
     zlibOptions: { level: gzipLevel, ...(HAS_ZSTD && { params: zstdParams(zstdLevel) }) },
-    // Compressed requests are refused.
+    // SecurityModule decodes or refuses compressed requests.
     globalDecompression: false,
   });
 }

@@ -1,15 +1,10 @@
-import type { OutgoingHttpHeader, ServerResponse } from 'node:http';
+import type { IncomingMessage, OutgoingHttpHeader, ServerResponse } from 'node:http';
 import type { AbstractHttpAdapter } from '@nestjs/core';
 import type { AdapterRequest } from '../context/index.js';
-import { getConfigBodyLimit } from './body-limit.js';
-import type { Hardening } from './hardening.js';
+import { getConfigBodyRules } from './body-rules.js';
+import type { AdmittedBody, Hardening } from './hardening.js';
 
 type Done = (error?: unknown) => void;
-
-interface RouteOptions {
-  readonly config?: unknown;
-  bodyLimit?: number;
-}
 
 interface FastifyReply {
   readonly raw: ServerResponse;
@@ -19,7 +14,7 @@ interface FastifyReply {
 }
 
 interface FastifyInstance {
-  addHook(name: 'onRoute', hook: (route: RouteOptions) => void): void;
+  addHook(name: 'onRoute', hook: (route: { readonly config?: unknown }) => void): void;
   addHook(
     name: 'onRequest',
     hook: (request: FastifyRequest, reply: { readonly raw: ServerResponse }, done: Done) => void,
@@ -28,33 +23,34 @@ interface FastifyInstance {
     name: 'onSend',
     hook: (request: FastifyRequest, reply: FastifyReply, payload: unknown, done: Done) => void,
   ): void;
-}
-
-type FastifyRequest = AdapterRequest & Required<Pick<AdapterRequest, 'raw'>> & { query: unknown };
-
-/** A method of Nest's Fastify adapter that its interface does not declare. */
-interface BodyParserAdapter {
-  useBodyParser(
-    type: string,
-    rawBody: boolean,
-    options: { bodyLimit: number },
-    parser: (request: AdapterRequest, body: Buffer, done: (error: unknown, body?: unknown) => void) => void,
+  removeAllContentTypeParsers(): void;
+  addContentTypeParser(
+    types: readonly string[],
+    parser: (request: FastifyRequest, payload: IncomingMessage, done: (error: unknown, body?: unknown) => void) => void,
   ): void;
 }
+
+type FastifyRequest = AdapterRequest &
+  Required<Pick<AdapterRequest, 'raw'>> & { readonly routeOptions?: { readonly config?: unknown }; query: unknown };
 
 /** Applies the rules to every request of a Fastify application, before its routes. */
 export function hardenFastify(adapter: AbstractHttpAdapter, hardening: Hardening): void {
   const fastify = adapter.getInstance() as FastifyInstance;
-  const { settings } = hardening;
-  fastify.addHook('onRoute', (route) => {
-    route.bodyLimit ??= getConfigBodyLimit(route.config);
-  });
+  const bodies = new WeakMap<object, AdmittedBody>();
+  fastify.addHook('onRoute', ({ config }) => hardening.deadlines.addRoute(getConfigBodyRules(config)?.timeoutMs));
   fastify.addHook('onRequest', (request, reply, done) => {
     const refusal = hardening.getRefusal(request, request.raw);
     // The header is set on the raw response. On the reply, it would be removed like a `Connection` that Fastify itself sets.
     if (refusal?.headers['Connection'] !== undefined) reply.raw.setHeader('Connection', 'close');
-    if (!refusal) stripQuery(request, hardening);
-    done(refusal);
+    if (refusal) return done(refusal);
+    stripQuery(request, hardening);
+    try {
+      const body = hardening.admitBody(request, request.raw, reply.raw, getRules(request));
+      if (body) bodies.set(request, body);
+    } catch (problem) {
+      return done(problem);
+    }
+    done();
   });
   // Fastify closes the connection after a rejected body, and a client that still sends would get a reset instead of the
   // response. Node discards the rest of the body. A shutdown sets `Connection` on the raw response.
@@ -63,16 +59,29 @@ export function hardenFastify(adapter: AbstractHttpAdapter, hardening: Hardening
     if (isFastifys && reply.statusCode < 500) reply.removeHeader('connection');
     done();
   });
-  for (const type of ['application/json', 'application/x-www-form-urlencoded', '*']) {
-    const options = { bodyLimit: settings.limits.bodyBytes };
-    (adapter as unknown as BodyParserAdapter).useBodyParser(type, false, options, (request, body, done) => {
-      try {
-        done(null, hardening.parseBody(request, body));
-      } catch (error) {
-        done(error);
+  fastify.removeAllContentTypeParsers();
+  // JSON and forms are named, so that another parser for them makes the start fail instead of bypassing these rules.
+  fastify.addContentTypeParser(
+    ['application/json', 'application/x-www-form-urlencoded', '*'],
+    (request, payload, done) => {
+      const body = bodies.get(request);
+      // The body is empty, although the request names a type.
+      if (!body) return done(null);
+      if (body.kind === 'multipart') {
+        return done(
+          new Error(
+            'No plugin reads multipart/form-data. Use the interceptors of @nestjs/platform-fastify/multipart, or register ' +
+              '@fastify/multipart.',
+          ),
+        );
       }
-    });
-  }
+      hardening.readBody(request, payload, body, (error, value) => done(error ?? null, value));
+    },
+  );
+}
+
+function getRules({ routeOptions }: FastifyRequest) {
+  return getConfigBodyRules(routeOptions?.config);
 }
 
 /** Removes control characters from the parsed query. Fastify parses the query before its first hook. */

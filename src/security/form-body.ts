@@ -7,7 +7,11 @@ import { assertNoReservedNames } from '../validation/index.js';
  *
  * @throws ProblemException `PAYLOAD_TOO_LARGE`, or `VALIDATION_FAILED` for reserved names
  */
-export function parseFormText(text: string, maxFields: number): Record<string, string | string[]> {
+export function parseFormText(
+  text: string,
+  maxFields: number,
+  reservedNames?: ReadonlySet<string>,
+): Record<string, string | string[]> {
   const parameters = new URLSearchParams(text);
   if (parameters.size > maxFields) {
     throw new ProblemException('PAYLOAD_TOO_LARGE', `Send at most ${maxFields} fields.`);
@@ -19,6 +23,6 @@ export function parseFormText(text: string, maxFields: number): Record<string, s
       return [name, others.length === 0 ? first : [first, ...others]];
     }),
   );
-  assertNoReservedNames(fields);
+  assertNoReservedNames(fields, reservedNames);
   return fields;
 }

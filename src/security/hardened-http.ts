@@ -1,19 +1,26 @@
 import type { Server, ServerResponse } from 'node:http';
-import type { OnModuleInit } from '@nestjs/common';
+import type { OnApplicationBootstrap, OnModuleInit } from '@nestjs/common';
 import type { AbstractHttpAdapter } from '@nestjs/core';
 import { HttpAdapterHost } from '@nestjs/core';
 import { currentContext, RequestHookOrder, requestPath, type RequestHooks } from '../context/index.js';
 import type { InputReports } from '../ports/index.js';
 import { createClientErrorListener } from './client-error.js';
 import { createCorsOptions } from './cors.js';
+import type { ExpressBodyRules } from './express-body-rules.js';
 import { hardenExpress } from './express.hardening.js';
 import { hardenFastify } from './fastify.hardening.js';
 import { Hardening } from './hardening.js';
 import { getPathRefusal } from './path-rules.js';
+import { watchRawBodyOption } from './raw-body.js';
 import type { Header } from './response-headers.js';
 import type { SecuritySettings } from './security.options.js';
 import { SecurityReports } from './security-reports.js';
 import { setServerTimeouts } from './server-limits.js';
+
+/** A method of Nest's adapters that their interface does not declare. */
+interface ParsingAdapter {
+  registerParserMiddleware(): void;
+}
 
 /**
  * Installs the rules of SecurityModule in the HTTP adapter. The constructor installs them, because it runs before Nest
@@ -21,8 +28,9 @@ import { setServerTimeouts } from './server-limits.js';
  *
  * @publicApi
  */
-export class HardenedHttp implements InputReports, OnModuleInit {
+export class HardenedHttp implements InputReports, OnModuleInit, OnApplicationBootstrap {
   private readonly hardening: Hardening;
+  private readonly expressRules: ExpressBodyRules | undefined;
 
   /** @internal */
   constructor(
@@ -45,8 +53,11 @@ export class HardenedHttp implements InputReports, OnModuleInit {
     };
     hooks.add(checkPath, { order: RequestHookOrder.Refusal });
     if (settings.cors) adapter.enableCors(createCorsOptions(settings.cors, reports));
+    // Only this module reads bodies, also if the application was not created with `bodyParser: false`.
+    (adapter as unknown as ParsingAdapter).registerParserMiddleware = () => undefined;
+    watchRawBodyOption(adapter, () => this.hardening.keepRawBodies());
     if (adapter.getType() === 'fastify') hardenFastify(adapter, this.hardening);
-    else hardenExpress(adapter, this.hardening);
+    else this.expressRules = hardenExpress(adapter, this.hardening);
   }
 
   onModuleInit(): void {
@@ -57,6 +68,16 @@ export class HardenedHttp implements InputReports, OnModuleInit {
     // The rules reject requests without Host themselves, and also the requests after them on the connection.
     Object.assign(server, { requireHostHeader: false });
     server.removeAllListeners('clientError').on('clientError', this.createClientErrorListener());
+  }
+
+  /** Sets the time limits of bodies, after the routes are registered and before the server listens. @internal */
+  onApplicationBootstrap(): void {
+    const adapter = this.adapterHost.httpAdapter as AbstractHttpAdapter | undefined;
+    const server = adapter?.getHttpServer() as Server | undefined;
+    if (!server) return;
+    const { deadlines } = this.hardening;
+    for (const { timeoutMs } of this.expressRules?.getAll() ?? []) deadlines.addRoute(timeoutMs);
+    deadlines.apply(server);
   }
 
   /** Creates a listener for the `clientError` event of another server. It responds to malformed HTTP and reports it. */

@@ -26,10 +26,15 @@ export function parseJsonBody(body: Buffer, limits: JsonLimits = DEFAULT_LIMITS)
 }
 
 /** As {@link parseJsonBody}, for a body that is already decoded. */
-export function parseJsonText(body: Buffer, text: string, limits: JsonLimits): unknown {
+export function parseJsonText(
+  body: Buffer,
+  text: string,
+  limits: JsonLimits,
+  reservedNames?: ReadonlySet<string>,
+): unknown {
   assertWithinLimits(body, limits);
   const value = parse(text);
-  assertNoReservedKeys(value, text);
+  assertNoReservedKeys(value, text, reservedNames);
   return value;
 }
 

@@ -4,6 +4,7 @@ import { Reflector } from '@nestjs/core';
 import { ChainedGuard, GuardOrder, RouteMemo } from '../guards/index.js';
 import { getClientAddress, getRequestContext, getRequest, type AdapterRequest } from '../context/index.js';
 import { ProblemException } from '../problem/index.js';
+import { isPlainObject } from '../validation/index.js';
 import { SECURITY_SETTINGS, type SecuritySettings } from './security.options.js';
 import { SecurityReports } from './security-reports.js';
 
@@ -29,7 +30,7 @@ export function RefuseOperators(isRefused = true): CustomDecorator<symbol> {
 export function assertNoOperatorNames(value: unknown): void {
   const pending: { value: unknown; path: string }[] = [{ value, path: '' }];
   for (let next = pending.pop(); next; next = pending.pop()) {
-    if (typeof next.value !== 'object' || next.value === null) continue;
+    if (!Array.isArray(next.value) && !isPlainObject(next.value)) continue;
     for (const [key, inner] of Object.entries(next.value)) {
       const path = next.path === '' ? key : `${next.path}.${key}`;
       if (key.startsWith('$') || key.includes('.')) throw createOperatorProblem(path);

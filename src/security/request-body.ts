@@ -1,14 +1,15 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { ProblemException } from '../problem/index.js';
+import type { BodyRules } from './body-rules.js';
 import { mayHoldControlCharacters, applyControlCharacterRule } from './control-characters.js';
 import { parseFormText } from './form-body.js';
 import { decodeBody, parseJsonText } from './json-body.js';
+import { findBodyKind, type BodyKind, type MediaRange } from './media-types.js';
 import type { SecuritySettings } from './security.options.js';
 
-const FORM_TYPE = /^application\/x-www-form-urlencoded\s*(?:;|$)/i;
-const JSON_TYPES = /^application\/(?:json|[\w!#$&^.+-]+\+json)\s*(?:;|$)/i;
 const CHARSET = /;\s*charset\s*=\s*"?([^\s;"]*)/i;
 const READABLE_CHARSETS = new Set(['utf-8', 'utf8', 'us-ascii']);
+const TEXT_KINDS = new Set<BodyKind>(['json', 'form', 'text']);
 
 /** Methods whose bodies have no meaning (RFC 9110, section 9.3.1). They are not read, on both adapters. */
 const BODYLESS_METHODS = new Set(['GET', 'HEAD', 'TRACE']);
@@ -18,56 +19,85 @@ interface RequestWithBody {
   readonly headers: IncomingHttpHeaders;
 }
 
-export function mayHaveBody({ method = '' }: RequestWithBody): boolean {
-  return !BODYLESS_METHODS.has(method);
+/** Whether a request has a body that is read. */
+export function hasBody({ method = '', headers }: RequestWithBody): boolean {
+  if (BODYLESS_METHODS.has(method)) return false;
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+}
+
+/** A body that may be read: how, and with which content coding. */
+export interface ReadableBody {
+  readonly kind: BodyKind;
+  readonly coding: string | undefined;
 }
 
 /**
- * Returns a problem if the body must not be read, because of its headers. The adapters alone would respond differently.
- * Compressed bodies are rejected, because a few kilobytes can expand to gigabytes.
+ * Returns how a body must be read, by its headers. The adapters alone would respond differently.
+ *
+ * @throws ProblemException `UNSUPPORTED_MEDIA_TYPE` if it must not be read. Compressed bodies are refused unless an option
+ * accepts them, because a few kilobytes can expand to gigabytes
  */
-export function getBodyProblem(request: RequestWithBody): ProblemException | undefined {
-  const { headers } = request;
-  if (!mayHaveBody(request)) return undefined;
-  if (headers['transfer-encoding'] === undefined && !(Number(headers['content-length'] ?? 0) > 0)) return undefined;
-  const coding = headers['content-encoding'];
-  if (coding !== undefined && coding.toLowerCase() !== 'identity') {
-    return createUnsupportedProblem('Send the body uncompressed.', { 'Accept-Encoding': 'identity' });
+export function examineBody(
+  { headers }: RequestWithBody,
+  { accepted, codings }: SecuritySettings,
+  rules: BodyRules | undefined,
+): ReadableBody {
+  const header = headers['content-encoding']?.toLowerCase();
+  const coding = header === 'identity' ? undefined : header;
+  if (coding !== undefined && !codings.has(coding)) {
+    const names = ['identity', ...codings].join(', ');
+    const detail =
+      codings.size === 0 ? 'Send the body uncompressed.' : `Send the body with one of the codings ${names}.`;
+    throw createUnsupportedProblem(detail, { 'Accept-Encoding': names });
   }
+  const ranges = rules?.accepted ?? accepted;
   const type = headers['content-type'];
-  if (type === undefined) {
-    return createUnsupportedProblem('Send the body as application/json; the request names no Content-Type.');
+  const kind = type === undefined ? undefined : findBodyKind(type, ranges);
+  if (kind === undefined) {
+    const cause = type === undefined ? '; the request names no Content-Type' : '';
+    throw createUnsupportedProblem(`Send the body as ${listTypes(ranges)}${cause}.`, { Accept: listTypes(ranges) });
   }
-  if (!JSON_TYPES.test(type) && !FORM_TYPE.test(type))
-    return createUnsupportedProblem('Send the body as application/json.');
-  const charset = CHARSET.exec(type)?.[1];
+  if (kind === 'multipart' && coding !== undefined) {
+    throw createUnsupportedProblem('Send files uncompressed.', { 'Accept-Encoding': 'identity' });
+  }
+  const charset = TEXT_KINDS.has(kind) ? CHARSET.exec(type ?? '')?.[1] : undefined;
   if (charset !== undefined && !READABLE_CHARSETS.has(charset.toLowerCase())) {
-    return createUnsupportedProblem('Send the body in UTF-8.');
+    throw createUnsupportedProblem('Send the body in UTF-8.', { Accept: listTypes(ranges) });
   }
-  return undefined;
+  return { kind, coding };
 }
 
 /**
- * Parses a body for which {@link getBodyProblem} has returned no problem.
+ * Parses a body that is completely in memory.
  *
  * @param onStripped called if control characters were removed
  * @throws ProblemException
  */
 export function parseBody(
-  headers: IncomingHttpHeaders,
+  kind: BodyKind,
   body: Buffer,
-  { limits, controlCharacters }: SecuritySettings,
+  { limits, controlCharacters, reservedNames }: SecuritySettings,
   onStripped: () => void,
 ): unknown {
   if (body.length === 0) return undefined;
+  if (kind === 'bytes') return body;
   const text = decodeBody(body);
-  if (FORM_TYPE.test(headers['content-type'] ?? '')) {
-    return applyControlCharacterRule(parseFormText(text, limits.formFields), controlCharacters, onStripped);
+  if (kind === 'text') return applyControlCharacterRule(text, controlCharacters, onStripped);
+  if (kind === 'form') {
+    const fields = parseFormText(text, limits.formFields, reservedNames);
+    return applyControlCharacterRule(fields, controlCharacters, onStripped);
   }
-  const value = parseJsonText(body, text, limits);
+  const value = parseJsonText(body, text, limits, reservedNames);
   return mayHoldControlCharacters(text) ? applyControlCharacterRule(value, controlCharacters, onStripped) : value;
 }
 
-function createUnsupportedProblem(detail: string, headers = { Accept: 'application/json' } as Record<string, string>) {
+/** Forms are accepted beside JSON, but not recommended. */
+function listTypes(ranges: readonly MediaRange[]): string {
+  const names = ranges.map(({ range }) => range);
+  const isForm = (name: string) => name === 'application/x-www-form-urlencoded' && names.includes('application/json');
+  return names.filter((name) => !isForm(name)).join(', ');
+}
+
+function createUnsupportedProblem(detail: string, headers: Record<string, string>): ProblemException {
   return new ProblemException('UNSUPPORTED_MEDIA_TYPE', detail, { headers });
 }

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
-import { ProblemException } from '../problem/index.js';
+import { ProblemException, type ErrorCode } from '../problem/index.js';
+import { createReservedKeyProblem, reachesPrototype } from '../validation/index.js';
 import type { SecuritySettings } from './security.options.js';
 
 /** Header fields that a request may have only once. If there are two, Node uses the first, and a proxy may use the last. */
@@ -25,7 +26,7 @@ type CheckedRequest = Pick<IncomingMessage, 'method' | 'url' | 'rawHeaders' | 'h
 
 /** A rejected request: the violated rule, and the response. */
 export interface Refusal {
-  readonly rule: 'request_shape' | 'control_characters';
+  readonly rule: 'request_shape' | 'control_characters' | 'reserved_keys';
   readonly problem: ProblemException;
 }
 
@@ -54,9 +55,9 @@ export class RequestRules {
       const headers = { Connection: 'close' };
       return { rule: 'request_shape', problem: new ProblemException('BAD_REQUEST', ambiguity, { headers }) };
     }
-    const problem = this.getShapeProblem(request) ?? this.getTargetProblem(request.url ?? '/');
+    const problem = this.getShapeProblem(request);
     if (problem) return { rule: 'request_shape', problem };
-    return this.getControlCharacterRefusal(request.url ?? '/');
+    return this.getTargetRefusal(request.url ?? '/') ?? this.getControlCharacterRefusal(request.url ?? '/');
   }
 
   /** Returns a reason if another server may see another end or another target of this request. */
@@ -86,24 +87,22 @@ export class RequestRules {
     return undefined;
   }
 
-  private getTargetProblem(target: string): ProblemException | undefined {
+  private getTargetRefusal(target: string): Refusal | undefined {
     const { urlLength, queryParameters, repeatedParameters } = this.settings.limits;
     if (target.length > urlLength) {
-      return new ProblemException('URI_TOO_LONG', `The request target is longer than ${urlLength} characters.`);
+      return createShapeRefusal('URI_TOO_LONG', `The request target is longer than ${urlLength} characters.`);
     }
     const query = target.indexOf('?');
     if (query === -1) return undefined;
     const names = readParameterNames(target.slice(query + 1));
     if (names.length > queryParameters) {
-      return new ProblemException('VALIDATION_FAILED', `Send at most ${queryParameters} query parameters.`);
+      return createShapeRefusal('VALIDATION_FAILED', `Send at most ${queryParameters} query parameters.`);
     }
     if (names.length > repeatedParameters && countMostFrequent(names) > repeatedParameters) {
-      return new ProblemException(
-        'VALIDATION_FAILED',
-        `Send each query parameter at most ${repeatedParameters} times.`,
-      );
+      return createShapeRefusal('VALIDATION_FAILED', `Send each query parameter at most ${repeatedParameters} times.`);
     }
-    return undefined;
+    const reserved = names.find((name) => reachesPrototype(name, undefined) || this.settings.reservedNames.has(name));
+    return reserved === undefined ? undefined : { rule: 'reserved_keys', problem: createReservedKeyProblem(reserved) };
   }
 
   private getControlCharacterRefusal(target: string): Refusal | undefined {
@@ -123,6 +122,10 @@ export class RequestRules {
     if (this.settings.controlCharacters !== 'strip' || !CONTROL_IN_QUERY.test(target)) return target;
     return target.replaceAll(new RegExp(CONTROL_IN_QUERY, 'gi'), '');
   }
+}
+
+function createShapeRefusal(code: ErrorCode, detail: string): Refusal {
+  return { rule: 'request_shape', problem: new ProblemException(code, detail) };
 }
 
 function createCharacterRefusal(detail: string): Refusal {

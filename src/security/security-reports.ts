@@ -9,7 +9,8 @@ export type SecurityRule =
   | 'malformed_request'
   | 'operators'
   | 'request_shape'
-  | 'reserved_keys';
+  | 'reserved_keys'
+  | 'webhook';
 
 /** Reports rejected and changed requests: each one in a metric, and their streaks in the audit trail. */
 export class SecurityReports {

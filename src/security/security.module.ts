@@ -1,12 +1,13 @@
 import { ConfigurableModuleBuilder, Global, Module } from '@nestjs/common';
-import { HttpAdapterHost } from '@nestjs/core';
+import { HttpAdapterHost, ModulesContainer } from '@nestjs/core';
 import { GuardChainModule, overridableGuards } from '../guards/index.js';
 import { ImportedOnce, RequestHooks } from '../context/index.js';
-import { InputReports, Metrics, NoMetrics, ViolationStreaks } from '../ports/index.js';
+import { InputReports, Metrics, NoMetrics, REDIS, ViolationStreaks } from '../ports/index.js';
 import { AddressGuard } from './address.guard.js';
 import { HardenedHttp } from './hardened-http.js';
 import { NoStoreGuard } from './no-store.guard.js';
 import { OperatorKeysGuard } from './operator-keys.js';
+import { keepInjectedRawBodies } from './raw-body.js';
 import { installCompression } from './response-compression.js';
 import {
   SECURITY_OPTIONS,
@@ -16,6 +17,8 @@ import {
   type SecuritySettings,
 } from './security.options.js';
 import { SecurityReports } from './security-reports.js';
+import { WebhookReplays, type ReplayRedis } from './webhooks/webhook-replays.js';
+import { WebhookVerifier } from './webhooks/webhook-verifier.js';
 
 const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<SecurityModuleOptions>({
   optionsInjectionToken: SECURITY_OPTIONS,
@@ -45,17 +48,25 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<SecurityModule
     },
     {
       provide: HardenedHttp,
-      inject: [HttpAdapterHost, RequestHooks, SECURITY_SETTINGS, SecurityReports],
+      inject: [HttpAdapterHost, RequestHooks, SECURITY_SETTINGS, SecurityReports, ModulesContainer],
       useFactory: async (
         host: HttpAdapterHost,
         hooks: RequestHooks,
         settings: SecuritySettings,
         reports: SecurityReports,
+        modules: ModulesContainer,
       ) => {
+        keepInjectedRawBodies(modules);
         // First, so that what holds a response back stands in front of the compression, and can still change the headers.
         await installCompression(settings, host);
         return new HardenedHttp(host, hooks, settings, reports);
       },
+    },
+    {
+      provide: WebhookVerifier,
+      inject: [SecurityReports, { token: REDIS, optional: true }],
+      useFactory: (reports: SecurityReports, redis?: ReplayRedis) =>
+        new WebhookVerifier(reports, new WebhookReplays(redis)),
     },
     { provide: InputReports, useExisting: HardenedHttp },
     AddressGuard,

@@ -1,4 +1,5 @@
 import type { HelmetOptions } from 'helmet';
+import { parseMediaRange, type MediaRange, type StreamedBody } from './media-types.js';
 import type { ClientTimeouts } from './server-limits.js';
 
 /** How control characters in text are handled. NUL, for example, ends a string in C, and PostgreSQL rejects it. @publicApi */
@@ -51,6 +52,9 @@ export interface CompressionOptions {
   zstdLevel?: number;
 }
 
+/** A content coding that bodies of requests may have. @publicApi */
+export type BodyCoding = 'gzip' | 'deflate' | 'br';
+
 /** Options of SecurityModule. @publicApi */
 export interface SecurityModuleOptions {
   /** Options of helmet. HSTS is sent only over TLS. @default options for an API that serves no pages */
@@ -60,12 +64,32 @@ export interface SecurityModuleOptions {
   /** @default no other origin is allowed */
   cors?: CorsOptions;
   limits?: RequestLimits;
+  /**
+   * Media types that routes accept in addition to JSON and forms, such as `text/csv`. `@AcceptBody()` replaces all types for a
+   * route. @default none
+   */
+  acceptBodies?: readonly (string | StreamedBody)[];
+  /**
+   * Content codings that bodies may have. `true` accepts all. The limit of a body applies to the decoded body, and to the bytes
+   * that arrive. Other codings get 415. @default false
+   */
+  acceptEncodedBodies?: boolean | readonly BodyCoding[];
+  /**
+   * Whether to keep the exact bytes of every body in `request.rawBody`. `@RawBody()` does so for a route. The option `rawBody`
+   * of `NestFactory.create()` has the same effect. @default false
+   */
+  rawBody?: boolean;
   /** Timeouts of the HTTP server against slow clients. */
   timeouts?: ClientTimeouts;
   /** Allowed methods. Other methods get 405. @default GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS */
   methods?: readonly string[];
   /** Rule for control characters in JSON, forms and queries. Tab, line feed and carriage return are allowed. @default 'refuse' */
   controlCharacters?: ControlCharacterRule;
+  /**
+   * Names of fields that are refused in JSON, forms and queries, in addition to `__proto__` and `constructor.prototype`, which
+   * are always refused. @default none
+   */
+  reservedNames?: readonly string[];
   /** Whether to reject names that databases read as operators (`$gt`, `a.b`) on every route. @default false */
   refuseOperators?: boolean;
   /** Allowed addresses and networks (CIDR). Operational routes allow all addresses. @default all */
@@ -86,6 +110,9 @@ export const SECURITY_SETTINGS = Symbol('bulwark.securitySettings');
 
 const DEFAULT_METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
 
+const DEFAULT_BODIES = ['application/json', 'application/x-www-form-urlencoded'];
+const BODY_CODINGS: readonly BodyCoding[] = ['gzip', 'deflate', 'br'];
+
 const DEFAULT_LIMITS: Required<RequestLimits> = {
   bodyBytes: 1_048_576,
   jsonDepth: 64,
@@ -105,20 +132,33 @@ const DEFAULT_COMPRESSION: Required<CompressionOptions> = {
 };
 
 /** The options with all defaults. */
-export interface SecuritySettings extends SecurityModuleOptions {
+export interface SecuritySettings extends Omit<
+  SecurityModuleOptions,
+  'reservedNames' | 'acceptBodies' | 'acceptEncodedBodies'
+> {
   readonly limits: Required<RequestLimits>;
   readonly methods: readonly string[];
   readonly controlCharacters: ControlCharacterRule;
+  readonly reservedNames: ReadonlySet<string>;
+  readonly accepted: readonly MediaRange[];
+  /** Names of content codings, as in `Content-Encoding`. */
+  readonly codings: ReadonlySet<string>;
   readonly noStore: boolean;
   readonly compression: Required<CompressionOptions> | false;
 }
 
 export function createSecuritySettings(options: SecurityModuleOptions): SecuritySettings {
   const { limits, compression, methods = DEFAULT_METHODS, controlCharacters = 'refuse', noStore = true } = options;
+  const { acceptBodies = [], acceptEncodedBodies = false, ...others } = options;
   return Object.freeze({
-    ...options,
+    ...others,
+    accepted: [...DEFAULT_BODIES, ...acceptBodies].map(parseMediaRange),
+    codings: new Set(
+      typeof acceptEncodedBodies === 'boolean' ? (acceptEncodedBodies ? BODY_CODINGS : []) : acceptEncodedBodies,
+    ),
     methods,
     controlCharacters,
+    reservedNames: new Set(options.reservedNames),
     noStore,
     limits: { ...DEFAULT_LIMITS, ...limits },
     compression: compression === false ? false : { ...DEFAULT_COMPRESSION, ...compression },

@@ -1,5 +1,6 @@
 import type { Type } from '@nestjs/common';
 import { getMetadataStorage } from 'class-validator';
+import { isPlainObject, reachesPrototype } from './reserved-keys.js';
 import { packageRequire } from '../common/index.js';
 
 /** Creates an instance from a valid value. Undefined if the value is invalid, or if class-validator must decide. */
@@ -123,7 +124,7 @@ function createInstance(
   const instance = new target() as Record<string, unknown>;
   for (const name of Object.keys(value)) {
     const inner = value[name];
-    if (!names.has(name) || !isFlat(inner)) return undefined;
+    if (!names.has(name) || !isPlainData(inner)) return undefined;
     if (inner !== undefined) instance[name] = inner;
   }
   // The instance may have fields that the class initializes and that have no decorator.
@@ -146,17 +147,15 @@ function isValidProperty(
   });
 }
 
-function isPlainObject(value: unknown): value is Record<string, unknown> {
-  if (typeof value !== 'object' || value === null) return false;
-  const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype === Object.prototype || prototype === null;
-}
-
-/** Whether a value is a scalar or a list of scalars. class-transformer copies such values without changes. */
-function isFlat(value: unknown): boolean {
-  return Array.isArray(value) ? value.every(isScalar) : isScalar(value);
-}
-
-function isScalar(value: unknown): boolean {
-  return typeof value !== 'object' || value === null;
+/**
+ * Whether a value consists of scalars, arrays and plain objects. In a flat class no property has a type, so class-transformer
+ * would only copy such a value, and would lose fields such as `constructor`.
+ */
+function isPlainData(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return true;
+  if (Array.isArray(value)) return value.every(isPlainData);
+  return (
+    isPlainObject(value) &&
+    Object.entries(value).every(([key, inner]) => !reachesPrototype(key, inner) && isPlainData(inner))
+  );
 }

@@ -1,8 +1,10 @@
+import { Readable } from 'node:stream';
 import { ValidationPipe, type ArgumentMetadata, type Type, type ValidationPipeOptions } from '@nestjs/common';
 import type { ValidationError } from 'class-validator';
 import type { FieldError } from '../problem/index.js';
 import { createFastValidator, type FastValidator } from './fast-validator.js';
-import { assertNoReservedNames } from './reserved-keys.js';
+import { findInheritedName, withoutInheritedNames } from './inherited-names.js';
+import { assertNoReservedNames, createReservedKeyProblem } from './reserved-keys.js';
 import {
   MAX_FIELD_PATH_LENGTH,
   UNKNOWN_FIELD,
@@ -15,10 +17,7 @@ const validated = new WeakSet<object>();
 
 const VALIDATED_TYPES = new Set<ArgumentMetadata['type']>(['body', 'query', 'param']);
 
-/**
- * A ValidationPipe that rejects reserved names. Nest removes some reserved names before class-validator sees them, and
- * class-validator accepts the others as known properties.
- */
+/** A ValidationPipe that refuses keys that reach a prototype, and does not lose fields with inherited names. */
 class StrictValidationPipe extends ValidationPipe {
   private readonly fastValidators = new WeakMap<Type, FastValidator | null>();
 
@@ -32,15 +31,29 @@ class StrictValidationPipe extends ValidationPipe {
 
   override async transform(value: unknown, metadata: ArgumentMetadata): Promise<unknown> {
     const { type, metatype, schema, data } = metadata;
+    // A body that the handler reads itself.
+    if (value instanceof Readable) return value;
     // A global pipe and the pipe of a controller would otherwise validate the same value twice.
     if (typeof value === 'object' && value !== null && validated.has(value)) return value;
     if (type === 'body' || type === 'query') this.rejectReservedNames(value);
     if (schema && VALIDATED_TYPES.has(type)) return validateWithSchema(schema, value, data);
     if (!metatype || !VALIDATED_TYPES.has(type)) return super.transform(value, metadata);
     const fast = this.isFast ? this.getFastValidator(metatype)?.(value) : undefined;
-    const instance = fast ?? ((await super.transform(value, metadata)) as unknown);
+    const instance = fast ?? (await this.validateSlowly(value, metadata));
     if (this.isFast && instance instanceof metatype) validated.add(instance);
     return instance;
+  }
+
+  /**
+   * Refuses a value with inherited names, which class-transformer would not copy completely. The errors of its other fields
+   * come first. A pipe with other rules than the defaults treats these names as Nest does.
+   */
+  private async validateSlowly(value: unknown, metadata: ArgumentMetadata): Promise<unknown> {
+    const path = this.isFast && this.toValidate(metadata) ? findInheritedName(value) : undefined;
+    if (path === undefined) return super.transform(value, metadata);
+    await super.transform(withoutInheritedNames(value), metadata);
+    if (path.includes('.')) throw createReservedKeyProblem(path);
+    throw createValidationProblem([{ path, ...UNKNOWN_FIELD }]);
   }
 
   private rejectReservedNames(value: unknown): void {
@@ -61,7 +74,7 @@ class StrictValidationPipe extends ValidationPipe {
 
 /** Options of Nest's ValidationPipe, and those of this library. @publicApi */
 export interface ValidationOptions extends ValidationPipeOptions {
-  /** Called if a body or a query is rejected because of a name that every object inherits, such as `__proto__`. */
+  /** Called if a body or a query is rejected because of a key that reaches a prototype, such as `__proto__`. */
   onReservedName?: () => void;
 }
 

@@ -28,7 +28,7 @@ const post = (body: string) => (app: TestApp, from: string) =>
 
 const ATTEMPTS: Attempt[] = [
   ['reserved_keys', 400, post('{"email":"a@example.com","__proto__":{"roles":["Admin"]}}')],
-  ['reserved_keys', 400, (app, from) => app.get('/search?constructor=1', { from })],
+  ['reserved_keys', 400, (app, from) => app.get('/search?__proto__=1', { from })],
   ['body_shape', 400, post('['.repeat(1_000) + ']'.repeat(1_000))],
   ['control_characters', 400, (app, from) => app.get('/health/live%00', { from })],
   ['request_shape', 405, (app, from) => app.send('PROPFIND', '/auth/login', { from })],

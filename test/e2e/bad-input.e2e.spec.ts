@@ -1,6 +1,7 @@
 import { gzipSync } from 'node:zlib';
 import { Body, Controller, Get, Module, Post, Query } from '@nestjs/common';
-import { IsOptional, IsString } from 'class-validator';
+import { Type } from 'class-transformer';
+import { IsObject, IsOptional, IsString, ValidateNested } from 'class-validator';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Public } from '../../src/guards/index.js';
 import { onBothAdapters, TestApp } from '../support/harness.js';
@@ -13,6 +14,21 @@ class SearchDto {
   q?: string;
 }
 
+class CarDto {
+  @IsObject()
+  attributes!: object;
+
+  @IsOptional()
+  @IsString()
+  name?: string;
+}
+
+class GarageDto {
+  @ValidateNested()
+  @Type(() => CarDto)
+  cars!: CarDto[];
+}
+
 @Controller('echo')
 @Public()
 class EchoController {
@@ -20,6 +36,16 @@ class EchoController {
   @Post()
   echo(@Body() body: unknown): { body: unknown; isPolluted: boolean } {
     return { body, isPolluted: 'polluted' in {} };
+  }
+
+  @Post('car')
+  car(@Body() car: CarDto): CarDto {
+    return car;
+  }
+
+  @Post('garage')
+  garage(@Body() garage: GarageDto): GarageDto {
+    return garage;
   }
 
   @Get()
@@ -129,14 +155,10 @@ onBothAdapters('bad input', (adapter) => {
     });
   });
 
-  describe('names that every object inherits', () => {
+  describe('keys that reach a prototype', () => {
     it.each([
       ['__proto__', '{"__proto__":{"polluted":true}}'],
-      ['constructor', '{"constructor":{"prototype":{"polluted":true}}}'],
-      ['constructor', '{"constructor":1}'],
-      ['prototype', '{"prototype":1}'],
-      // class-validator looks up names in a plain object, so it treats this inherited name as known.
-      ['toString', '{"toString":1}'],
+      ['constructor.prototype', '{"constructor":{"prototype":{"polluted":true}}}'],
       ['list.1.__proto__', '{"list":[0,{"__proto__":{"polluted":true}}]}'],
       ['__proto__', '{"\\u005f_proto__":{"polluted":true}}'],
     ])('are refused in JSON: %s in %s', async (path, text) => {
@@ -148,7 +170,7 @@ onBothAdapters('bad input', (adapter) => {
       expect({}).not.toHaveProperty('polluted');
     });
 
-    it.each(['__proto__', 'constructor', 'toString'])('are refused in forms and queries: %s', async (name) => {
+    it.each(['__proto__', '%5F_proto__'])('are refused in forms and queries: %s', async (name) => {
       const headers = { 'Content-Type': 'application/x-www-form-urlencoded' };
       expect(await app.post('/v1/echo', `${name}=1`, { headers })).toBeProblem(REFUSED);
       expect(await app.get(`/v1/echo?${name}=1`)).toBeProblem(REFUSED);
@@ -157,6 +179,44 @@ onBothAdapters('bad input', (adapter) => {
     it('are allowed in values', async () => {
       const { body } = await app.post('/v1/echo', { note: '__proto__ and constructor' });
       expect(body).toEqual({ body: { note: '__proto__ and constructor' }, isPolluted: false });
+    });
+  });
+
+  describe('names that every object inherits', () => {
+    const NAMES = ['constructor', 'toString', 'hasOwnProperty', 'prototype'];
+    const form = { 'Content-Type': 'application/x-www-form-urlencoded' };
+
+    it.each(NAMES)('are data in a body that no class describes: %s', async (name) => {
+      const text = `{"${name}":"Ferrari","list":[{"${name}":{"a":1}}]}`;
+      expect((await app.post('/v1/echo', text)).text).toBe(`{"body":${text},"isPolluted":false}`);
+      expect((await app.post('/v1/echo', `${name}=1`, { headers: form })).text).toContain(`{"${name}":"1"}`);
+    });
+
+    it.each(NAMES)('are data in an open field of a class: %s', async (name) => {
+      const text = `{"attributes":{"${name}":"Ferrari","list":[{"${name}":{"a":1}}]}}`;
+      expect((await app.post('/v1/echo/car', text)).text).toBe(text);
+    });
+
+    // class-validator looks up names in a plain object, so it treats these inherited names as known.
+    it.each(['constructor', 'toString', 'hasOwnProperty'])(
+      'are refused as unknown fields of a class: %s',
+      async (name) => {
+        for (const answer of [
+          await login(`{"${name}":1,"email":"a@b.example","password":"x"}`),
+          await app.get(`/v1/echo?${name}=1`),
+        ]) {
+          expect(answer).toBeProblem(REFUSED);
+          expect(codesOf(answer.body.errors)).toEqual([`${name}: whitelistValidation`]);
+        }
+      },
+    );
+
+    it('are refused where class-transformer would lose them, and never answered with 500', async () => {
+      const answer = await app.post('/v1/echo/garage', '{"cars":[{"attributes":{"constructor":"Ferrari"}}]}');
+      expect(answer).toBeProblem(REFUSED);
+      expect(codesOf(answer.body.errors)).toEqual(['cars.0.attributes.constructor: reservedName']);
+      const invalid = await app.post('/v1/echo/car', '{"attributes":{"constructor":"Ferrari"},"name":5}');
+      expect(codesOf(invalid.body.errors)).toEqual(['name: isString']);
     });
   });
 

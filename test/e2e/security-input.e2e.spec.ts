@@ -3,7 +3,7 @@ import { connect } from 'node:net';
 import { Body, Controller, Get, Module, Param, Post, Query } from '@nestjs/common';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Public } from '../../src/guards/index.js';
-import { BodyLimit, RefuseOperators } from '../../src/security/index.js';
+import { AcceptBody, BodyLimit, RawBody, RefuseOperators } from '../../src/security/index.js';
 import { onBothAdapters, TestApp } from '../support/harness.js';
 import '../support/problem.js';
 import { until } from '../support/until.js';
@@ -27,6 +27,12 @@ class InputController {
   @BodyLimit('2mb')
   file(@Param('name') name: string): { name: string } {
     return { name };
+  }
+
+  @Post('csv')
+  @AcceptBody('text/csv')
+  csv(@Body() body: string, @RawBody() bytes: Buffer): { body: string; bytes: number } {
+    return { body, bytes: bytes.length };
   }
 
   @Post('operators')
@@ -116,6 +122,16 @@ onBothAdapters('limits of input', (adapter) => {
         socket.destroy();
       }
     });
+  });
+
+  it('of media types are those of the route, and in the OpenAPI document', async () => {
+    const csv = { headers: { 'Content-Type': 'text/csv' } };
+    expect((await app.post('/v1/input/csv', 'ä,b', csv)).body).toEqual({ body: 'ä,b', bytes: 4 });
+    const unsupported = { status: 415, code: 'UNSUPPORTED_MEDIA_TYPE' };
+    expect(await app.post('/v1/input/csv', {})).toBeProblem(unsupported);
+    expect(await app.post('/v1/input/echo', 'a,b', csv)).toBeProblem(unsupported);
+    const { body } = await app.get('/docs/openapi.json');
+    expect(Object.keys(body.paths['/v1/input/csv'].post.requestBody.content)).toEqual(['text/csv']);
   });
 
   describe('of a target', () => {

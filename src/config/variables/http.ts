@@ -1,4 +1,4 @@
-import { addresses, choice, flag, host, origins, port, size, trustProxy } from '../notations.js';
+import { addresses, choice, duration, flag, host, origins, port, size, trustProxy } from '../notations.js';
 import { variable } from '../variable.js';
 
 export const httpVariables = {
@@ -74,5 +74,11 @@ export const httpVariables = {
     default: '1mb',
     description: 'Largest request body.',
     setting: 'http.bodyLimitBytes',
+  }),
+  REQUEST_TIMEOUT: variable({
+    schema: duration('1s', '1d'),
+    default: '2m',
+    description: 'Time in which a request with its whole body must arrive. Routes can have another time.',
+    setting: 'http.requestTimeoutMs',
   }),
 };
