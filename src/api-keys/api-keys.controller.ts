@@ -10,7 +10,7 @@ import {
   Post,
   VERSION_NEUTRAL,
 } from '@nestjs/common';
-import { CurrentUser, RecentAuthentication } from '../auth/index.js';
+import { CurrentUser, RecentAuthentication, ParseUserIdPipe } from '../auth/index.js';
 import { AllowApiKeys, Roles } from '../authorization/index.js';
 import { Management } from '../guards/index.js';
 import { ThrottleTier } from '../ports/index.js';
@@ -56,7 +56,7 @@ export class AdminApiKeysController {
 
   @Get('users/:id/api-keys')
   @Header('Cache-Control', 'no-store')
-  async list(@Param('id', ParseUUIDPipe) id: string): Promise<{ keys: ApiKeyView[] }> {
+  async list(@Param('id', ParseUserIdPipe) id: string): Promise<{ keys: ApiKeyView[] }> {
     return { keys: await this.keys.list(id) };
   }
 

@@ -11,7 +11,7 @@ import {
   Put,
   VERSION_NEUTRAL,
 } from '@nestjs/common';
-import { CurrentUser, TokenRoute, type AccessTokenView } from '../auth/index.js';
+import { CurrentUser, TokenRoute, type AccessTokenView, ParseUserIdPipe } from '../auth/index.js';
 import { AllowApiKeys, Authorize, inTenant, param, Permissions } from '../authorization/index.js';
 import { ThrottleTier } from '../ports/index.js';
 import type { Principal } from '../context/index.js';
@@ -60,7 +60,7 @@ export class TenantMembersController {
   async change(
     @CurrentUser() actor: Principal,
     @Param('tenantId', ParseUUIDPipe) tenantId: string,
-    @Param('userId', ParseUUIDPipe) userId: string,
+    @Param('userId', ParseUserIdPipe) userId: string,
     @Body() { roles }: MemberRolesDto,
   ): Promise<void> {
     await this.tenants.changeMemberAs(actor, tenantId, userId, roles);
@@ -72,7 +72,7 @@ export class TenantMembersController {
   async remove(
     @CurrentUser() actor: Principal,
     @Param('tenantId', ParseUUIDPipe) tenantId: string,
-    @Param('userId', ParseUUIDPipe) userId: string,
+    @Param('userId', ParseUserIdPipe) userId: string,
   ): Promise<void> {
     await this.tenants.removeMemberAs(actor, tenantId, userId);
   }
