@@ -1,5 +1,5 @@
 // What all modules build on. These folders may use each other's files; the rule against cycles holds between them too.
-const BASE = ['common', 'context', 'problem', 'guards', 'ports', 'audit-vocabulary'];
+const BASE = ['common', 'context', 'problem', 'guards', 'ports', 'audit-vocabulary', 'validation'];
 
 // Dependencies go one way: BASE ← config ← database, redis, invalidation, periodic-tasks ← features ← production-test ← application.
 const FOLDERS = {
@@ -40,14 +40,31 @@ const FOLDERS = {
     'health',
     'security',
   ],
+  decorators: [
+    ...BASE,
+    'audit',
+    'auth',
+    'authorization',
+    'conventions',
+    'idempotency',
+    'periodic-tasks',
+    'security',
+    'tenants',
+  ],
 };
 
 for (const folder of BASE) FOLDERS[folder] = BASE.filter((other) => other !== folder);
 
 const names = Object.keys(FOLDERS);
 
-// Files that other folders may use beside the index. The index of redis needs ioredis, which is an optional package.
-const FURTHER_ENTRIES = { redis: ['circuit-breaker'] };
+// Files that other folders may use beside the index, because the index needs optional packages and these files do not.
+const FURTHER_ENTRIES = {
+  redis: ['circuit-breaker'],
+  audit: ['audited.decorator'],
+  auth: ['current-user.decorator', 'recent-authentication.guard'],
+  security: ['address.guard', 'body-limit', 'page'],
+  tenants: ['current-tenant.decorator'],
+};
 
 /** The folders whose files may use any file of this folder. */
 function insiders(folder) {

@@ -1,168 +1,84 @@
-import { hash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { Module, type DynamicModule, type ModuleMetadata } from '@nestjs/common';
+import { Module, type DynamicModule, type ModuleMetadata, type Type } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { ApiKeysModule } from './api-keys/index.js';
-import {
-  AuditModule,
-  FileDigestStore,
-  FileSink,
-  RedisStreamSink,
-  S3DigestStore,
-  type AuditModuleOptions,
-  type AuditSink,
-} from './audit/index.js';
-import { REDIS } from './ports/index.js';
-import {
-  AuthModule,
-  FileMailSender,
-  LogMailSender,
-  PwnedPasswords,
-  SmtpMailSender,
-  type AuthModuleOptions,
-  type MailSender,
-} from './auth/index.js';
+import { AuditModule, RedisStreamSink, type AuditModuleOptions } from './audit/index.js';
+import { AuthModule } from './auth/index.js';
 import { AuthorizationModule } from './authorization/index.js';
+import type { BulwarkOptions, ModuleName } from './bulwark.options.js';
 import { CacheModule } from './cache/index.js';
-import { ConfigModule, developmentSecret, type AppConfig } from './config/index.js';
+import { ConfigModule } from './config/index.js';
 import { ConventionsModule } from './conventions/index.js';
 import { DatabaseModule } from './database/index.js';
-import { DocsController } from './docs.controller.js';
+import { DocsModule } from './docs.module.js';
 import { HealthModule } from './health/index.js';
 import { IdempotencyModule, PostgresIdempotencyStore } from './idempotency/index.js';
 import { ManagementModule } from './management/index.js';
 import { migrations } from './migrations.js';
 import { ObservabilityModule } from './observability/index.js';
-import { ApiDocument } from './openapi.js';
+import { REDIS } from './ports/index.js';
 import { ProductionTestModule } from './production-test/index.js';
 import { RedisModule, type RedisClient } from './redis/index.js';
-import { SecurityModule, type SecurityModuleOptions } from './security/index.js';
+import { SecurityModule } from './security/index.js';
 import { ShutdownModule } from './shutdown/index.js';
 import { TenantsModule } from './tenants/index.js';
 import { ThrottlerModule } from './throttler/index.js';
 
-/** The reference application: the modules of this library, each with its part of the configuration. */
+/** The reference application: the modules of this library, each with its options. */
 @Module({})
 export class AppModule {
-  static forRoot(config: AppConfig, imports: NonNullable<ModuleMetadata['imports']> = []): DynamicModule {
-    const { authorization, throttling, database, http } = config;
-    return {
-      module: AppModule,
-      controllers: [DocsController],
-      providers: [ApiDocument],
-      imports: [
-        ConfigModule.forRoot(config),
-        ShutdownModule.forRoot(config.shutdown),
-        ObservabilityModule.forRoot({ metricsToken: config.metrics.token, metricsOpen: !config.isProduction }),
-        DatabaseModule.forRoot({ ...database, migrations }),
-        RedisModule.forRoot(config.redis),
-        CacheModule.forRoot(config.cache),
-        ConventionsModule.forRoot({ cursorSecret: getCursorSecret(config) }),
-        IdempotencyModule.forRootAsync({
-          inject: [DataSource],
-          useFactory: (source: DataSource) => ({ store: new PostgresIdempotencyStore(source) }),
-        }),
-        HealthModule.forRoot({ detailsToken: config.metrics.token }),
-        ...(http.managementPort === undefined
-          ? []
-          : [ManagementModule.forRoot({ port: http.managementPort, host: http.managementHost })]),
-        SecurityModule.forRoot(createSecurityOptions(config)),
-        ThrottlerModule.forRoot({
-          tiers: config.throttle,
-          failedLogins: throttling.failedLogins,
-          replicas: throttling.replicas,
-          redisOptions: { timeoutMs: throttling.redisTimeoutMs },
-          adminRoutes: true,
-        }),
-        // Without a roles file, an application can import AuthorizationModule itself.
-        ...(authorization.rolesFile === undefined ? [] : [AuthorizationModule.forRoot(authorization)]),
-        AuthModule.forRoot(createAuthOptions(config)),
-        TenantsModule,
-        ApiKeysModule,
-        AuditModule.forRootAsync({
-          adminRoutes: true,
-          inject: [REDIS],
-          useFactory: (redis: RedisClient | undefined) => ({
-            ...createAuditOptions(config),
-            sinks: createSinks(config, redis),
-          }),
-        }),
-        ...createSelfTestModules(config),
-        ...imports,
-      ],
-    };
+  static forRoot(options: BulwarkOptions, imports: NonNullable<ModuleMetadata['imports']> = []): DynamicModule {
+    return { module: AppModule, imports: [...listModules(options), ...imports] };
   }
 }
 
-function createSelfTestModules({ productionTest: { enabled, timeoutMs }, isProduction }: AppConfig): DynamicModule[] {
-  return enabled ? [ProductionTestModule.forRoot({ adminOnly: isProduction, timeoutMs })] : [];
-}
-
-/** Options of AuditModule in the reference application. */
-export function createAuditOptions({ audit }: AppConfig): AuditModuleOptions {
-  const { digestDir, digestBucket, ...options } = audit;
-  const digests = digestBucket === undefined ? new FileDigestStore(digestDir) : new S3DigestStore(digestBucket);
-  return { ...options, digests };
-}
-
-/** Options of AuthModule in the reference application. */
-export function createAuthOptions(config: AppConfig): AuthModuleOptions {
-  const { auth, database } = config;
-  const hasKeys = auth.privateKey !== undefined || auth.keysFile !== undefined;
-  const key = hasKeys ? {} : { secret: auth.secret ?? developmentSecret(database.dataDir) };
-  const { url, timeoutMs } = config.breachedPasswords;
-  return {
-    ...auth,
-    ...key,
-    mailSender: createMailSender(config),
-    ...(url !== undefined && { breachedPasswords: new PwnedPasswords({ url, timeoutMs }) }),
+/** The modules of the suite with these options, without those that the options leave out. */
+export function listModules(options: BulwarkOptions): (DynamicModule | Type)[] {
+  const { authorization, config, database, management, without = [] } = options;
+  const modules: Partial<Record<ModuleName, DynamicModule | Type>> = {
+    shutdown: ShutdownModule.forRoot(options.shutdown ?? {}),
+    observability: ObservabilityModule.forRoot(options.observability ?? {}),
+    database: DatabaseModule.forRoot({
+      ...database,
+      migrations: [...migrations, ...(database?.migrations ?? [])],
+    }),
+    redis: RedisModule.forRoot(options.redis ?? {}),
+    cache: CacheModule.forRoot(options.cache ?? {}),
+    conventions: ConventionsModule.forRoot(options.conventions),
+    idempotency: options.idempotency ? IdempotencyModule.forRoot(options.idempotency) : idempotencyInDatabase(),
+    health: HealthModule.forRoot(options.health ?? {}),
+    ...(management && { management: ManagementModule.forRoot(management) }),
+    security: SecurityModule.forRoot(options.security ?? {}),
+    throttler: ThrottlerModule.forRoot({ adminRoutes: true, ...options.throttler }),
+    ...(authorization && { authorization: AuthorizationModule.forRoot(authorization) }),
+    auth: AuthModule.forRoot(options.auth ?? {}),
+    tenants: TenantsModule,
+    apiKeys: ApiKeysModule,
+    audit: auditModule(options.audit ?? {}),
+    productionTest: ProductionTestModule.forRoot(options.productionTest),
+    docs: DocsModule.forRoot(options.docs),
   };
+  for (const name of without) delete modules[name];
+  return [...(config ? [ConfigModule.forRoot(config)] : []), ...Object.values(modules)];
 }
 
-/**
- * Returns a secret that is the same on all replicas: the secret that signs tokens, if no other is set. CursorCodec derives
- * its own key from it. AuthModule reports errors in the keys file.
- */
-function getCursorSecret({ auth, conventions, database }: AppConfig): string {
-  const keys = auth.keysFile === undefined ? undefined : hash('sha256', readFileOrEmpty(auth.keysFile));
-  return conventions.cursorSecret ?? auth.secret ?? auth.privateKey ?? keys ?? developmentSecret(database.dataDir);
+function idempotencyInDatabase(): DynamicModule {
+  return IdempotencyModule.forRootAsync({
+    inject: [DataSource],
+    useFactory: (source: DataSource) => ({ store: new PostgresIdempotencyStore(source) }),
+  });
 }
 
-function readFileOrEmpty(file: string): Buffer {
-  try {
-    return readFileSync(file);
-  } catch {
-    return Buffer.of();
-  }
-}
-
-/** Returns undefined in production without a mail server, because mails contain tokens that must not be in the log. */
-function createMailSender({
-  mail: { url, from, caFile, requireTls },
-  isProduction,
-}: AppConfig): MailSender | undefined {
-  if (url?.startsWith('file:')) return new FileMailSender(url.slice('file:'.length));
-  if (url !== undefined) return new SmtpMailSender(url, from, caFile, requireTls);
-  return isProduction ? undefined : new LogMailSender();
-}
-
-function createSecurityOptions({ http }: AppConfig): SecurityModuleOptions {
-  const { corsOrigins, corsCredentials, bodyLimitBytes, hstsPreload, allowAddresses, denyAddresses } = http;
-  return {
-    limits: { bodyBytes: bodyLimitBytes },
-    cors: corsOrigins.length === 0 ? undefined : { origins: corsOrigins, credentials: corsCredentials },
-    hstsPreload,
-    allowAddresses,
-    denyAddresses,
-  };
-}
-
-function createSinks(
-  { audit: { sinkDir, sinkRedisStream: stream } }: AppConfig,
-  client: RedisClient | undefined,
-): AuditSink[] {
-  return [
-    ...(sinkDir === undefined ? [] : [new FileSink({ folder: sinkDir })]),
-    ...(stream === undefined || client === undefined ? [] : [new RedisStreamSink({ client, stream })]),
-  ];
+function auditModule({
+  redisStream: stream,
+  adminRoutes = true,
+  ...options
+}: NonNullable<BulwarkOptions['audit']>): DynamicModule {
+  return AuditModule.forRootAsync({
+    adminRoutes,
+    inject: [{ token: REDIS, optional: true }],
+    useFactory: (client: RedisClient | undefined): AuditModuleOptions => {
+      if (stream === undefined || client === undefined) return options;
+      return { ...options, sinks: [...(options.sinks ?? []), new RedisStreamSink({ client, stream })] };
+    },
+  });
 }

@@ -1,21 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import {
-  Controller,
-  Get,
-  Header,
-  NotFoundException,
-  Param,
-  Req,
-  StreamableFile,
-  VERSION_NEUTRAL,
-} from '@nestjs/common';
-import { ApiExcludeController } from '@nestjs/swagger';
+import { Get, Header, NotFoundException, Param, Req, StreamableFile, VERSION_NEUTRAL } from '@nestjs/common';
+import { packageRequire } from './common/index.js';
 import { Public } from './guards/index.js';
 import { requestPath, type AdapterRequest } from './context/index.js';
-import { ApiDocument } from './openapi.js';
+import { ApiDocument, DEFAULT_TITLE } from './openapi.js';
 import { CspNonce, Page } from './security/index.js';
+import { SuiteController } from './validation/index.js';
 
 const MEDIA_TYPES: Readonly<Record<string, string>> = {
   'swagger-ui.css': 'text/css; charset=utf-8',
@@ -25,7 +17,7 @@ const MEDIA_TYPES: Readonly<Record<string, string>> = {
 
 /** Reads the files of Swagger UI. It is a dependency of @nestjs/swagger, so it is resolved from there. */
 function readAssets(): ReadonlyMap<string, Buffer> {
-  const { resolve } = createRequire(import.meta.resolve('@nestjs/swagger'));
+  const { resolve } = createRequire(packageRequire.resolve('@nestjs/swagger'));
   const folder = join(resolve('swagger-ui-dist/package.json'), '..');
   return new Map(Object.keys(MEDIA_TYPES).map((name) => [name, readFileSync(join(folder, name))]));
 }
@@ -34,13 +26,14 @@ function readAssets(): ReadonlyMap<string, Buffer> {
  * Serves the OpenAPI document and its page. The page of @nestjs/swagger needs a policy that allows inline styles. This page
  * uses a nonce instead.
  */
-@ApiExcludeController()
 @Public()
-@Controller({ path: 'docs', version: VERSION_NEUTRAL })
+@SuiteController({ path: 'docs', version: VERSION_NEUTRAL })
 export class DocsController {
   private readonly assets = readAssets();
 
-  constructor(private readonly document: ApiDocument) {}
+  constructor(private readonly document: ApiDocument) {
+    document.exclude(DocsController);
+  }
 
   @Get()
   @Page()
@@ -55,7 +48,7 @@ export class DocsController {
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>nest-bulwark API</title>
+<title>${escapeHtml(this.document.options.title ?? DEFAULT_TITLE)} API</title>
 <link rel="icon" type="image/png" href="${folder}/favicon-32x32.png">
 <link rel="stylesheet" href="${folder}/swagger-ui.css">
 </head>
@@ -70,13 +63,13 @@ export class DocsController {
 
   @Get('openapi.json')
   @Header('Content-Type', 'application/json; charset=utf-8')
-  json(): string {
+  json(): Promise<string> {
     return this.document.json();
   }
 
   @Get('openapi.yaml')
   @Header('Content-Type', 'application/yaml; charset=utf-8')
-  yaml(): string {
+  yaml(): Promise<string> {
     return this.document.yaml();
   }
 
@@ -87,4 +80,8 @@ export class DocsController {
     if (!content) throw new NotFoundException();
     return new StreamableFile(content, { type: MEDIA_TYPES[name], length: content.length });
   }
+}
+
+function escapeHtml(text: string): string {
+  return text.replaceAll(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 }

@@ -1,9 +1,16 @@
-export * from './app.module.js';
+export { AppModule } from './app.module.js';
 export * from './api-keys/index.js';
 export * from './audit/index.js';
 export * from './auth/index.js';
 export * from './authorization/index.js';
-export * from './bootstrap.js';
+export { type CreateAppOptions, type CreatedApp, createApp } from './bootstrap.js';
+export { BulwarkModule } from './bulwark.module.js';
+export { type BulwarkOptions, type ModuleName, type ModuleOptions } from './bulwark.options.js';
+export { DocsModule } from './docs.module.js';
+export { fromEnvironment } from './from-environment.js';
+export { type HardenOptions, hardenApp } from './harden-app.js';
+export { type AdapterOptions, type TrustProxy, createAdapter } from './http-adapters.js';
+export { type DocsModuleOptions } from './openapi.js';
 export type { StartupOptions } from './startup.js';
 export * from './cache/index.js';
 export * from './context/index.js';

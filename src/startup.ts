@@ -3,7 +3,7 @@ import type { AbstractHttpAdapter } from '@nestjs/core';
 import type { DestinationStream } from 'pino';
 import { loadConfig, readEnvironment, type AppConfig, type Environment } from './config/index.js';
 import { stopEmbeddedServers } from './database/index.js';
-import { createAdapter, type AdapterSetup } from './http-adapters.js';
+import { createAdapter } from './http-adapters.js';
 import { PinoLogger } from './observability/index.js';
 import { exitOnSignals, shutDownOnSignals, ShutdownService } from './shutdown/index.js';
 
@@ -22,7 +22,6 @@ export interface Startup {
   readonly config: AppConfig;
   readonly logger: PinoLogger;
   readonly adapter: AbstractHttpAdapter;
-  readonly adapterSetup: AdapterSetup;
   /** Options of `NestFactory.create()`. */
   readonly nestOptions: NestApplicationOptions;
   readonly handleSignals: boolean;
@@ -40,13 +39,11 @@ export async function prepareStart(options: StartupOptions = {}): Promise<Startu
   const { config, warnings } = loadConfig(options.env ?? readEnvironment());
   const logger = new PinoLogger({ level: config.log.level, destination: options.logDestination });
   for (const warning of warnings) logger.warn(warning, 'Config');
-  const adapterSetup = await createAdapter(config.http);
   const { handleSignals = true } = options;
   return {
     config,
     logger,
-    adapter: adapterSetup.adapter as AbstractHttpAdapter,
-    adapterSetup,
+    adapter: await createAdapter(config.http),
     // The suite reads bodies itself. An error of the start is reported by its exit code.
     nestOptions: { logger, bodyParser: false, abortOnError: false },
     handleSignals,
@@ -61,9 +58,9 @@ export async function abandonStart(startup?: Startup): Promise<void> {
 }
 
 /** From here on a signal or an uncaught error ends the process by the graceful shutdown. */
-export function enableGracefulShutdown(app: INestApplication, startup: Startup): void {
+export function enableGracefulShutdown(app: INestApplication, startup?: Startup): void {
   const shutdown = app.get(ShutdownService);
   shutdown.watch(app);
-  startup.releaseSignals();
-  if (startup.handleSignals) shutDownOnSignals(shutdown);
+  startup?.releaseSignals();
+  if (startup?.handleSignals ?? true) shutDownOnSignals(shutdown);
 }

@@ -1,15 +1,4 @@
-import {
-  Body,
-  Controller,
-  Delete,
-  Get,
-  Header,
-  HttpCode,
-  Param,
-  ParseUUIDPipe,
-  Post,
-  VERSION_NEUTRAL,
-} from '@nestjs/common';
+import { Body, Delete, Get, Header, HttpCode, Param, ParseUUIDPipe, Post, VERSION_NEUTRAL } from '@nestjs/common';
 import { CurrentUser, RecentAuthentication, ParseUserIdPipe } from '../auth/index.js';
 import { AllowApiKeys, Roles } from '../authorization/index.js';
 import { Management } from '../guards/index.js';
@@ -17,9 +6,10 @@ import { ThrottleTier } from '../ports/index.js';
 import type { Principal } from '../context/index.js';
 import { CreateApiKeyDto, type ApiKeyView, type NewApiKeyView } from './api-keys.dto.js';
 import { ApiKeysService } from './api-keys.service.js';
+import { SuiteController } from '../validation/index.js';
 
 /** The caller's own API keys. An API key cannot create or revoke API keys. */
-@Controller({ path: 'api-keys', version: ['1', VERSION_NEUTRAL] })
+@SuiteController({ path: 'api-keys', version: ['1', VERSION_NEUTRAL] })
 @AllowApiKeys(false)
 export class ApiKeysController {
   constructor(private readonly keys: ApiKeysService) {}
@@ -47,7 +37,7 @@ export class ApiKeysController {
 }
 
 /** API keys of all users, for administrators. */
-@Controller({ path: 'admin', version: ['1', VERSION_NEUTRAL] })
+@SuiteController({ path: 'admin', version: ['1', VERSION_NEUTRAL] })
 @Management()
 @Roles('Admin')
 @AllowApiKeys(false)

@@ -1,6 +1,5 @@
 import { Readable } from 'node:stream';
 import {
-  Controller,
   Get,
   Header,
   Headers,
@@ -26,6 +25,7 @@ import { AuditTail } from './feed/audit.tail.js';
 import { AuditVerifier } from './integrity/audit.verifier.js';
 import type { Verification } from './integrity/verification.js';
 import type { AuditVisibility } from './store/audit.scope.js';
+import { SuiteController } from '../validation/index.js';
 
 @Injectable()
 class AuditRouteGuard extends RoleGuard {
@@ -43,7 +43,7 @@ class AuditRouteGuard extends RoleGuard {
  * tenant, whatever the filters say.
  */
 @Management()
-@Controller({ path: 'audit', version: ['1', VERSION_NEUTRAL] })
+@SuiteController({ path: 'audit', version: ['1', VERSION_NEUTRAL] })
 @UseGuards(AuditRouteGuard)
 export class AuditController {
   constructor(

@@ -18,7 +18,7 @@ import {
   type ShutdownParticipant,
   type AuditActionName,
 } from '../ports/index.js';
-import { currentContext, runOutsideRequests, type RequestContext } from '../context/index.js';
+import { AUDIT_UNAVAILABLE_DETAIL, currentContext, runOutsideRequests, type RequestContext } from '../context/index.js';
 import { PeriodicTasks } from '../periodic-tasks/index.js';
 import { ProblemException } from '../problem/index.js';
 import { AuditActionRegistry } from './actions.js';
@@ -256,12 +256,12 @@ export class AuditService extends AuditTrail implements ShutdownParticipant, OnM
   private async deliverStrict(line: string): Promise<void> {
     if (this.writer.isFull) {
       this.logLostEvent('unavailable', line, undefined);
-      throw unavailable(undefined);
+      throw auditUnavailable();
     }
     try {
       await this.writer.addUrgent(line);
     } catch (error) {
-      throw unavailable(error);
+      throw auditUnavailable(error);
     }
   }
 
@@ -289,7 +289,6 @@ export class AuditService extends AuditTrail implements ShutdownParticipant, OnM
   }
 }
 
-function unavailable(cause: unknown): ProblemException {
-  const detail = 'The audit event of this request could not be stored. Try again later.';
-  return new ProblemException('AUDIT_UNAVAILABLE', detail, { cause });
+function auditUnavailable(cause?: unknown): ProblemException {
+  return new ProblemException('AUDIT_UNAVAILABLE', AUDIT_UNAVAILABLE_DETAIL, { cause });
 }

@@ -1,4 +1,4 @@
-import { Body, Controller, Get, Header, HttpCode, Post, Req, Res, VERSION_NEUTRAL } from '@nestjs/common';
+import { Body, Get, Header, HttpCode, Post, Req, Res, VERSION_NEUTRAL } from '@nestjs/common';
 import { ProblemException } from '../problem/index.js';
 import { Public } from '../guards/index.js';
 import { ThrottleTier } from '../ports/index.js';
@@ -9,9 +9,10 @@ import { DeviceCookies } from './cookies/device-cookie.js';
 import { SessionCookies } from './cookies/session-cookies.js';
 import { TokenRoute } from './cookies/token-delivery.interceptor.js';
 import { CurrentUser } from './current-user.decorator.js';
+import { SuiteController } from '../validation/index.js';
 
 /** Registration, login, refresh, logout and profile, under `/auth` and `/v1/auth`. */
-@Controller({ path: 'auth', version: ['1', VERSION_NEUTRAL] })
+@SuiteController({ path: 'auth', version: ['1', VERSION_NEUTRAL] })
 export class AuthController {
   constructor(
     private readonly auth: AuthService,

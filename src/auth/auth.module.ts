@@ -1,7 +1,6 @@
 import { ConfigurableModuleBuilder, Global, Module } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
 import { JwtModule } from '@nestjs/jwt';
-import { PassportModule } from '@nestjs/passport';
 import type { DataSource } from 'typeorm';
 import { AuthorizationGuardModule } from '../authorization/index.js';
 import { MODULE_DATA_SOURCE, provideDataSource, type ProvideDataSourceOptions } from '../database/index.js';
@@ -41,7 +40,7 @@ import { SessionCookies } from './cookies/session-cookies.js';
 import { TokenDelivery } from './cookies/token-delivery.interceptor.js';
 import { JwksController } from './tokens/jwks.controller.js';
 import { JwtAuthGuard } from './tokens/jwt-auth.guard.js';
-import { JwtStrategy } from './tokens/jwt.strategy.js';
+import { passportStrategyProvider } from './tokens/passport-strategy.provider.js';
 import { LoginService } from './login.service.js';
 import { MailOutbox } from './mail/mail-outbox.service.js';
 import { MailSender, NoMailSender } from './mail/mail.sender.js';
@@ -81,13 +80,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
  */
 @Global()
 @Module({
-  imports: [
-    AuthorizationGuardModule,
-    GuardChainModule,
-    JwtModule.register({}),
-    PassportModule,
-    PeriodicTasksCoreModule,
-  ],
+  imports: [AuthorizationGuardModule, GuardChainModule, JwtModule.register({}), PeriodicTasksCoreModule],
   controllers: [
     AuthController,
     AccountController,
@@ -129,7 +122,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     DeviceCookies,
     JwtAuthGuard,
     { provide: PrincipalResolver, useExisting: JwtAuthGuard },
-    JwtStrategy,
+    passportStrategyProvider,
     LoginService,
     MailOutbox,
     OneTimeTokenService,
@@ -148,22 +141,27 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     UsersTableCheck,
     ViolationStreaks,
   ],
-  // Includes the dependencies of @TokenRoute(), for modules that use the decorator.
+  // Includes the dependencies of @TokenRoute() and of @UseGuards(JwtAuthGuard), for modules that use them.
   exports: [
+    AUTH_SETTINGS,
     AUTH_DATA_SOURCE,
     AccessTokenService,
+    AccessTokenVerifier,
     AccountService,
     AccountTransactions,
     AdministratorsService,
     AuthService,
+    CsrfCheck,
     CsrfTokens,
     DeviceCookies,
+    JwtAuthGuard,
     PrincipalResolver,
     RevocationService,
     SessionCookies,
     SessionService,
     UserStore,
     UsersService,
+    ViolationStreaks,
   ],
 })
 export class AuthModule extends ConfigurableModuleClass {}

@@ -59,7 +59,7 @@ class CreateAuth1795780001000 implements MigrationInterface {
     await runner.query(`
       CREATE TABLE mail_outbox (
         id              uuid PRIMARY KEY,
-        sealed          bytea NOT NULL,
+        encrypted_mail  bytea NOT NULL,
         created_at      timestamptz NOT NULL DEFAULT now(),
         attempts        integer NOT NULL DEFAULT 0,
         next_attempt_at timestamptz NOT NULL DEFAULT now(),
@@ -71,11 +71,11 @@ class CreateAuth1795780001000 implements MigrationInterface {
   private async createSecondFactors(runner: QueryRunner, userId: string): Promise<void> {
     await runner.query(`
       CREATE TABLE auth_second_factors (
-        user_id       ${userId} PRIMARY KEY,
-        sealed_secret bytea NOT NULL,
-        created_at    timestamptz NOT NULL DEFAULT now(),
-        confirmed_at  timestamptz,
-        last_step     bigint NOT NULL DEFAULT 0
+        user_id          ${userId} PRIMARY KEY,
+        encrypted_secret bytea NOT NULL,
+        created_at       timestamptz NOT NULL DEFAULT now(),
+        confirmed_at     timestamptz,
+        last_step        bigint NOT NULL DEFAULT 0
       )`);
     await runner.query(`
       CREATE TABLE auth_recovery_codes (

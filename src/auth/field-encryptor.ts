@@ -12,7 +12,7 @@ import { AUTH_SETTINGS, type AuthSettings } from './auth.options.js';
 import { deriveKey, SIGNING_KEY, type SigningKey } from './tokens/signing-key.js';
 
 const CIPHER = 'aes-256-gcm';
-const PURPOSE = 'bulwark sealed data';
+const PURPOSE = 'bulwark encrypted fields';
 /** Layout of an encrypted value: key id, nonce, tag, ciphertext. */
 const KEY_ID_BYTES = 4;
 const NONCE_BYTES = 12;

@@ -4,6 +4,7 @@ import { CacheHealth } from './cache.health.js';
 import { CACHE_OPTIONS, CACHE_SETTINGS, cacheSettings, type CacheModuleOptions } from './cache.options.js';
 import { CacheService } from './cache.service.js';
 import { ResultCache } from '../ports/index.js';
+import { ProblemModule } from '../problem/index.js';
 import { keyvOf } from './keyv-stores.js';
 import { MemoryTier } from './memory.tier.js';
 
@@ -22,6 +23,7 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<CacheModuleOpt
 @Global()
 @Module({
   imports: [
+    ProblemModule,
     NestCacheModule.registerAsync({
       inject: [CacheService],
       useFactory: (cache: CacheService) => ({

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { text } from 'node:stream/consumers';
 import { Module, type DynamicModule } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { createAuthOptions } from '../app.module.js';
+import { createAuthOptions } from '../from-environment.js';
 import { AuditModule } from '../audit/index.js';
 import { AdministratorsService, AuthModule } from '../auth/index.js';
 import { AuthorizationModule } from '../authorization/index.js';

@@ -1,6 +1,6 @@
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { createAuditOptions } from '../app.module.js';
+import { createAuditOptions } from '../from-environment.js';
 import { AuditModule, AuditVerifier, type Verification, type VerifyOptions } from '../audit/index.js';
 import { loadConfig, readEnvironment } from '../config/index.js';
 import { DatabaseModule, stopEmbeddedServers } from '../database/index.js';

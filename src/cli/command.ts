@@ -10,11 +10,17 @@ export interface CommandOption {
   readonly required?: boolean;
   /** Whether the value is passed without the option's name. @default false */
   readonly positional?: boolean;
+  /** Whether it takes all further values. Only for the last positional option. @default false */
+  readonly multiple?: boolean;
 }
 
 export type CommandOptions = Readonly<Record<string, CommandOption>>;
 
-type ValueOf<O extends CommandOption> = O['type'] extends 'string' ? string : boolean;
+type ValueOf<O extends CommandOption> = O['multiple'] extends true
+  ? readonly string[]
+  : O['type'] extends 'string'
+    ? string
+    : boolean;
 
 /** The parsed options. Only required options are always present. */
 export type CommandValues<O extends CommandOptions> = {

@@ -16,6 +16,7 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: 'Verify that audit events were not changed',
     load: () => import('./audit-verify.command.js'),
   },
+  peers: { summary: 'Print the line that installs the packages of modules', load: () => import('./peers.command.js') },
   seed: { summary: 'Fill a development database', load: () => import('./seed.command.js') },
   'admin create': { summary: 'Create an administrator', load: () => import('./admin-create.command.js') },
 };

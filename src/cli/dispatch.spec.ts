@@ -21,11 +21,27 @@ const visit = defineCommand({
   run: async ({ place }) => place.length,
 });
 
+const collect = defineCommand({
+  options: {
+    kind: { type: 'string', positional: true, argument: 'KIND', description: 'of what', required: true },
+    things: {
+      type: 'string',
+      positional: true,
+      multiple: true,
+      argument: 'THING',
+      description: 'what',
+      required: true,
+    },
+  },
+  run: async ({ kind, things }) => kind.length * 10 + things.length,
+});
+
 async function run(...args: string[]) {
   const said = { out: '', err: '' };
   const commands = {
     greet: { summary: 'Greet somebody', load: () => Promise.resolve({ command: greet }) },
     visit: { summary: 'Visit a place', load: () => Promise.resolve({ command: visit }) },
+    collect: { summary: 'Collect things', load: () => Promise.resolve({ command: collect }) },
     'greet all': {
       summary: 'Greet everybody',
       load: () => Promise.resolve({ command: { options: {}, run: async () => 7 } }),
@@ -48,7 +64,15 @@ describe('the command line', () => {
   it.each([[[]], [['--help']], [['-h']], [['help']]])('lists the commands for %j', async (args) => {
     const { code, out } = await run(...args);
     expect(code).toBe(0);
-    expect(out).toContain('  greet      Greet somebody\n  visit      Visit a place\n  greet all  Greet everybody\n');
+    expect(out).toContain(
+      '  greet      Greet somebody\n  visit      Visit a place\n  collect    Collect things\n  greet all  Greet everybody\n',
+    );
+  });
+
+  it('passes all further values to an option that takes several', async () => {
+    expect((await run('collect', 'cats', 'tom', 'kit')).code).toBe(42);
+    expect(await run('collect', 'cats')).toMatchObject({ code: 64, err: expect.stringContaining('THING is missing') });
+    expect((await run('collect', '--help')).out).toContain('Usage: nest-bulwark collect KIND THING...\n');
   });
 
   it('prints the help of one command', async () => {

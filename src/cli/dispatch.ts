@@ -58,9 +58,7 @@ function parseOptions(name: string, args: readonly string[], options: CommandOpt
   const operands = Object.keys(options).filter((option) => options[option]?.positional);
   try {
     const parsed = parseArgs({ args: [...args], options, strict: true, allowPositionals: operands.length > 0 });
-    const surplus = parsed.positionals[operands.length];
-    if (surplus !== undefined) throw new Error(`Unexpected argument '${surplus}'.`);
-    values = { ...parsed.values, ...Object.fromEntries(parsed.positionals.map((value, i) => [operands[i], value])) };
+    values = { ...parsed.values, ...assignOperands(parsed.positionals, operands, options) };
   } catch (error) {
     throw new UsageError(`${(error as Error).message}\nSee ${PROGRAM} ${name} --help`);
   }
@@ -68,6 +66,20 @@ function parseOptions(name: string, args: readonly string[], options: CommandOpt
   if (missing.length === 0) return values;
   const names = missing.map(([option, { positional, argument = 'VALUE' }]) => (positional ? argument : `--${option}`));
   throw new UsageError(`${names.join(', ')} is missing.\nSee ${PROGRAM} ${name} --help`);
+}
+
+/** Assigns the values without a name to the positional options, in order. */
+function assignOperands(values: readonly string[], operands: readonly string[], options: CommandOptions): object {
+  const last = operands.at(-1);
+  const takesAll = last !== undefined && options[last]?.multiple === true;
+  const surplus = takesAll ? undefined : values[operands.length];
+  if (surplus !== undefined) throw new Error(`Unexpected argument '${surplus}'.`);
+  const single = takesAll ? operands.slice(0, -1) : operands;
+  const rest = values.slice(single.length);
+  return {
+    ...Object.fromEntries(values.slice(0, single.length).map((value, i) => [single[i], value])),
+    ...(takesAll && rest.length > 0 && { [last]: rest }),
+  };
 }
 
 function formatOverview(commands: CommandLine['commands']): string {
@@ -84,11 +96,16 @@ function formatOverview(commands: CommandLine['commands']): string {
 function formatHelp(name: string, summary: string, { options, details }: Command): string {
   const rows = Object.entries(options).map(([option, { type, short, description, argument = 'VALUE', ...rest }]) => {
     const value = type === 'string' ? ` ${argument}` : '';
-    const written = rest.positional ? argument : `${short ? `-${short}, ` : ''}--${option}${value}`;
+    const written = rest.positional
+      ? operandName(argument, rest.multiple)
+      : `${short ? `-${short}, ` : ''}--${option}${value}`;
     return [written, `${description}${rest.required ? ' (required)' : ''}`] as const;
   });
   const operands = Object.values(options).filter(({ positional }) => positional);
-  const usage = operands.map(({ argument = 'VALUE', required }) => (required ? ` ${argument}` : ` [${argument}]`));
+  const usage = operands.map(({ argument = 'VALUE', required, multiple }) => {
+    const written = operandName(argument, multiple);
+    return required ? ` ${written}` : ` [${written}]`;
+  });
   return [
     `Usage: ${PROGRAM} ${name}${usage.join('')}${rows.length > operands.length ? ' [options]' : ''}`,
     '',
@@ -96,6 +113,8 @@ function formatHelp(name: string, summary: string, { options, details }: Command
     ...(rows.length > 0 ? ['', ...formatColumns(rows)] : []),
   ].join('\n');
 }
+
+const operandName = (argument: string, multiple = false) => (multiple ? `${argument}...` : argument);
 
 function formatColumns(rows: readonly (readonly [string, string])[]): string[] {
   const width = Math.max(...rows.map(([left]) => left.length));

@@ -1,3 +1,5 @@
+import { createInstallLine } from './install-line.js';
+
 /**
  * Loads an optional package, where it is first used.
  *
@@ -9,6 +11,6 @@ export async function loadPackage<T>(name: string, purpose: string): Promise<T> 
     // The name is a variable, so that the types of a package that may be absent are not needed.
     return (await import(name)) as T;
   } catch (cause) {
-    throw new Error(`${purpose} needs the package ${name}. Install it: npm install ${name}`, { cause });
+    throw new Error(`${purpose} needs the package ${name}. Install it: ${createInstallLine([name])}`, { cause });
   }
 }

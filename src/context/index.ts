@@ -1,5 +1,6 @@
 export { getClientAddress, parseAddress } from './client-address.js';
 export { type ApiKeyIdentity, type Principal, PrincipalResolver } from './principal.js';
+export { type RequestHook, RequestHookOrder, RequestHooks } from './request-hooks.js';
 export { type AdapterRequest, RequestContext, currentContext, runWithContext } from './request-context.js';
 
 // For other folders of this project. The published types do not have these names.
@@ -10,4 +11,8 @@ export { getRequest, getResponse } from './http-context.js';
 /** @internal */
 export { attachContext, getRequestContext, routePattern, runOutsideRequests } from './request-context.js';
 /** @internal */
+export { RequestHooksModule } from './request-hooks.js';
+/** @internal */
 export { requestPath } from './request-path.js';
+/** @internal */
+export { AUDIT_UNAVAILABLE_DETAIL } from './response-hold.js';

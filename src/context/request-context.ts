@@ -4,6 +4,7 @@ import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:
 import { getClientAddress } from './client-address.js';
 import { collectCredentials } from './credentials.js';
 import type { Principal } from './principal.js';
+import { requestPath } from './request-path.js';
 import { ResponseHold } from './response-hold.js';
 
 /**
@@ -35,6 +36,8 @@ const TRACEPARENT = /^[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{
 export class RequestContext {
   /** Monotonic start, in milliseconds (`performance.now()`). */
   readonly startedAt = performance.now();
+  /** Whether the matched route is `@Operational()`. The guard chain sets it. @internal */
+  isOperational = false;
   private activeHold: ResponseHold | undefined;
 
   constructor(
@@ -108,6 +111,13 @@ export class RequestContext {
     return this.request?.headers['user-agent'];
   }
 
+  /** Path of the request, without its query. Undefined in a job. */
+  get path(): string | undefined {
+    const { request } = this;
+    // Express changes `url` in nested routers.
+    return request && requestPath((request as { originalUrl?: string }).originalUrl ?? request.url);
+  }
+
   /** Method and pattern of the matched route, such as `POST /v1/auth/login`. */
   get route(): string | undefined {
     return this.request && `${this.request.method} ${routePattern(this.request)}`;
@@ -125,7 +135,7 @@ const storage = new AsyncLocalStorage<RequestContext | undefined>();
 const CONTEXT = Symbol('bulwark.requestContext');
 type WithContext = { [CONTEXT]?: RequestContext };
 
-/** Attaches a context to a request. The first hook of the pipeline calls it once. @internal */
+/** Attaches a context to a request. {@link RequestHooks} calls it once. @internal */
 export function attachContext(request: AdapterRequest, context: RequestContext): void {
   ((request.raw ?? request) as WithContext)[CONTEXT] = context;
 }
@@ -133,7 +143,7 @@ export function attachContext(request: AdapterRequest, context: RequestContext):
 /** Returns the context of a request. Cheaper than {@link currentContext}, because it does not read AsyncLocalStorage. */
 export function getRequestContext(request: AdapterRequest): RequestContext {
   const raw = (request.raw ?? request) as WithContext;
-  // A request that did not pass the pipeline (an application's own server) still gets an id.
+  // A request that did not pass the request hooks (an application's own server) still gets an id.
   return (raw[CONTEXT] ??= new RequestContext(undefined, request));
 }
 

@@ -1,9 +1,10 @@
 import type { ServerResponse } from 'node:http';
 import { ERROR_CODES } from '../problem/error-codes.js';
-import { createProblemDocument } from '../problem/problem.js';
+import { createProblemDocument } from '../problem/problem-document.js';
 import { requestPath } from './request-path.js';
 
-const DETAIL = 'The audit events of this request could not be recorded. Try again later.';
+/** Detail of the error `AUDIT_UNAVAILABLE`, wherever a request fails with it. */
+export const AUDIT_UNAVAILABLE_DETAIL = 'An audit event of this request could not be stored. Try again later.';
 
 type Write = ServerResponse['write'];
 type End = ServerResponse['end'];
@@ -102,6 +103,7 @@ export class ResponseHold {
     response.setHeader('Cache-Control', 'no-store');
     const instance = requestPath(response.req.url ?? '/');
     const requestId = String(response.getHeader('X-Request-Id') ?? '');
-    response.end(JSON.stringify(createProblemDocument('AUDIT_UNAVAILABLE', status, DETAIL, { instance, requestId })));
+    const request = { instance, requestId };
+    response.end(JSON.stringify(createProblemDocument('AUDIT_UNAVAILABLE', status, AUDIT_UNAVAILABLE_DETAIL, request)));
   }
 }

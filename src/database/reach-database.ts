@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
-import type { ClientConfig } from 'pg';
 import { DatabaseClient } from './database-client.js';
 import type { DatabaseSettings } from './database.options.js';
 
@@ -47,7 +46,10 @@ const MAX_PAUSE_MS = 3_000;
 const MIN_LAST_TRY_MS = 250;
 
 /** Time limits that a client requests in the start-up packet of a connection. */
-export type ServerTimeouts = Pick<ClientConfig, 'statement_timeout' | 'idle_in_transaction_session_timeout'>;
+export interface ServerTimeouts {
+  readonly statement_timeout?: number;
+  readonly idle_in_transaction_session_timeout?: number;
+}
 
 /**
  * Waits until the database accepts a connection, with growing pauses between attempts.

@@ -52,7 +52,7 @@ describe('the chain of guards', () => {
     const module = await Test.createTestingModule({ imports: [TestModule] }).compile();
     await module.init();
     const chain = module.get(GuardChain);
-    run = () => chain.canActivate(new ExecutionContextHost([]));
+    run = () => chain.canActivate(new ExecutionContextHost([], LateFirstModule, () => undefined));
   });
 
   it('runs the guards by their declared order, not by the order of the modules', () => {

@@ -1,13 +1,4 @@
-import {
-  Controller,
-  Get,
-  Header,
-  Optional,
-  Req,
-  Res,
-  ServiceUnavailableException,
-  VERSION_NEUTRAL,
-} from '@nestjs/common';
+import { Get, Header, Optional, Req, Res, ServiceUnavailableException, VERSION_NEUTRAL } from '@nestjs/common';
 import {
   HealthCheckService,
   HealthIndicatorService,
@@ -21,6 +12,7 @@ import type { HealthResult } from './health-check.runner.js';
 import { HealthAccess } from './health.access.js';
 import { HealthRegistry } from './health.registry.js';
 import { HEALTH_JSON, toHealthJson, getWorstState, wantsHealthJson, type HealthJson } from './health.report.js';
+import { SuiteController } from '../validation/index.js';
 
 /** The part of a response that Express and Fastify share. */
 interface ProbeResponse {
@@ -31,7 +23,7 @@ interface ProbeResponse {
 const NO_STORE = 'no-store';
 
 /** Probes for Kubernetes, load balancers and people. */
-@Controller({ version: VERSION_NEUTRAL })
+@SuiteController({ version: VERSION_NEUTRAL })
 @Operational()
 export class HealthController {
   private hasStarted = false;

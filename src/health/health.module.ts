@@ -1,6 +1,7 @@
 import { ConfigurableModuleBuilder, Module } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
 import { TerminusModule } from '@nestjs/terminus';
+import { ProblemModule } from '../problem/index.js';
 import { DiskHealth } from './disk.health.js';
 import { EventLoopHealth } from './event-loop.health.js';
 import { HealthAccess } from './health.access.js';
@@ -21,7 +22,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
  */
 @Module({
   // Probes are polled. With its logger, terminus would log the same failure at each probe.
-  imports: [DiscoveryModule, TerminusModule.forRoot({ logger: false })],
+  imports: [DiscoveryModule, ProblemModule, TerminusModule.forRoot({ logger: false })],
   controllers: [HealthController],
   providers: [
     { provide: HEALTH_SETTINGS, useFactory: healthSettings, inject: [MODULE_OPTIONS_TOKEN] },

@@ -1,5 +1,6 @@
 import { ConfigurableModuleBuilder, Global, Module, type DynamicModule } from '@nestjs/common';
 import { PeriodicTasksCoreModule } from '../periodic-tasks/index.js';
+import { ProblemModule } from '../problem/index.js';
 import { IdempotencyHealth } from './idempotency.health.js';
 import {
   IDEMPOTENCY_OPTIONS,
@@ -33,7 +34,7 @@ async function loadPostgresStore(dataSource: string): Promise<DynamicModule> {
  */
 @Global()
 @Module({
-  imports: [PeriodicTasksCoreModule],
+  imports: [PeriodicTasksCoreModule, ProblemModule],
   providers: [IdempotencyService, IdempotencyHealth],
   exports: [IdempotencyService],
 })

@@ -1,12 +1,13 @@
-import { Controller, Get, Header, Inject, Req, VERSION_NEUTRAL } from '@nestjs/common';
+import { Get, Header, Inject, Req, VERSION_NEUTRAL } from '@nestjs/common';
 import { isSameSecret } from '../common/index.js';
 import { Operational } from '../guards/index.js';
 import { ProblemException } from '../problem/index.js';
 import type { AdapterRequest } from '../context/index.js';
 import { OBSERVABILITY_OPTIONS, type ObservabilityOptions } from './observability.options.js';
 import { PrometheusMetrics } from './prometheus.metrics.js';
+import { SuiteController } from '../validation/index.js';
 
-@Controller({ path: 'metrics', version: VERSION_NEUTRAL })
+@SuiteController({ path: 'metrics', version: VERSION_NEUTRAL })
 @Operational()
 export class MetricsController {
   constructor(

@@ -1,9 +1,10 @@
 import { ConfigurableModuleBuilder, Global, Module } from '@nestjs/common';
 import { Metrics } from '../ports/index.js';
+import { ProblemModule } from '../problem/index.js';
 import { MetricsController } from './metrics.controller.js';
 import { OBSERVABILITY_OPTIONS, type ObservabilityOptions } from './observability.options.js';
 import { PrometheusMetrics } from './prometheus.metrics.js';
-import { RequestPipeline } from './request-pipeline.js';
+import { RequestObserver } from './request-observer.js';
 
 const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<ObservabilityOptions>({
   optionsInjectionToken: OBSERVABILITY_OPTIONS,
@@ -12,18 +13,19 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<ObservabilityO
   .build();
 
 /**
- * Metrics at `/metrics` and the request pipeline. Other modules report through the {@link Metrics} port.
+ * Metrics at `/metrics`, durations of requests, and the access log. Other modules report through the {@link Metrics} port.
  *
  * @publicApi
  */
 @Global()
 @Module({
+  imports: [ProblemModule],
   controllers: [MetricsController],
   providers: [
     { provide: PrometheusMetrics, useFactory: () => new PrometheusMetrics() },
     { provide: Metrics, useExisting: PrometheusMetrics },
-    RequestPipeline,
+    RequestObserver,
   ],
-  exports: [Metrics, RequestPipeline],
+  exports: [Metrics, RequestObserver],
 })
 export class ObservabilityModule extends ConfigurableModuleClass {}

@@ -62,21 +62,13 @@ export class PinoLogger implements LoggerService {
   readonly pino: Logger;
   /** Logger for access lines. They contain the request id already, so no look-up is needed. */
   readonly access: Logger;
-  /** Limits the lines that unknown callers can cause. @internal */
-  readonly anonymousLogLimiter = new AnonymousLogLimiter({
-    problems: ({ count, clients }) =>
-      this.pino.warn({
-        leftOut: count,
-        kinds: clients.map(({ client, count: lines }) => ({ kind: client, lines })),
-        msg: 'the limit for warnings and errors of unknown callers was reached, and lines were dropped',
-      }),
-    refusals: ({ count, clients }) =>
-      this.access.info({
-        leftOut: count,
-        clients,
-        msg: 'the limit for access lines of refused requests was reached, and lines were dropped',
-      }),
-  });
+  private readonly anonymousLogLimiter = new AnonymousLogLimiter(({ count, clients }) =>
+    this.pino.warn({
+      leftOut: count,
+      kinds: clients.map(({ client, count: lines }) => ({ kind: client, lines })),
+      msg: 'the limit for warnings and errors of unknown callers was reached, and lines were dropped',
+    }),
+  );
 
   constructor(options: PinoLoggerOptions = {}) {
     const sink = options.destination ?? createBufferedStdout();
@@ -143,8 +135,7 @@ export class PinoLogger implements LoggerService {
       else if (typeof extra === 'object' && extra !== null) Object.assign(fields, extra);
       else if (extra !== undefined) fields['extra'] = extra;
     }
-    if (LIMITED_LEVELS.has(level) && !this.anonymousLogLimiter.admitProblem(getLineKind(level, message, fields)))
-      return;
+    if (LIMITED_LEVELS.has(level) && !this.anonymousLogLimiter.admit(getLineKind(level, message, fields))) return;
     if (message instanceof Error) this.pino[level]({ ...fields, err: message });
     else if (typeof message === 'object' && message !== null) this.pino[level]({ ...fields, ...message });
     else this.pino[level](fields, String(message));

@@ -63,7 +63,7 @@ const LEASE: LeaseStatements = {
   ),
   release: counted(
     `UPDATE periodic_task_claims
-     SET claimed_until = now(), retry_at = now() + $4::float8 * ${MS},
+     SET holder = NULL, claimed_until = now(), retry_at = now() + $4::float8 * ${MS},
          failures = CASE $3::text WHEN 'failed' THEN failures + 1 WHEN 'succeeded' THEN 0 ELSE failures END,
          succeeded_at = CASE $3::text WHEN 'succeeded' THEN now() ELSE succeeded_at END
      WHERE name = $1 AND holder = $2`,

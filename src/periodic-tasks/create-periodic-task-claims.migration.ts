@@ -9,7 +9,7 @@ class CreatePeriodicTaskClaims1795780006000 {
     await runner.query(`
       CREATE TABLE periodic_task_claims (
         name          text PRIMARY KEY,
-        holder        uuid NOT NULL,
+        holder        uuid,
         started_at    timestamptz NOT NULL,
         claimed_until timestamptz NOT NULL,
         retry_at      timestamptz,

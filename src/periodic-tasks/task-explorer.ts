@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DiscoveryService, MetadataScanner, Reflector } from '@nestjs/core';
 import type { InstanceWrapper } from '@nestjs/core/injector/instance-wrapper.js';
-import { PERIODIC_TASK } from './periodic-task.decorator.js';
+import { markExplored, PERIODIC_TASK } from './periodic-task.decorator.js';
 import type { PeriodicTaskOptions, PeriodicTaskScope } from './periodic-task.options.js';
 import type { PeriodicTaskDefinition } from './periodic-task.runner.js';
 
@@ -36,6 +36,7 @@ export class TaskExplorer {
       const work = prototype?.[method];
       const options = work && this.reflector.get<PeriodicTaskOptions | undefined>(PERIODIC_TASK, work);
       if (!options) return [];
+      markExplored(instance);
       const { scope, name = `${String(wrapper.name)}.${method}`, ...timing } = options;
       if (!wrapper.isDependencyTreeStatic()) {
         throw new Error(

@@ -26,19 +26,16 @@ type RunOutcome = 'succeeded' | 'failed' | 'stopped';
 /** The right to run a task, renewed until the run has ended. Another replica may run it when the lease has ended. */
 export class TaskLease {
   private controller: AbortController | undefined;
-  private timer: NodeJS.Timeout | undefined;
+  private renewal: NodeJS.Timeout | undefined;
+  private expiry: NodeJS.Timeout | undefined;
+  private renewalError: unknown;
   private isReleased = false;
-  /** Monotonic time until which no other replica takes the task. */
-  private endsAt: number;
 
   constructor(
     private readonly database: TaskDatabase,
     private readonly statements: LeaseStatements,
     private readonly options: LeaseOptions,
-  ) {
-    this.endsAt = options.claimedAt + options.leaseMs;
-    this.renewLater();
-  }
+  ) {}
 
   /**
    * Runs `run` under the lease, and ends the lease. The controller is aborted when another replica may have taken the task
@@ -50,6 +47,8 @@ export class TaskLease {
    */
   async hold(controller: AbortController, run: () => Promise<boolean>, retryMs?: number): Promise<void> {
     this.controller = controller;
+    this.abortAt(this.options.claimedAt + this.options.leaseMs);
+    this.renewLater();
     try {
       const isDone = await run();
       if (isDone) await this.release('succeeded');
@@ -63,7 +62,8 @@ export class TaskLease {
   /** Never rejects: where the database is away, the lease ends by itself. */
   private async release(outcome: RunOutcome, retryMs?: number): Promise<void> {
     this.isReleased = true;
-    clearTimeout(this.timer);
+    clearTimeout(this.renewal);
+    clearTimeout(this.expiry);
     const { task, holder, logger } = this.options;
     await this.database
       .query(this.statements.release, [task, holder, outcome, retryMs ?? null])
@@ -73,22 +73,39 @@ export class TaskLease {
   }
 
   private renewLater(): void {
-    this.timer = setTimeout(() => void this.renew(), this.options.leaseMs / 3).unref();
+    this.renewal = setTimeout(() => void this.renew(), this.options.leaseMs / 3).unref();
   }
 
   private async renew(): Promise<void> {
     const { task, holder, leaseMs } = this.options;
     const sentAt = performance.now();
-    let reason = '';
+    let isHeld = true;
     try {
       const [row] = (await this.database.query(this.statements.renew, [task, holder, leaseMs])) as { count: number }[];
-      if (row?.count === 1) this.endsAt = sentAt + leaseMs;
-      else reason = 'another replica has taken it over';
+      isHeld = row?.count === 1;
+      if (isHeld) this.abortAt(sentAt + leaseMs);
     } catch (error) {
-      if (performance.now() > this.endsAt) reason = `the lease could not be renewed: ${(error as Error).message}`;
+      this.renewalError = error;
     }
     if (this.isReleased) return;
-    if (reason === '') this.renewLater();
-    else this.controller?.abort(new Error(`This replica does not hold the periodic task ${task} any more: ${reason}.`));
+    if (isHeld) this.renewLater();
+    else this.abort('another replica has taken it over');
+  }
+
+  /**
+   * A timer, because a statement over a broken connection fails only after its own time limit.
+   *
+   * @param time monotonic time until which no other replica takes the task
+   */
+  private abortAt(time: number): void {
+    if (this.isReleased) return;
+    clearTimeout(this.expiry);
+    const abort = () => this.abort('the lease could not be renewed in time');
+    this.expiry = setTimeout(abort, time - performance.now()).unref();
+  }
+
+  private abort(reason: string): void {
+    const message = `This replica does not hold the periodic task ${this.options.task} any more: ${reason}.`;
+    this.controller?.abort(new Error(message, { cause: this.renewalError }));
   }
 }

@@ -43,6 +43,8 @@ export { NoAuditTrail } from './audit-trail.js';
 /** @internal */
 export { NoFailureThrottle } from './failure-throttle.js';
 /** @internal */
+export { InputReports } from './input-reports.js';
+/** @internal */
 export { NoMetrics } from './metrics.js';
 /** @internal */
 export { REDIS } from './redis-token.js';

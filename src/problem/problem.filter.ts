@@ -1,10 +1,12 @@
 import { inspect } from 'node:util';
 import type { ServerResponse } from 'node:http';
-import { Catch, HttpException, Logger, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
+import { Catch, HttpException, Injectable, Logger, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { isDatabaseOutage } from './database-outage.js';
 import { getCodeForStatus, ERROR_CODES, type ErrorCode } from './error-codes.js';
-import { createProblemDocument, hasProblemMembers } from './problem.js';
+import { createProblemDocument } from './problem-document.js';
+import { hasProblemMembers } from './problem.js';
+import { toRpcError } from './rpc-error.js';
 import { getRequestContext, type AdapterRequest } from '../context/request-context.js';
 import { requestPath } from '../context/request-path.js';
 
@@ -34,19 +36,19 @@ interface Failure {
  * @publicApi
  */
 @Catch()
+@Injectable()
 export class ProblemFilter implements ExceptionFilter {
   private readonly logger = new Logger(ProblemFilter.name);
 
   constructor(private readonly adapterHost: HttpAdapterHost) {}
 
-  catch(error: unknown, host: ArgumentsHost): void {
-    // Other transports have their own error format. Nest's handler for the transport runs next.
+  catch(error: unknown, host: ArgumentsHost): unknown {
+    if (host.getType() === 'rpc') return toRpcError(error);
+    // GraphQL and WebSockets have their own error format. Nest's handler for the transport runs next.
     if (host.getType() !== 'http') throw error;
-    this.sendProblem(
-      error,
-      host.switchToHttp().getRequest<AdapterRequest>(),
-      host.switchToHttp().getResponse<unknown>(),
-    );
+    const http = host.switchToHttp();
+    this.sendProblem(error, http.getRequest<AdapterRequest>(), http.getResponse<unknown>());
+    return undefined;
   }
 
   /** Sends the problem of an error. Also used for requests that fail before Nest has a context for them. @internal */

@@ -1,30 +1,7 @@
 import { HttpException } from '@nestjs/common';
-import { ERROR_CODES, getProblemType, type ErrorCode } from './error-codes.js';
-
-/** One rejected field: its `path` (such as `items.0.name`), a stable `code` and a message for people. @publicApi */
-export interface FieldError {
-  path: string;
-  code: string;
-  message: string;
-}
-
-/**
- * Problem document (RFC 9457) with the members that this library adds: `code`, `requestId` and, for invalid input,
- * `errors`.
- *
- * @publicApi
- */
-export interface ProblemDocument {
-  type: string;
-  title: string;
-  status: number;
-  detail: string;
-  instance: string;
-  code: string;
-  requestId: string;
-  errors?: FieldError[];
-  [extension: string]: unknown;
-}
+import { currentContext } from '../context/request-context.js';
+import { ERROR_CODES, type ErrorCode } from './error-codes.js';
+import { createProblemDocument, type FieldError, type ProblemDocument } from './problem-document.js';
 
 /** @publicApi */
 export interface ProblemOptions {
@@ -69,6 +46,17 @@ export class ProblemException extends HttpException implements ProblemMembers {
     this.headers = options.headers ?? {};
     this.extensions = { ...options.extensions, ...(options.errors && { errors: options.errors }) };
   }
+
+  /** The whole problem document, so that any exception filter sends it. */
+  override getResponse(): ProblemDocument {
+    return toProblemDocument(this);
+  }
+}
+
+/** The problem document of an exception, for the current request. @internal */
+export function toProblemDocument(error: HttpException & ProblemMembers): ProblemDocument {
+  const { path: instance = '/', requestId = '' } = currentContext() ?? {};
+  return createProblemDocument(error.code, error.getStatus(), error.detail, { instance, requestId }, error.extensions);
 }
 
 /** Whether an exception carries the members of a problem document. */
@@ -82,15 +70,4 @@ export function hasProblemMembers(error: unknown): error is HttpException & Prob
     typeof headers === 'object' &&
     typeof extensions === 'object'
   );
-}
-
-export function createProblemDocument(
-  code: ErrorCode,
-  status: number,
-  detail: string,
-  request: { instance: string; requestId: string },
-  extensions: Readonly<Record<string, unknown>> = {},
-): ProblemDocument {
-  const { title } = ERROR_CODES[code];
-  return { type: getProblemType(code), title, status, detail, ...request, code, ...extensions };
 }

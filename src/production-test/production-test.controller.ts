@@ -1,14 +1,4 @@
-import {
-  Controller,
-  Get,
-  Inject,
-  Injectable,
-  Param,
-  Query,
-  Res,
-  VERSION_NEUTRAL,
-  type ControllerOptions,
-} from '@nestjs/common';
+import { Get, Inject, Injectable, Param, Query, Res, VERSION_NEUTRAL, type ControllerOptions } from '@nestjs/common';
 import { CurrentUser, Roles } from '../auth/index.js';
 import { Authenticated, Public } from '../guards/index.js';
 import { ProblemException } from '../problem/index.js';
@@ -20,6 +10,7 @@ import { MAX_REQUESTS_PER_MINUTE } from './checks/http.checks.js';
 import { streamRun, type RawResponse } from './report/event-stream.js';
 import { RunHistory, type Run, type RunSummary } from './run-history.js';
 import { SelfTestRunner, type GroupResult } from './self-test.runner.js';
+import { SuiteController } from '../validation/index.js';
 
 const ROUTES: ControllerOptions = { path: 'production-test', version: ['1', VERSION_NEUTRAL] };
 const PAYLOAD_LINES = 200;
@@ -32,7 +23,7 @@ interface Reply {
 }
 
 /** Routes that the checks request as a client. They are available in production too, and reveal nothing. */
-@Controller(ROUTES)
+@SuiteController(ROUTES)
 @Public()
 export class SampleController {
   /** A route with a low rate limit. */
@@ -128,11 +119,11 @@ abstract class ProductionTestRoutes {
 }
 
 /** Used outside production. The routes are public, except routes marked `@Authenticated()`. */
-@Controller(ROUTES)
+@SuiteController(ROUTES)
 @Public()
 export class OpenProductionTestController extends ProductionTestRoutes {}
 
 /** Used in production. The routes are for administrators only. */
-@Controller(ROUTES)
+@SuiteController(ROUTES)
 @Roles(Role.Admin)
 export class AdminProductionTestController extends ProductionTestRoutes {}

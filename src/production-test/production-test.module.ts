@@ -1,5 +1,6 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
+import { ProblemModule } from '../problem/index.js';
 import { AuditChecks } from './checks/audit.checks.js';
 import { CacheChecks } from './checks/cache.checks.js';
 import { AuthChecks } from './checks/auth.checks.js';
@@ -36,7 +37,7 @@ export class ProductionTestModule {
   static forRoot({ adminOnly = true, timeoutMs = 10_000 }: ProductionTestModuleOptions = {}): DynamicModule {
     return {
       module: ProductionTestModule,
-      imports: [DiscoveryModule],
+      imports: [DiscoveryModule, ProblemModule],
       controllers: [
         ReportPageController,
         SampleController,

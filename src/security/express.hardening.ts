@@ -14,12 +14,17 @@ interface ExpressInstance {
   set(setting: string, value: unknown): unknown;
 }
 
+interface ReplyingAdapter {
+  reply(response: ServerResponse, body: unknown, status?: number): unknown;
+}
+
 /** Applies the rules to every request of an Express application, before its routes. */
 export function hardenExpress(adapter: AbstractHttpAdapter, hardening: Hardening): void {
   const express = adapter.getInstance() as ExpressInstance;
   express.set('x-powered-by', false);
   // The extended parser would create objects and arrays from names with brackets.
   express.set('query parser', 'simple');
+  sendTextAsPlainText(adapter);
   const limits = new ExpressRouteLimits(() => express.router);
   const { settings } = hardening;
   adapter.use((request: ExpressRequest, _response: ServerResponse, next: Next) => {
@@ -45,6 +50,18 @@ export function hardenExpress(adapter: AbstractHttpAdapter, hardening: Hardening
       next();
     });
   });
+}
+
+/** Express would send text as HTML, and a browser would run scripts in text from a client. */
+function sendTextAsPlainText(adapter: AbstractHttpAdapter): void {
+  const replying = adapter as unknown as ReplyingAdapter;
+  const reply = replying.reply.bind(adapter);
+  replying.reply = (response, body, status) => {
+    if (typeof body === 'string' && !response.hasHeader('Content-Type')) {
+      response.setHeader('Content-Type', 'text/plain; charset=utf-8');
+    }
+    return reply(response, body, status);
+  };
 }
 
 function hasBody({ headers }: IncomingMessage): boolean {

@@ -1,4 +1,4 @@
-import type { ServerResponse } from 'node:http';
+import type { OutgoingHttpHeader, ServerResponse } from 'node:http';
 import type { AbstractHttpAdapter } from '@nestjs/core';
 import type { AdapterRequest } from '../context/index.js';
 import { getConfigBodyLimit } from './body-limit.js';
@@ -11,11 +11,22 @@ interface RouteOptions {
   bodyLimit?: number;
 }
 
+interface FastifyReply {
+  readonly raw: ServerResponse;
+  readonly statusCode: number;
+  getHeader(name: string): OutgoingHttpHeader | undefined;
+  removeHeader(name: string): unknown;
+}
+
 interface FastifyInstance {
   addHook(name: 'onRoute', hook: (route: RouteOptions) => void): void;
   addHook(
     name: 'onRequest',
     hook: (request: FastifyRequest, reply: { readonly raw: ServerResponse }, done: Done) => void,
+  ): void;
+  addHook(
+    name: 'onSend',
+    hook: (request: FastifyRequest, reply: FastifyReply, payload: unknown, done: Done) => void,
   ): void;
 }
 
@@ -44,6 +55,13 @@ export function hardenFastify(adapter: AbstractHttpAdapter, hardening: Hardening
     if (refusal?.headers['Connection'] !== undefined) reply.raw.setHeader('Connection', 'close');
     if (!refusal) stripQuery(request, hardening);
     done(refusal);
+  });
+  // Fastify closes the connection after a rejected body, and a client that still sends would get a reset instead of the
+  // response. Node discards the rest of the body. A shutdown sets `Connection` on the raw response.
+  fastify.addHook('onSend', (_request, reply, _payload, done) => {
+    const isFastifys = reply.getHeader('connection') !== undefined && !reply.raw.hasHeader('connection');
+    if (isFastifys && reply.statusCode < 500) reply.removeHeader('connection');
+    done();
   });
   for (const type of ['application/json', 'application/x-www-form-urlencoded', '*']) {
     const options = { bodyLimit: settings.limits.bodyBytes };

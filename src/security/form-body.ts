@@ -1,5 +1,5 @@
 import { ProblemException } from '../problem/index.js';
-import { assertNoReservedNames } from './reserved-keys.js';
+import { assertNoReservedNames } from '../validation/index.js';
 
 /**
  * Parses an `application/x-www-form-urlencoded` body. A repeated name becomes an array. Brackets have no special meaning.

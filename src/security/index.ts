@@ -11,7 +11,12 @@ export { isPublicAddress } from './outgoing/public-address.js';
 export { type SafeFetchOptions, type SafeResponse, safeFetch } from './outgoing/safe-fetch.js';
 export { CspNonce, Page, type PageSources } from './page.js';
 export { type Header, ResponseHeaders } from './response-headers.js';
-export { type SchemaOutput, type StandardSchema } from './schema-validation.js';
+export {
+  createValidationPipe,
+  type SchemaOutput,
+  type StandardSchema,
+  type ValidationOptions,
+} from '../validation/index.js';
 export { SecurityModule } from './security.module.js';
 export {
   type CompressionOptions,
@@ -22,4 +27,7 @@ export {
 } from './security.options.js';
 export { type ClientTimeouts, setServerTimeouts } from './server-limits.js';
 export { createTrustProxyOption } from './trust-proxy.js';
-export { type ValidationOptions, createValidationPipe } from './validation.js';
+
+// For other folders of this project. The published types do not have these names.
+/** @internal */
+export { MAX_PATH_LENGTH } from './path-rules.js';

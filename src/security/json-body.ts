@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { ProblemException } from '../problem/index.js';
-import { assertNoReservedKeys } from './reserved-keys.js';
+import { assertNoReservedKeys } from '../validation/index.js';
 
 export interface JsonLimits {
   /** Maximum nesting. Deeper values would overflow the stack in class-transformer and class-validator. @default 64 */

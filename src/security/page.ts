@@ -27,13 +27,15 @@ export function Page(): MethodDecorator {
  *
  * @publicApi
  */
-export const CspNonce = createParamDecorator((sources: PageSources | undefined, context: ExecutionContext): string => {
-  const adapterResponse = context.switchToHttp().getResponse<ServerResponse | { raw: ServerResponse }>();
-  const response = 'raw' in adapterResponse ? adapterResponse.raw : adapterResponse;
-  const nonce = randomBytes(NONCE_BYTES).toString('base64');
-  response.setHeader('Content-Security-Policy', createPagePolicy(nonce, sources ?? {}));
-  return nonce;
-});
+export const CspNonce: (sources?: PageSources) => ParameterDecorator = createParamDecorator(
+  (sources: PageSources | undefined, context: ExecutionContext): string => {
+    const adapterResponse = context.switchToHttp().getResponse<ServerResponse | { raw: ServerResponse }>();
+    const response = 'raw' in adapterResponse ? adapterResponse.raw : adapterResponse;
+    const nonce = randomBytes(NONCE_BYTES).toString('base64');
+    response.setHeader('Content-Security-Policy', createPagePolicy(nonce, sources ?? {}));
+    return nonce;
+  },
+);
 
 /** Creates the Content-Security-Policy of one page. */
 export function createPagePolicy(nonce: string, sources: PageSources): string {

@@ -1,7 +1,8 @@
-import { ConfigurableModuleBuilder, Module } from '@nestjs/common';
+import { ConfigurableModuleBuilder, Global, Module } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { GuardChainModule } from '../guards/index.js';
-import { Metrics, NoMetrics, ViolationStreaks } from '../ports/index.js';
+import { RequestHooks } from '../context/index.js';
+import { InputReports, Metrics, NoMetrics, ViolationStreaks } from '../ports/index.js';
 import { AddressGuard } from './address.guard.js';
 import { HardenedHttp } from './hardened-http.js';
 import { NoStoreGuard } from './no-store.guard.js';
@@ -29,6 +30,7 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<SecurityModule
  *
  * @publicApi
  */
+@Global()
 @Module({
   imports: [GuardChainModule],
   providers: [
@@ -42,17 +44,23 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<SecurityModule
     },
     {
       provide: HardenedHttp,
-      inject: [HttpAdapterHost, SECURITY_SETTINGS, SecurityReports],
-      useFactory: async (host: HttpAdapterHost, settings: SecuritySettings, reports: SecurityReports) => {
+      inject: [HttpAdapterHost, RequestHooks, SECURITY_SETTINGS, SecurityReports],
+      useFactory: async (
+        host: HttpAdapterHost,
+        hooks: RequestHooks,
+        settings: SecuritySettings,
+        reports: SecurityReports,
+      ) => {
         // First, so that what holds a response back stands in front of the compression, and can still change the headers.
         await installCompression(settings, host);
-        return new HardenedHttp(host, settings, reports);
+        return new HardenedHttp(host, hooks, settings, reports);
       },
     },
+    { provide: InputReports, useExisting: HardenedHttp },
     AddressGuard,
     NoStoreGuard,
     OperatorKeysGuard,
   ],
-  exports: [HardenedHttp],
+  exports: [HardenedHttp, InputReports],
 })
 export class SecurityModule extends ConfigurableModuleClass {}

@@ -1,4 +1,5 @@
 import type { HelmetOptions } from 'helmet';
+import type { ClientTimeouts } from './server-limits.js';
 
 /** How control characters in text are handled. NUL, for example, ends a string in C, and PostgreSQL rejects it. @publicApi */
 export type ControlCharacterRule = 'refuse' | 'strip' | 'allow';
@@ -59,6 +60,8 @@ export interface SecurityModuleOptions {
   /** @default no other origin is allowed */
   cors?: CorsOptions;
   limits?: RequestLimits;
+  /** Timeouts of the HTTP server against slow clients. */
+  timeouts?: ClientTimeouts;
   /** Allowed methods. Other methods get 405. @default GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS */
   methods?: readonly string[];
   /** Rule for control characters in JSON, forms and queries. Tab, line feed and carriage return are allowed. @default 'refuse' */

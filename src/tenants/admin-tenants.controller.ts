@@ -1,6 +1,5 @@
 import {
   Body,
-  Controller,
   Delete,
   Get,
   Header,
@@ -26,9 +25,10 @@ import {
   type TenantPage,
 } from './tenants.dto.js';
 import { TenantsService } from './tenants.service.js';
+import { SuiteController } from '../validation/index.js';
 
 /** All tenants, for administrators. */
-@Controller({ path: 'admin/tenants', version: ['1', VERSION_NEUTRAL] })
+@SuiteController({ path: 'admin/tenants', version: ['1', VERSION_NEUTRAL] })
 @Management()
 @Roles('Admin')
 @AllowApiKeys(false)

@@ -1,25 +1,14 @@
-import {
-  Body,
-  Controller,
-  Delete,
-  Get,
-  Header,
-  HttpCode,
-  Param,
-  ParseUUIDPipe,
-  Post,
-  Put,
-  VERSION_NEUTRAL,
-} from '@nestjs/common';
+import { Body, Delete, Get, Header, HttpCode, Param, ParseUUIDPipe, Post, Put, VERSION_NEUTRAL } from '@nestjs/common';
 import { CurrentUser, TokenRoute, type AccessTokenView, ParseUserIdPipe } from '../auth/index.js';
 import { AllowApiKeys, Authorize, inTenant, param, Permissions } from '../authorization/index.js';
 import { ThrottleTier } from '../ports/index.js';
 import type { Principal } from '../context/index.js';
 import { MemberRolesDto, SwitchTenantDto, type MemberView, type TenantView } from './tenants.dto.js';
 import { NO_SUCH_TENANT, TenantsService } from './tenants.service.js';
+import { SuiteController } from '../validation/index.js';
 
 /** The caller's own tenants. */
-@Controller({ version: ['1', VERSION_NEUTRAL] })
+@SuiteController({ version: ['1', VERSION_NEUTRAL] })
 export class TenantsController {
   constructor(private readonly tenants: TenantsService) {}
 
@@ -40,7 +29,7 @@ export class TenantsController {
 }
 
 /** Members of the tenant that the caller acts in. Other callers get 404, which hides that the tenant exists. */
-@Controller({ path: 'tenants/:tenantId/members', version: ['1', VERSION_NEUTRAL] })
+@SuiteController({ path: 'tenants/:tenantId/members', version: ['1', VERSION_NEUTRAL] })
 @Authorize(inTenant(param('tenantId')), { hideAs: NO_SUCH_TENANT })
 @AllowApiKeys(false)
 export class TenantMembersController {

@@ -1,21 +1,11 @@
-import {
-  Controller,
-  Delete,
-  Get,
-  HttpCode,
-  Inject,
-  Injectable,
-  Optional,
-  Param,
-  UseGuards,
-  VERSION_NEUTRAL,
-} from '@nestjs/common';
+import { Delete, Get, HttpCode, Inject, Injectable, Optional, Param, UseGuards, VERSION_NEUTRAL } from '@nestjs/common';
 import { AuditTrail, ExactRoleCheck, NoAuditTrail, RoleCheck, RoleGuard } from '../ports/index.js';
 import { Management } from '../guards/index.js';
 import { ProblemException } from '../problem/index.js';
 import type { ThrottlerSettings } from './settings.js';
 import { ThrottlerService, type BlockedClient } from './throttler.service.js';
 import { THROTTLER_SETTINGS } from './throttler.tokens.js';
+import { SuiteController } from '../validation/index.js';
 
 @Injectable()
 class AdminRouteGuard extends RoleGuard {
@@ -29,7 +19,7 @@ class AdminRouteGuard extends RoleGuard {
 }
 
 /** Lists and unblocks the clients that are refused. */
-@Controller({ path: 'admin/rate-limits', version: ['1', VERSION_NEUTRAL] })
+@SuiteController({ path: 'admin/rate-limits', version: ['1', VERSION_NEUTRAL] })
 @Management()
 @UseGuards(AdminRouteGuard)
 export class ThrottlerController {

@@ -1,5 +1,5 @@
 import { ThrottlerException } from '@nestjs/throttler';
-import type { ProblemMembers } from '../problem/index.js';
+import { toProblemDocument, type ProblemDocument, type ProblemMembers } from '../problem/index.js';
 
 /** What a {@link RateLimitException} says beside its message. @publicApi */
 export interface RateLimitDetails {
@@ -26,6 +26,10 @@ export class RateLimitException extends ThrottlerException implements ProblemMem
     super(detail);
     this.headers = { 'Retry-After': String(retryAfterSeconds) };
     this.extensions = { 'violated-policies': violatedPolicies };
+  }
+
+  override getResponse(): ProblemDocument {
+    return toProblemDocument(this);
   }
 }
 

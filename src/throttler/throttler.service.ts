@@ -4,9 +4,10 @@ import {
   Optional,
   type ExecutionContext,
   type OnApplicationShutdown,
+  type OnModuleInit,
   type Type,
 } from '@nestjs/common';
-import { ModulesContainer, Reflector } from '@nestjs/core';
+import { MetadataScanner, ModulesContainer, Reflector } from '@nestjs/core';
 import { AuditTrail, Metrics, NoAuditTrail, NoMetrics, type AuditAction } from '../ports/index.js';
 import { RouteMemo } from '../guards/index.js';
 import { DenialStreaks, type DenialStreak } from './denial-streaks.js';
@@ -41,7 +42,7 @@ export const FAILED_LOGIN = 'failed-login';
 
 /** Counts requests, and reports the decisions to metrics and audit. @publicApi */
 @Injectable()
-export class ThrottlerService implements OnApplicationShutdown {
+export class ThrottlerService implements OnModuleInit, OnApplicationShutdown {
   /** @internal */
   readonly headers: RateLimitHeaders;
   private readonly planner: RoutePlanner;
@@ -56,7 +57,7 @@ export class ThrottlerService implements OnApplicationShutdown {
     @Inject(THROTTLER_SETTINGS) readonly settings: ThrottlerSettings,
     private readonly store: ThrottlerStore,
     reflector: Reflector,
-    modules: ModulesContainer,
+    private readonly modules: ModulesContainer,
     @Optional() private readonly audit: AuditTrail = new NoAuditTrail(),
     @Optional() metrics: Metrics = new NoMetrics(),
   ) {
@@ -69,6 +70,20 @@ export class ThrottlerService implements OnApplicationShutdown {
       keys: () => store.memory.size,
     });
     store.onFailure = () => this.metrics.storeFailed();
+  }
+
+  /** Finds the limits of all routes, so that an unknown tier fails the start and not each request. @internal */
+  onModuleInit(): void {
+    const scanner = new MetadataScanner();
+    for (const { controllers } of this.modules.values()) {
+      for (const { metatype } of controllers.values()) {
+        const prototype = (metatype as Type).prototype as Record<string, (...args: never[]) => unknown>;
+        for (const method of scanner.getAllMethodNames(prototype)) {
+          const handler = prototype[method];
+          if (handler && Reflect.hasMetadata('path', handler)) this.plans.getForRoute(handler, metatype as Type);
+        }
+      }
+    }
   }
 
   /** Whether the module limits this request itself. @internal */

@@ -18,6 +18,7 @@ import { z } from 'zod';
 import { Audited, AuditService } from '../../src/audit/index.js';
 import { Public } from '../../src/guards/index.js';
 import { AuditApp } from '../support/audit-app.js';
+import type { Answer } from '../support/client.js';
 import { testDatabase } from '../support/database.js';
 import { testFolder } from '../support/folder.js';
 import { onBothAdapters, TestApp } from '../support/harness.js';
@@ -33,6 +34,20 @@ class ThingsController {
   @Post(':id/strict')
   strict(@Param('id') id: string) {
     this.audit.record({ action: 'thing.made', outcome: 'success', target: `thing:${id}`, delivery: 'strict' });
+    return { id };
+  }
+
+  /** Records an event of nearly the largest size. */
+  @Post(':id/large')
+  large(@Param('id') id: string) {
+    const metadata = { texts: Array.from({ length: 7 }, () => 'x'.repeat(2_000)) };
+    this.audit.record({
+      action: 'thing.made',
+      outcome: 'success',
+      target: `thing:${id}`,
+      delivery: 'durable',
+      metadata,
+    });
     return { id };
   }
 
@@ -125,7 +140,12 @@ onBothAdapters('an answer', (HTTP_ADAPTER) => {
     await proxy.close();
     const answer = await app.post('/things/1/strict');
     expect(answer.status).toBe(503);
-    expect(answer.body).toMatchObject({ code: 'AUDIT_UNAVAILABLE', status: 503, requestId: expect.any(String) });
+    expect(answer.body).toMatchObject({
+      code: 'AUDIT_UNAVAILABLE',
+      status: 503,
+      detail: 'An audit event of this request could not be stored. Try again later.',
+      requestId: expect.any(String),
+    });
     expect(answer.headers['content-type']).toContain('application/problem+json');
     expect((await app.get('/things/1/streamed')).status).toBe(503);
     const denied = () => app.post('/things/forbidden');
@@ -134,11 +154,11 @@ onBothAdapters('an answer', (HTTP_ADAPTER) => {
     const health = await app.get('/health');
     expect(JSON.stringify(health.body)).toContain('audit');
     // When the journal is full too, no place is left to store an event.
-    const many = () => Promise.all(Array.from({ length: 50 }, denied));
-    await until('the journal is full', async () => (await many()).some(({ status }) => status === 503), {
-      withinMs: 60_000,
-      everyMs: 0,
-    });
+    const areRefused = async (send: () => Promise<Answer>) =>
+      (await Promise.all(Array.from({ length: 20 }, send))).some(({ status }) => status === 503);
+    const large = () => app.post('/things/1/large');
+    await until('the journal has no place for a large event', () => areRefused(large), { everyMs: 0 });
+    await until('the journal is full', () => areRefused(denied), { everyMs: 0 });
     await proxy.open();
     await until('events are stored', async () => (await stored(durable.body.requestId)).length === 1);
     await until('events are accepted again', async () => (await denied()).status === 403);

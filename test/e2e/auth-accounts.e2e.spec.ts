@@ -253,11 +253,11 @@ describe('mail', () => {
       };
       const { email } = await app.register();
       await app.post('/auth/forgot-password', { email });
-      const waiting = `SELECT encode(sealed, 'escape') AS sealed, last_error FROM mail_outbox`;
+      const waiting = `SELECT encode(encrypted_mail, 'escape') AS mail, last_error FROM mail_outbox`;
       await until('an attempt failed', async () => (await app.sql(waiting)).some((row) => row.last_error !== null));
       const [row] = await app.sql(waiting);
       expect(row.last_error).toBe('connection refused');
-      expect(row.sealed).not.toContain(email);
+      expect(row.mail).not.toContain(email);
       isAway = false;
       await until('the mail is sent', () => sent.some(({ to }) => to === email));
       await until('the outbox is empty', async () => (await app.sql(waiting)).length === 0);

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import {
-  announcementsHeard,
+  invalidationsReceived,
   browserOf,
   CREDENTIALS,
   usesAt,
@@ -152,7 +152,7 @@ async function observe(event: Event, credentials: readonly Credential[]) {
     expect(await uses[credential](holder), `${credential} before the event`).toBe(true);
   }
   await event.run(holder);
-  await announcementsHeard(pair);
+  await invalidationsReceived(pair);
   const observed: Partial<Record<Credential, Cell>> = {};
   for (const credential of credentials) {
     if (BY_NEW_PASSWORD.includes(credential)) await chooseNewPassword(holder);

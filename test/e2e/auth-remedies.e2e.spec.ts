@@ -2,7 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { Module } from '@nestjs/common';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { AuthorizationModule } from '../../src/authorization/index.js';
-import { announcementsHeard } from '../support/accounts/credentials.js';
+import { invalidationsReceived } from '../support/accounts/credentials.js';
 import { administratorOf, ReplicaPair } from '../support/accounts/replica-pair.js';
 import { expectedOf, loginOf, RESET_SUBJECT, Subject, type Login } from '../support/accounts/subject.js';
 import { ownDatabase } from '../support/database.js';
@@ -95,7 +95,7 @@ describe('a refresh token', () => {
     const newer = loginOf(expectedOf(await one.post('/auth/refresh', { refreshToken: old.refreshToken }), 200));
     expect((await other.get('/auth/profile', { token: newer.accessToken })).status).toBe(200);
     expect((await one.post('/auth/logout', { refreshToken: old.refreshToken })).status).toBe(204);
-    await announcementsHeard(pair);
+    await invalidationsReceived(pair);
     expect((await other.get('/auth/profile', { token: newer.accessToken })).status).toBe(401);
     for (const refreshToken of [newer.refreshToken, old.refreshToken]) {
       expect((await other.post('/auth/refresh', { refreshToken })).status).toBe(401);
@@ -161,7 +161,7 @@ describe('an API key', () => {
     const token = owner.apiKeys[0]?.key;
     expect((await other.get('/orders', { token })).status).toBe(200);
     await remedy(owner);
-    await announcementsHeard(pair);
+    await invalidationsReceived(pair);
     for (const replica of pair.replicas) {
       expect((await replica.get('/orders', { token })).body?.code).toBe('API_KEY_REVOKED');
     }

@@ -83,7 +83,7 @@ it('removes expired tokens and mails that failed long ago, but no waiting mails'
     [mails.old, 30, '-8 days'],
   ] as const) {
     await one.sql(
-      `INSERT INTO mail_outbox (id, sealed, attempts, next_attempt_at) VALUES ($1, '\\x00', $2, now() + $3::interval)`,
+      `INSERT INTO mail_outbox (id, encrypted_mail, attempts, next_attempt_at) VALUES ($1, '\\x00', $2, now() + $3::interval)`,
       [id, attempts, next],
     );
   }

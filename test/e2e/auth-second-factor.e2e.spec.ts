@@ -152,7 +152,7 @@ onBothAdapters('a second factor', (adapter) => {
   it('is stored encrypted, and its recovery codes are stored as hashes', async () => {
     const user = await enrol();
     const [row] = await app.sql(
-      `SELECT encode(sealed_secret, 'escape') AS sealed FROM auth_second_factors WHERE user_id = $1`,
+      `SELECT encode(encrypted_secret, 'escape') AS secret FROM auth_second_factors WHERE user_id = $1`,
       [user.id],
     );
     const codes = await app.sql(
@@ -164,12 +164,12 @@ onBothAdapters('a second factor', (adapter) => {
     const other = await enrol();
     await app.sql(
       `UPDATE auth_second_factors SET last_step = 0,
-        sealed_secret = (SELECT sealed_secret FROM auth_second_factors WHERE user_id = $2) WHERE user_id = $1`,
+        encrypted_secret = (SELECT encrypted_secret FROM auth_second_factors WHERE user_id = $2) WHERE user_id = $1`,
       [user.id, other.id],
     );
     // The server refuses a secret that an attacker copied to another user in the database.
     expect((await secondStep(await tokenOf(user), other.app.next())).body.code).toBe('AUTH_MFA_CODE_INVALID');
-    expect(row.sealed).not.toContain(user.recoveryCodes[0]);
+    expect(row.secret).not.toContain(user.recoveryCodes[0]);
   });
 
   describe('a recovery code', () => {

@@ -255,8 +255,10 @@ onBothAdapters('cached routes', (adapter) => {
     async (path) => {
       const first = await app.get(path);
       const hit = await app.get(path);
-      const { 'cache-status': miss, date: _then, ...headers } = first.headers;
-      const { 'cache-status': status, age: _age, date: _now, ...repeated } = hit.headers;
+      const { 'cache-status': miss, date: _then, 'x-request-id': firstId, ...headers } = first.headers;
+      const { 'cache-status': status, age: _age, date: _now, 'x-request-id': hitId, ...repeated } = hit.headers;
+      // Each request has its own id, also if its response comes from the cache.
+      expect(hitId).not.toBe(firstId);
       expect([miss, status]).toEqual(['bulwark; fwd=miss', 'bulwark; hit']);
       expect({ status: hit.status, text: hit.text, headers: repeated }).toEqual({
         status: first.status,

@@ -9,11 +9,15 @@ import { CertificateAuthority } from '../support/certificates.js';
 import { freshDatabase, query } from '../support/database.js';
 import { testFolder } from '../support/folder.js';
 import { TestApp } from '../support/harness.js';
+import { amountOf } from '../support/long-form.js';
 import { freePort } from '../support/ports.js';
 import { Program } from '../support/program.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 import { tlsPostgres } from '../support/tls-postgres.js';
 import { until } from '../support/until.js';
+
+/** Half of them are applications, the others run `nest-bulwark migrate`. */
+const PROCESSES = amountOf('MIGRATING_PROCESSES', { short: 4, long: 10 });
 
 @Entity('strays')
 class Stray {
@@ -116,12 +120,12 @@ function clientsOf({ app }: TestApp): { processID: number }[] {
 }
 
 describe('migrations', () => {
-  it('run once when ten processes start at the same time on an empty database', async () => {
-    const apps = await Promise.all(Array.from({ length: 5 }, () => program('main.js', { DATABASE_URL: url })));
-    const commands = await Promise.all(
-      Array.from({ length: 5 }, () => program('cli/main.js migrate', { DATABASE_URL: url })),
-    );
-    expect(await Promise.all(commands.map((command) => command.ends()))).toEqual([0, 0, 0, 0, 0]);
+  it('run once when several processes start at the same time on an empty database', { tags: 'long' }, async () => {
+    const startEach = (script: string) =>
+      Promise.all(Array.from({ length: PROCESSES / 2 }, () => program(script, { DATABASE_URL: url })));
+    const [apps, commands] = [await startEach('main.js'), await startEach('cli/main.js migrate')];
+    const codes = await Promise.all(commands.map((command) => command.ends()));
+    expect(codes).toEqual(codes.map(() => 0));
     for (const app of apps) await app.says('is ready');
     for (const app of apps) app.kill('SIGTERM');
     await Promise.all(apps.map((app) => app.ends()));

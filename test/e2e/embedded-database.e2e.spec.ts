@@ -52,7 +52,7 @@ describe('the embedded database of DatabaseModule', () => {
     expect(await serverPid()).toBeGreaterThan(0);
     program.kill(signal);
     expect(await program.ends()).toBe(code);
-    if (mode === 'own handler') expect(program.output).toContain('own handler');
+    expect(program.output.includes('own handler')).toBe(mode === 'own handler');
     await until('the server has ended', async () => (await serverPid()) === undefined);
   });
 

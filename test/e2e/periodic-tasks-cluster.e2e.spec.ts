@@ -9,6 +9,7 @@ import { freshDatabase, query } from '../support/database.js';
 import { PgBouncer } from '../support/pgbouncer.js';
 import { Program } from '../support/program.js';
 import { startTaskApp } from '../support/task-app.js';
+import { TcpProxy } from '../support/tcp-proxy.js';
 import { until } from '../support/until.js';
 
 const HOUR_MS = 3_600_000;
@@ -74,7 +75,7 @@ async function pauses(): Promise<number[]> {
 
 const runCount = async () => (await query(direct, 'SELECT count(*)::int AS n FROM runs')).rows[0].n as number;
 const claim = async () =>
-  (await query(direct, 'SELECT *, claimed_until - started_at > $1 AS renewed FROM periodic_task_claims', ['1 second']))
+  (await query(direct, 'SELECT *, claimed_until - started_at > $1 AS renewed FROM periodic_task_claims', ['2 seconds']))
     .rows[0] as Record<string, unknown> | undefined;
 const statusOn = (app: INestApplicationContext): PeriodicTaskStatus => {
   const record = app.get(PeriodicTasks).records.find(({ name }) => name === 'reports');
@@ -113,7 +114,9 @@ describe.each(['directly', 'behind PgBouncer in transaction mode'])('a task of t
     let letGo: () => void = () => undefined;
     const held = new Promise<void>((done) => (letGo = done));
     let [running, most] = [0, 0];
-    const task = taskOf({ everyMs: 200, leaseMs: 300 }, async (_signal, by) => {
+    let current: AbortSignal | undefined;
+    const task = taskOf({ everyMs: 200, leaseMs: 900 }, async (signal, by) => {
+      current = signal;
       most = Math.max(most, ++running);
       await recordRun(by);
       await held;
@@ -121,7 +124,11 @@ describe.each(['directly', 'behind PgBouncer in transaction mode'])('a task of t
     });
     await Promise.all([replica(task), replica(task)]);
     await until('the lease has been renewed several times', async () => (await claim())?.['renewed'] === true);
-    expect({ runs: await runCount(), most }).toEqual({ runs: 1, most: 1 });
+    expect({ runs: await runCount(), most, isAborted: current?.aborted }).toEqual({
+      runs: 1,
+      most: 1,
+      isAborted: false,
+    });
     letGo();
     await until('the task runs again', async () => (await runCount()) >= 3);
     expect(most).toBe(1);
@@ -149,6 +156,24 @@ describe.each(['directly', 'behind PgBouncer in transaction mode'])('a task of t
     expect(await claim()).toMatchObject({ succeeded_at: null });
   });
 
+  it('does not run by runNow() while another replica runs it', async () => {
+    let end: () => void = () => undefined;
+    let runs = 0;
+    const run = () => {
+      runs++;
+      return new Promise<void>((done) => (end = done));
+    };
+    const idle = taskOf({ scope: 'replica' }, () => undefined);
+    const [one, other] = [await replica(idle), await replica(idle)].map((app) =>
+      app.get(PeriodicTasks).add({ name: 'statements', everyMs: HOUR_MS, scope: 'cluster', run }),
+    );
+    await until('a replica runs it', () => runs === 1);
+    const waiting = [one, other].find((runner) => runner?.status.isRunning === false);
+    await waiting?.runNow();
+    expect({ runs, hasWaited: waiting !== undefined }).toEqual({ runs: 1, hasWaited: true });
+    end();
+  });
+
   it('is retried after a failure, and all replicas show the failure', async () => {
     let isBroken = true;
     const task = taskOf({ everyMs: 300, retryMinMs: 100, retryMaxMs: 200 }, () => {
@@ -162,20 +187,84 @@ describe.each(['directly', 'behind PgBouncer in transaction mode'])('a task of t
   });
 });
 
+describe('a run whose replica loses the database', () => {
+  let proxy: TcpProxy;
+  beforeEach(async () => {
+    proxy = await TcpProxy.to(direct);
+    await proxy.open();
+    servers.push({ stop: () => proxy.close() });
+    url = proxy.url;
+  });
+
+  /** Starts a replica with a run that ends when the test calls `end()`. */
+  async function startRun(options: Partial<PeriodicTaskOptions>) {
+    let [current, end]: [AbortSignal | undefined, () => void] = [undefined, () => undefined];
+    const task = taskOf(options, (signal) => {
+      current = signal;
+      return new Promise<void>((done) => (end = done));
+    });
+    const app = await replica(task);
+    await until('it runs', () => current !== undefined);
+    return { app, signal: current as unknown as AbortSignal, end: () => end() };
+  }
+
+  it.each<[how: string, cut: () => unknown]>([
+    ['the connection is refused', () => proxy.close()],
+    ['the connection transfers no data', () => proxy.block()],
+  ])('is aborted before another replica may run the task, if %s', async (_how, cut) => {
+    const { signal, end } = await startRun({ leaseMs: 1_000 });
+    await cut();
+    await until('the run is aborted', () => signal.aborted);
+    expect((signal.reason as Error).message).toContain('the lease could not be renewed in time');
+    await proxy.close();
+    end();
+  });
+
+  it('goes on if a renewal fails and the next one succeeds before the lease ends', async () => {
+    const { app, signal, end } = await startRun({ leaseMs: 4_500 });
+    // A sequence also counts statements that fail.
+    await query(
+      direct,
+      `CREATE SEQUENCE failed_renewals;
+       CREATE FUNCTION fail_renewal() RETURNS trigger LANGUAGE plpgsql
+         AS $$ BEGIN PERFORM nextval('failed_renewals'); RAISE EXCEPTION 'not now'; END $$;
+       CREATE TRIGGER fail_renewal BEFORE UPDATE ON periodic_task_claims FOR EACH ROW EXECUTE FUNCTION fail_renewal()`,
+    );
+    await until('a renewal has failed', async () => {
+      const { rows } = await query(direct, 'SELECT is_called FROM failed_renewals');
+      return rows[0].is_called as boolean;
+    });
+    const before = (await claim())?.['claimed_until'] as Date;
+    await query(direct, 'DROP TRIGGER fail_renewal ON periodic_task_claims');
+    await until('the lease is renewed', async () => ((await claim())?.['claimed_until'] as Date) > before);
+    expect(signal.aborted).toBe(false);
+    end();
+    await until('the run has ended', () => statusOn(app).lastSuccess !== undefined);
+  });
+});
+
 describe('a run that a shutdown stops', () => {
   const untilAborted = (signal: AbortSignal) =>
     new Promise<void>((_done, fail) => signal.addEventListener('abort', () => fail(new Error('cut')), { once: true }));
 
   it('counts as neither failure nor success, and another replica runs the task at once', async () => {
     let isLastOne = false;
-    const task = taskOf({}, (signal) => (isLastOne ? recordRun(2) : untilAborted(signal)));
+    let claimOfLastOne: Record<string, unknown> | undefined;
+    const task = taskOf({}, async (signal) => {
+      if (!isLastOne) return untilAborted(signal);
+      claimOfLastOne = await claim();
+      await recordRun(2);
+    });
     const one = await startTaskApp([task], { url });
     await until('it runs', async () => (await claim()) !== undefined);
     await one.close();
-    expect(await claim()).toMatchObject({ failures: 0, succeeded_at: null });
+    // Without a holder, a renewal that arrives after the end of the run changes nothing.
+    expect(await claim()).toMatchObject({ failures: 0, succeeded_at: null, holder: null });
     isLastOne = true;
     await replica(task);
     await until('the other replica has run it', async () => (await runCount()) === 1);
+    // If this replica died in its run, the task would be due after its period and not at once.
+    expect(claimOfLastOne).toMatchObject({ retry_at: null });
   });
 
   it('delays the end of the shutdown if clusterOnce() runs it', async () => {
@@ -298,9 +387,9 @@ describe('a job of @nestjs/schedule in clusterOnce()', () => {
     const database = new URL(direct).pathname.slice(1);
     await query(direct, `ALTER DATABASE "${database}" SET default_transaction_isolation = 'serializable'`);
     const tasks = (await replica(taskOf({ scope: 'replica' }, () => undefined))).get(PeriodicTasks);
-    await tasks.clusterOnce('nightly', 100, () => undefined);
-    await sleep(100);
-    const asked = Array.from({ length: 4 }, () => tasks.clusterOnce('nightly', 100, () => recordRun(0)));
+    await tasks.clusterOnce('nightly', HOUR_MS, () => undefined);
+    await query(direct, `UPDATE periodic_task_claims SET started_at = now() - interval '1 day'`);
+    const asked = Array.from({ length: 4 }, () => tasks.clusterOnce('nightly', HOUR_MS, () => recordRun(0)));
     expect((await Promise.all(asked)).filter(Boolean)).toHaveLength(1);
   });
 });

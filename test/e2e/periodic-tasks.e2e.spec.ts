@@ -1,4 +1,5 @@
-import { Injectable, Module, Scope, type Type } from '@nestjs/common';
+import { Injectable, Module, Scope, type OnApplicationBootstrap, type Type } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
 import { afterEach, describe, expect, it } from 'vitest';
 import { PeriodicTask, ShutdownService, type PeriodicTaskOptions } from '../../src/index.js';
 import { TestApp } from '../support/harness.js';
@@ -129,6 +130,41 @@ describe('a shutdown', () => {
 });
 
 describe('a start', () => {
+  it('fails if no module runs the tasks', async () => {
+    @Module({ providers: [taskOf({}, () => undefined)] })
+    class AppModule {}
+
+    const options = { logger: false as const, abortOnError: false };
+    await expect(NestFactory.createApplicationContext(AppModule, options)).rejects.toThrow(
+      'Nothing runs the periodic task Reports.send. Add PeriodicTasksModule.forRoot()',
+    );
+  });
+
+  it('calls the hook of a class with tasks', async () => {
+    const steps: string[] = [];
+
+    @Injectable()
+    class Reports implements OnApplicationBootstrap {
+      onApplicationBootstrap(): void {
+        steps.push('bootstrap');
+      }
+
+      @PeriodicTask({ everyMs: 20, scope: 'replica' })
+      async send(): Promise<void> {
+        steps.push('send');
+      }
+
+      @PeriodicTask({ everyMs: 3_600_000, scope: 'replica' })
+      load(): void {
+        steps.push('load');
+      }
+    }
+    const app = await startTaskApp([Reports]);
+    await until('the task has run', () => steps.includes('send'));
+    await app.close();
+    expect(steps.slice(0, 2)).toEqual(['bootstrap', 'send']);
+  });
+
   it('fails if two tasks have the same name', async () => {
     const tasks = [taskOf({ name: 'reports' }, () => undefined), taskOf({ name: 'reports' }, () => undefined)];
     await expect(startTaskApp(tasks)).rejects.toThrow('Two periodic tasks have the name "reports"');

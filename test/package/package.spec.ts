@@ -65,6 +65,36 @@ console.log(JSON.stringify({ isSame: Throttle === stockThrottle, statuses }));
 await app.close();
 `;
 
+/** A task of the application's own, which ends the application when it has run twice. */
+const WITH_TASK = `
+import 'reflect-metadata';
+import { Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { PeriodicTask, PeriodicTasks, PeriodicTasksModule } from 'nest-bulwark/periodic-tasks';
+
+let runs = 0;
+let hasRunTwice;
+const ranTwice = new Promise((resolve) => (hasRunTwice = resolve));
+class Reports {
+  send(signal) {
+    if (++runs === 2) hasRunTwice(signal instanceof AbortSignal);
+  }
+}
+const task = PeriodicTask({ everyMs: 10, scope: 'replica', name: 'reports' });
+task(Reports.prototype, 'send', Object.getOwnPropertyDescriptor(Reports.prototype, 'send'));
+class AppModule {}
+Module({ imports: [PeriodicTasksModule.forRoot()], providers: [Reports] })(AppModule);
+
+const app = await NestFactory.createApplicationContext(AppModule, { logger: false });
+// The timers of tasks do not keep a process alive.
+const alive = setInterval(() => undefined, 1_000);
+const hasSignal = await ranTwice;
+clearInterval(alive);
+await app.close();
+const names = app.get(PeriodicTasks).records.map(({ name }) => name);
+console.log(JSON.stringify({ hasSignal, names }));
+`;
+
 /** Entries that need no optional peer. README.md names the packages that the others need. */
 const ENTRIES_WITHOUT_PEERS = [
   'authorization',
@@ -74,6 +104,7 @@ const ENTRIES_WITHOUT_PEERS = [
   'doctor',
   'guards',
   'idempotency',
+  'periodic-tasks',
   'ports',
   'problem',
   'reports',
@@ -83,8 +114,15 @@ const ENTRIES_WITHOUT_PEERS = [
 const TYPED = `
 import { HealthModule, HealthCheckOf, type HealthContributor } from 'nest-bulwark/health';
 import { loadConfig, AppConfig } from 'nest-bulwark/config';
+import { PeriodicTask } from 'nest-bulwark/periodic-tasks';
 import { ProblemException } from 'nest-bulwark/problem';
 
+export class Reports {
+  @PeriodicTask({ everyMs: 60_000, scope: 'cluster' })
+  async send(signal: AbortSignal): Promise<boolean> {
+    return signal.aborted;
+  }
+}
 @HealthCheckOf({ key: 'payments', critical: false })
 export class Payments implements HealthContributor {
   check(): void {}
@@ -137,6 +175,12 @@ describe('the packed library in a fresh application', () => {
     };
     expect(status).toBe(200);
     expect(body.status).toBe('ok');
+  });
+
+  it('runs a periodic task with PeriodicTasksModule as the only module', () => {
+    writeFileSync(join(folder, 'task.mjs'), WITH_TASK);
+    const result: unknown = JSON.parse(inFolder(process.execPath, 'task.mjs'));
+    expect(result).toEqual({ hasSignal: true, names: ['reports'] });
   });
 
   it('loads by require() in a CommonJS application', () => {

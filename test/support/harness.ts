@@ -48,7 +48,7 @@ export class TestApp extends TestClient {
 
   static async start(
     env: Record<string, string> = {},
-    { imports, prepare }: Pick<CreateAppOptions, 'imports'> & { prepare?: (app: INestApplication) => void } = {},
+    { prepare, ...options }: CreateAppOptions & { prepare?: (app: INestApplication) => void } = {},
   ): Promise<TestApp> {
     const logs: LogLine[] = [];
     const databaseUrl = env['DATABASE_URL'] ?? (await testDatabase());
@@ -71,7 +71,7 @@ export class TestApp extends TestClient {
         AUDIT_DIGEST_DIR: join(auditFolder, 'digests'),
         ...env,
       },
-      imports,
+      ...options,
       handleSignals: false,
       logDestination: { write: (line: string) => void logs.push(JSON.parse(line) as LogLine) },
     });

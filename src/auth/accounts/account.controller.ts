@@ -1,6 +1,5 @@
 import {
   Body,
-  Controller,
   Delete,
   Get,
   Header,
@@ -29,9 +28,10 @@ import type { UserView } from '../auth.dto.js';
 import { TokenRoute } from '../cookies/token-delivery.interceptor.js';
 import { RecentAuthentication } from '../recent-authentication.guard.js';
 import { CurrentUser } from '../current-user.decorator.js';
+import { SuiteController } from '../../validation/index.js';
 
 /** Actions of users on their own account: profile, password, address, sessions. */
-@Controller({ path: 'auth', version: ['1', VERSION_NEUTRAL] })
+@SuiteController({ path: 'auth', version: ['1', VERSION_NEUTRAL] })
 export class AccountController {
   constructor(private readonly accounts: AccountService) {}
 

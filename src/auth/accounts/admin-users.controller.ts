@@ -1,16 +1,4 @@
-import {
-  Body,
-  Controller,
-  Delete,
-  Get,
-  Header,
-  HttpCode,
-  Param,
-  Patch,
-  Post,
-  Query,
-  VERSION_NEUTRAL,
-} from '@nestjs/common';
+import { Body, Delete, Get, Header, HttpCode, Param, Patch, Post, Query, VERSION_NEUTRAL } from '@nestjs/common';
 import { Roles } from '../../authorization/index.js';
 import { Management } from '../../guards/index.js';
 import type { Principal } from '../../context/index.js';
@@ -21,9 +9,10 @@ import { AdminUsersService, type AdminUserView, type UserPage } from './admin-us
 import { RecentAuthentication } from '../recent-authentication.guard.js';
 import { ParseUserIdPipe } from '../parse-user-id.pipe.js';
 import { CurrentUser } from '../current-user.decorator.js';
+import { SuiteController } from '../../validation/index.js';
 
 /** Actions of administrators on accounts of other users. */
-@Controller({ path: 'admin/users', version: ['1', VERSION_NEUTRAL] })
+@SuiteController({ path: 'admin/users', version: ['1', VERSION_NEUTRAL] })
 @Management()
 @Roles(Role.Admin)
 export class AdminUsersController {

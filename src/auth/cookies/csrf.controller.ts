@@ -1,13 +1,14 @@
-import { Controller, Get, Header, Req, Res, VERSION_NEUTRAL } from '@nestjs/common';
+import { Get, Header, Req, Res, VERSION_NEUTRAL } from '@nestjs/common';
 import { ProblemException } from '../../problem/index.js';
 import { Public } from '../../guards/index.js';
 import type { AdapterRequest } from '../../context/index.js';
 import { CsrfTokens } from './csrf-tokens.js';
 import { CSRF_HEADER } from './csrf-check.js';
 import { SessionCookies } from './session-cookies.js';
+import { SuiteController } from '../../validation/index.js';
 
 /** Issues the CSRF token that browsers send with requests that change data. */
-@Controller({ path: 'auth/csrf', version: ['1', VERSION_NEUTRAL] })
+@SuiteController({ path: 'auth/csrf', version: ['1', VERSION_NEUTRAL] })
 export class CsrfController {
   constructor(
     private readonly cookies: SessionCookies,

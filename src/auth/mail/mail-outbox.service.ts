@@ -18,7 +18,7 @@ const NOWHERE = /\.invalid$/i;
 
 interface OutboxRow {
   id: string;
-  sealed: Buffer;
+  encryptedMail: Buffer;
   attempts: number;
 }
 
@@ -50,8 +50,11 @@ export class MailOutbox {
   async enqueue(mail: Omit<Mail, 'id'>): Promise<void> {
     if (NOWHERE.test(mail.to)) return;
     const id = uuidv7();
-    const sealed = this.encryptor.encrypt(JSON.stringify({ ...mail, id }), ownerOf(id));
-    await managerOf(this.source).query('INSERT INTO mail_outbox (id, sealed) VALUES ($1, $2)', [id, sealed]);
+    const encryptedMail = this.encryptor.encrypt(JSON.stringify({ ...mail, id }), ownerOf(id));
+    await managerOf(this.source).query('INSERT INTO mail_outbox (id, encrypted_mail) VALUES ($1, $2)', [
+      id,
+      encryptedMail,
+    ]);
     await afterCommit(() => this.delivery.wake());
   }
 
@@ -70,15 +73,15 @@ export class MailOutbox {
       `UPDATE mail_outbox SET attempts = attempts + 1, next_attempt_at = now() + make_interval(secs => $1)
         WHERE id = (SELECT id FROM mail_outbox WHERE next_attempt_at <= now() AND attempts < $2
           ORDER BY next_attempt_at LIMIT 1 FOR UPDATE SKIP LOCKED)
-        RETURNING id, sealed, attempts`,
+        RETURNING id, encrypted_mail AS "encryptedMail", attempts`,
       [LEASE_SECONDS, MAX_ATTEMPTS],
     );
     return row;
   }
 
-  private async attempt({ id, sealed, attempts }: OutboxRow): Promise<void> {
+  private async attempt({ id, encryptedMail, attempts }: OutboxRow): Promise<void> {
     try {
-      await this.sender.send(JSON.parse(this.encryptor.decrypt(sealed, ownerOf(id))) as Mail);
+      await this.sender.send(JSON.parse(this.encryptor.decrypt(encryptedMail, ownerOf(id))) as Mail);
       await this.source.query('DELETE FROM mail_outbox WHERE id = $1', [id]);
     } catch (error) {
       const isFinal = error instanceof MailRefusedError || attempts >= MAX_ATTEMPTS;

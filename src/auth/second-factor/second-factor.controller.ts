@@ -1,4 +1,4 @@
-import { Body, Controller, Get, Header, HttpCode, Post, Req, VERSION_NEUTRAL } from '@nestjs/common';
+import { Body, Get, Header, HttpCode, Post, Req, VERSION_NEUTRAL } from '@nestjs/common';
 import { Public } from '../../guards/index.js';
 import { ThrottleTier } from '../../ports/index.js';
 import type { AdapterRequest, Principal } from '../../context/index.js';
@@ -20,9 +20,10 @@ import {
   type TotpEnrolmentView,
 } from './second-factor.dto.js';
 import { SecondFactorService } from './second-factor.service.js';
+import { SuiteController } from '../../validation/index.js';
 
 /** Second step of a login, step-up, and the second factor of the caller's account. */
-@Controller({ path: 'auth', version: ['1', VERSION_NEUTRAL] })
+@SuiteController({ path: 'auth', version: ['1', VERSION_NEUTRAL] })
 export class SecondFactorController {
   constructor(
     private readonly auth: AuthService,

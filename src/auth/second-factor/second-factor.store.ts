@@ -17,7 +17,7 @@ export class SecondFactorStore {
 
   async find(userId: string): Promise<SecondFactor | undefined> {
     const [row] = await managerOf(this.source).query<SecondFactor[]>(
-      `SELECT sealed_secret AS "encryptedSecret", confirmed_at AS "confirmedAt" FROM auth_second_factors WHERE user_id = $1`,
+      `SELECT encrypted_secret AS "encryptedSecret", confirmed_at AS "confirmedAt" FROM auth_second_factors WHERE user_id = $1`,
       [userId],
     );
     return row;
@@ -26,8 +26,8 @@ export class SecondFactorStore {
   /** Begins an enrolment and replaces an unconfirmed one. Returns false if a factor is already active. */
   async beginEnrolment(userId: string, encryptedSecret: Buffer): Promise<boolean> {
     const rows = await managerOf(this.source).query<unknown[]>(
-      `INSERT INTO auth_second_factors (user_id, sealed_secret) VALUES ($1, $2)
-        ON CONFLICT (user_id) DO UPDATE SET sealed_secret = excluded.sealed_secret, created_at = now(), last_step = 0
+      `INSERT INTO auth_second_factors (user_id, encrypted_secret) VALUES ($1, $2)
+        ON CONFLICT (user_id) DO UPDATE SET encrypted_secret = excluded.encrypted_secret, created_at = now(), last_step = 0
         WHERE auth_second_factors.confirmed_at IS NULL RETURNING user_id`,
       [userId, encryptedSecret],
     );

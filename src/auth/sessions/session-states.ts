@@ -1,4 +1,4 @@
-import { RecentMap } from '../recent-map.js';
+import { LruMap } from '../lru-map.js';
 import type { Memberships } from '../../ports/index.js';
 import { outsideTransaction } from '../../database/index.js';
 
@@ -41,13 +41,13 @@ const MAX_AGE_MS = 30_000;
  * Callers that ask for the same state at the same time share one load, which runs outside of their transactions.
  */
 export class StateCache<T extends CachedState = SessionState> {
-  private readonly entries: RecentMap<string, Entry<T>>;
+  private readonly entries: LruMap<string, Entry<T>>;
   private readonly loading = new Map<string, Promise<T | null>>();
   /** Incremented by each removal. A load that began before a removal may return an old state, which is not cached. */
   private epoch = 0;
 
   constructor(private readonly options: StateCacheOptions<T>) {
-    this.entries = new RecentMap(options.size);
+    this.entries = new LruMap(options.size);
   }
 
   /** Null for a session that has ended or does not exist, or whose owner is locked or deleted. */

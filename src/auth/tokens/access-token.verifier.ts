@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { RecentMap } from '../recent-map.js';
+import { LruMap } from '../lru-map.js';
 import type { ErrorCode } from '../../problem/index.js';
 import type { Principal } from '../../context/index.js';
 import { AUTH_SETTINGS, type AuthSettings } from '../auth.options.js';
@@ -57,14 +57,14 @@ const MAX_CACHED_HEADERS = 32;
 @Injectable()
 export class AccessTokenVerifier {
   /** The same headers occur again and again, so each is decoded once. */
-  private readonly keysByHeader = new RecentMap<string, VerificationKey>(MAX_CACHED_HEADERS);
-  private readonly verifiedTokens: RecentMap<string, CachedToken> | undefined;
+  private readonly keysByHeader = new LruMap<string, VerificationKey>(MAX_CACHED_HEADERS);
+  private readonly verifiedTokens: LruMap<string, CachedToken> | undefined;
 
   constructor(
     @Inject(AUTH_SETTINGS) private readonly settings: AuthSettings,
     @Inject(SIGNING_KEY) private readonly key: SigningKey,
   ) {
-    if (settings.tokenCacheSize > 0) this.verifiedTokens = new RecentMap(settings.tokenCacheSize);
+    if (settings.tokenCacheSize > 0) this.verifiedTokens = new LruMap(settings.tokenCacheSize);
   }
 
   verify(token: string): VerifiedToken | TokenFault {

@@ -1,9 +1,10 @@
-import { Controller, Get, Header, Inject, VERSION_NEUTRAL } from '@nestjs/common';
+import { Get, Header, Inject, VERSION_NEUTRAL } from '@nestjs/common';
 import { Public } from '../../guards/index.js';
 import { SIGNING_KEY, type PublicJwk, type SigningKey } from './signing-key.js';
+import { SuiteController } from '../../validation/index.js';
 
 /** The public keys of access tokens, for services that verify tokens themselves (RFC 7517). */
-@Controller({ path: '.well-known/jwks.json', version: VERSION_NEUTRAL })
+@SuiteController({ path: '.well-known/jwks.json', version: VERSION_NEUTRAL })
 @Public()
 export class JwksController {
   constructor(@Inject(SIGNING_KEY) private readonly key: SigningKey) {}

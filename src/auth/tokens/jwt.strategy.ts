@@ -1,10 +1,9 @@
-import { Inject, Injectable } from '@nestjs/common';
 import { PassportStrategy } from '@nestjs/passport';
 import { Strategy } from 'passport-jwt';
-import { PrincipalResolver, type AdapterRequest, type Principal } from '../../context/index.js';
-import { AUTH_SETTINGS, type AuthSettings } from '../auth.options.js';
-import { SessionCookies } from '../cookies/session-cookies.js';
-import { SIGNING_KEY, type SigningKey } from './signing-key.js';
+import type { AdapterRequest, Principal, PrincipalResolver } from '../../context/index.js';
+import type { AuthSettings } from '../auth.options.js';
+import type { SessionCookies } from '../cookies/session-cookies.js';
+import type { SigningKey } from './signing-key.js';
 
 /**
  * The same authentication as a passport strategy, for routes with `@UseGuards(AuthGuard('bulwark-jwt'))` and for
@@ -13,11 +12,10 @@ import { SIGNING_KEY, type SigningKey } from './signing-key.js';
  *
  * Tokens signed with EdDSA are refused, because jsonwebtoken, which passport-jwt uses, does not support EdDSA.
  */
-@Injectable()
 export class JwtStrategy extends PassportStrategy(Strategy, 'bulwark-jwt') {
   constructor(
-    @Inject(SIGNING_KEY) keys: SigningKey,
-    @Inject(AUTH_SETTINGS) { issuer, audience }: AuthSettings,
+    keys: SigningKey,
+    { issuer, audience }: AuthSettings,
     cookies: SessionCookies,
     private readonly principals: PrincipalResolver,
   ) {

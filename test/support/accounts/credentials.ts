@@ -98,10 +98,10 @@ export function usesAt(app: TestApp): Record<Credential, (holder: Holder) => Pro
 }
 
 /**
- * Waits until the second replica has received all earlier announcements of the first. Announcements keep their order:
+ * Waits until the second replica has received all earlier invalidation messages of the first. Messages keep their order:
  * when the last one has arrived, all others have arrived too.
  */
-export async function announcementsHeard({ replicas: [one, other] }: ReplicaPair): Promise<void> {
+export async function invalidationsReceived({ replicas: [one, other] }: ReplicaPair): Promise<void> {
   const { token, refreshToken } = await registered(one);
   const isOver = async () => (await other.get('/auth/profile', { token })).status === 401;
   if (await isOver()) throw new Error('a session that was just opened has to live');

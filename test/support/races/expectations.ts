@@ -1,7 +1,7 @@
 import { loginOf, sessionIdOf, type MadeKey, type Subject } from '../accounts/subject.js';
 import { hasSucceeded, type Effects, type Outcome } from './flow.js';
 
-type Fate = 'lives' | 'dead' | 'either';
+type Validity = 'valid' | 'invalid' | 'either';
 
 /** A session with all tokens that were ever issued for it. */
 export interface SessionRecord {
@@ -34,41 +34,43 @@ export class Expectations {
     return this.successes.map(({ flow }) => flow.effects);
   }
 
-  fateOf({ sessionId, openedBy }: SessionRecord): Fate {
-    if (this.startedLocked && openedBy === 'before') return 'dead';
+  validityOf({ sessionId, openedBy }: SessionRecord): Validity {
+    if (this.startedLocked && openedBy === 'before') return 'invalid';
     for (const { flow, attempt } of this.successes) {
-      const { sessions, endsOpenedBy = [] } = flow.effects;
+      const { sessions, endsSessionsOpenedBy = [] } = flow.effects;
       const isOwn = attempt.login.sessionId === sessionId;
-      if (openedBy !== 'before' && endsOpenedBy.includes(openedBy)) return 'dead';
-      if (sessions === 'own' && isOwn) return 'dead';
-      if (openedBy === 'before' && (sessions === 'all' || (sessions === 'others' && !isOwn))) return 'dead';
+      if (openedBy !== 'before' && endsSessionsOpenedBy.includes(openedBy)) return 'invalid';
+      if (sessions === 'own' && isOwn) return 'invalid';
+      if (openedBy === 'before' && (sessions === 'all' || (sessions === 'others' && !isOwn))) return 'invalid';
     }
-    const endsSome = this.effects.some(({ sessions }) => sessions === 'all' || sessions === 'others');
-    return openedBy === 'before' || !endsSome ? 'lives' : 'either';
+    const endsSomeSessions = this.effects.some(({ sessions }) => sessions === 'all' || sessions === 'others');
+    return openedBy === 'before' || !endsSomeSessions ? 'valid' : 'either';
   }
 
-  get apiKeys(): { key: MadeKey; fate: Fate }[] {
-    const areVoid = this.startedLocked || this.effects.some(({ apiKeys }) => apiKeys === 'void');
-    const isRevoked = (index: number) => index === 1 && this.has('a revocation of an API key');
+  get apiKeys(): { key: MadeKey; validity: Validity }[] {
+    const areInvalid = this.startedLocked || this.effects.some(({ apiKeys }) => apiKeys === 'invalid');
+    const isRevoked = (index: number) => index === 1 && this.has('API key revocation');
     const before = this.subject.apiKeys.map((key, index) => ({
       key,
-      fate: areVoid || isRevoked(index) ? ('dead' as const) : ('lives' as const),
+      validity: areInvalid || isRevoked(index) ? ('invalid' as const) : ('valid' as const),
     }));
-    const made = this.successes.filter(({ flow }) => flow.name === 'a new API key');
-    const fate: Fate = areVoid ? 'dead' : 'lives';
-    return [...before, ...made.map(({ answer }) => ({ key: answer.body as MadeKey, fate }))];
+    const made = this.successes.filter(({ flow }) => flow.name === 'API key creation');
+    const validity: Validity = areInvalid ? 'invalid' : 'valid';
+    return [...before, ...made.map(({ answer }) => ({ key: answer.body as MadeKey, validity }))];
   }
 
   /** Tokens of a first login step that must not lead to a login. */
-  get deadMfaTokens(): string[] {
+  get invalidMfaTokens(): string[] {
     const ofRace = this.outcomes.flatMap(({ answer }): string[] => answer.body?.mfaToken ?? []);
-    const areVoid = this.startedLocked || this.effects.some(({ mfaTokens }) => mfaTokens === 'void');
-    const areLateVoid = this.effects.some(({ endsOpenedBy }) => endsOpenedBy?.includes('second step') === true);
-    return [...(areVoid ? this.subject.mfaTokens : []), ...(areLateVoid ? ofRace : [])];
+    const areInvalid = this.startedLocked || this.effects.some(({ mfaTokens }) => mfaTokens === 'invalid');
+    const areLaterOnesInvalid = this.effects.some(
+      ({ endsSessionsOpenedBy }) => endsSessionsOpenedBy?.includes('second step') === true,
+    );
+    return [...(areInvalid ? this.subject.mfaTokens : []), ...(areLaterOnesInvalid ? ofRace : [])];
   }
 
-  get areOneTimeTokensDead(): boolean {
-    return this.startedLocked || this.effects.some(({ oneTimeTokens }) => oneTimeTokens === 'void');
+  get areOneTimeTokensInvalid(): boolean {
+    return this.startedLocked || this.effects.some(({ oneTimeTokens }) => oneTimeTokens === 'invalid');
   }
 
   /** New passwords whose change or reset has succeeded. */
@@ -77,15 +79,15 @@ export class Expectations {
     return replaced.map(({ attempt }) => attempt.newPassword);
   }
 
-  get isPasswordVoided(): boolean {
-    return this.effects.some(({ password }) => password === 'voided');
+  get isPasswordRemoved(): boolean {
+    return this.effects.some(({ password }) => password === 'removed');
   }
 
   /** Whether a second factor is active. */
   get hasFactor(): boolean {
-    if (this.has('the removal of the factor by its owner')) return false;
-    if (this.has('the removal of the factor by an administrator')) return false;
-    return this.subject.mfaTokens.length > 0 || this.has('the confirmation of an enrolment');
+    if (this.has('second factor removal by the user')) return false;
+    if (this.has('second factor removal by an administrator')) return false;
+    return this.subject.mfaTokens.length > 0 || this.has('second factor confirmation');
   }
 
   /** Batches of recovery codes. Exactly one batch is valid. */

@@ -20,16 +20,15 @@ export interface Attempt {
 /** What is true after a flow has succeeded, whatever happened at the same time. */
 export interface Effects {
   /** The old password is invalid: it was replaced, or the account has no password now. */
-  password?: 'replaced' | 'voided';
+  password?: 'replaced' | 'removed';
   /** Which sessions end that were opened before the race. */
   sessions?: 'all' | 'others' | 'own';
   /** Which sessions of the race end too, because they must have been opened before this flow. */
-  endsOpenedBy?: readonly ('login' | 'second step')[];
+  endsSessionsOpenedBy?: readonly ('login' | 'second step')[];
   /** Tokens to reset the password, and to verify or change the address. */
-  oneTimeTokens?: 'void';
-  mfaTokens?: 'void';
-  apiKeys?: 'void';
-  account?: 'locked' | 'unlocked' | 'deactivated' | 'deleted';
+  oneTimeTokens?: 'invalid';
+  mfaTokens?: 'invalid';
+  apiKeys?: 'invalid';
 }
 
 /** One operation of the race table. */
@@ -40,8 +39,8 @@ export interface Flow {
   readonly factor?: FactorState;
   /** Whether an administrator has locked the account before the race. */
   readonly startsLocked?: boolean;
-  readonly startsOutdated?: boolean;
-  readonly startsOutside?: boolean;
+  readonly startsWithOutdatedHash?: boolean;
+  readonly startsOutsideTenant?: boolean;
   readonly needsTenantToken?: boolean;
   readonly uses?: 'reset token' | 'mfa token';
   readonly success: number;

@@ -3,12 +3,12 @@ import type { Attempt, Flow } from './flow.js';
 const REFUSED = [400, 401, 404, 409];
 
 /** These flows make every older credential of the account invalid. */
-const EVERYTHING_ENDS = {
+const INVALIDATES_ALL_CREDENTIALS = {
   sessions: 'all',
-  endsOpenedBy: ['login', 'second step'],
-  oneTimeTokens: 'void',
-  mfaTokens: 'void',
-  apiKeys: 'void',
+  endsSessionsOpenedBy: ['login', 'second step'],
+  oneTimeTokens: 'invalid',
+  mfaTokens: 'invalid',
+  apiKeys: 'invalid',
 } as const;
 
 const login = ({ replica, subject: { email, password } }: Attempt) => replica.post('/auth/login', { email, password });
@@ -29,18 +29,18 @@ function codeOf({ side, subject: { authenticator, recoveryCodes } }: Attempt): s
 const withPassword = ({ subject: { password } }: Attempt) => ({ currentPassword: password });
 
 export const FLOWS: readonly Flow[] = [
-  { name: 'a login', opens: 'login', success: 200, refusals: [401, 403], effects: {}, run: login },
+  { name: 'login', opens: 'login', success: 200, refusals: [401, 403], effects: {}, run: login },
   {
-    name: 'a login that renews an outdated hash',
+    name: 'login that replaces an outdated hash',
     opens: 'login',
-    startsOutdated: true,
+    startsWithOutdatedHash: true,
     success: 200,
     refusals: [401, 403],
     effects: {},
     run: login,
   },
   {
-    name: 'the second step of a login',
+    name: 'second login step',
     opens: 'second step',
     factor: 'confirmed',
     uses: 'mfa token',
@@ -53,89 +53,89 @@ export const FLOWS: readonly Flow[] = [
     },
   },
   {
-    name: 'a refresh',
+    name: 'token refresh',
     success: 200,
     refusals: [401, 409],
     effects: {},
     run: ({ replica, login: { refreshToken } }) => replica.post('/auth/refresh', { refreshToken }),
   },
   {
-    name: 'a step-up',
+    name: 'step-up',
     success: 200,
     refusals: REFUSED,
     effects: {},
     run: post('/auth/step-up', (attempt) => ({ ...withPassword(attempt), code: codeOf(attempt) })),
   },
   {
-    name: 'a change of the password',
+    name: 'password change',
     success: 204,
     refusals: REFUSED,
     effects: {
       password: 'replaced',
       sessions: 'others',
-      endsOpenedBy: ['login', 'second step'],
-      oneTimeTokens: 'void',
-      mfaTokens: 'void',
+      endsSessionsOpenedBy: ['login', 'second step'],
+      oneTimeTokens: 'invalid',
+      mfaTokens: 'invalid',
     },
     run: post('/auth/change-password', (attempt) => ({ ...withPassword(attempt), newPassword: attempt.newPassword })),
   },
   {
-    name: 'a reset of the password',
+    name: 'password reset',
     uses: 'reset token',
     success: 204,
     refusals: [400, 409],
-    effects: { password: 'replaced', ...EVERYTHING_ENDS },
+    effects: { password: 'replaced', ...INVALIDATES_ALL_CREDENTIALS },
     run: ({ side, replica, subject, newPassword }) => {
       const token = subject.resetTokens.at(-1 - side);
       return replica.post('/auth/reset-password', { token, password: newPassword });
     },
   },
   {
-    name: 'a forced reset',
+    name: 'password reset forced by an administrator',
     success: 202,
     refusals: [404, 409],
-    effects: { password: 'voided', ...EVERYTHING_ENDS },
+    effects: { password: 'removed', ...INVALIDATES_ALL_CREDENTIALS },
     run: ({ replica, administrator: { token }, subject }) =>
       replica.post(`/admin/users/${subject.id}/reset-password`, undefined, { token }),
   },
   {
-    name: 'a lock',
+    name: 'account lock',
     success: 200,
     refusals: [404, 409],
-    effects: { account: 'locked', ...EVERYTHING_ENDS },
+    effects: INVALIDATES_ALL_CREDENTIALS,
     run: changeUser({ locked: true }),
   },
   {
-    name: 'an unlock',
+    name: 'account unlock',
     startsLocked: true,
     success: 200,
     refusals: [404, 409],
-    effects: { account: 'unlocked' },
+    effects: {},
     run: changeUser({ locked: false }),
   },
   {
-    name: 'a deactivation',
+    name: 'account deactivation',
     success: 204,
     refusals: REFUSED,
-    effects: { account: 'deactivated', ...EVERYTHING_ENDS },
+    effects: INVALIDATES_ALL_CREDENTIALS,
     run: post('/auth/deactivate-account', withPassword),
   },
   {
-    name: 'a deletion',
+    name: 'account deletion',
     success: 204,
     refusals: REFUSED,
-    effects: { account: 'deleted', ...EVERYTHING_ENDS },
+    effects: INVALIDATES_ALL_CREDENTIALS,
     run: post('/auth/delete-account', withPassword),
   },
   {
-    name: 'a confirmed change of the address',
+    name: 'email change confirmation',
     success: 204,
     refusals: [400, 409],
-    effects: { oneTimeTokens: 'void', mfaTokens: 'void' },
+    effects: { oneTimeTokens: 'invalid', mfaTokens: 'invalid' },
     run: ({ replica, subject: { changeEmailToken: token } }) => replica.post('/auth/change-email/confirm', { token }),
   },
   {
-    name: 'the start of an enrolment',
+    name: 'second factor enrolment',
     factor: 'pending',
     success: 201,
     refusals: REFUSED,
@@ -143,32 +143,32 @@ export const FLOWS: readonly Flow[] = [
     run: post('/auth/mfa/totp'),
   },
   {
-    name: 'the confirmation of an enrolment',
+    name: 'second factor confirmation',
     factor: 'pending',
     success: 200,
     refusals: REFUSED,
-    effects: { sessions: 'others', endsOpenedBy: ['login'], mfaTokens: 'void' },
+    effects: { sessions: 'others', endsSessionsOpenedBy: ['login'], mfaTokens: 'invalid' },
     run: post('/auth/mfa/totp/confirm', (attempt) => ({ code: codeOf(attempt) })),
   },
   {
-    name: 'the removal of the factor by its owner',
+    name: 'second factor removal by the user',
     factor: 'confirmed',
     success: 204,
     refusals: REFUSED,
-    effects: { mfaTokens: 'void' },
+    effects: { mfaTokens: 'invalid' },
     run: post('/auth/mfa/totp/disable', (attempt) => ({ ...withPassword(attempt), code: codeOf(attempt) })),
   },
   {
-    name: 'the removal of the factor by an administrator',
+    name: 'second factor removal by an administrator',
     factor: 'confirmed',
     success: 204,
     refusals: [404, 409],
-    effects: { sessions: 'all', endsOpenedBy: ['second step'], mfaTokens: 'void' },
+    effects: { sessions: 'all', endsSessionsOpenedBy: ['second step'], mfaTokens: 'invalid' },
     run: ({ replica, administrator: { token }, subject }) =>
       replica.delete(`/admin/users/${subject.id}/mfa`, { token }),
   },
   {
-    name: 'a renewal of recovery codes',
+    name: 'recovery code renewal',
     factor: 'confirmed',
     success: 200,
     refusals: REFUSED,
@@ -176,15 +176,15 @@ export const FLOWS: readonly Flow[] = [
     run: post('/auth/mfa/recovery-codes', (attempt) => ({ code: codeOf(attempt) })),
   },
   {
-    name: 'a change of roles',
+    name: 'role change',
     success: 200,
     refusals: [404, 409],
-    effects: { mfaTokens: 'void' },
+    effects: { mfaTokens: 'invalid' },
     run: changeUser({ roles: ['Developer', 'User'] }),
   },
   {
-    name: 'a joining of a tenant',
-    startsOutside: true,
+    name: 'tenant membership creation',
+    startsOutsideTenant: true,
     success: 204,
     refusals: [400, 404, 409],
     effects: {},
@@ -192,7 +192,7 @@ export const FLOWS: readonly Flow[] = [
       replica.send('PUT', `/admin${workspace.path(subject.id)}`, { token, body: { roles: ['TenantMember'] } }),
   },
   {
-    name: 'a leaving of a tenant',
+    name: 'tenant membership removal',
     needsTenantToken: true,
     success: 204,
     refusals: [401, 403, 404, 409],
@@ -201,7 +201,7 @@ export const FLOWS: readonly Flow[] = [
       replica.delete(workspace.path(subject.id), { token: tenantToken }),
   },
   {
-    name: 'a change of roles in a tenant',
+    name: 'tenant role change',
     success: 204,
     refusals: [403, 404, 409],
     effects: {},
@@ -212,14 +212,14 @@ export const FLOWS: readonly Flow[] = [
       }),
   },
   {
-    name: 'a new API key',
+    name: 'API key creation',
     success: 201,
     refusals: [401, 403, 404, 409],
     effects: {},
     run: post('/api-keys', () => ({ name: 'another robot', permissions: ['orders:read'] })),
   },
   {
-    name: 'a revocation of an API key',
+    name: 'API key revocation',
     success: 204,
     refusals: [401, 404, 409],
     effects: {},
@@ -227,31 +227,24 @@ export const FLOWS: readonly Flow[] = [
       replica.delete(`/api-keys/${subject.apiKeys[1]?.id}`, { token }),
   },
   {
-    name: 'a logout',
+    name: 'logout',
     success: 204,
     refusals: [409],
     effects: { sessions: 'own' },
     run: ({ replica, login: { refreshToken } }) => replica.post('/auth/logout', { refreshToken }),
   },
   {
-    name: 'a logout everywhere',
+    name: 'logout from all sessions',
     success: 204,
     refusals: [401, 404, 409],
     effects: { sessions: 'all' },
     run: post('/auth/logout-all'),
   },
   {
-    name: 'a request for a reset mail',
+    name: 'password reset request',
     success: 202,
     refusals: [],
     effects: {},
     run: ({ replica, subject: { email } }) => replica.post('/auth/forgot-password', { email }),
   },
 ];
-
-/** Finds a flow by its name. */
-export function flowNamed(name: string): Flow {
-  const flow = FLOWS.find((candidate) => candidate.name === name);
-  if (!flow) throw new Error(`There is no flow "${name}"`);
-  return flow;
-}

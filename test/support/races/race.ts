@@ -80,11 +80,11 @@ async function prepare(
     factor,
     resetTokens: 1 + countOf('reset token'),
     mfaTokens: 1 + countOf('mfa token'),
-    apiKeys: flows.some(({ name }) => name === 'a revocation of an API key') ? 2 : 1,
+    apiKeys: flows.some(({ name }) => name === 'API key revocation') ? 2 : 1,
   });
-  const isMember = flows.some((flow) => flow.needsTenantToken) || !flows.some((flow) => flow.startsOutside);
+  const isMember = flows.some((flow) => flow.needsTenantToken) || !flows.some((flow) => flow.startsOutsideTenant);
   if (isMember) await workspace.addOwner(subject.id);
-  if (flows.some((flow) => flow.startsOutdated)) {
+  if (flows.some((flow) => flow.startsWithOutdatedHash)) {
     const outdated = await hash(subject.password, BCRYPT_COST - 1);
     await pair.sql('UPDATE users SET password_hash = $2 WHERE id = $1', [subject.id, outdated]);
   }

@@ -1,6 +1,6 @@
-import { createRequire } from 'node:module';
 import type { Type } from '@nestjs/common';
 import { getMetadataStorage } from 'class-validator';
+import { packageRequire } from '../common/index.js';
 
 /** Creates an instance from a valid value. Undefined if the value is invalid, or if class-validator must decide. */
 export type FastValidator = (value: unknown) => object | undefined;
@@ -73,9 +73,8 @@ export function createFastValidator(target: Type): FastValidator | undefined {
 
 function loadTransformStorage(): TransformStorage | undefined {
   try {
-    const load = createRequire(import.meta.url);
-    return (load('class-transformer/cjs/storage.js') as { defaultMetadataStorage: TransformStorage })
-      .defaultMetadataStorage;
+    const storage = packageRequire('class-transformer/cjs/storage.js') as { defaultMetadataStorage: TransformStorage };
+    return storage.defaultMetadataStorage;
   } catch {
     // Another version of class-transformer has another file. Then class-validator validates all values.
     return undefined;

@@ -3,7 +3,7 @@
  * used moves to the current generation. When the current generation is full, the previous one is dropped. A hit usually
  * costs one lookup, whereas an exact LRU list must be reordered at each hit.
  */
-export class RecentMap<K, V> {
+export class LruMap<K, V> {
   private current = new Map<K, V>();
   private previous = new Map<K, V>();
   private readonly maxGenerationSize: number;

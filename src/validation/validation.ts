@@ -10,6 +10,9 @@ import {
   createValidationProblem,
 } from './schema-validation.js';
 
+/** Instances that a pipe with the default rules has created. */
+const validated = new WeakSet<object>();
+
 const VALIDATED_TYPES = new Set<ArgumentMetadata['type']>(['body', 'query', 'param']);
 
 /**
@@ -22,16 +25,22 @@ class StrictValidationPipe extends ValidationPipe {
   constructor(
     options: ValidationPipeOptions,
     private readonly onReservedName: () => void,
+    private readonly isFast: boolean,
   ) {
     super(options);
   }
 
   override async transform(value: unknown, metadata: ArgumentMetadata): Promise<unknown> {
     const { type, metatype, schema, data } = metadata;
+    // A global pipe and the pipe of a controller would otherwise validate the same value twice.
+    if (typeof value === 'object' && value !== null && validated.has(value)) return value;
     if (type === 'body' || type === 'query') this.rejectReservedNames(value);
     if (schema && VALIDATED_TYPES.has(type)) return validateWithSchema(schema, value, data);
-    const instance = metatype && VALIDATED_TYPES.has(type) ? this.getFastValidator(metatype)?.(value) : undefined;
-    return instance ?? super.transform(value, metadata);
+    if (!metatype || !VALIDATED_TYPES.has(type)) return super.transform(value, metadata);
+    const fast = this.isFast ? this.getFastValidator(metatype)?.(value) : undefined;
+    const instance = fast ?? ((await super.transform(value, metadata)) as unknown);
+    if (this.isFast && instance instanceof metatype) validated.add(instance);
+    return instance;
   }
 
   private rejectReservedNames(value: unknown): void {
@@ -50,8 +59,8 @@ class StrictValidationPipe extends ValidationPipe {
   }
 }
 
-/** @publicApi */
-export interface ValidationOptions {
+/** Options of Nest's ValidationPipe, and those of this library. @publicApi */
+export interface ValidationOptions extends ValidationPipeOptions {
   /** Called if a body or a query is rejected because of a name that every object inherits, such as `__proto__`. */
   onReservedName?: () => void;
 }
@@ -66,8 +75,11 @@ export interface ValidationOptions {
  *
  * @publicApi
  */
-export function createValidationPipe({ onReservedName = () => undefined }: ValidationOptions = {}): ValidationPipe {
-  const options: ValidationPipeOptions = {
+export function createValidationPipe({
+  onReservedName = () => undefined,
+  ...changes
+}: ValidationOptions = {}): ValidationPipe {
+  const defaults: ValidationPipeOptions = {
     transform: true,
     whitelist: true,
     forbidNonWhitelisted: true,
@@ -76,7 +88,9 @@ export function createValidationPipe({ onReservedName = () => undefined }: Valid
     validationError: { target: false, value: false },
     exceptionFactory: (errors) => createValidationProblem(errors.flatMap((error) => toFieldErrors(error, ''))),
   };
-  return new StrictValidationPipe(options, onReservedName);
+  // The fast validator knows the rules of the defaults only.
+  const isFast = Object.keys(changes).length === 0;
+  return new StrictValidationPipe({ ...defaults, ...changes }, onReservedName, isFast);
 }
 
 function toFieldErrors({ property, constraints, children }: ValidationError, parent: string): FieldError[] {

@@ -1,8 +1,8 @@
-import type { ArgumentMetadata } from '@nestjs/common';
+import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { ProblemException, type FieldError } from '../problem/index.js';
 
 /** A schema of any library that implements https://standardschema.dev, such as zod and valibot. @publicApi */
-export type StandardSchema = NonNullable<ArgumentMetadata['schema']>;
+export type StandardSchema = StandardSchemaV1;
 
 /** The type of a value after validation: `@Body({ schema }) body: SchemaOutput<typeof schema>`. @publicApi */
 export type SchemaOutput<S extends StandardSchema> = NonNullable<S['~standard']['types']>['output'];

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { RecentMap } from './recent-map.js';
+import { LruMap } from './lru-map.js';
 
-describe('RecentMap', () => {
+describe('LruMap', () => {
   it('is bounded, and keeps entries that are used', () => {
-    const map = new RecentMap<number, string>(10);
+    const map = new LruMap<number, string>(10);
     map.set(-1, 'used');
     for (let i = 0; i < 1_000; i++) {
       map.set(i, String(i));
@@ -15,7 +15,7 @@ describe('RecentMap', () => {
   });
 
   it('deletes from both generations', () => {
-    const map = new RecentMap<number, number>(6);
+    const map = new LruMap<number, number>(6);
     for (const key of [1, 2, 3]) map.set(key, key);
     map.delete(1);
     expect([map.get(1), map.get(2), map.get(3)]).toEqual([undefined, 2, 3]);
