@@ -22,7 +22,7 @@ import { createValidationPipe } from '../../src/security/index.js';
 import { UsersService, usersMigrations } from '../../src/users/index.js';
 import { Authenticator } from '../support/authenticator.js';
 import { Browser } from '../support/browser.js';
-import { TestClient } from '../support/client.js';
+import { TestClient, type Call } from '../support/client.js';
 import { freshDatabase } from '../support/database.js';
 import { onBothAdapters } from '../support/harness.js';
 import { until } from '../support/until.js';
@@ -56,7 +56,7 @@ function claimsOf(token: string): Record<string, unknown> {
 
 /** A client that wants its tokens in the body. */
 class ProgramClient extends TestClient {
-  override post: TestClient['post'] = (path, body, call = {}) =>
+  override post = (path: string, body?: unknown, call: Call = {}) =>
     this.send('POST', path, { ...call, body, headers: { 'Token-Delivery': 'body', ...call.headers } });
 }
 
