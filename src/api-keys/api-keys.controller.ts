@@ -1,5 +1,5 @@
 import { Body, Delete, Get, Header, HttpCode, Param, ParseUUIDPipe, Post, VERSION_NEUTRAL } from '@nestjs/common';
-import { CurrentUser, RecentAuthentication } from '../auth/index.js';
+import { CurrentUser, RecentAuthentication, ParseUserIdPipe } from '../auth/index.js';
 import { AllowApiKeys, Roles } from '../authorization/index.js';
 import { Management } from '../guards/index.js';
 import { ThrottleTier } from '../ports/index.js';
@@ -46,7 +46,7 @@ export class AdminApiKeysController {
 
   @Get('users/:id/api-keys')
   @Header('Cache-Control', 'no-store')
-  async list(@Param('id', ParseUUIDPipe) id: string): Promise<{ keys: ApiKeyView[] }> {
+  async list(@Param('id', ParseUserIdPipe) id: string): Promise<{ keys: ApiKeyView[] }> {
     return { keys: await this.keys.list(id) };
   }
 

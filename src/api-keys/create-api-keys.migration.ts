@@ -1,11 +1,12 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
+import { readUserIdType } from '../users/index.js';
 
 class CreateApiKeys1795780004000 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {
     await runner.query(`
       CREATE TABLE api_keys (
         id           uuid PRIMARY KEY,
-        user_id      uuid NOT NULL,
+        user_id      ${await readUserIdType(runner)} NOT NULL,
         tenant_id    uuid,
         name         text NOT NULL,
         secret_hash  bytea NOT NULL CHECK (length(secret_hash) = 32),

@@ -13,6 +13,12 @@ export const administrationActions = {
     owasp: 'user_created',
     ocsf: account.Create,
   }),
+  'user.create': action({
+    description: 'An administrator created an account.',
+    owasp: 'user_created',
+    ocsf: account.Create,
+    metadata: z.object({ roles: names }),
+  }),
   'user.roles_change': action({
     description: 'The roles of a user changed.',
     owasp: 'privilege_permissions_changed',

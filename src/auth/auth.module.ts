@@ -47,6 +47,7 @@ import { MailSender, NoMailSender } from './mail/mail.sender.js';
 import { OneTimeTokenService } from './accounts/one-time-token.service.js';
 import { PasswordService } from './passwords/password.service.js';
 import { ReauthenticationService } from './accounts/reauthentication.service.js';
+import { UsersTableCheck } from './accounts/users-table.check.js';
 import { RecentAuthenticationGuard } from './recent-authentication.guard.js';
 import { FieldEncryptor } from './field-encryptor.js';
 import { SecondFactorController } from './second-factor/second-factor.controller.js';
@@ -138,6 +139,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     TokenDelivery,
     { provide: AUTH_DATA_SOURCE, useExisting: MODULE_DATA_SOURCE },
     UsersService,
+    UsersTableCheck,
     ViolationStreaks,
     overridableGuards(JwtAuthGuard, CsrfGuard, RecentAuthenticationGuard),
   ],

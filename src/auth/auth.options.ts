@@ -27,8 +27,8 @@ export interface CookieOptions {
   trustedOrigins?: readonly string[];
 }
 
-/** Whether the response to a registration shows that the address is taken. @publicApi */
-export type Registration = 'open' | 'silent';
+/** Who can register, and whether the response shows that the address is taken. @publicApi */
+export type Registration = 'open' | 'silent' | 'closed';
 
 /** Whether a registration sends a mail to confirm the address, and whether login requires it. @publicApi */
 export type EmailVerification = 'off' | 'sent' | 'required';
@@ -122,7 +122,7 @@ export interface AuthModuleOptions {
   /**
    * `open`: registration logs the user in at once, and fails if the address is taken. `silent`: the response is the same
    * for free and taken addresses. The owner of the address gets a mail and must confirm the address before the first
-   * login. @default 'open'
+   * login. `closed`: the route answers 403 `REGISTRATION_CLOSED`. @default 'open'
    */
   registration?: Registration;
   /**

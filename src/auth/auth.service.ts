@@ -18,6 +18,17 @@ import type { AuthenticationMethod } from './sessions/session.entity.js';
 import { SessionService, type OpenSession } from './sessions/session.service.js';
 import { AccessTokenService } from './tokens/access-token.service.js';
 
+const METHOD_NAME = /^[\w.:-]{1,50}$/;
+
+/** @publicApi */
+export interface OpenSessionOptions {
+  /**
+   * How the user was authenticated, by the names of RFC 8176 where they fit. They become the claim `amr`, which
+   * `@RecentAuthentication({ secondFactor: true })` reads. Include `mfa` only after two factors.
+   */
+  methods: readonly string[];
+}
+
 /** Registration, login in one step or two, step-up, refresh, logout. @publicApi */
 @Injectable()
 export class AuthService {
@@ -44,10 +55,13 @@ export class AuthService {
    * Creates an account.
    *
    * @returns tokens; undefined if the address must be confirmed before the first login
-   * @throws ProblemException `EMAIL_TAKEN`, unless registration is silent; `VALIDATION_FAILED`
+   * @throws ProblemException `EMAIL_TAKEN`, unless registration is silent; `VALIDATION_FAILED`; `REGISTRATION_CLOSED`
    */
   async register({ email, password, name }: RegisterDto): Promise<TokenView | undefined> {
     const { registration, emailVerification } = this.settings;
+    if (registration === 'closed') {
+      throw new ProblemException('REGISTRATION_CLOSED', 'Accounts are created by administrators. Ask one.');
+    }
     await this.passwords.assertUsable(password, { email, name });
     const passwordHash = await this.passwords.hash(password);
     const newUser = { email, name, passwordHash, roles: [Role.User] };
@@ -74,6 +88,25 @@ export class AuthService {
    */
   async login(credentials: LoginDto, deviceCookie?: string): Promise<TokenView> {
     const { user, session } = await this.logins.logIn(credentials, deviceCookie);
+    return this.issueTokens(user, session);
+  }
+
+  /**
+   * Opens a session for a user whom the application has authenticated in another way: OpenID Connect, LDAP, a magic link.
+   * It is a session like that of {@link login}. Return the result from a route with `@TokenRoute('login')`, which delivers
+   * the tokens in cookies where they are enabled.
+   *
+   * @throws TypeError for methods that are not names
+   * @throws ProblemException `NOT_FOUND`, `ACCOUNT_LOCKED`, `ACCOUNT_DEACTIVATED`, `EMAIL_UNVERIFIED`; `AUTH_MFA_REQUIRED`
+   *   with an `mfaToken`, if the user has a second factor here and `methods` does not include `mfa`
+   */
+  async openSession({ id }: Pick<UserRecord, 'id'>, { methods }: OpenSessionOptions): Promise<TokenView> {
+    if (methods.length === 0 || !methods.every((method) => METHOD_NAME.test(method))) {
+      throw new TypeError(
+        `The methods of a login must be names such as pwd, otp, mfa, and not ${JSON.stringify(methods)}`,
+      );
+    }
+    const { user, session } = await this.logins.openSession(id, methods);
     return this.issueTokens(user, session);
   }
 

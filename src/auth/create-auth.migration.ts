@@ -1,12 +1,13 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
-import { referenceUsers } from '../users/index.js';
+import { readUserIdType, referenceUsers } from '../users/index.js';
 
 class CreateAuth1795780001000 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {
-    await this.createSessions(runner);
-    await this.createOneTimeTokens(runner);
+    const userId = await readUserIdType(runner);
+    await this.createSessions(runner, userId);
+    await this.createOneTimeTokens(runner, userId);
     await this.createMailOutbox(runner);
-    await this.createSecondFactors(runner);
+    await this.createSecondFactors(runner, userId);
     for (const table of ['auth_sessions', 'auth_one_time_tokens', 'auth_second_factors', 'auth_recovery_codes']) {
       await referenceUsers(runner, table);
     }
@@ -18,11 +19,11 @@ class CreateAuth1795780001000 implements MigrationInterface {
   }
 
   /** `tenant_id` has no foreign key: tenants are a module of their own. */
-  private async createSessions(runner: QueryRunner): Promise<void> {
+  private async createSessions(runner: QueryRunner, userId: string): Promise<void> {
     await runner.query(`
       CREATE TABLE auth_sessions (
         id               uuid PRIMARY KEY,
-        user_id          uuid NOT NULL,
+        user_id          ${userId} NOT NULL,
         refresh_hash     bytea NOT NULL,
         created_at       timestamptz NOT NULL,
         last_used_at     timestamptz NOT NULL,
@@ -41,11 +42,11 @@ class CreateAuth1795780001000 implements MigrationInterface {
     await runner.query('CREATE INDEX auth_sessions_ended_idx ON auth_sessions (LEAST(expires_at, revoked_at))');
   }
 
-  private async createOneTimeTokens(runner: QueryRunner): Promise<void> {
+  private async createOneTimeTokens(runner: QueryRunner, userId: string): Promise<void> {
     await runner.query(`
       CREATE TABLE auth_one_time_tokens (
         secret_hash bytea PRIMARY KEY,
-        user_id     uuid NOT NULL,
+        user_id     ${userId} NOT NULL,
         purpose     text NOT NULL,
         email       text NOT NULL,
         expires_at  timestamptz NOT NULL
@@ -67,10 +68,10 @@ class CreateAuth1795780001000 implements MigrationInterface {
     await runner.query('CREATE INDEX mail_outbox_next_attempt_idx ON mail_outbox (next_attempt_at)');
   }
 
-  private async createSecondFactors(runner: QueryRunner): Promise<void> {
+  private async createSecondFactors(runner: QueryRunner, userId: string): Promise<void> {
     await runner.query(`
       CREATE TABLE auth_second_factors (
-        user_id          uuid PRIMARY KEY,
+        user_id          ${userId} PRIMARY KEY,
         encrypted_secret bytea NOT NULL,
         created_at       timestamptz NOT NULL DEFAULT now(),
         confirmed_at     timestamptz,
@@ -78,7 +79,7 @@ class CreateAuth1795780001000 implements MigrationInterface {
       )`);
     await runner.query(`
       CREATE TABLE auth_recovery_codes (
-        user_id   uuid NOT NULL,
+        user_id   ${userId} NOT NULL,
         code_hash bytea NOT NULL,
         PRIMARY KEY (user_id, code_hash)
       )`);

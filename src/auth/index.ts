@@ -14,7 +14,7 @@ export {
   type Registration,
   type SessionCheck,
 } from './auth.options.js';
-export { AuthService } from './auth.service.js';
+export { AuthService, type OpenSessionOptions } from './auth.service.js';
 export { TokenRoute } from './cookies/token-delivery.interceptor.js';
 export { type TokenRouteKind } from './cookies/token-route.js';
 export { authMigrations } from './create-auth.migration.js';
@@ -45,6 +45,8 @@ export { type PublicJwk } from './tokens/signing-key.js';
 // For other folders of this project. The published types do not have these names.
 /** @internal */
 export { AUTH_DATA_SOURCE, assertDataSourceOfAuth } from './auth.tables.js';
+/** @internal */
+export { ParseUserIdPipe } from './parse-user-id.pipe.js';
 /** @internal */
 export { isAccountActive } from './accounts/account-transactions.js';
 /** @internal */

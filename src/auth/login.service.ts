@@ -20,7 +20,7 @@ export interface Login {
   readonly session: OpenSession;
 }
 
-/** The result of a correct password: a session, or a token for the second step. */
+/** The result of the first step: a session, or a token for the second step. */
 interface FirstStep {
   readonly user: UserRecord;
   readonly session?: OpenSession;
@@ -48,16 +48,25 @@ export class LoginService {
 
   /** Checks the password. @throws ProblemException as `AuthService.login()` */
   async logIn({ email, password }: LoginDto, deviceCookie?: string): Promise<Login> {
-    const { user, session, mfaToken } = await this.accounts.retryIfChanged(async () => {
+    const firstStep = await this.accounts.retryIfChanged(async () => {
       const verifiedUser = await this.authenticate(normalizeEmail(email), password, deviceCookie);
       const newHash = await this.rehashIfOutdated(verifiedUser, password);
-      return this.accounts.runIfUnchanged(verifiedUser, (current) => this.completeFirstStep(current, newHash));
+      return this.accounts.runIfUnchanged(verifiedUser, async (current) => {
+        this.assertCanLogIn(current);
+        if (newHash !== undefined) await this.users.update(current.id, { passwordHash: newHash });
+        return this.completeFirstStep(current);
+      });
     });
-    if (session) return { user, session };
-    // An error status, so that a client without support for second factors does not take it for a login.
-    throw new ProblemException('AUTH_MFA_REQUIRED', 'Send mfaToken with a code to POST /auth/login/mfa.', {
-      extensions: { mfaToken, methods: ['totp', 'recoveryCode'] },
+    return requireSession(firstStep);
+  }
+
+  /** Logs in a user whom the application has authenticated. @throws ProblemException as `AuthService.openSession()` */
+  async openSession(userId: string, methods: readonly string[]): Promise<Login> {
+    const firstStep = await this.accounts.run(userId, (user) => {
+      this.assertCanLogIn(user);
+      return this.completeFirstStep(user, methods);
     });
+    return requireSession(firstStep);
   }
 
   /** Checks the code of the second factor. @throws ProblemException as `AuthService.completeLogin()` */
@@ -159,15 +168,13 @@ export class LoginService {
   }
 
   /** The caller must hold the account's lock. */
-  private async completeFirstStep(user: UserWithPassword, newHash: string | undefined): Promise<FirstStep> {
-    this.assertCanLogIn(user);
-    if (newHash !== undefined) await this.users.update(user.id, { passwordHash: newHash });
-    if (await this.factors.isEnabled(user.id)) {
+  private async completeFirstStep(user: UserRecord, methods?: readonly string[]): Promise<FirstStep> {
+    if (!methods?.includes('mfa') && (await this.factors.isEnabled(user.id))) {
       await this.accountAudit.recordSuccess('auth.mfa_required', user.id);
       return { user, mfaToken: await this.oneTimeTokens.issue('second-factor', user.id, user.email) };
     }
-    await this.accountAudit.recordSuccess('auth.login', user.id);
-    return { user, session: await this.sessions.create(user.id) };
+    await this.accountAudit.recordSuccess('auth.login', user.id, methods && { methods: [...methods] });
+    return { user, session: await this.sessions.create(user.id, methods) };
   }
 
   /**
@@ -186,6 +193,14 @@ export class LoginService {
       return undefined;
     }
   }
+}
+
+function requireSession({ user, session, mfaToken }: FirstStep): Login {
+  if (session) return { user, session };
+  // An error status, so that a client without support for second factors does not take it for a login.
+  throw new ProblemException('AUTH_MFA_REQUIRED', 'Send mfaToken with a code to POST /auth/login/mfa.', {
+    extensions: { mfaToken, methods: ['totp', 'recoveryCode'] },
+  });
 }
 
 function createInvalidMfaTokenProblem(): ProblemException {

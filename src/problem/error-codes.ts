@@ -53,6 +53,7 @@ export const ERROR_CODES = {
   ADDRESS_DENIED: { status: 403, title: 'Access denied from this address' },
   ACCOUNT_LOCKED: { status: 403, title: 'Account locked' },
   ACCOUNT_DEACTIVATED: { status: 403, title: 'Account deactivated' },
+  REGISTRATION_CLOSED: { status: 403, title: 'Registration closed' },
   EMAIL_UNVERIFIED: { status: 403, title: 'Email address not confirmed' },
   NOT_FOUND: { status: 404, title: 'Not found' },
   METHOD_NOT_ALLOWED: { status: 405, title: 'Method not allowed' },

@@ -11,6 +11,7 @@ import {
   Query,
   VERSION_NEUTRAL,
 } from '@nestjs/common';
+import { ParseUserIdPipe } from '../auth/index.js';
 import { AllowApiKeys, Roles } from '../authorization/index.js';
 import { Management } from '../guards/index.js';
 import { Paginated } from '../conventions/index.js';
@@ -65,7 +66,7 @@ export class AdminTenantsController {
   @HttpCode(204)
   setMember(
     @Param('tenantId', ParseUUIDPipe) tenantId: string,
-    @Param('userId', ParseUUIDPipe) userId: string,
+    @Param('userId', ParseUserIdPipe) userId: string,
     @Body() { roles }: MemberRolesDto,
   ): Promise<void> {
     return this.tenants.setMember(tenantId, userId, roles);
@@ -75,7 +76,7 @@ export class AdminTenantsController {
   @HttpCode(204)
   removeMember(
     @Param('tenantId', ParseUUIDPipe) tenantId: string,
-    @Param('userId', ParseUUIDPipe) userId: string,
+    @Param('userId', ParseUserIdPipe) userId: string,
   ): Promise<void> {
     return this.tenants.removeMember(tenantId, userId);
   }

@@ -1,5 +1,5 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
-import { referenceUsers } from '../users/index.js';
+import { readUserIdType, referenceUsers } from '../users/index.js';
 import { createTenantRole, dropTenantGrants } from './isolation/tenant-role.js';
 
 class CreateTenants1795780003000 implements MigrationInterface {
@@ -15,7 +15,7 @@ class CreateTenants1795780003000 implements MigrationInterface {
     await runner.query(`
       CREATE TABLE tenant_members (
         tenant_id  uuid NOT NULL REFERENCES tenants (id) ON DELETE CASCADE,
-        user_id    uuid NOT NULL,
+        user_id    ${await readUserIdType(runner)} NOT NULL,
         roles      text[] NOT NULL CHECK (cardinality(roles) <= 32 AND array_position(roles, NULL) IS NULL),
         created_at timestamptz NOT NULL DEFAULT now(),
         PRIMARY KEY (tenant_id, user_id)

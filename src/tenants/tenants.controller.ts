@@ -1,5 +1,5 @@
 import { Body, Delete, Get, Header, HttpCode, Param, ParseUUIDPipe, Post, Put, VERSION_NEUTRAL } from '@nestjs/common';
-import { CurrentUser, TokenRoute, type AccessTokenView } from '../auth/index.js';
+import { CurrentUser, TokenRoute, type AccessTokenView, ParseUserIdPipe } from '../auth/index.js';
 import { AllowApiKeys, Authorize, inTenant, param, Permissions } from '../authorization/index.js';
 import { ThrottleTier } from '../ports/index.js';
 import type { Principal } from '../context/index.js';
@@ -49,7 +49,7 @@ export class TenantMembersController {
   async change(
     @CurrentUser() actor: Principal,
     @Param('tenantId', ParseUUIDPipe) tenantId: string,
-    @Param('userId', ParseUUIDPipe) userId: string,
+    @Param('userId', ParseUserIdPipe) userId: string,
     @Body() { roles }: MemberRolesDto,
   ): Promise<void> {
     await this.tenants.changeMemberAs(actor, tenantId, userId, roles);
@@ -61,7 +61,7 @@ export class TenantMembersController {
   async remove(
     @CurrentUser() actor: Principal,
     @Param('tenantId', ParseUUIDPipe) tenantId: string,
-    @Param('userId', ParseUUIDPipe) userId: string,
+    @Param('userId', ParseUserIdPipe) userId: string,
   ): Promise<void> {
     await this.tenants.removeMemberAs(actor, tenantId, userId);
   }

@@ -25,7 +25,8 @@ export class CreateTenantDto {
 
   /** Id of the user who gets the role `TenantOwner`. */
   @IsOptional()
-  @IsUUID()
+  @IsString()
+  @Length(1, 128)
   ownerId?: string;
 }
 

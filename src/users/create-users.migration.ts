@@ -40,11 +40,23 @@ export const usersMigrations = [CreateUsers1795780000000];
  * the users are not in the table of this module.
  */
 export async function referenceUsers(runner: QueryRunner, table: string): Promise<void> {
-  const found = (await runner.query(
-    `SELECT FROM pg_constraint WHERE conrelid = to_regclass('users') AND conname = '${OWN_CONSTRAINT}'`,
-  )) as unknown[];
-  if (found.length === 0) return;
+  if (!(await hasUsersTable(runner))) return;
   await runner.query(`
     ALTER TABLE ${table} ADD CONSTRAINT ${table}_user_id_fkey
       FOREIGN KEY (user_id) REFERENCES users (id) ON DELETE CASCADE`);
+}
+
+/**
+ * The type of columns with the id of a user: `uuid`, or `text` where the users are not in the table of this module, so that
+ * their ids can be of any kind.
+ */
+export async function readUserIdType(runner: QueryRunner): Promise<'uuid' | 'text'> {
+  return (await hasUsersTable(runner)) ? 'uuid' : 'text';
+}
+
+async function hasUsersTable(runner: QueryRunner): Promise<boolean> {
+  const found = (await runner.query(
+    `SELECT FROM pg_constraint WHERE conrelid = to_regclass('users') AND conname = '${OWN_CONSTRAINT}'`,
+  )) as unknown[];
+  return found.length > 0;
 }

@@ -1,5 +1,5 @@
 export { usersMigrations } from './create-users.migration.js';
-export { TypeOrmUserStore } from './typeorm-user.store.js';
+export { TypeOrmUserStore, type UserEntity } from './typeorm-user.store.js';
 export { Role } from './user.entity.js';
 export {
   type RoleSearch,
@@ -14,6 +14,8 @@ export { type NewUser, UsersService, normalizeEmail, userTag } from './users.ser
 
 // For other folders of this project. The published types do not have these names.
 /** @internal */
-export { referenceUsers } from './create-users.migration.js';
+export { normalizeUserId } from './user-id.js';
+/** @internal */
+export { readUserIdType, referenceUsers } from './create-users.migration.js';
 /** @internal */
 export { User } from './user.entity.js';

@@ -1,6 +1,6 @@
 /** A user without the password hash. @publicApi */
 export interface UserRecord {
-  /** A UUID. Sessions and tokens refer to it. */
+  /** Any text: a UUID, a number, an ObjectId in hexadecimal digits. Sessions and tokens refer to it. */
   readonly id: string;
   /** Normalised by `normalizeEmail`. Unique. */
   readonly email: string;
@@ -53,9 +53,12 @@ const PAGE_SIZE = 100;
  * @publicApi
  */
 export abstract class UserStore {
-  /** Returns false if another user has the address. Of two parallel calls with one address, one must return false. */
-  abstract insert(user: UserWithPassword): Promise<boolean>;
-  /** Returns null if there is no such user. */
+  /**
+   * Returns false if another user has the address. Of two parallel calls with one address, one must return false. The user
+   * has a new UUID as the id. A store that gives its own ids returns the id of the new user.
+   */
+  abstract insert(user: UserWithPassword): Promise<boolean | { readonly id: string }>;
+  /** Returns null if there is no such user. The id is one that {@link isValidId} accepts. */
   abstract findById(id: string): Promise<UserRecord | null>;
   /** Returns null if there is no such user. */
   abstract findByEmail(email: string): Promise<UserWithPassword | null>;
@@ -64,6 +67,14 @@ export abstract class UserStore {
   /** Returns users in the order of their ids, which is the order of registration. With `before`, the order is reversed. */
   abstract search(search: UserSearch): Promise<UserRecord[]>;
   abstract delete(id: string): Promise<void>;
+
+  /**
+   * Whether a text can be an id of this store. Other texts do not reach the store. This implementation accepts printable
+   * texts of up to 128 characters.
+   */
+  isValidId(id: string): boolean {
+    return /^\P{C}{1,128}$/u.test(id);
+  }
 
   /**
    * Whether any user has one of the roles. This implementation reads all users page by page. Override it if the store can

@@ -3,6 +3,7 @@ import { NoResultCache, ResultCache } from '../ports/index.js';
 import { ProblemException } from '../problem/index.js';
 import { uuidv7 } from '../common/index.js';
 import { afterCommit } from '../database/index.js';
+import { normalizeUserId } from './user-id.js';
 import {
   UserStore,
   type RoleSearch,
@@ -29,7 +30,7 @@ export function normalizeEmail(email: string): string {
 
 /** Cache tag of the results that depend on a user. See `ResultCache`. @publicApi */
 export function userTag(id: string): string {
-  return `user:${id.toLowerCase()}`;
+  return `user:${normalizeUserId(id)}`;
 }
 
 /** Reads and writes users in the {@link UserStore}. @publicApi */
@@ -51,18 +52,25 @@ export class UsersService {
       deactivatedAt: null,
       createdAt: new Date(),
     };
-    if (!(await this.store.insert(record))) throw createEmailTakenProblem();
+    const inserted = await this.store.insert(record);
+    if (inserted === false) throw createEmailTakenProblem();
     const { passwordHash: _hash, ...created } = record;
-    return created;
+    return inserted === true ? created : { ...created, id: inserted.id };
   }
 
-  find(id: string): Promise<UserRecord | null> {
-    return this.store.findById(id);
+  /**
+   * Another spelling of an id, such as `007` for the number 7, finds no user. Locks, sessions and caches compare ids as
+   * texts, and would miss the user.
+   */
+  async find(id: string): Promise<UserRecord | null> {
+    if (!this.store.isValidId(id)) return null;
+    const user = await this.store.findById(id);
+    return user && normalizeUserId(user.id) === normalizeUserId(id) ? user : null;
   }
 
   /** @throws ProblemException `NOT_FOUND` */
   async get(id: string): Promise<UserRecord> {
-    const user = await this.store.findById(id);
+    const user = await this.find(id);
     if (!user) throw new ProblemException('NOT_FOUND', 'There is no such user.');
     return user;
   }

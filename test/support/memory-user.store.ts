@@ -4,7 +4,7 @@ import { UserStore, type UserChanges, type UserSearch, type UserWithPassword } f
 export class MemoryUserStore extends UserStore {
   private readonly users = new Map<string, UserWithPassword>();
 
-  async insert(user: UserWithPassword): Promise<boolean> {
+  async insert(user: UserWithPassword): Promise<boolean | { id: string }> {
     if (await this.findByEmail(user.email)) return false;
     this.users.set(user.id, user);
     return true;

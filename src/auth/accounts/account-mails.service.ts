@@ -30,6 +30,16 @@ export class AccountMails {
     });
   }
 
+  /** For an account that an administrator has created. Returns false in the same case as {@link sendReset}. */
+  sendInvitation(user: Recipient): Promise<boolean> {
+    return this.sendToken('reset-password', user, {
+      subject: 'Choose a password for your new account',
+      text: (link) =>
+        `An administrator has created an account for this address. ${link}
+It is valid for 30 minutes. Later, ask for a new password.`,
+    });
+  }
+
   /** Returns false in the same case as {@link sendReset}. */
   sendVerification(user: Recipient): Promise<boolean> {
     return this.sendToken('verify-email', user, {

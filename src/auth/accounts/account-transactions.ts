@@ -10,7 +10,13 @@ import {
   takeAdvisoryLocks,
   type AdvisoryLockName,
 } from '../../database/index.js';
-import { UsersService, type NewUser, type UserRecord, type UserWithPassword } from '../../users/index.js';
+import {
+  normalizeUserId,
+  UsersService,
+  type NewUser,
+  type UserRecord,
+  type UserWithPassword,
+} from '../../users/index.js';
 import { KeyedQueue } from './keyed-queue.js';
 import { SessionService } from '../sessions/session.service.js';
 
@@ -131,8 +137,7 @@ export class AccountTransactions {
 
   private runLocked<T>(userId: string, options: AccountTransactionOptions, work: () => Promise<T>): Promise<T> {
     const { otherUserIds = [], mayRemoveAdministrator = false } = options;
-    // Ids in URLs may have upper or lower case letters.
-    const ids = [...new Set([userId, ...otherUserIds].map((id) => id.toLowerCase()))].toSorted();
+    const ids = [...new Set([userId, ...otherUserIds].map(normalizeUserId))].toSorted();
     const accounts = ids.map((id) => `account:${id}` as const);
     const locks: AdvisoryLockName[] = mayRemoveAdministrator ? [ADMINISTRATORS, ...accounts] : accounts;
     const transaction = () =>

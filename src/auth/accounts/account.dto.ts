@@ -106,6 +106,26 @@ export class MembershipDto {
   roles!: string[];
 }
 
+/** A new account, without a password: its owner chooses one. */
+export class CreateUserDto {
+  @IsEmail()
+  @MaxLength(MAX_EMAIL_LENGTH)
+  email!: string;
+
+  @IsString()
+  @Length(1, 100)
+  @Matches(NO_CONTROL_CHARACTERS, { message: 'name must not contain control characters' })
+  name!: string;
+
+  /** @default ['User'] */
+  @IsOptional()
+  @IsArray()
+  @ArrayMaxSize(32)
+  @IsString({ each: true })
+  @MaxLength(64, { each: true })
+  roles?: string[];
+}
+
 export class AdminUserDto {
   @IsOptional()
   @IsArray()

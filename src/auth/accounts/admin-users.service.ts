@@ -13,8 +13,9 @@ import {
 import { ProblemException } from '../../problem/index.js';
 import type { Principal } from '../../context/index.js';
 import { afterCommit } from '../../database/index.js';
-import { UsersService, type UserRecord } from '../../users/index.js';
-import type { AdminUserDto, ListUsersDto, MembershipDto } from './account.dto.js';
+import { Role, UsersService, type UserRecord } from '../../users/index.js';
+import type { AdminUserDto, CreateUserDto, ListUsersDto, MembershipDto } from './account.dto.js';
+import { AccountMails } from './account-mails.service.js';
 import { AccountService } from './account.service.js';
 import { AccountTransactions, type AccountTransactionOptions } from './account-transactions.js';
 import { AdministratorsService } from './administrators.service.js';
@@ -50,6 +51,7 @@ export class AdminUsersService {
     private readonly transactions: AccountTransactions,
     private readonly accounts: AccountService,
     private readonly administrators: AdministratorsService,
+    private readonly mails: AccountMails,
     private readonly tokens: OneTimeTokenService,
     private readonly passwords: PasswordService,
     private readonly sessions: SessionService,
@@ -73,6 +75,25 @@ export class AdminUsersService {
       },
     );
     return { users: items.map(toAdminUserView), next, prev };
+  }
+
+  /**
+   * Creates an account, and mails its owner a token to choose a password.
+   *
+   * @throws ProblemException `EMAIL_TAKEN`, `VALIDATION_FAILED`, `ACCESS_DENIED` if the administrator does not have the roles
+   */
+  async create(admin: Principal, { email, name, roles = [Role.User] }: CreateUserDto): Promise<AdminUserView> {
+    this.assertRolesExist(roles);
+    // Nobody knows this password.
+    const passwordHash = await this.passwords.hash(randomBytes(32).toString('base64url'));
+    return this.transactions.runAs(admin, async (actor) => {
+      this.assertIsAdministrator(actor);
+      this.assertCanAssign(actor, roles);
+      const user = await this.users.create({ email, name, passwordHash, roles: [...new Set(roles)] });
+      await this.mails.sendInvitation(user);
+      await this.recordAudit('user.create', user.id, { roles: user.roles });
+      return toAdminUserView(user);
+    });
   }
 
   /**
@@ -148,14 +169,17 @@ export class AdminUsersService {
     options: Pick<AccountTransactionOptions, 'mayRemoveAdministrator'> = {},
   ): Promise<T> {
     const run = async (actor: UserRecord): Promise<T> => {
-      if (!this.administrators.isAdministrator(actor)) {
-        throw new ProblemException('ACCESS_DENIED', 'You are no longer an administrator.');
-      }
+      this.assertIsAdministrator(actor);
       const user = await this.users.get(id);
       this.assertCanManage(actor, user.roles);
       return work(user, actor);
     };
     return this.transactions.runAs(admin, run, { ...options, otherUserIds: [id] });
+  }
+
+  private assertIsAdministrator(actor: UserRecord): void {
+    if (this.administrators.isAdministrator(actor)) return;
+    throw new ProblemException('ACCESS_DENIED', 'You are no longer an administrator.');
   }
 
   private async replaceTenants(userId: string, tenants: readonly MembershipDto[]): Promise<void> {

@@ -5,7 +5,7 @@ import { ProblemException } from '../../problem/index.js';
 import { InvalidationChannel, RedisTransport, type InvalidationHandler } from '../../invalidation/index.js';
 import { Metrics, NoMetrics, REDIS, TenantDirectory, type Memberships } from '../../ports/index.js';
 import type { RedisClient } from '../../redis/index.js';
-import { UserStore } from '../../users/index.js';
+import { normalizeUserId, UserStore } from '../../users/index.js';
 import { AUTH_SETTINGS, type AuthSettings } from '../auth.options.js';
 import { PostgresTransport } from './postgres.transport.js';
 import { DISCONNECTED_TTL_MS, StateCache, type CachedState, type SessionState } from './session-states.js';
@@ -94,8 +94,7 @@ export class RevocationService implements OnModuleInit, OnModuleDestroy {
 
   /** Publishes that all sessions of a user, or the rights of the user, have changed. Call it after the commit. */
   userChanged(given: string): Promise<void> {
-    // Ids in URLs may have capital letters; ids in states come from the database and have none.
-    const userId = given.toLowerCase();
+    const userId = normalizeUserId(given);
     this.forgetUser(userId);
     return this.publish(`user:${userId}`);
   }
@@ -146,7 +145,8 @@ export class RevocationService implements OnModuleInit, OnModuleDestroy {
   }
 
   private invalidate(key: string): void {
-    const [kind = '', id = ''] = key.split(':');
+    // The id of a user can contain a colon.
+    const [kind, id] = [key.slice(0, key.indexOf(':')), key.slice(key.indexOf(':') + 1)];
     if (kind === 'session') this.states.delete(id);
     else if (kind === 'user') this.forgetUser(id);
     else this.otherStates.get(kind)?.delete(id);

@@ -1,6 +1,6 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 
-/** Authentication methods, with the names of the claim `amr` (RFC 8176). @publicApi */
+/** Authentication methods of this package, with the names of the claim `amr` (RFC 8176). @publicApi */
 export type AuthenticationMethod = 'pwd' | 'otp' | 'mfa';
 
 /** A login session, with its family of refresh tokens. */
@@ -37,7 +37,7 @@ export class Session {
 
   /** Methods of the last login or step-up (RFC 8176). */
   @Column('text', { array: true })
-  methods!: AuthenticationMethod[];
+  methods!: string[];
 
   @Column('timestamptz', { name: 'expires_at' })
   expiresAt!: Date;

@@ -23,7 +23,7 @@ export interface OpenSession {
   tenantId: string | null;
   refreshToken: string;
   authenticatedAt: Date;
-  methods: readonly AuthenticationMethod[];
+  methods: readonly string[];
 }
 
 /**
@@ -49,7 +49,7 @@ export class SessionService {
   }
 
   /** Creates a session. The caller must hold the account's lock: see `AccountTransactions`. */
-  async create(userId: string, methods: readonly AuthenticationMethod[] = ['pwd']): Promise<OpenSession> {
+  async create(userId: string, methods: readonly string[] = ['pwd']): Promise<OpenSession> {
     const id = uuidv7();
     const secret = randomBytes(SECRET_BYTES).toString('base64url');
     const now = new Date();

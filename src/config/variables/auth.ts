@@ -110,9 +110,10 @@ export const authVariables = {
     setting: 'auth.recentAuthenticationMs',
   }),
   AUTH_REGISTRATION: variable({
-    schema: choice('open', 'silent'),
+    schema: choice('open', 'silent', 'closed'),
     default: 'open',
-    description: 'open: login at once, 409 for a registered address. silent: 202 for every address, and a mail.',
+    description:
+      'open: login at once, 409 for a registered address. silent: 202 for every address, and a mail. closed: 403.',
     setting: 'auth.registration',
   }),
   AUTH_EMAIL_VERIFICATION: variable({
