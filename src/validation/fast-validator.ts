@@ -1,5 +1,4 @@
 import type { Type } from '@nestjs/common';
-import { getMetadataStorage } from 'class-validator';
 import { isPlainObject, reachesPrototype } from './reserved-keys.js';
 import { packageRequire } from '../common/index.js';
 
@@ -61,7 +60,9 @@ const KNOWN_RULES = new Set(['customValidation', 'conditionalValidation', 'white
  */
 export function createFastValidator(target: Type): FastValidator | undefined {
   const transforms = loadTransformStorage();
-  const storage = getMetadataStorage() as unknown as RuleStorage;
+  // Loaded here, because modules without such classes must start without the package.
+  const { getMetadataStorage } = packageRequire('class-validator') as { getMetadataStorage(): RuleStorage };
+  const storage = getMetadataStorage();
   const rules = storage.getTargetValidationMetadatas(target, '', false, false);
   if (!transforms || rules.length === 0 || rules.some((rule) => !isSimple(rule))) return undefined;
   const names = [...new Set(rules.map(({ propertyName }) => propertyName))];

@@ -14,17 +14,21 @@ import { InputReports } from '../ports/input-reports.js';
 import { ProblemFilter } from '../problem/problem.filter.js';
 import { createValidationPipe } from './validation.js';
 
+/** Types that have no rules and need no conversion. */
+const UNCHECKED_TYPES: ReadonlySet<unknown> = new Set([String, Object]);
+
 /** Validates the input of the suite's own routes, so that they do not depend on a global pipe of the application. */
 @Injectable()
 class SuiteValidationPipe implements PipeTransform {
-  private readonly pipe;
+  private pipe: PipeTransform | undefined;
 
-  constructor(@Optional() reports?: InputReports) {
-    this.pipe = createValidationPipe({ onReservedName: () => reports?.reportReservedName() });
-  }
+  constructor(@Optional() private readonly reports?: InputReports) {}
 
-  transform(value: unknown, metadata: ArgumentMetadata): Promise<unknown> {
-    return this.pipe.transform(value, metadata) as Promise<unknown>;
+  transform(value: unknown, metadata: ArgumentMetadata): unknown {
+    // Routes without such input work without the packages of the validation.
+    if (metadata.metatype === undefined || UNCHECKED_TYPES.has(metadata.metatype)) return value;
+    this.pipe ??= createValidationPipe({ onReservedName: () => this.reports?.reportReservedName() });
+    return this.pipe.transform(value, metadata) as unknown;
   }
 }
 
