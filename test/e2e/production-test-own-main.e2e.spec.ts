@@ -186,15 +186,14 @@ onBothAdapters('the self-tests in an application with its own main.ts', (adapter
     });
     const checks = await run(app, '/production-test/config');
     const remedies: [check: string, remedy: string][] = [
-      ['config.bcrypt-cost', 'Raise `bcryptCost` of AuthModule'],
-      ['config.access-ttl', 'Lower `accessTtlMs` of AuthModule'],
-      ['config.cors-origins', 'List the exact origins in `cors.origins` of SecurityModule.'],
-      ['config.limit-default', 'Lower `limit` of the tier `default` of ThrottlerModule'],
+      ['config.bcrypt-cost', 'Raise BCRYPT_COST (`bcryptCost` of AuthModule);'],
+      ['config.access-ttl', 'Lower JWT_ACCESS_TTL (`accessTtlMs` of AuthModule);'],
+      ['config.cors-origins', 'List the exact origins in CORS_ORIGINS (`cors.origins` of SecurityModule).'],
+      ['config.limit-default', 'Lower THROTTLE_DEFAULT_LIMIT (`tiers.default.limit` of ThrottlerModule)'],
     ];
     for (const [check, remedy] of remedies) {
       expect(find(checks, check)).toMatchObject({ status: 'warn', remedy: expect.stringContaining(remedy) });
     }
-    expect(find(checks, 'config.bcrypt-cost')?.remedy).toMatch(/The variable is BCRYPT_COST\.$/);
     expect(find(await run(app, '/production-test/shutdown'), 'shutdown.drain-delay')?.status).toBe('warn');
     await app.stop();
   });

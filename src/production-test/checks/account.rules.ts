@@ -68,7 +68,7 @@ const TOKEN_AND_PASSWORD_RULES: readonly Rule<NonNullable<ConfigurationFacts['au
     title: 'The password of the first administrator is no longer in the configuration',
     reference: 'OWASP ASVS 5.0 V13.3.1',
     remedy: 'Remove `admin` of AuthModule once the administrator exists and has changed the password.',
-    variables: ['ADMIN_EMAIL', 'ADMIN_PASSWORD'],
+    variables: ['ADMIN_PASSWORD', 'ADMIN_EMAIL'],
     otherwise: 'warn',
     holds: ({ admin }) => admin === undefined,
   },
@@ -79,7 +79,7 @@ const MAIL_RULES: readonly Rule<NonNullable<ConfigurationFacts['mail']>>[] = [
     name: 'config.mail',
     title: 'Mails are sent through a mail server',
     reference: 'OWASP ASVS 5.0 V6.4.3',
-    remedy: 'Set `mailSender` of AuthModule to an SmtpMailSender. Without it, users cannot reset their passwords.',
+    remedy: 'Give AuthModule an SmtpMailSender as `mailSender`. Without it, users cannot reset their passwords.',
     variables: ['MAIL_URL'],
     otherwise: 'warn',
     holds: ({ url, isCustom }) =>

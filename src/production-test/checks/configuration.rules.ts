@@ -101,8 +101,7 @@ const TIER_RULES: readonly Rule<NonNullable<ConfigurationFacts['throttle']>>[] =
     name: 'config.limit-default',
     title: 'A client may send at most 1,000 requests a minute',
     reference: 'OWASP ASVS 5.0 V2.4.1',
-    remedy:
-      'Lower `limit` of the tier `default` of ThrottlerModule, and define a separate tier for clients that need more.',
+    remedy: 'Lower `tiers.default.limit` of ThrottlerModule, and define a separate tier for clients that need more.',
     variables: ['THROTTLE_DEFAULT_LIMIT'],
     otherwise: 'warn',
     holds: (tiers) => isAtMostPerMinute(tiers.default, 'default', 1_000),
@@ -112,7 +111,7 @@ const TIER_RULES: readonly Rule<NonNullable<ConfigurationFacts['throttle']>>[] =
     name: 'config.limit-auth',
     title: 'A client may try at most 30 logins a minute',
     reference: 'OWASP ASVS 5.0 V6.3.1',
-    remedy: 'Lower `limit` of the tier `auth` of ThrottlerModule; 10 in a minute is the default.',
+    remedy: 'Lower `tiers.auth.limit` of ThrottlerModule; 10 in a minute is the default.',
     variables: ['THROTTLE_AUTH_LIMIT'],
     holds: (tiers) => isAtMostPerMinute(tiers.auth, 'auth', 30),
     seen: (tiers) => tiers.auth,

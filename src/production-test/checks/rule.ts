@@ -42,9 +42,15 @@ export function applyRule<Facts>(
   return rule.otherwise === 'warn' || lenient ? warn(evidence, remedy) : fail(evidence, remedy);
 }
 
+const OPTION = /`[^`]+` of [A-Z]\w+Module/;
+
+/** Names the variables beside the option that they set: `Lower BODY_LIMIT (\`limits.bodyBytes\` of SecurityModule).` */
 function nameVariables<Facts>({ remedy, variables = [] }: Rule<Facts>): string {
-  if (variables.length === 0) return remedy;
-  return `${remedy} ${variables.length === 1 ? 'The variable is' : 'The variables are'} ${variables.join(', ')}.`;
+  const [first, ...others] = variables;
+  if (first === undefined) return remedy;
+  if (!OPTION.test(remedy)) return `${remedy} Set by ${variables.join(', ')}.`;
+  const named = remedy.replace(OPTION, (option) => `${first} (${option})`);
+  return others.length === 0 ? named : `${named} See also ${others.join(', ')}.`;
 }
 
 /** Creates rules about one part of the facts. They are skipped with this reason if the part is missing. */
