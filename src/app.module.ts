@@ -1,5 +1,4 @@
 import { Module, type DynamicModule, type ModuleMetadata, type Type } from '@nestjs/common';
-import { DataSource } from 'typeorm';
 import { ApiKeysModule } from './api-keys/index.js';
 import { AuditModule, RedisStreamSink, type AuditModuleOptions } from './audit/index.js';
 import { AuthModule } from './auth/index.js';
@@ -11,7 +10,7 @@ import { ConventionsModule } from './conventions/index.js';
 import { DatabaseModule } from './database/index.js';
 import { DocsModule } from './docs.module.js';
 import { HealthModule } from './health/index.js';
-import { IdempotencyModule, PostgresIdempotencyStore } from './idempotency/index.js';
+import { IdempotencyModule } from './idempotency/index.js';
 import { ManagementModule } from './management/index.js';
 import { migrations } from './migrations.js';
 import { ObservabilityModule } from './observability/index.js';
@@ -44,7 +43,7 @@ export function listModules(options: BulwarkOptions): (DynamicModule | Type)[] {
     redis: RedisModule.forRoot(options.redis ?? {}),
     cache: CacheModule.forRoot(options.cache ?? {}),
     conventions: ConventionsModule.forRoot(options.conventions),
-    idempotency: options.idempotency ? IdempotencyModule.forRoot(options.idempotency) : idempotencyInDatabase(),
+    idempotency: IdempotencyModule.forRoot(options.idempotency ?? { dataSource: 'default' }),
     health: HealthModule.forRoot(options.health ?? {}),
     ...(management && { management: ManagementModule.forRoot(management) }),
     security: SecurityModule.forRoot(options.security ?? {}),
@@ -59,13 +58,6 @@ export function listModules(options: BulwarkOptions): (DynamicModule | Type)[] {
   };
   for (const name of without) delete modules[name];
   return [...(config ? [ConfigModule.forRoot(config)] : []), ...Object.values(modules)];
-}
-
-function idempotencyInDatabase(): DynamicModule {
-  return IdempotencyModule.forRootAsync({
-    inject: [DataSource],
-    useFactory: (source: DataSource) => ({ store: new PostgresIdempotencyStore(source) }),
-  });
 }
 
 function auditModule({

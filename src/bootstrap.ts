@@ -34,6 +34,8 @@ export interface CreateAppOptions extends StartupOptions, Omit<HardenOptions, 's
   roles?: RoleDefinitions;
   /** Audit actions of the application. */
   auditActions?: AuditModuleOptions['actions'];
+  /** Whether to keep the exact bytes of every body. `@RawBody()` does so for a route. @default false */
+  rawBody?: boolean;
   /** @default no prefix */
   globalPrefix?: string;
   /** @default URI versioning, with version 1 where a route declares none */
@@ -83,10 +85,11 @@ export async function createApp(options: CreateAppOptions = {}): Promise<Created
 }
 
 function collectOptions(config: AppConfig, options: CreateAppOptions): BulwarkOptions {
-  const { docs, migrations, roles, auditActions, without = [] } = options;
+  const { docs, migrations, rawBody, roles, auditActions, without = [] } = options;
   const merged = mergeOptions(createOptions(config), { ...options.options, without });
   return mergeOptions(merged, {
     ...(migrations && { database: { migrations: [...(merged.database?.migrations ?? []), ...migrations] } }),
+    ...(rawBody !== undefined && { security: { rawBody } }),
     ...(roles && { authorization: { roles: { ...merged.authorization?.roles, ...roles } } }),
     ...(auditActions && { audit: { actions: [...(merged.audit?.actions ?? []), ...auditActions] } }),
     ...(docs === false ? { without: ['docs'] } : { docs }),

