@@ -66,7 +66,7 @@ const FURTHER_ENTRIES = {
   redis: ['circuit-breaker'],
   audit: ['actions', 'audit-record', 'audited.decorator', 'redaction'],
   auth: ['current-user.decorator', 'recent-authentication.guard'],
-  security: ['address.guard', 'body-limit', 'page'],
+  security: ['accept-body', 'address.guard', 'body-limit', 'page', 'raw-body'],
   shutdown: ['exit'],
   tenants: ['current-tenant.decorator'],
 };

@@ -35,6 +35,8 @@ export {
   ThrottleTier,
 } from '../ports/index.js';
 export { AllowAddresses, DenyAddresses } from '../security/address.guard.js';
+export { AcceptBody } from '../security/accept-body.js';
 export { BodyLimit } from '../security/body-limit.js';
+export { RawBody } from '../security/raw-body.js';
 export { CspNonce, Page, type PageSources } from '../security/page.js';
 export { CurrentTenant } from '../tenants/current-tenant.decorator.js';

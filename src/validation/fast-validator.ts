@@ -61,7 +61,7 @@ const KNOWN_RULES = new Set(['customValidation', 'conditionalValidation', 'white
 export function createFastValidator(target: Type): FastValidator | undefined {
   const transforms = loadTransformStorage();
   // Loaded here, because modules without such classes must start without the package.
-  const { getMetadataStorage } = packageRequire('class-validator') as { getMetadataStorage(): RuleStorage };
+  const { getMetadataStorage } = packageRequire('class-validator') as { getMetadataStorage: () => RuleStorage };
   const storage = getMetadataStorage();
   const rules = storage.getTargetValidationMetadatas(target, '', false, false);
   if (!transforms || rules.length === 0 || rules.some((rule) => !isSimple(rule))) return undefined;
