@@ -109,7 +109,7 @@ class PagedUsersController {
 @Module({ controllers: [ConventionsController] })
 class SmallModule {}
 
-@Module({ imports: [ConventionsModule.forRoot({})], controllers: [PagedUsersController, ConventionsController] })
+@Module({ controllers: [PagedUsersController, ConventionsController] })
 class PagedModule {}
 
 onBothAdapters('entity tags', (adapter) => {

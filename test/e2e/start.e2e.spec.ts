@@ -136,8 +136,8 @@ describe('a database that cannot be used', () => {
       const url = `postgres://app:${PASSWORD}@${address}/app`;
       const refused = start({ DATABASE_URL: url, DATABASE_START_TIMEOUT: '1s' }, script);
       expect(await refused.ends()).toBe(69);
-      const headline = script === 'main.js' ? 'cannot start.' : 'migrate failed.';
-      expect(refused.output).toContain(`nest-bulwark ${headline}\nThe database at ${address}/app could not be reached`);
+      const headline = script === 'main.js' ? 'The application cannot start.' : 'nest-bulwark migrate failed.';
+      expect(refused.output).toContain(`${headline}\nThe database at ${address}/app could not be reached`);
       expect(refused.output).toContain('DATABASE_START_TIMEOUT sets how long a start waits');
       expect(refused.output).not.toContain(PASSWORD);
     },
