@@ -6,6 +6,7 @@ import { AuthorizationModule } from './authorization/index.js';
 import type { BulwarkOptions, ModuleName } from './bulwark.options.js';
 import { CacheModule } from './cache/index.js';
 import { ConfigModule } from './config/index.js';
+import { withRoutes, type RoutePlacement } from './context/index.js';
 import { ConventionsModule } from './conventions/index.js';
 import { DatabaseModule } from './database/index.js';
 import { DocsModule } from './docs.module.js';
@@ -32,7 +33,7 @@ export class AppModule {
 
 /** The modules of the suite with these options, without those that the options leave out. */
 export function listModules(options: BulwarkOptions): (DynamicModule | Type)[] {
-  const { authorization, config, database, management, without = [] } = options;
+  const { authorization, config, database, management, routes = {}, without = [] } = options;
   const modules: Partial<Record<ModuleName, DynamicModule | Type>> = {
     shutdown: ShutdownModule.forRoot(options.shutdown ?? {}),
     observability: ObservabilityModule.forRoot(options.observability ?? {}),
@@ -57,6 +58,10 @@ export function listModules(options: BulwarkOptions): (DynamicModule | Type)[] {
     docs: DocsModule.forRoot(options.docs),
   };
   for (const name of without) delete modules[name];
+  for (const [name, placement] of Object.entries(routes) as [ModuleName, RoutePlacement | false][]) {
+    const module = modules[name];
+    if (module) modules[name] = withRoutes(module, placement);
+  }
   return [...(config ? [ConfigModule.forRoot(config)] : []), ...Object.values(modules)];
 }
 

@@ -28,6 +28,8 @@ export interface CreateAppOptions extends StartupOptions, Omit<HardenOptions, 's
   options?: ModuleOptions;
   /** Modules of the suite that are left out. @default [] */
   without?: readonly ModuleName[];
+  /** Where the routes of modules are; false leaves them out. @default where each module has them */
+  routes?: BulwarkOptions['routes'];
   /** Migrations of the application. They run after those of the suite. @default [] */
   migrations?: DatabaseOptions['migrations'];
   /** Roles of the application. They extend and override the default roles. */
@@ -85,8 +87,8 @@ export async function createApp(options: CreateAppOptions = {}): Promise<Created
 }
 
 function collectOptions(config: AppConfig, options: CreateAppOptions): BulwarkOptions {
-  const { docs, migrations, rawBody, roles, auditActions, without = [] } = options;
-  const merged = mergeOptions(createOptions(config), { ...options.options, without });
+  const { docs, migrations, rawBody, roles, routes, auditActions, without = [] } = options;
+  const merged = mergeOptions(createOptions(config), { ...options.options, without, ...(routes && { routes }) });
   return mergeOptions(merged, {
     ...(migrations && { database: { migrations: [...(merged.database?.migrations ?? []), ...migrations] } }),
     ...(rawBody !== undefined && { security: { rawBody } }),

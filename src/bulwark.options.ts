@@ -3,6 +3,7 @@ import type { AuthModuleOptions } from './auth/index.js';
 import type { AuthorizationModuleOptions } from './authorization/index.js';
 import type { CacheModuleOptions } from './cache/index.js';
 import type { AppConfig } from './config/index.js';
+import type { RoutePlacement } from './context/index.js';
 import type { ConventionsModuleOptions } from './conventions/index.js';
 import type { DatabaseOptions } from './database/index.js';
 import type { DocsModuleOptions } from './openapi.js';
@@ -48,6 +49,8 @@ export type ModuleName = keyof ModuleOptions | 'tenants' | 'apiKeys';
 export interface BulwarkOptions extends ModuleOptions {
   /** Modules that are not imported. @default [] */
   without?: readonly ModuleName[];
+  /** Where the routes of a module are; false leaves them out. @default where each module has them */
+  routes?: Partial<Record<ModuleName, RoutePlacement | false>>;
   /** The configuration that the options come from. `fromEnvironment()` sets it, and makes it injectable. */
   config?: AppConfig;
 }
@@ -59,5 +62,6 @@ export function mergeOptions(options: BulwarkOptions, changes: BulwarkOptions): 
   for (const name of names) merged[name] = { ...options[name], ...changes[name] };
   const without = [...(options.without ?? []), ...(changes.without ?? [])];
   const config = changes.config ?? options.config;
-  return { ...merged, without, ...(config && { config }) };
+  const routes = { ...options.routes, ...changes.routes };
+  return { ...merged, without, routes, ...(config && { config }) };
 }

@@ -19,23 +19,23 @@ class TieredStore extends EventEmitter {
   namespace?: string;
 
   constructor(
-    private readonly memory: MemoryTier<string>,
+    private readonly memory: MemoryTier<unknown>,
     private readonly redis: RedisTier | undefined,
     private readonly versions: TagVersions,
   ) {
     super();
   }
 
-  async get(key: string): Promise<string | undefined> {
+  async get(key: string): Promise<unknown> {
     const name = await this.nameOf(key);
     const found = this.redis ? await this.redis.get(name) : UNAVAILABLE;
     return found === UNAVAILABLE ? this.memory.get(name) : (found ?? undefined);
   }
 
-  async set(key: string, value: string, ttlMs = MAX_TTL_MS): Promise<void> {
+  async set(key: string, value: unknown, ttlMs = MAX_TTL_MS): Promise<void> {
     const name = await this.nameOf(key);
-    const answer = this.redis ? await this.redis.set(name, value, ttlMs) : UNAVAILABLE;
-    if (answer === UNAVAILABLE) this.memory.set(name, value, value.length, Date.now() + ttlMs);
+    const answer = this.redis ? await this.redis.set(name, value as string, ttlMs) : UNAVAILABLE;
+    if (answer === UNAVAILABLE) this.memory.set(name, value, estimateSize(value), Date.now() + ttlMs);
   }
 
   async delete(key: string): Promise<boolean> {
@@ -67,9 +67,23 @@ class TieredStore extends EventEmitter {
   }
 }
 
-/** @param ttlMs how long a value is kept if `set` does not define it */
+/** Characters of a value as JSON. A value that JSON cannot express counts as one kilobyte. */
+function estimateSize(value: unknown): number {
+  if (typeof value === 'string') return value.length;
+  try {
+    return JSON.stringify(value).length;
+  } catch {
+    return 1_024;
+  }
+}
+
+/**
+ * Without Redis, the cache returns the value that was stored, such as an instance of a class, as the stock cache does.
+ *
+ * @param ttlMs how long a value is kept if `set` does not define it
+ */
 export function keyvOf(
-  memory: MemoryTier<string>,
+  memory: MemoryTier<unknown>,
   { shared, versions }: { readonly shared: RedisTier | undefined; readonly versions: TagVersions },
   ttlMs: number,
 ): Keyv {
@@ -77,5 +91,7 @@ export function keyvOf(
     store: new TieredStore(memory, shared, versions) as unknown as KeyvStoreAdapter,
     ttl: ttlMs,
     useKeyPrefix: false,
+    // Undefined turns Keyv's conversion to JSON off.
+    ...(shared ? {} : { serialize: undefined, deserialize: undefined }),
   });
 }

@@ -2,6 +2,7 @@ export { getClientAddress, parseAddress } from './client-address.js';
 export { type ApiKeyIdentity, type Principal, PrincipalResolver } from './principal.js';
 export { type RequestHook, RequestHookOrder, RequestHooks } from './request-hooks.js';
 export { type AdapterRequest, RequestContext, currentContext, runWithContext } from './request-context.js';
+export { type RoutePlacement, withRoutes } from './with-routes.js';
 
 // For other folders of this project. The published types do not have these names.
 /** @internal */

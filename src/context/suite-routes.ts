@@ -35,6 +35,11 @@ export function SuiteRoutes(options: SuiteRouteOptions): ClassDecorator {
   return (target) => Reflect.defineMetadata(SUITE_ROUTES, options, target);
 }
 
+/** Whether the routes of a controller stay outside of prefixes. */
+export function staysOutsidePrefix(controller: Type): boolean {
+  return (Reflect.getMetadata(SUITE_ROUTES, controller) as SuiteRouteOptions | undefined)?.outsidePrefix === true;
+}
+
 /** Marks a module that must not be imported with two sets of options. */
 export function ImportedOnce(): ClassDecorator {
   return (target) => Reflect.defineMetadata(IMPORTED_ONCE, true, target);

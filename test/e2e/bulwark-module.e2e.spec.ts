@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import {
   Body,
   Controller,
@@ -6,6 +7,7 @@ import {
   Post,
   ValidationPipe,
   VersioningType,
+  type DynamicModule,
   type INestApplication,
   type LoggerService,
 } from '@nestjs/common';
@@ -14,7 +16,10 @@ import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { DataSource } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { BulwarkModule, createAdapter, fromEnvironment, hardenApp } from '../../src/index.js';
-import { currentContext } from '../../src/context/index.js';
+import { AuthModule } from '../../src/auth/index.js';
+import { currentContext, withRoutes } from '../../src/context/index.js';
+import { DatabaseModule } from '../../src/database/index.js';
+import { migrations } from '../../src/migrations.js';
 import { Public } from '../../src/guards/index.js';
 import { testDatabase } from '../support/database.js';
 import { onBothAdapters, TestApp } from '../support/harness.js';
@@ -38,6 +43,14 @@ class OrdersController {
   @Get('address')
   address(): object {
     return { address: currentContext()?.clientAddress };
+  }
+}
+
+@Controller('closed')
+class ClosedController {
+  @Get()
+  closed(): string {
+    return 'closed';
   }
 }
 
@@ -182,6 +195,48 @@ onBothAdapters('createApp() with options', (adapter) => {
     expect((await app.post('/shop/orders', { amount: 2 }, ofVersion2)).body).toEqual({ amount: 2 });
     await until('a line is logged', () => log.lines.length > 0);
     expect(app.logs).toEqual([]);
+  });
+});
+
+onBothAdapters('the routes of a module', (adapter) => {
+  const auth = () => AuthModule.forRoot({ secret: 'a secret of the test suite, long enough for HS256', bcryptCost: 4 });
+  const user = () => ({ email: `${randomUUID()}@example.com`, password: 'correct horse battery', name: 'Ada' });
+  const start = async (module: DynamicModule) => {
+    const database = DatabaseModule.forRoot({ url: await testDatabase(), migrations, poolMin: 0 });
+    return PlainApp.start(adapter, { imports: [database, module], controllers: [ClosedController] }, (own) => {
+      own.enableVersioning({ type: VersioningType.URI, defaultVersion: '1' });
+    });
+  };
+
+  it('are left out, and the module still guards the routes of the application', async () => {
+    const app = await start(withRoutes(auth(), false));
+    for (const path of ['/auth/login', '/v1/auth/login', '/auth/register']) {
+      expect([path, (await app.post(path, user())).status]).toEqual([path, 404]);
+    }
+    expectProblem(await app.get('/v1/closed'), 401, 'AUTH_TOKEN_MISSING');
+    await app.stop();
+  });
+
+  it('move to another prefix and version, with their validation and their guards', async () => {
+    const app = await start(withRoutes(auth(), { prefix: '/internal/', version: '7' }));
+    expect((await app.post('/auth/register', user())).status).toBe(404);
+    expectProblem(await app.post('/v7/internal/auth/register', { email: 'no' }), 400, 'VALIDATION_FAILED');
+    const { status, body } = await app.post('/v7/internal/auth/register', user());
+    expect(status).toBe(201);
+    expectProblem(await app.get('/v7/internal/auth/profile'), 401, 'AUTH_TOKEN_MISSING');
+    expect((await app.get('/v7/internal/auth/profile', { token: body.accessToken })).status).toBe(200);
+    expect((await app.get('/v1/closed', { token: body.accessToken })).text).toBe('closed');
+    expect((await app.get('/.well-known/jwks.json')).status).toBe(200);
+    await app.stop();
+  });
+
+  it('are those of the option of createApp()', async () => {
+    const routes = { tenants: false, auth: { prefix: 'accounts' } } as const;
+    const app = await TestApp.start({ HTTP_ADAPTER: adapter }, { routes });
+    expect((await app.post('/v1/accounts/auth/register', user())).status).toBe(201);
+    expectProblem(await app.get('/v1/tenants'), 404, 'NOT_FOUND');
+    expect((await app.get('/livez')).status).toBe(200);
+    await app.stop();
   });
 });
 

@@ -26,6 +26,10 @@ import { ThrottledApp } from '../support/throttled-app.js';
 
 let loads = 0;
 
+class Product {
+  constructor(readonly name: string) {}
+}
+
 @Injectable()
 class Reports {
   @Cached({ tags: (id: number) => [`report:${id}`] })
@@ -294,6 +298,17 @@ onBothAdapters('cached routes', (adapter) => {
     const manager = app.app.get<Cache>(CACHE_MANAGER);
     await manager.set('a', { b: 1 });
     expect(await manager.get('a')).toEqual({ b: 1 });
+  });
+
+  it.each([
+    ['a date', new Date()],
+    ['an instance', new Product('tea')],
+    ['a big integer', 5n],
+    ['a map', new Map([[1, 2]])],
+  ])('give %s back from CACHE_MANAGER as it was stored, because there is no Redis', async (name, value) => {
+    const manager = app.app.get<Cache>(CACHE_MANAGER);
+    await manager.set(name, value);
+    expect(await manager.get(name)).toBe(value);
   });
 
   describe('methods', () => {
