@@ -86,11 +86,12 @@ export class SuiteRoutesModule implements NestModule {
   private refuseSecondImports(): void {
     const all = [...this.modules.values()];
     for (const { metatype, name } of all) {
-      if (!Reflect.hasMetadata(IMPORTED_ONCE, metatype)) continue;
-      const instances = all.filter((module) => module.metatype === metatype);
+      const marked = findMarkedClass(metatype);
+      if (!marked) continue;
+      const instances = all.filter((module) => findMarkedClass(module.metatype) === marked);
       if (instances.length < 2) continue;
       const importers = all
-        .filter((module) => this.listImports(module).includes(metatype))
+        .filter((module) => this.listImports(module).some((imported) => findMarkedClass(imported) === marked))
         .map((module) => module.name);
       throw new Error(
         `${name} is imported ${instances.length} times, with options of its own each time: by ${importers.join(' and ')}.\n` +
@@ -189,6 +190,14 @@ export class SuiteRoutesModule implements NestModule {
     const own = Reflect.getMetadata(MODULE_PATH + this.modules.applicationId, metatype) as string | undefined;
     return own ?? (Reflect.getMetadata(MODULE_PATH, metatype) as string | undefined) ?? '';
   }
+}
+
+/** The class with `@ImportedOnce()`: the module itself, or the one that `withRoutes()` has derived it from. */
+function findMarkedClass(metatype: unknown): object | undefined {
+  for (let one = metatype; typeof one === 'function'; one = Object.getPrototypeOf(one)) {
+    if (Reflect.hasOwnMetadata(IMPORTED_ONCE, one)) return one;
+  }
+  return undefined;
 }
 
 function matchExactly(path: string): RegExp {

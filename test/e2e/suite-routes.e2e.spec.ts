@@ -16,6 +16,7 @@ import {
 import { APP_INTERCEPTOR, NestFactory, RouterModule } from '@nestjs/core';
 import { map, type Observable } from 'rxjs';
 import { afterEach, expect, it } from 'vitest';
+import { withRoutes } from '../../src/context/index.js';
 import { Public } from '../../src/guards/index.js';
 import { HealthModule } from '../../src/health/index.js';
 import { ManagementModule } from '../../src/management/index.js';
@@ -244,6 +245,11 @@ onBothAdapters('createApp()', (adapter) => {
     expect((await app.get('/probes/ready')).body.status).toBe('ok');
     expect((await app.get('/health/ready')).status).toBe(404);
     await app.stop();
+  });
+
+  it('refuses a module that the application imports again without its routes', async () => {
+    const again = withRoutes(ObservabilityModule.forRoot({}), false);
+    await expect(TestApp.start(env, { imports: [again] })).rejects.toThrow('ObservabilityModule is imported 2 times');
   });
 
   it('refuses a module of the suite that the application imports again', async () => {
