@@ -35,7 +35,7 @@ const SETTINGS = { fsync: 'off' };
 /** The program of a separate application process. With the argument `dies`, it is killed while initdb runs. */
 const APPLICATION = `
   import { watch } from 'node:fs';
-  import { EmbeddedPostgres } from './embedded-postgres.js';
+  import { EmbeddedPostgres } from './database/embedded/embedded-postgres.js';
   if (process.argv[3] === 'dies') {
     watch(process.argv[2], (_, name) => name.startsWith('postgres.init-') && process.kill(process.pid, 'SIGKILL'));
   }
@@ -349,12 +349,20 @@ async function compileInto(folder: string): Promise<void> {
   await mkdir(folder, { recursive: true });
   await writeFile(join(folder, 'package.json'), '{ "type": "module" }');
   await writeFile(join(folder, 'application.js'), APPLICATION);
+  const embedded = join(folder, 'database', 'embedded');
+  const common = join(folder, 'common');
+  await mkdir(embedded, { recursive: true });
+  await mkdir(common);
+  const jsc = { parser: { syntax: 'typescript' as const }, target: 'es2022' as const };
   for (const file of await readdir(SOURCE)) {
     if (!file.endsWith('.ts') || file.endsWith('.spec.ts')) continue;
-    const jsc = { parser: { syntax: 'typescript' as const }, target: 'es2022' as const };
     const { code } = await transformFile(join(SOURCE, file), { swcrc: false, jsc, module: { type: 'nodenext' } });
-    await writeFile(join(folder, file.replace(/ts$/, 'js')), code);
+    await writeFile(join(embedded, file.replace(/ts$/, 'js')), code);
   }
+  const required = join(SOURCE, '..', '..', 'common', 'package-require.cts');
+  const { code } = await transformFile(required, { swcrc: false, jsc, module: { type: 'commonjs' } });
+  await writeFile(join(common, 'package-require.cjs'), code);
+  await writeFile(join(common, 'index.js'), "export { packageRequire } from './package-require.cjs';");
 }
 
 /** Copies a cluster to the data folder, for tests that do not test the first start, because initdb is slow. */

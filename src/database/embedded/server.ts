@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import type { FileHandle } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { DatabaseClient } from '../database-client.js';
+import { Client } from 'pg';
 import { chooseAccount, findBinaries, launch } from './binaries.js';
 import { EmbeddedPostgresError, explainFailure } from './error.js';
 import { DataFolder, type PidFile } from './folder.js';
@@ -172,7 +172,8 @@ export class ServerManager {
   private async asSuperuser<T>(port: number, work: (query: Query) => Promise<T>): Promise<T> {
     const login = { user: 'postgres', password: await this.folder.password(), database: 'postgres', ssl: false };
     const limits = { connectionTimeoutMillis: this.answerTimeoutMs, query_timeout: this.answerTimeoutMs };
-    const client = new DatabaseClient({ host: '127.0.0.1', port, ...login, ...limits });
+    const client = new Client({ host: '127.0.0.1', port, ...login, ...limits });
+    client.on('error', () => undefined); // An error of the connection also rejects the query.
     try {
       await client.connect();
       return await work(async (sql) => (await client.query<Record<string, unknown>>(sql)).rows);
