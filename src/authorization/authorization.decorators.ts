@@ -7,7 +7,7 @@ export const ROUTE_POLICIES = Symbol('bulwark.policies');
 export const AUDIT_ACCESS = Symbol('bulwark.auditAccess');
 export const API_KEYS_ALLOWED = Symbol('bulwark.apiKeysAllowed');
 
-/** @internal */
+/** The permissions that a route requires: all of the names, or any of them. */
 export interface PermissionRequirement {
   readonly mode: 'all' | 'any';
   readonly names: readonly string[];

@@ -20,6 +20,7 @@ export {
   type HealthGroup,
   type HealthReport,
 } from './health-contributor.js';
+export { InputReports } from './input-reports.js';
 export { type InFlightWork, Lifecycle, type LifecycleState } from './lifecycle.js';
 export {
   type Counter,
@@ -42,8 +43,6 @@ export { ViolationStreaks } from './violation-streaks.js';
 export { NoAuditTrail } from './audit-trail.js';
 /** @internal */
 export { NoFailureThrottle } from './failure-throttle.js';
-/** @internal */
-export { InputReports } from './input-reports.js';
 /** @internal */
 export { NoMetrics } from './metrics.js';
 /** @internal */

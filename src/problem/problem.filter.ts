@@ -66,11 +66,10 @@ export class ProblemFilter implements ExceptionFilter {
     httpAdapter.setHeader(response, 'Content-Type', 'application/problem+json; charset=utf-8');
     httpAdapter.setHeader(response, 'Cache-Control', 'no-store');
     const instance = requestPath(String(httpAdapter.getRequestUrl?.(request) ?? '/'));
-    httpAdapter.reply(
-      response,
-      createProblemDocument(failure.code, failure.status, failure.detail, { instance, requestId }, failure.extensions),
-      failure.status,
-    );
+    const { code, status, detail, extensions } = failure;
+    const document = createProblemDocument(code, status, detail, { instance, requestId }, extensions);
+    // As text, because the Express adapter of Nest 11 sends every object with an error status as application/json.
+    httpAdapter.reply(response, JSON.stringify(document), status);
   }
 
   /** Decides what the client receives. Override it to translate the errors of another library. */

@@ -70,7 +70,7 @@ export class HardenedHttp implements InputReports, OnModuleInit, OnApplicationBo
     server.removeAllListeners('clientError').on('clientError', this.createClientErrorListener());
   }
 
-  /** Sets the time limits of bodies, after the routes are registered and before the server listens. @internal */
+  /** Sets the time limits of bodies, after the routes are registered and before the server listens. */
   onApplicationBootstrap(): void {
     const adapter = this.adapterHost.httpAdapter as AbstractHttpAdapter | undefined;
     const server = adapter?.getHttpServer() as Server | undefined;

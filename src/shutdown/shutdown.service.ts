@@ -48,7 +48,7 @@ export class ShutdownService implements OnModuleInit, OnModuleDestroy {
     runDestroyHooksFirst(modules);
   }
 
-  /** @internal */
+  /** Finds the server and the participants. */
   onModuleInit(): void {
     // A participant that cannot take part is an error of the start, not of the shutdown.
     for (const wrapper of this.discovery.getProviders({ metadataKey: OnShutdown.KEY })) {
@@ -60,7 +60,7 @@ export class ShutdownService implements OnModuleInit, OnModuleDestroy {
     if (server) this.watchServer(server);
   }
 
-  /** @internal Nest calls the hook before all other hooks of a shutdown, and before it closes the port. */
+  /** Nest calls the hook before all other hooks of a shutdown, and before it closes the port. */
   onModuleDestroy(): Promise<void> {
     return this.runPhases('the application closes');
   }

@@ -72,7 +72,7 @@ export class ThrottlerService implements OnModuleInit, OnApplicationShutdown {
     store.onFailure = () => this.metrics.storeFailed();
   }
 
-  /** Finds the limits of all routes, so that an unknown tier fails the start and not each request. @internal */
+  /** Finds the limits of all routes, so that an unknown tier fails the start and not each request. */
   onModuleInit(): void {
     const scanner = new MetadataScanner();
     for (const { controllers } of this.modules.values()) {

@@ -157,9 +157,7 @@ describe('the packed library in a fresh application', () => {
 
   it('serves the health probes with HealthModule as the only module, after the line of `nest-bulwark peers health`', () => {
     const line = consumer.bulwark('peers', 'health').trim();
-    expect(line).toMatch(
-      /^npm install "@nestjs\/terminus@\^12[^ ]*" "class-transformer@[^ ]*" "class-validator@[^ ]*"$/,
-    );
+    expect(line).toMatch(/^npm install "@nestjs\/terminus@\^12[^ ]*"$/);
     consumer.runLine(line);
     consumer.write('app.mjs', APPLICATION);
     const { status, body } = JSON.parse(consumer.run(process.execPath, ['app.mjs'])) as {
