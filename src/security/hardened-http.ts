@@ -88,7 +88,7 @@ export class HardenedHttp implements InputReports, OnModuleInit, OnApplicationBo
     );
   }
 
-  /** Reports that the current request has a parameter with a reserved name, such as `__proto__`. @internal */
+  /** Reports that the current request has a parameter with a reserved name, such as `__proto__`. */
   reportReservedName(): void {
     this.reports.report('reserved_keys', currentContext()?.clientAddress ?? 'unknown', { code: 'VALIDATION_FAILED' });
   }
