@@ -1,6 +1,6 @@
 import { Inject, Injectable, Optional, type ExecutionContext, type OnModuleInit, type Type } from '@nestjs/common';
-import { DiscoveryService, MetadataScanner, ModuleRef, Reflector } from '@nestjs/core';
-import { RouteMemo } from '../guards/index.js';
+import { ModuleRef, ModulesContainer, Reflector } from '@nestjs/core';
+import { listHandlers, RouteMemo } from '../guards/index.js';
 import { Metrics, NoMetrics, type Counter, type MetricFamily } from '../ports/index.js';
 import { AccessControl } from './access-control.js';
 import { AUTHORIZATION_OPTIONS, type AuthorizationModuleOptions } from './authorization.options.js';
@@ -14,13 +14,13 @@ export class AuthorizationRules implements OnModuleInit {
 
   constructor(
     access: AccessControl,
-    private readonly discovery: DiscoveryService,
+    private readonly modules: ModulesContainer,
     reflector: Reflector,
-    modules: ModuleRef,
+    moduleRef: ModuleRef,
     @Optional() @Inject(AUTHORIZATION_OPTIONS) options: AuthorizationModuleOptions = {},
     @Optional() metrics: Metrics = new NoMetrics(),
   ) {
-    const find = <T>(type: Type<T>): T => modules.get(type, { strict: false });
+    const find = <T>(type: Type<T>): T => moduleRef.get(type, { strict: false });
     const rules = new RouteRules(reflector, access.hierarchy, options, find);
     this.rules = new RouteMemo((handler, controller) => rules.createRule(handler, controller));
     this.denials = metrics.counter({
@@ -33,15 +33,7 @@ export class AuthorizationRules implements OnModuleInit {
 
   /** Creates the rules of all routes at start, so that an unknown role or permission fails the start and not a request. */
   onModuleInit(): void {
-    const scanner = new MetadataScanner();
-    for (const { metatype, instance } of this.discovery.getControllers()) {
-      if (typeof metatype !== 'function' || !instance) continue;
-      const prototype = Object.getPrototypeOf(instance) as Record<string, (...args: never[]) => unknown>;
-      for (const name of scanner.getAllMethodNames(prototype)) {
-        const handler = prototype[name];
-        if (handler && Reflect.hasMetadata('path', handler)) this.rules.getForRoute(handler, metatype as Type);
-      }
-    }
+    for (const { controller, handler } of listHandlers(this.modules)) this.rules.getForRoute(handler, controller);
   }
 
   getRule(context: ExecutionContext): RouteRule {

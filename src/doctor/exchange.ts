@@ -30,7 +30,7 @@ export interface ExchangeOptions {
   localAddress?: string;
   /** Whether to refuse a server whose certificate cannot be verified. @default false */
   verifyCertificate?: boolean;
-  /** SHA-256 fingerprint of the only certificate that is accepted, whoever issued it. */
+  /** SHA-256 fingerprint of the only certificate that is accepted. The issuer does not matter. */
   fingerprint?: string;
 }
 

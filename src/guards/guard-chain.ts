@@ -6,7 +6,7 @@ import {
   type NestModule,
   type OnModuleInit,
 } from '@nestjs/common';
-import { APP_GUARD, DiscoveryModule, DiscoveryService, ModuleRef, Reflector } from '@nestjs/core';
+import { ApplicationConfig, APP_GUARD, DiscoveryModule, DiscoveryService, Reflector } from '@nestjs/core';
 import { isObservable, lastValueFrom } from 'rxjs';
 import { moveToFront } from '../common/global-enhancers.js';
 import { getSingleton } from '../common/singleton.js';
@@ -150,10 +150,10 @@ function setHeadersOf(error: unknown, context: ExecutionContext): void {
 export class GuardChainModule implements NestModule {
   constructor(
     private readonly chain: GuardChain,
-    private readonly moduleRef: ModuleRef,
+    private readonly config: ApplicationConfig,
   ) {}
 
   configure(): void {
-    moveToFront(this.moduleRef, 'guards', this.chain);
+    moveToFront(this.config, 'guards', this.chain);
   }
 }

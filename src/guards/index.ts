@@ -10,6 +10,8 @@ export { overridableGuards } from './overridable-guards.js';
 /** @internal */
 export { createMissingTokenProblem, createUnauthorizedProblem } from './unauthorized.js';
 /** @internal */
+export { listHandlers } from './list-handlers.js';
+/** @internal */
 export {
   ALSO_ON_MAIN_PORT,
   AlsoOnMainPort,

@@ -1,5 +1,5 @@
 import { Catch, Global, Injectable, Module, type ArgumentsHost, type NestModule } from '@nestjs/common';
-import { APP_FILTER, BaseExceptionFilter, HttpAdapterHost, ModuleRef } from '@nestjs/core';
+import { ApplicationConfig, APP_FILTER, BaseExceptionFilter, HttpAdapterHost } from '@nestjs/core';
 import { moveToFront } from '../common/global-enhancers.js';
 import { RequestHooksModule } from '../context/request-hooks.js';
 import { SuiteRoutesModule } from '../context/suite-routes.js';
@@ -49,7 +49,7 @@ export class GlobalProblemFilter extends ProblemFilter {
 export class ProblemModule implements NestModule {
   constructor(
     private readonly filter: GlobalProblemFilter,
-    private readonly moduleRef: ModuleRef,
+    private readonly config: ApplicationConfig,
     { httpAdapter }: HttpAdapterHost,
   ) {
     reportStreamErrors(httpAdapter, filter);
@@ -57,6 +57,6 @@ export class ProblemModule implements NestModule {
 
   configure(): void {
     // Nest asks the last filter first.
-    moveToFront(this.moduleRef, 'filters', this.filter);
+    moveToFront(this.config, 'filters', this.filter);
   }
 }

@@ -15,7 +15,7 @@ export function createTooLargeProblem(): ProblemException {
 }
 
 /**
- * Makes a request fail with `error` for whoever reads its body, without closing the connection, so that the response can
+ * Makes every reader of a request's body fail with `error`, without closing the connection, so that the response can
  * still be sent.
  */
 export function failBody(request: IncomingMessage, error: ProblemException): void {

@@ -28,8 +28,7 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<SecurityModule
 
 /**
  * Hardens the HTTP server of an application on Express and Fastify: response headers, CORS, limits for requests and
- * bodies, address lists and compression. Create the application with `bodyParser: false`, so that only this module reads
- * bodies.
+ * bodies, address lists and compression. Only this module reads bodies; the parsers of Nest are not installed.
  *
  * @publicApi
  */

@@ -7,9 +7,9 @@ import {
   type OnModuleInit,
   type Type,
 } from '@nestjs/common';
-import { MetadataScanner, ModulesContainer, Reflector } from '@nestjs/core';
+import { ModulesContainer, Reflector } from '@nestjs/core';
 import { AuditTrail, Metrics, NoAuditTrail, NoMetrics, type AuditAction } from '../ports/index.js';
-import { RouteMemo } from '../guards/index.js';
+import { listHandlers, RouteMemo } from '../guards/index.js';
 import { DenialStreaks, type DenialStreak } from './denial-streaks.js';
 import { monotonicNow, Policy, type Decision, type Hit, type TrackerKind, type Verdict } from './policy.js';
 import { RateLimitHeaders } from './rate-limit-headers.js';
@@ -74,16 +74,7 @@ export class ThrottlerService implements OnModuleInit, OnApplicationShutdown {
 
   /** Finds the limits of all routes, so that an unknown tier fails the start and not each request. */
   onModuleInit(): void {
-    const scanner = new MetadataScanner();
-    for (const { controllers } of this.modules.values()) {
-      for (const { metatype } of controllers.values()) {
-        const prototype = (metatype as Type).prototype as Record<string, (...args: never[]) => unknown>;
-        for (const method of scanner.getAllMethodNames(prototype)) {
-          const handler = prototype[method];
-          if (handler && Reflect.hasMetadata('path', handler)) this.plans.getForRoute(handler, metatype as Type);
-        }
-      }
-    }
+    for (const { controller, handler } of listHandlers(this.modules)) this.plans.getForRoute(handler, controller);
   }
 
   /** Whether the module limits this request itself. @internal */
